@@ -1,0 +1,3 @@
+from hnclip_cli.cli import main
+
+main()

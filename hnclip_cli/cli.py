@@ -1,0 +1,88 @@
+"""The root command: stage order in the help, and the one place that decides exit codes."""
+
+import signal
+import sys
+from typing import Any
+
+import click
+
+from hnclip_cli import __version__, console
+from hnclip_cli.commands.data import data
+from hnclip_cli.commands.embed import embed
+from hnclip_cli.commands.eval import eval_
+from hnclip_cli.commands.negatives import negatives
+from hnclip_cli.commands.score import score
+from hnclip_cli.commands.train import train
+from hnclip_cli.errors import ExitCode, HnclipError, ReaderGone
+
+STAGES = [data, negatives, embed, train, score, eval_]
+
+
+class Pipeline(click.Group):
+    """A group that lists its commands in pipeline order and maps every ending to an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [stage.name or "" for stage in STAGES]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+        except ReaderGone:
+            ctx.exit(ExitCode.READER_GONE)
+        except KeyboardInterrupt:
+            ctx.exit(ExitCode.INTERRUPTED)
+        except HnclipError as error:
+            if console.verbosity > 1:
+                raise
+            console.complain(str(error))
+            ctx.exit(ExitCode.FAILED)
+        except OSError as error:
+            if console.verbosity > 1:
+                raise
+            where = f"{error.filename}: " if error.filename else ""
+            console.complain(f"{where}{error.strerror or error}")
+            ctx.exit(ExitCode.FAILED)
+        if isinstance(result, ExitCode):
+            ctx.exit(result)
+        return result
+
+
+@click.group(
+    cls=Pipeline,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="hnclip")
+def cli() -> None:
+    """Teach CLIP models composition with hard negatives, in pipes.
+
+    Every command reads and writes JSONL records (embed writes NPY) on stdin and stdout, so they
+    chain with | and with each other's files. Data goes to stdout, all else to stderr.
+
+    \b
+    Example:
+      hnclip negatives < caps.jsonl | hnclip train --model hnclip-tiny -o run/ > log.jsonl
+      hnclip data benchmark sugarcrepe sugarcrepe/ --images val2017/ |
+        hnclip score --model run/ | hnclip eval
+
+    \b
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 records were skipped, 75 stopped with its
+    state saved, 130 interrupted, 141 the reader of the pipe went away.
+    """
+
+
+for stage in STAGES:
+    cli.add_command(stage)
+
+
+def _terminate(signum: int, frame: object) -> None:
+    raise SystemExit(ExitCode.TERMINATED)
+
+
+def main() -> None:
+    """Run the command line; SIGTERM unwinds, so that half-written files are removed."""
+    signal.signal(signal.SIGTERM, _terminate)
+    # Ctrl-C can also strike outside of invoke, while click parses or exits.
+    try:
+        cli()
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)

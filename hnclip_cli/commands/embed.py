@@ -1,0 +1,8 @@
+"""hnclip embed."""
+
+import click
+
+
+@click.command("embed")
+def embed() -> None:
+    """To be written."""

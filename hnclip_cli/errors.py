@@ -1,0 +1,44 @@
+"""What can go wrong, and the exit codes that say so."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit codes of every hnclip command."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    SKIPPED = 3  # finished, but records were skipped (--on-error skip)
+    STOPPED = 75  # stopped by a signal with the state saved: run again to resume
+    INTERRUPTED = 130
+    READER_GONE = 141
+    TERMINATED = 143
+
+
+class HnclipError(Exception):
+    """A failure the user can mend; its text is one line.
+
+    The line reads ``WHERE: what is wrong; got X, expected Y; try Z``, with the parts that are
+    known.
+    """
+
+    def __init__(
+        self, problem: str, *, where: str = "", got: str = "", expected: str = "", hint: str = ""
+    ) -> None:
+        compared = ", ".join(
+            f"{word} {value}" for word, value in (("got", got), ("expected", expected)) if value
+        )
+        parts = [problem, compared, f"try {hint}" if hint else ""]
+        line = "; ".join(part for part in parts if part)
+        if where:
+            line = f"{where}: {line}"
+        super().__init__(" ".join(line.split()))
+
+
+class InputError(HnclipError):
+    """One record is bad. With ``--on-error skip`` it is counted and the run goes on."""
+
+
+class ReaderGone(Exception):
+    """The process that read our standard output went away."""

@@ -1,0 +1,1 @@
+"""Scored records to reports."""

@@ -1,0 +1,140 @@
+"""Flags that mean the same in every command."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from hnclip_cli import console
+from hnclip_cli.streams.jsonl import Shard
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class ShardType(click.ParamType[Any]):
+    name = "I/N"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Shard:
+        if isinstance(value, Shard):
+            return value
+        index, _, count = value.partition("/")
+        if not (index.isdecimal() and count.isdecimal() and int(index) < int(count)):
+            self.fail(f"got {value!r}, expected I/N with I from 0 to N-1, as in 0/4", param, ctx)
+        return Shard(int(index), int(count))
+
+
+def _set_verbosity(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        console.verbosity = 0 if param.name == "quiet" else 2
+
+
+def verbosity_options(command: F) -> F:
+    """-q and -v."""
+    for option in (
+        click.option(
+            "-v",
+            "--verbose",
+            is_flag=True,
+            expose_value=False,
+            callback=_set_verbosity,
+            help="More notes on stderr, and tracebacks.",
+        ),
+        click.option(
+            "-q",
+            "--quiet",
+            is_flag=True,
+            expose_value=False,
+            callback=_set_verbosity,
+            help="No notes on stderr, only errors.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def model_options(command: F) -> F:
+    """--model, --pretrained, --device, --precision."""
+    for option in (
+        click.option(
+            "--precision",
+            type=click.Choice(["fp32", "bf16", "fp16"]),
+            help="Arithmetic of the model.  [default: bf16 in train on CUDA, else fp32]",
+        ),
+        click.option(
+            "--device",
+            default="auto",
+            metavar="auto|cpu|cuda[:N]",
+            show_default=True,
+            help="Where the model runs; auto takes CUDA where there is one.",
+        ),
+        click.option(
+            "--pretrained",
+            metavar="TAG|FILE",
+            help="Weights for an open_clip model name: a tag such as openai, or a file.",
+        ),
+        click.option(
+            "--model",
+            required=True,
+            metavar="NAME|DIR",
+            help="An open_clip name or schema, hnclip-tiny, or a folder that train wrote.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+input_argument = click.argument("input_", metavar="[INPUT]", default="-")
+output_option = click.option(
+    "-o", "--output", default="-", metavar="FILE", help="Output file; - is stdout.  [default: -]"
+)
+on_error_option = click.option(
+    "--on-error",
+    type=click.Choice(["fail", "skip"]),
+    default="fail",
+    show_default=True,
+    help="A bad record ends the run (exit 1), or is named and counted (exit 3).",
+)
+shard_option = click.option(
+    "--shard",
+    type=ShardType(),
+    help="Only part I of N (from 0); the parts joined with cat are the whole.",
+)
+seed_option = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of all choices."
+)
+image_root_option = click.option(
+    "--image-root",
+    metavar="DIR",
+    help="Where relative image paths start.  [default: the input file's folder; . for stdin]",
+)
+batch_size_option = click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=64,
+    show_default=True,
+    help="Records encoded at a time.",
+)
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    default=2,
+    show_default=True,
+    help="Threads that decode images ahead; 0 decodes in line.",
+)
+
+
+def check_has_weights(model: str, pretrained: str | None) -> None:
+    """Refuse to measure a model of random weights.
+
+    Raises:
+        click.UsageError: an open_clip name without ``--pretrained``.
+    """
+    from pathlib import Path
+
+    if pretrained is None and ":" not in model and not Path(model).is_dir():
+        raise click.UsageError(
+            f"--model {model} has no weights (it is no folder); "
+            "try --pretrained TAG, or the folder that train wrote"
+        )

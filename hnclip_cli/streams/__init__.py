@@ -1,0 +1,1 @@
+"""The wire: records, JSONL, NPY, images, files."""

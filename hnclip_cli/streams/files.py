@@ -1,0 +1,78 @@
+"""Files that are read plainly or through gzip, and written whole or not at all."""
+
+import contextlib
+import gzip
+import os
+import stat
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+
+from hnclip_cli.errors import HnclipError
+
+
+def open_input_file(path: str) -> IO[bytes]:
+    """Open a file for reading; ``.gz`` is unpacked on the way.
+
+    Raises:
+        HnclipError: the file cannot be opened.
+    """
+    try:
+        return cast(IO[bytes], gzip.open(path, "rb")) if path.endswith(".gz") else open(path, "rb")
+    except OSError as error:
+        raise HnclipError(
+            f"cannot read it: {error.strerror}", where=path, hint="another path, or - for stdin"
+        ) from None
+
+
+@contextlib.contextmanager
+def atomic_output(path: str) -> Iterator[IO[bytes]]:
+    """A file that appears under its name only when the block ends without an error.
+
+    The bytes go to a hidden neighbour, which then takes the name in one step; on any exception
+    it is removed and what stood under the name before stays. Links are followed; devices and
+    named pipes are written directly.
+
+    Raises:
+        HnclipError: the file cannot be created.
+    """
+    target = os.path.realpath(path)
+    if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode):
+        with _open_for_writing(path, target, "wb") as stream:
+            yield stream
+        return
+    temporary = os.path.join(
+        os.path.dirname(target), f".{os.path.basename(target)}.{uuid.uuid4().hex[:8]}.tmp"
+    )
+    stream = _open_for_writing(path, temporary, "xb+")
+    try:
+        with stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def _open_for_writing(path: str, actual: str, mode: str) -> IO[bytes]:
+    try:
+        return cast(IO[bytes], open(actual, mode))
+    except OSError as error:
+        raise HnclipError(
+            f"cannot write it: {error.strerror}", where=path, hint="another path with -o"
+        ) from None
+
+
+def inside(folder: str, name: str, what: str) -> str:
+    """Join a name from a data file to a folder that the user named.
+
+    Raises:
+        HnclipError: the name is absolute or climbs out of the folder.
+    """
+    if os.path.isabs(name) or ".." in Path(name).parts:
+        raise HnclipError(f"{what} leaves its folder", got=repr(name), expected="a plain file name")
+    return os.path.join(folder, name)

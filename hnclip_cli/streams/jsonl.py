@@ -1,0 +1,146 @@
+"""JSONL in: bytes to records, as fast as they come and as slowly."""
+
+import gzip
+import itertools
+import shutil
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import IO
+
+from hnclip_cli.errors import ExitCode, HnclipError, InputError
+from hnclip_cli.streams.records import Record, parse_record
+
+CHUNK_BYTES = 1 << 16
+
+
+@dataclass
+class ErrorPolicy:
+    """What a bad record does: end the run (``fail``), or be reported and counted (``skip``)."""
+
+    on_error: str = "fail"
+    report: Callable[[InputError], None] = lambda error: None
+    num_skipped: int = field(default=0, init=False)
+
+    def bad(self, error: InputError) -> None:
+        """Raise the error, or report and count it."""
+        if self.on_error == "fail":
+            raise error
+        self.num_skipped += 1
+        self.report(error)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.SKIPPED if self.num_skipped else ExitCode.DONE
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Part ``index`` (from 0) of ``count`` contiguous parts; joined in order they are the whole."""
+
+    index: int
+    count: int
+
+    def bounds(self, num_lines: int) -> tuple[int, int]:
+        return num_lines * self.index // self.count, num_lines * (self.index + 1) // self.count
+
+
+class RecordReader:
+    """Read the records of a binary stream, in order.
+
+    Args:
+        stream: where the lines come from.
+        source: its name in messages, ``-`` for standard input.
+        policy: what to do with a line that is no record.
+        shard: read only this part. The input must be counted first, so a pipe is spooled.
+    """
+
+    def __init__(
+        self,
+        stream: IO[bytes],
+        source: str = "-",
+        policy: ErrorPolicy | None = None,
+        shard: Shard | None = None,
+    ) -> None:
+        self.source = source
+        self.policy = policy or ErrorPolicy()
+        self._stream = stream
+        self._shard = shard
+
+    def __iter__(self) -> Iterator[Record]:
+        return itertools.chain.from_iterable(self.batches())
+
+    def batches(self) -> Iterator[list[Record]]:
+        """Yield what has arrived, without waiting for more.
+
+        A slow producer gives a record at a time, a fast one about 64 kB of them, so a stage that
+        writes and flushes after each batch both streams and runs at full speed. The records
+        before a bad line come out before the error is raised.
+        """
+        start, stop = 0, None
+        stream = self._stream
+        if self._shard:
+            stream = _seekable(stream)
+            start, stop = self._shard.bounds(sum(map(len, self._lines(stream))))
+            stream.seek(0)
+        index = -1
+        for lines in self._lines(stream):
+            batch = []
+            for number, line in lines:
+                index += 1
+                if stop is not None and index >= stop:
+                    break
+                if index < start:
+                    continue
+                try:
+                    batch.append(parse_record(line, self.source, number, index - start))
+                except InputError as error:
+                    if self.policy.on_error == "fail" and batch:
+                        yield batch
+                    self.policy.bad(error)
+            if batch:
+                yield batch
+            if stop is not None and index >= stop:
+                return
+
+    def _lines(self, stream: IO[bytes]) -> Iterator[list[tuple[int, bytes]]]:
+        try:
+            yield from _numbered_lines(stream)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise HnclipError(f"damaged gzip file ({error})", where=self.source) from None
+
+
+def _numbered_lines(stream: IO[bytes]) -> Iterator[list[tuple[int, bytes]]]:
+    """The non-blank lines that each read completes, with their numbers from 1."""
+    read = getattr(stream, "read1", stream.read)
+    number = 0
+    pending: list[bytes] = []
+    while True:
+        chunk = read(CHUNK_BYTES)
+        head, newline, tail = chunk.rpartition(b"\n")
+        if chunk and not newline:  # a long line: keep collecting, join once
+            pending.append(chunk)
+            continue
+        complete = b"".join([*pending, head]) if newline else b"".join(pending)
+        pending = [tail] if tail else []
+        lines = []
+        for line in complete.split(b"\n") if (newline or complete) else ():
+            number += 1
+            if number == 1:
+                line = line.removeprefix(b"\xef\xbb\xbf")
+            if line.strip():
+                lines.append((number, line))
+        if lines:
+            yield lines
+        if not chunk:
+            return
+
+
+def _seekable(stream: IO[bytes]) -> IO[bytes]:
+    if stream.seekable():
+        return stream
+    spool = tempfile.TemporaryFile()
+    shutil.copyfileobj(stream, spool)
+    spool.seek(0)
+    return spool

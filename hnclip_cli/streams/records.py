@@ -1,0 +1,239 @@
+"""The record: one JSON object that the stages hand on and add fields to."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+import orjson
+
+from hnclip_cli.errors import InputError
+
+T = TypeVar("T")
+
+# orjson turns integers beyond 64 bits into floats; lines that may hold one take the slow parser.
+_LONG_INTEGER = re.compile(rb"\d{19}")
+
+_TYPE_NAMES = {str: "a string", list: "a list", dict: "an object", int: "a number"}
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """The general item: which caption belongs to which image.
+
+    ``truth`` holds the pairs (image index, caption index) that are true.
+    """
+
+    images: list[str]
+    captions: list[str]
+    truth: list[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    """A caption that is false for the image, and what kind of change made it so."""
+
+    caption: str
+    kind: str
+
+
+class Record(dict[str, Any]):
+    """A JSON object that knows where it was read, so that every complaint names the line.
+
+    Known fields are checked when they are first used, by properties that raise `InputError`;
+    all other fields are carried along untouched.
+
+    Attributes:
+        source: the file's name, ``-`` for standard input.
+        line: line number, from 1.
+        index: position among the non-blank lines of the input (or of the shard), from 0. Row
+            ``index`` of an NPY array made from the same input belongs to this record.
+    """
+
+    def __init__(self, fields: dict[str, Any], source: str = "-", line: int = 0, index: int = 0):
+        super().__init__(fields)
+        self.source = source
+        self.line = line
+        self.index = index
+
+    @property
+    def where(self) -> str:
+        return f"{self.source}:{self.line}"
+
+    def error(self, problem: str, *, got: str = "", expected: str = "", hint: str = ""):  # type: ignore[no-untyped-def]
+        """An `InputError` that names this record's line."""
+        return InputError(problem, where=self.where, got=got, expected=expected, hint=hint)
+
+    def field(self, name: str, kind: type[T]) -> T:
+        """The value of a field that must be there and be of this type.
+
+        Raises:
+            InputError: the field is missing or of another type.
+        """
+        if name not in self:
+            known = ", ".join(list(self)[:8]) or "none"
+            raise self.error(f'missing field "{name}"', got=f"the fields {known}")
+        value = self[name]
+        if not isinstance(value, kind):
+            raise self.error(
+                f'field "{name}" has the wrong type',
+                got=_shorten(value),
+                expected=_TYPE_NAMES.get(kind, kind.__name__),
+            )
+        return value
+
+    def _text(self, name: str) -> str:
+        text = self.field(name, str)
+        if not text.strip():
+            raise self.error(f'field "{name}" is empty', got=_shorten(text), expected="some text")
+        return text
+
+    @property
+    def caption(self) -> str:
+        return self._text("caption")
+
+    @property
+    def image(self) -> str:
+        return self._text("image")
+
+    @cached_property
+    def id(self) -> str:
+        """``id``, or where it is absent a stable hash of the images and captions."""
+        if "id" in self:
+            return self._text("id")
+        content = [self.get(name) for name in ("image", "caption", "images", "captions")]
+        text = json.dumps(content, sort_keys=True, default=str)
+        return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+    @property
+    def group(self) -> str:
+        """What names the image: ``group``, else ``image``, else the record's own ``id``."""
+        for name in ("group", "image"):
+            if name in self:
+                return self._text(name)
+        return self.id
+
+    @cached_property
+    def negatives(self) -> list[Negative]:
+        """The hard negatives; an absent field is an empty list."""
+        if "negatives" not in self:
+            return []
+        negatives = []
+        for position, item in enumerate(self.field("negatives", list)):
+            name = f"negatives[{position}]"
+            if not isinstance(item, dict):
+                raise self.error(
+                    f"{name} is not an object",
+                    got=_shorten(item),
+                    expected='{"caption": …, "kind": …}',
+                )
+            caption, kind = item.get("caption"), item.get("kind", "unspecified")
+            if not isinstance(caption, str) or not caption.strip():
+                raise self.error(f"{name} has no caption", got=_shorten(item), expected="some text")
+            if not isinstance(kind, str):
+                raise self.error(f"{name} has a bad kind", got=_shorten(kind), expected="a string")
+            negatives.append(Negative(caption, kind))
+        return negatives
+
+    @property
+    def is_matching(self) -> bool:
+        """Whether this is the general item with ``images``, ``captions`` and ``truth``."""
+        return "images" in self or "captions" in self
+
+    @property
+    def image_list(self) -> list[str]:
+        """All images of the record: ``images``, or ``[image]``."""
+        return self._texts("images") if self.is_matching else [self.image]
+
+    @property
+    def caption_list(self) -> list[str]:
+        """All true captions of the record: ``captions``, or ``[caption]``."""
+        return self._texts("captions") if self.is_matching else [self.caption]
+
+    @cached_property
+    def matching(self) -> Matching:
+        """The record as the general item; negatives become captions that are never true."""
+        if not self.is_matching:
+            captions = [self.caption, *(negative.caption for negative in self.negatives)]
+            return Matching([self.image], captions, [(0, 0)])
+        images, captions = self._texts("images"), self._texts("captions")
+        return Matching(images, captions, self._truth(len(images), len(captions)))
+
+    def _truth(self, num_images: int, num_captions: int) -> list[tuple[int, int]]:
+        pairs = self.field("truth", list)
+        for pair in pairs:
+            inside = (
+                isinstance(pair, list)
+                and len(pair) == 2
+                and all(type(index) is int for index in pair)
+                and 0 <= pair[0] < num_images
+                and 0 <= pair[1] < num_captions
+            )
+            if not inside:
+                raise self.error(
+                    'field "truth" has a bad pair',
+                    got=_shorten(pair),
+                    expected=f"[image below {num_images}, caption below {num_captions}]",
+                )
+        if not pairs:
+            raise self.error('field "truth" is empty', expected="at least one true pair")
+        return [(image, caption) for image, caption in pairs]
+
+    def _texts(self, name: str) -> list[str]:
+        texts = self.field(name, list)
+        if not texts:
+            raise self.error(f'field "{name}" is empty', expected="at least one string")
+        for text in texts:
+            if not isinstance(text, str) or not text.strip():
+                raise self.error(
+                    f'field "{name}" holds something else than text', got=_shorten(text)
+                )
+        return texts
+
+
+def parse_record(line: bytes, source: str = "-", number: int = 0, index: int = 0) -> Record:
+    """Read one line.
+
+    Raises:
+        InputError: invalid UTF-8, broken JSON, or not an object.
+    """
+    where = f"{source}:{number}"
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            "invalid UTF-8",
+            where=where,
+            got=f"byte 0x{line[error.start]:02x} at column {error.start + 1}",
+            hint="converting the file with iconv",
+        ) from None
+    try:
+        value = json.loads(text) if _LONG_INTEGER.search(line) else orjson.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"broken JSON ({error})", where=where, got=_shorten(text), expected="one JSON object"
+        ) from None
+    if not isinstance(value, dict):
+        raise InputError("not a record", where=where, got=_shorten(text), expected="a JSON object")
+    return Record(value, source, number, index)
+
+
+def format_record(record: dict[str, Any]) -> bytes:
+    """One line of JSON with its newline.
+
+    Raises:
+        ValueError: a float is NaN or infinite; JSON has no word for it.
+    """
+    try:
+        return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # integers beyond 64 bits
+        text = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode() + b"\n"
+
+
+def _shorten(value: object, limit: int = 60) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = " ".join(text.split())
+    return repr(text[:limit] + "…" if len(text) > limit else text)

@@ -1,0 +1,52 @@
+"""Shared fixtures: running hnclip as a real process, and where the real data lies."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def environment() -> dict[str, str]:
+    """The tests' environment, without the variable that would hide buffering faults."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+
+
+def run_hnclip(*args: object, stdin: bytes = b"", cwd: Path | None = None, timeout: float = 300):
+    """Run hnclip in a real process; returns the finished process with bytes for output."""
+    return subprocess.run(
+        [sys.executable, "-m", "hnclip_cli", *map(str, args)],
+        input=stdin,
+        capture_output=True,
+        cwd=cwd,
+        env=environment(),
+        timeout=timeout,
+    )
+
+
+def parse_lines(output: bytes) -> list[dict[str, Any]]:
+    return [orjson.loads(line) for line in output.splitlines()]
+
+
+def to_lines(*records: dict[str, Any]) -> bytes:
+    return b"".join(orjson.dumps(record) + b"\n" for record in records)
+
+
+@pytest.fixture
+def hnclip() -> Callable[..., Any]:
+    return run_hnclip
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real captions, photographs and annotation files, where there is one."""
+    folder = Path(os.environ.get("HNCLIP_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}; set HNCLIP_TEST_DATA")
+    return folder
