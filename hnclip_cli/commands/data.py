@@ -1,8 +1,115 @@
-"""hnclip data."""
+"""hnclip data: records from nothing but a seed, or from the official files of a benchmark."""
 
 import click
 
+from hnclip_cli import console
+from hnclip_cli.errors import ExitCode
+from hnclip_cli.options import on_error_option, output_option, seed_option, verbosity_options
 
-@click.command("data")
+
+def _check_utf8(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise click.BadParameter("the name is not UTF-8, so no record can hold it") from None
+    return value
+
+
+class BenchmarkCommand(click.Command):
+    """Lists the benchmarks below the help, and imports them only then."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from hnclip_cli.sources.benchmarks import READERS
+
+        with formatter.section("Benchmarks"):
+            formatter.write_text(" ".join(READERS))
+
+
+@click.group("data")
 def data() -> None:
-    """To be written."""
+    """Make records: draw composed scenes, or read the official files of a benchmark."""
+
+
+@data.command("scenes")
+@click.argument("folder", metavar="DIR", callback=_check_utf8)
+@click.option(
+    "-n", "num_scenes", type=click.IntRange(min=0), required=True, help="How many scenes."
+)
+@click.option(
+    "--split",
+    type=click.Choice(["train", "test"]),
+    default="train",
+    show_default=True,
+    help="test shows only combinations of color and shape that train never shows.",
+)
+@seed_option
+@click.option(
+    "--image-size",
+    type=click.IntRange(min=32, max=2048),
+    default=64,
+    show_default=True,
+    metavar="PIXELS",
+    help="Width and height of the images.",
+)
+@output_option
+@verbosity_options
+def scenes(
+    folder: str, num_scenes: int, split: str, seed: int, image_size: int, output: str
+) -> None:
+    """Draw captioned scenes of colored shapes into DIR.
+
+    Reads nothing; writes PNG files into DIR and a record an image to stdout, each as soon as its
+    image is there. Memory does not grow with -n. Scene number i depends only on the seed, the
+    split and i, so a longer run begins with the scenes of a shorter one.
+
+    \b
+    Example:
+      hnclip data scenes scenes/ -n 4000 > train.jsonl
+      hnclip data scenes scenes/ -n 500 --split test | hnclip negatives > test.jsonl
+    """
+    from hnclip_cli.sources.scenes.records import scene_records
+    from hnclip_cli.streams.records import format_record
+
+    records = scene_records(folder, num_scenes, seed=seed, split=split, image_size=image_size)
+    with console.open_output(output) as out:
+        for record in console.progress(records, unit="scene", total=num_scenes):
+            out.write(format_record(record))
+            out.flush()
+
+
+@data.command("benchmark", cls=BenchmarkCommand)
+@click.argument("name")
+@click.argument("path", callback=_check_utf8)
+@click.option(
+    "--images",
+    required=True,
+    metavar="DIR",
+    callback=_check_utf8,
+    help="Folder of the benchmark's images.",
+)
+@on_error_option
+@output_option
+@verbosity_options
+def benchmark(name: str, path: str, images: str, on_error: str, output: str) -> ExitCode:
+    """Turn the official files of a benchmark into records.
+
+    PATH is one official file, or the folder that holds them; a record an item goes to stdout, in
+    the official order, with captions exactly as published. One file is held in memory at a time.
+
+    \b
+    Example:
+      hnclip data benchmark sugarcrepe sugarcrepe/ --images val2017/ > sugarcrepe.jsonl
+      hnclip data benchmark sugarcrepe swap_obj.json --images val2017/ |
+        hnclip score --model run/ | hnclip eval
+    """
+    from hnclip_cli.sources.benchmarks import READERS
+
+    if name not in READERS:
+        raise click.UsageError(f"no benchmark {name!r}; expected one of: {', '.join(READERS)}")
+    from hnclip_cli.sources.benchmarks.official import Official
+    from hnclip_cli.streams.records import format_record
+
+    with console.error_policy(on_error) as policy, console.open_output(output) as out:
+        for record in READERS[name](Official(path, images, policy, console.note)):
+            out.write(format_record(record))
+    return policy.exit_code

@@ -1,1 +1,1 @@
-"""Where records come from: synthetic scenes and benchmark readers."""
+"""Where records come from: composed scenes and the official files of benchmarks."""

@@ -1,0 +1,91 @@
+"""Saying what a scene shows, in varied English that is true, and false once it is altered."""
+
+import random
+
+from hnclip_cli.sources.scenes.layout import Scene, Thing, pick
+from hnclip_cli.sources.scenes.vocabulary import OPPOSITES
+
+SIZE_WORDS = {"small": ("small", "small", "little"), "large": ("large", "large", "big")}
+
+RELATION_WORDS = {
+    "left": ("to the left of", "left of", "on the left of"),
+    "right": ("to the right of", "right of", "on the right of"),
+    "above": ("above", "above", "over"),
+    "below": ("below", "under", "beneath"),
+}
+
+ONE_OBJECT = (
+    "{hub}",
+    "there is {hub}",
+    "a picture of {hub}",
+    "a drawing of {hub}",
+    "an image with {hub}",
+    "the image shows {hub}",
+    "this picture shows {hub}",
+    "we can see {hub}",
+    "{hub} on a plain background",
+    "{hub} and nothing else",
+)
+
+TWO_OBJECTS = (
+    "{a} {a_hub} {hub}",
+    "{a} is {a_hub} {hub}",
+    "{a} is {a_hub} {hub}",
+    "{a} sits {a_hub} {hub}",
+    "{a} is placed {a_hub} {hub}",
+    "{a} can be seen {a_hub} {hub}",
+    "there is {a} {a_hub} {hub}",
+    "a picture of {a} {a_hub} {hub}",
+    "a drawing of {a} {a_hub} {hub}",
+    "an image with {a} {a_hub} {hub}",
+    "the image shows {a} {a_hub} {hub}",
+    "in this picture, {a} is {a_hub} {hub}",
+    "{a_hub} {hub} is {a}",
+    "{a_hub} {hub} there is {a}",
+)
+
+# A second mention repeats the color, so that altering any one word of it makes it false.
+THREE_OBJECTS = (
+    "{a} is {a_hub} {hub}, and {c} is {c_hub} {the_hub}",
+    "{a} is {a_hub} {hub}, while {c} is {c_hub} {the_hub}",
+    "{a} is {a_hub} {hub}, and {the_hub} is {hub_c} {c}",
+    "{a} is {a_hub} {hub}, which is {hub_c} {c}",
+    "{hub} is {hub_a} {a}, and {c} is {c_hub} {the_hub}",
+    "{hub} is {hub_a} {a} and {hub_c} {c}",
+    "{a} {a_hub} {hub} and {c} {c_hub} {the_hub}",
+    "there is {a} {a_hub} {hub} and {c} {c_hub} {the_hub}",
+    "there is {hub} {hub_a} {a} and {hub_c} {c}",
+    "a picture of {a} {a_hub} {hub}, with {c} {c_hub} {the_hub}",
+    "the image shows {hub} {hub_a} {a}, and {c} {c_hub} {the_hub}",
+    "in this picture, {a} is {a_hub} {hub}, and {c} is {c_hub} {the_hub}",
+)
+
+TEMPLATES = {1: ONE_OBJECT, 2: TWO_OBJECTS, 3: THREE_OBJECTS}
+
+
+def caption_of(rng: random.Random, scene: Scene) -> str:
+    """A caption that names every object of the scene, and how it lies from the first.
+
+    Sizes are said of all objects or of none, and objects are never merely listed, so that
+    exchanging two colors, nouns, sizes or noun phrases makes the caption false (or leaves it as
+    it was, where the two are the same word).
+    """
+    sized = rng.random() < 0.4
+    template = pick(rng, TEMPLATES[len(scene.things)])
+    words = {"the_hub": f"the {scene.things[0].color} {scene.things[0].shape}"}
+    for name, thing in zip(("hub", "a", "c"), scene.things, strict=False):
+        words[name] = _noun_phrase(rng, thing, sized)
+    for name, direction in zip(("a", "c"), scene.directions, strict=False):
+        words[f"{name}_hub"] = pick(rng, RELATION_WORDS[direction])
+        words[f"hub_{name}"] = pick(rng, RELATION_WORDS[OPPOSITES[direction]])
+    caption = template.format_map(words)
+    if rng.random() < 0.75:
+        caption = caption[0].upper() + caption[1:]
+    return caption + "." if rng.random() < 0.6 else caption
+
+
+def _noun_phrase(rng: random.Random, thing: Thing, sized: bool) -> str:
+    words = f"{thing.color} {thing.shape}"
+    if sized:
+        words = f"{pick(rng, SIZE_WORDS[thing.size])} {words}"
+    return f"an {words}" if words[0] in "aeiou" else f"a {words}"

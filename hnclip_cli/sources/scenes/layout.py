@@ -1,0 +1,129 @@
+"""Composing a scene: which objects, how large, and where, so that every relation is clear."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from hnclip_cli.sources.scenes.vocabulary import COMBINATIONS, DIRECTIONS, SIZES
+
+T = TypeVar("T")
+Combination = tuple[str, str]
+
+# Shares in twentieths: how many objects a scene has, and what two objects have in common.
+NUM_OBJECTS = {
+    "train": (1,) * 5 + (2,) * 11 + (3,) * 4,
+    "test": (1,) * 2 + (2,) * 10 + (3,) * 8,
+}
+PAIRS = ("nothing",) * 16 + ("color",) * 2 + ("shape",) * 2
+
+# Shares of the image's width.
+BORDER = 0.03
+GAP = 0.06
+SIZE_JITTER = 0.01
+
+# Objects may stray from the axis of their relation by this share of their distance (9 degrees).
+STRAY = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """One object; x, y (its center, from the top left) and width are shares of the image's."""
+
+    color: str
+    shape: str
+    size: str
+    x: float
+    y: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Objects around the first one, the hub: object k + 1 lies ``directions[k]`` of it.
+
+    With three objects, one of them lies beside the hub and one above or below it, so that no
+    relation of the scene still holds after two objects change places.
+    """
+
+    things: tuple[Thing, ...]
+    directions: tuple[str, ...]
+
+
+def pick(rng: random.Random, items: Sequence[T]) -> T:
+    """One of the items; unlike `random.choice`, never different in another Python version."""
+    return items[int(rng.random() * len(items))]
+
+
+def compose(rng: random.Random, split: str) -> Scene:
+    """Draw a scene from a split's combinations of color and shape."""
+    num_objects = pick(rng, NUM_OBJECTS[split])
+    combinations = _pick_combinations(rng, split, num_objects)
+    sizes = [pick(rng, tuple(SIZES)) for _ in combinations]
+    widths = [SIZES[size] + rng.uniform(-SIZE_JITTER, SIZE_JITTER) for size in sizes]
+    directions = _pick_directions(rng, num_objects)
+    centers = _place(rng, _arrange(rng, directions, widths), widths)
+    things = tuple(
+        Thing(color, shape, size, x, y, width)
+        for (color, shape), size, (x, y), width in zip(
+            combinations, sizes, centers, widths, strict=True
+        )
+    )
+    return Scene(things, directions)
+
+
+def _pick_combinations(rng: random.Random, split: str, num_objects: int) -> list[Combination]:
+    """Combinations without two alike; three of them differ in all colors and all shapes."""
+    common = pick(rng, PAIRS) if num_objects == 2 else "nothing"
+    chosen = [pick(rng, COMBINATIONS[split])]
+    while len(chosen) < num_objects:
+        color, shape = pick(rng, COMBINATIONS[split])
+        if all(
+            (color == other_color) == (common == "color")
+            and (shape == other_shape) == (common == "shape")
+            for other_color, other_shape in chosen
+        ):
+            chosen.append((color, shape))
+    return chosen
+
+
+def _pick_directions(rng: random.Random, num_objects: int) -> tuple[str, ...]:
+    if num_objects == 1:
+        return ()
+    first = pick(rng, tuple(DIRECTIONS))
+    if num_objects == 2:
+        return (first,)
+    across = ("above", "below") if first in ("left", "right") else ("left", "right")
+    return first, pick(rng, across)
+
+
+def _arrange(
+    rng: random.Random, directions: tuple[str, ...], widths: list[float]
+) -> list[tuple[float, float]]:
+    """Centers around a hub at (0, 0), free of overlap."""
+    centers = [(0.0, 0.0)]
+    for direction, width in zip(directions, widths[1:], strict=True):
+        step_x, step_y = DIRECTIONS[direction]
+        near = (widths[0] + width) / 2
+        if len(centers) == 2:
+            # The third object must also clear the second one, which may have strayed towards it.
+            stray = centers[1][0] * step_x + centers[1][1] * step_y
+            near = max(near, (widths[1] + width) / 2 + stray)
+        distance = near + GAP + rng.uniform(0, 0.04 if len(directions) == 2 else 0.08)
+        stray = rng.uniform(-STRAY, STRAY) * distance
+        centers.append(
+            (step_x * distance + abs(step_y) * stray, step_y * distance + abs(step_x) * stray)
+        )
+    return centers
+
+
+def _place(
+    rng: random.Random, centers: list[tuple[float, float]], widths: list[float]
+) -> list[tuple[float, float]]:
+    """Move the whole arrangement to a random place inside the borders."""
+    shifts = []
+    for axis in (0, 1):
+        low = min(c[axis] - width / 2 for c, width in zip(centers, widths, strict=True))
+        high = max(c[axis] + width / 2 for c, width in zip(centers, widths, strict=True))
+        shifts.append(rng.uniform(BORDER - low, 1 - BORDER - high))
+    return [(round(x + shifts[0], 4), round(y + shifts[1], 4)) for x, y in centers]
