@@ -1,0 +1,149 @@
+"""Intervals by resampling whole clusters, on counts alone.
+
+Clusters with the same counts are exchangeable, so a round of the cluster bootstrap (Efron and
+Tibshirani 1993, chapter 8) is one multinomial draw of how often each *type* of cluster comes up.
+That is exact, and its cost depends on the number of types, not of records.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hnclip_cli.evaluation.metrics import Bools, Floats, Ints
+
+LEVEL = 0.95
+MAX_WEIGHTS = 1 << 22  # elements of one block of weights: 32 MB
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Right answers and answers of each (cluster, column) that has any, shape (E,) each.
+
+    A sparse table, sorted by column.
+    """
+
+    cluster: Ints
+    column: Ints
+    correct: Ints
+    total: Ints
+
+    @classmethod
+    def of(cls, cluster: Ints, column: Ints, correct: Bools) -> "Counts":
+        """Add up observations, shape (n,) each."""
+        num_clusters = int(cluster.max()) + 1
+        cells, cell = np.unique(column * num_clusters + cluster, return_inverse=True)
+        right = np.bincount(cell, weights=correct).astype(np.int64)
+        return cls(cells % num_clusters, cells // num_clusters, right, np.bincount(cell))
+
+    def only(self, column: int) -> "Counts":
+        """One column, numbered 0."""
+        start, stop = np.searchsorted(self.column, [column, column + 1])
+        zeros = np.zeros(stop - start, np.int64)
+        return Counts(
+            self.cluster[start:stop], zeros, self.correct[start:stop], self.total[start:stop]
+        )
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How intervals are made; no rounds make none.
+
+    Every number starts from the same seed, and only its counts matter: the same counts have the
+    same interval wherever they are reported, in whatever order the records came.
+    """
+
+    rounds: int = 1000
+    seed: int = 0
+
+    def interval(self, counts: Counts) -> list[float] | None:
+        """The interval of the columns' mean accuracy; of the accuracy, where there is one column.
+
+        All columns of a cluster are drawn together, because they share an image. A round that
+        draws nothing of some column is the mean of the others. Fewer than two clusters cannot
+        vary, so they have no interval.
+        """
+        clusters, number = np.unique(counts.cluster, return_inverse=True)
+        if self.rounds == 0 or len(clusters) < 2:
+            return None
+        rng = np.random.default_rng(self.seed)
+        numbered = Counts(number, counts.column, counts.correct, counts.total)
+        return interval(np.nanmean(resample(numbered, rounds=self.rounds, rng=rng), axis=1))
+
+
+def resample(counts: Counts, *, rounds: int, rng: np.random.Generator) -> Floats:
+    """Accuracy of each column in each round; all columns of a cluster are drawn together.
+
+    Args:
+        counts: of clusters 0 to C-1 and columns 0 to S-1, each at least once.
+        rounds: R, how often C clusters are drawn with replacement.
+        rng: where the draws come from.
+
+    Returns:
+        shape (R, S); NaN where a round drew no cluster of a column.
+    """
+    type_of_cluster, representatives, sizes = _types(counts)
+    num_types, num_clusters = len(sizes), len(type_of_cluster)
+    type_of_representative = np.full(num_clusters, -1)
+    type_of_representative[representatives] = np.arange(num_types)
+    kept = type_of_representative[counts.cluster] >= 0
+    cells = (type_of_representative[counts.cluster[kept]], counts.column[kept])
+    table = np.zeros((2, num_types, int(counts.column.max()) + 1))
+    table[0][cells] = counts.correct[kept]
+    table[1][cells] = counts.total[kept]
+
+    block = max(1, MAX_WEIGHTS // num_types)
+    accuracies = []
+    for start in range(0, rounds, block):
+        weights = _weights(min(block, rounds - start), type_of_cluster, sizes, rng)
+        drawn_total = weights @ table[1]
+        drawn_total[drawn_total == 0] = np.nan
+        accuracies.append((weights @ table[0]) / drawn_total)
+    return np.concatenate(accuracies)
+
+
+def interval(values: Floats) -> list[float]:
+    """The percentile interval of resampled values, shape (R,)."""
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return [float(low), float(high)]
+
+
+def _types(counts: Counts) -> tuple[Ints, Ints, Ints]:
+    """Sort clusters by their rows of counts.
+
+    Returns:
+        type of each cluster; one cluster of each type; number of clusters of each type.
+    """
+    base = int(counts.total.max()) + 1
+    entry = _mix((counts.column * base + counts.total) * base + counts.correct)
+    order = np.argsort(counts.cluster, kind="stable")
+    starts = np.flatnonzero(np.diff(counts.cluster[order], prepend=-1))
+    # A row is known by the sum of its entries' 64-bit hashes: no dense table, no collisions met.
+    signature = np.add.reduceat(entry[order], starts)
+    _, representatives, type_of_cluster, sizes = np.unique(
+        signature, return_index=True, return_inverse=True, return_counts=True
+    )
+    return type_of_cluster, representatives, sizes
+
+
+def _mix(codes: Ints) -> NDArray[np.uint64]:
+    """Scatter integers over 64 bits (SplitMix64's finalizer, Steele et al. 2014)."""
+    mixed = codes.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def _weights(rounds: int, type_of_cluster: Ints, sizes: Ints, rng: np.random.Generator) -> Floats:
+    """How often each type is drawn, shape (rounds, types)."""
+    num_clusters, num_types = len(type_of_cluster), len(sizes)
+    if 4 * num_types < num_clusters:
+        drawn = rng.multinomial(num_clusters, sizes / num_clusters, size=rounds)
+        return drawn.astype(np.float64)
+    # Nearly every cluster is its own type: drawing clusters is cheaper than a binomial each.
+    weights = np.empty((rounds, num_types))
+    for row in weights:
+        drawn = rng.integers(num_clusters, size=num_clusters)
+        row[:] = np.bincount(type_of_cluster[drawn], minlength=num_types)
+    return weights
