@@ -7,7 +7,9 @@ from hnclip_cli.errors import ExitCode
 from hnclip_cli.options import on_error_option, output_option, seed_option, verbosity_options
 
 
-def _check_utf8(ctx: click.Context, param: click.Parameter, value: str) -> str:
+def _check_path(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if not value:
+        raise click.BadParameter("the name is empty; . is the working folder")
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -31,7 +33,7 @@ def data() -> None:
 
 
 @data.command("scenes")
-@click.argument("folder", metavar="DIR", callback=_check_utf8)
+@click.argument("folder", metavar="DIR", callback=_check_path)
 @click.option(
     "-n", "num_scenes", type=click.IntRange(min=0), required=True, help="How many scenes."
 )
@@ -79,12 +81,12 @@ def scenes(
 
 @data.command("benchmark", cls=BenchmarkCommand)
 @click.argument("name")
-@click.argument("path", callback=_check_utf8)
+@click.argument("path", callback=_check_path)
 @click.option(
     "--images",
     required=True,
     metavar="DIR",
-    callback=_check_utf8,
+    callback=_check_path,
     help="Folder of the benchmark's images.",
 )
 @on_error_option

@@ -69,10 +69,12 @@ class Official:
         """
         expected = " ".join(names)
         if not os.path.isdir(self.path):
-            if os.path.basename(self.path) not in names:
-                problem = "not an official file" if os.path.exists(self.path) else "no such file"
+            exists = os.path.exists(self.path)
+            if not exists or os.path.basename(self.path) not in names:
                 raise HnclipError(
-                    problem, where=self.path, expected=f"one of {expected}, or their folder"
+                    "not an official file" if exists else "no such file or folder",
+                    where=self.path,
+                    expected=f"one of {expected}, or their folder",
                 )
             return [self.path]
         found = [name for name in names if os.path.isfile(os.path.join(self.path, name))]
@@ -104,9 +106,9 @@ class Official:
                 if isinstance(value, dict):
                     yield Item(value, path, key, index)
                 else:
-                    self.policy.bad(
-                        InputError("not an item", where=_where(path, key), expected="a JSON object")
-                    )
+                    where, got = _where(path, key), repr(value)[:60]
+                    error = InputError("not an item", where=where, got=got, expected="an object")
+                    self.policy.bad(error)
 
     def records(
         self, items: Iterable[Item], convert: Callable[[Item], dict[str, Any]]

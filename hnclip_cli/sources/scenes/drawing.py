@@ -88,7 +88,7 @@ def _cross() -> list[Point]:
 
 # Corners in a square from (-1, -1) at the top left to (1, 1).
 _OUTLINES: dict[str, list[Point]] = {
-    "square": [(-0.88, -0.88), (0.88, -0.88), (0.88, 0.88), (-0.88, 0.88)],
+    "square": [(-1, -1), (1, -1), (1, 1), (-1, 1)],
     "triangle": [(0, -0.92), (1, 0.84), (-1, 0.84)],
     "star": _star(),
     "cross": _cross(),

@@ -1,0 +1,195 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from hnclip_cli.cli import cli
+from hnclip_cli.sources.benchmarks import READERS
+from tests.conftest import environment, parse_lines, run_hnclip
+
+ITEM = {"filename": "1.jpg", "caption": "a dog and a cat", "negative_caption": "a cat and a dog"}
+
+
+@pytest.fixture(autouse=True)
+def working_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def official(working_folder):
+    (working_folder / "images").mkdir()
+    (working_folder / "images" / "1.jpg").touch()
+    (working_folder / "official").mkdir()
+    bad = {**ITEM, "filename": "2.jpg"}
+    (working_folder / "official" / "swap_obj.json").write_text(
+        json.dumps({"1": ITEM, "2": bad, "3": ITEM})
+    )
+    (working_folder / "official" / "add_att.json").write_text(json.dumps({"1": ITEM}))
+    return working_folder / "official"
+
+
+def invoke(*args):
+    return CliRunner().invoke(cli, ["data", *map(str, args)])
+
+
+def read_official(*args):
+    return invoke("benchmark", "sugarcrepe", "official", "--images", "images", *args)
+
+
+def test_data_alone_shows_both_subcommands():
+    result = invoke()
+    assert result.exit_code == 2
+    assert "scenes" in result.stderr and "benchmark" in result.stderr
+
+
+def test_the_help_of_benchmark_lists_all_names():
+    result = invoke("benchmark", "--help")
+    assert result.exit_code == 0
+    assert all(name in result.stdout for name in READERS)
+
+
+def test_scenes_go_to_the_folder_and_their_records_to_stdout():
+    result = invoke("scenes", "made/here", "-n", 3, "--seed", 4, "--image-size", 48)
+    assert (result.exit_code, result.stderr) == (0, "")
+    records = parse_lines(result.stdout_bytes)
+    assert [record["image"] for record in records] == [
+        f"made/here/scenes-train-4-{index:06d}.png" for index in range(3)
+    ]
+    assert Image.open(records[0]["image"]).size == (48, 48)
+
+
+def test_scenes_can_write_their_records_to_a_file():
+    assert invoke("scenes", "made", "-n", 2, "-o", "records.jsonl").stdout == ""
+    with open("records.jsonl", "rb") as stream:
+        assert len(parse_lines(stream.read())) == 2
+
+
+def test_no_scenes_are_no_lines():
+    result = invoke("scenes", "made", "-n", 0)
+    assert (result.exit_code, result.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["scenes"],
+        ["scenes", "made"],
+        ["scenes", "", "-n", "1"],
+        ["scenes", "made", "-n", "-1"],
+        ["scenes", "made", "-n", "1", "--image-size", "8"],
+        ["scenes", "made", "-n", "1", "--split", "val"],
+        ["benchmark", "sugarcrepe", "official"],
+        ["benchmark", "sugarcrepe", "", "--images", "."],
+    ],
+)
+def test_wrong_usage_exits_2_and_makes_nothing(args, working_folder):
+    assert invoke(*args).exit_code == 2
+    assert os.listdir(working_folder) == []
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(working_folder):
+    (working_folder / "file").touch()
+    result = invoke("scenes", "file", "-n", 1)
+    assert result.exit_code == 1
+    assert result.stderr == "hnclip: file: cannot write it: File exists; try another DIR\n"
+
+
+def test_a_name_that_is_not_utf8_is_wrong_usage():
+    result = run_hnclip("data", "scenes", b"\xff".decode(errors="surrogateescape"), "-n", 1)
+    assert result.returncode == 2
+    assert b"not UTF-8" in result.stderr
+
+
+def test_records_stream_and_a_killed_run_leaves_only_whole_images(working_folder):
+    command = [sys.executable, "-m", "hnclip_cli", "data", "scenes", "made", "-n", "100000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment()) as process:
+        lines = [process.stdout.readline() for _ in range(5)]
+        process.send_signal(signal.SIGTERM)
+        process.stdout.read()
+    assert process.returncode == 143
+    assert [record["id"][-1] for record in parse_lines(b"".join(lines))] == list("01234")
+    for path in (working_folder / "made").iterdir():
+        assert path.suffix == ".png"
+        Image.open(path).load()
+
+
+def test_a_reader_that_has_enough_ends_the_run():
+    command = [sys.executable, "-m", "hnclip_cli", "data", "scenes", "made", "-n", "100000"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    ) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+def test_a_benchmark_becomes_records_in_the_official_order(official):
+    (official / "swap_obj.json").write_text(json.dumps({"5": ITEM}))
+    result = read_official()
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[1] == (
+        '{"id":"sugarcrepe/swap_obj/5","image":"images/1.jpg","caption":"a dog and a cat",'
+        '"negatives":[{"caption":"a cat and a dog","kind":"swap-obj",'
+        '"edits":[[2,15,"cat and a dog"]]}],"benchmark":"sugarcrepe","subset":"swap_obj"}'
+    )
+    assert parse_lines(result.stdout_bytes)[0]["id"] == "sugarcrepe/add_att/1"
+    assert result.stderr == (
+        "hnclip: official: 5 of the 7 official files are not there: "
+        "add_obj.json replace_att.json replace_obj.json replace_rel.json swap_att.json\n"
+    )
+
+
+def test_a_missing_image_ends_the_run_after_the_records_before_it(official):
+    result = read_official()
+    assert result.exit_code == 1
+    assert len(result.stdout.splitlines()) == 2
+    assert result.stderr.splitlines()[-1] == (
+        "hnclip: official/swap_obj.json: item '2': image not found; got 'images/2.jpg'; "
+        "try another --images folder"
+    )
+
+
+def test_with_skip_a_missing_image_is_named_and_counted(official):
+    result = read_official("--on-error", "skip", "-o", "out.jsonl")
+    assert result.exit_code == 3
+    assert "skipped: official/swap_obj.json: item '2': image not found" in result.stderr
+    assert result.stderr.endswith("hnclip: skipped 1 bad record\n")
+    with open("out.jsonl", "rb") as stream:
+        assert len(parse_lines(stream.read())) == 3
+
+
+def test_a_failed_run_leaves_no_output_file(official):
+    assert read_official("-o", "out.jsonl").exit_code == 1
+    assert not os.path.exists("out.jsonl")
+
+
+def test_an_unknown_benchmark_is_wrong_usage_and_lists_the_names():
+    result = invoke("benchmark", "sugarcane", "official", "--images", "images")
+    assert result.exit_code == 2
+    assert "no benchmark 'sugarcane'; expected one of: sugarcrepe" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "args", [["--help"], ["benchmark", "--help"], ["benchmark", "nope", "x", "--images", "x"]]
+)
+def test_help_and_usage_errors_import_nothing_heavy(args):
+    program = (
+        "import sys; from hnclip_cli.cli import cli\n"
+        f"cli(['data', *{args!r}], standalone_mode=False, prog_name='hnclip')"
+    )
+    watched = (
+        "import atexit, sys\n"
+        "heavy = {'torch', 'numpy', 'spacy', 'PIL', 'orjson', 'open_clip'}\n"
+        "atexit.register(lambda: print('heavy:', sorted(heavy & set(sys.modules))))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", watched + program], capture_output=True, text=True
+    )
+    assert result.stdout.splitlines()[-1] == "heavy: []"

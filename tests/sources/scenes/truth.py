@@ -1,0 +1,76 @@
+"""An independent reader of captions: is this sentence true of these objects?
+
+It knows no templates: it finds noun phrases and relations and reads them as English does.
+"""
+
+import re
+
+PHRASE = re.compile(
+    r"\b(?:an?|the) (?:(?P<size>small|little|large|big) )?(?P<color>[a-z]+) "
+    r"(?P<shape>circle|square|triangle|star|cross|heart|ring|crescent)\b"
+)
+RELATION = re.compile(
+    r"\b(?:to the |on the )?(?P<side>left|right) of\b|\b(?P<word>above|over|below|under|beneath)\b"
+)
+SIZES = {"small": "small", "little": "small", "large": "large", "big": "large"}
+SIDES = {"over": "above", "under": "below", "beneath": "below"}
+
+
+def phrases(caption):
+    """The (size or None, color, shape) of each mention, in order."""
+    return [
+        (SIZES.get(match["size"]), match["color"], match["shape"])
+        for match in PHRASE.finditer(caption.lower())
+    ]
+
+
+def claims(caption):
+    """The (mention, relation, mention) triples that a caption states, mentions by number."""
+    text = caption.lower()
+    tokens = [(m.start(), "noun", None) for m in PHRASE.finditer(text)]
+    for match in RELATION.finditer(text):
+        word = match["side"] or match["word"]
+        tokens.append((match.start(), "relation", SIDES.get(word, word)))
+    tokens.sort()
+    kinds = "".join("N" if kind == "noun" else "R" for _, kind, _ in tokens)
+    sides = [side for _, _, side in tokens if side]
+    if kinds == "N":
+        return []
+    if kinds == "NRN":
+        return [(0, sides[0], 1)]
+    if kinds == "RNN":
+        return [(1, sides[0], 0)]
+    if kinds == "NRNNRN":
+        return [(0, sides[0], 1), (2, sides[1], 3)]
+    assert kinds == "NRNRN", caption
+    subject = 1 if "which" in text else 0
+    return [(0, sides[0], 1), (subject, sides[1], 2)]
+
+
+def holds(one, side, other, tolerance):
+    """Whether ``one`` lies ``side`` of ``other``, at most ``tolerance`` off the axis."""
+    right, down = one["x"] - other["x"], one["y"] - other["y"]
+    along, off = {
+        "left": (-right, down),
+        "right": (right, down),
+        "above": (-down, right),
+        "below": (down, right),
+    }[side]
+    return along > 0 and abs(off) <= tolerance * along
+
+
+def is_true(caption, objects, tolerance):
+    """With a small tolerance plainly true; false with a large one is plainly false."""
+    found = []
+    for size, color, shape in phrases(caption):
+        matching = [
+            thing
+            for thing in objects
+            if (thing["color"], thing["shape"]) == (color, shape) and size in (None, thing["size"])
+        ]
+        if len(matching) != 1:
+            return False
+        found += matching
+    return all(
+        holds(found[one], side, found[other], tolerance) for one, side, other in claims(caption)
+    )
