@@ -1,1 +1,1 @@
-"""Hard negative captions."""
+"""Hard negative captions: parsing, lexicon, kinds, and the choice among their candidates."""

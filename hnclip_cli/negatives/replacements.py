@@ -1,0 +1,168 @@
+"""Kinds that put another word of the lexicon in the place of one."""
+
+from collections.abc import Iterator
+
+from hnclip_cli.negatives.attributes import (
+    ALL_LOOKS,
+    BIG_WORDS,
+    COLOR_LOOK,
+    LOOKS_OF_FAMILY,
+    NUMBER_WORDS,
+    SIZE_OPPOSITE,
+    SMALL_WORDS,
+    UNIFORM_SIZE_HEADS_REFUSED,
+    UNITS,
+)
+from hnclip_cli.negatives.lexicon import Noun, rivals
+from hnclip_cli.negatives.modifiers import colors, head_noun, known_head, near, sizes
+from hnclip_cli.negatives.objects import SIDE_BY_SIDE
+from hnclip_cli.negatives.parsing import Caption, Mention
+from hnclip_cli.negatives.rewriting import replace
+from hnclip_cli.streams.edits import Edit
+
+_TALL_FAMILIES = {"building", "adult", "youth", "athlete", "animal"}
+_TALL_THINGS = {"tree", "grass", "building", "tower", "pole", "fence", "wall", "stack", "vase"}
+_PRONOUNS = {
+    "male": {"he": "she", "him": "her", "himself": "herself"},
+    "female": {"she": "he", "herself": "himself"},
+}
+_LIST_WORDS = {"with", "and", "or", ",", "has", "have", "having", "of", "including", "containing"}
+_FILLER_TAGS = ("DT", "JJ", "CD", "PRP$", "VBN", "RB")
+
+
+def replace_color(caption: Caption) -> Iterator[list[Edit]]:
+    """Give a thing a color that it does not have and the caption does not name."""
+    named = {COLOR_LOOK[word.lower] for word in caption.words if word.lower in COLOR_LOOK}
+    for modifier in colors(caption):
+        known = known_head(caption, modifier.noun)
+        looks = LOOKS_OF_FAMILY.get(known.family, ALL_LOOKS) if known else ALL_LOOKS
+        for index in range(modifier.first, modifier.stop):
+            if caption.lower(index) not in COLOR_LOOK:
+                continue
+            for look in looks:
+                if not any(near(look, other) for other in named):
+                    yield [replace(caption, (index, index + 1), look)]
+
+
+def replace_size(caption: Caption) -> Iterator[list[Edit]]:
+    """Turn small to large, tall to short, wide to narrow, and back."""
+    for modifier in sizes(caption):
+        known = known_head(caption, modifier.noun)
+        word = caption.lower(modifier.first)
+        if word in SIZE_OPPOSITE and not (known and known.is_human and word == "little"):
+            yield _opposite(caption, modifier.first)
+    for index, word_ in enumerate(caption.words):
+        word = word_.lower
+        if word in SMALL_WORDS | BIG_WORDS or not word_.tag.startswith("JJ"):
+            continue
+        noun = head_noun(caption, index)
+        if word not in SIZE_OPPOSITE or noun is None or caption.touches_hyphen(index, index + 1):
+            continue
+        if {caption.lower(noun), caption.lower(index + 1)} & UNIFORM_SIZE_HEADS_REFUSED:
+            continue
+        if word == "deep" or not caption.has_plain_case(index):
+            continue
+        yield _opposite(caption, index)
+
+
+def _opposite(caption: Caption, index: int) -> list[Edit]:
+    return [replace(caption, (index, index + 1), SIZE_OPPOSITE[caption.lower(index)])]
+
+
+def replace_number(caption: Caption) -> Iterator[list[Edit]]:
+    """Say another number of things, from two to ten, at most three away."""
+    for index, word in enumerate(caption.words):
+        value = _number(word.lower)
+        if value is None or not _counts_things(caption, index):
+            continue
+        for other in range(max(2, value - 3), min(10, value + 3) + 1):
+            if other != value and NUMBER_WORDS[other - 2] not in _lowers(caption):
+                text = str(other) if word.text.isdigit() else NUMBER_WORDS[other - 2]
+                yield [replace(caption, (index, index + 1), text)]
+
+
+def _number(word: str) -> int | None:
+    if word in NUMBER_WORDS:
+        return NUMBER_WORDS.index(word) + 2
+    return int(word) if word in ("2", "3", "4", "5", "6", "7", "8", "9") else None
+
+
+def _counts_things(caption: Caption, index: int) -> bool:
+    if caption.touches_hyphen(index, index + 1) or not caption.has_plain_case(index):
+        return False
+    before = caption.lower(index - 1)
+    if before in ("and", "or", "of", "at", "to", "number", "than", "least", "#", "$", ":", "the"):
+        return False
+    noun = head_noun(caption, index)
+    if noun is None or caption.tag(noun) != "NNS":
+        return False
+    return not any(caption.lower(i) in UNITS for i in range(index + 1, noun + 1))
+
+
+def replace_noun(caption: Caption) -> Iterator[list[Edit]]:
+    """Name another thing of the same family, never a synonym or one the caption names."""
+    named = {mention.noun.key for mention in caption.mentions}
+    for mention in caption.mentions:
+        if mention.modifies or mention.is_modified or not _is_singled_out(caption, mention):
+            continue
+        if mention.is_plural and not mention.noun.plural:
+            continue
+        for rival in rivals(mention.noun):
+            text = rival.form(mention.is_plural or not mention.noun.singular)
+            if rival.key in named or not text or not _suits_preposition(caption, mention):
+                continue
+            pronouns = _pronoun_edits(caption, mention, rival)
+            if pronouns is not None:
+                yield [replace(caption, (mention.first, mention.stop), text), *pronouns]
+
+
+def _before_phrase(caption: Caption, first: int) -> str:
+    """The word before a noun's article and adjectives."""
+    index = first - 1
+    while index >= 0 and caption.tag(index).startswith(_FILLER_TAGS):
+        index -= 1
+    return caption.lower(index)
+
+
+def _is_singled_out(caption: Caption, mention: Mention) -> bool:
+    """Whether the thing is the only one of its family that the place would show."""
+    if mention.noun.family not in SIDE_BY_SIDE:
+        return True
+    if caption.lower(mention.stop) in ("and", ","):
+        return False
+    return _before_phrase(caption, mention.first) not in _LIST_WORDS
+
+
+def _suits_preposition(caption: Caption, mention: Mention) -> bool:
+    before = _before_phrase(caption, mention.first)
+    if mention.noun.family == "place on":
+        return before in ("on", "near", "by", "of", "at", "behind", "beside", "overlooking", "to")
+    if mention.noun.family == "place in":
+        return before in ("in", "near", "of", "at", "inside", "outside", "into", "through")
+    return True
+
+
+def _pronoun_edits(caption: Caption, mention: Mention, rival: Noun) -> list[Edit] | None:
+    """The pronouns that change with a man or woman; None where it is unclear whose they are."""
+    old, new = mention.noun.gender, rival.gender
+    if not old or old == new:
+        return []
+    edits = []
+    for index, word in enumerate(caption.words):
+        text = _other_pronoun(word.lower, word.tag, old)
+        if text:
+            edits.append(replace(caption, (index, index + 1), text))
+    people = [other for other in caption.mentions if other.noun.is_human]
+    return edits if len(people) == 1 or not edits else None
+
+
+def _other_pronoun(word: str, tag: str, gender: str) -> str:
+    if gender == "male" and word == "his":
+        return "her" if tag == "PRP$" else ""
+    if gender == "female" and word == "her":
+        return "his" if tag == "PRP$" else "him"
+    return _PRONOUNS[gender].get(word, "")
+
+
+def _lowers(caption: Caption) -> set[str]:
+    return {word.lower for word in caption.words}

@@ -1,0 +1,82 @@
+"""What is known to be true of an image, so that no negative says it."""
+
+import hashlib
+import re
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable
+
+from hnclip_cli.errors import InputError
+from hnclip_cli.negatives.attributes import COLOR_LOOK
+from hnclip_cli.negatives.lexicon import MAX_WORDS, nouns
+from hnclip_cli.streams.jsonl import ErrorPolicy
+from hnclip_cli.streams.records import Record
+
+
+def normalized(caption: str) -> str:
+    """A caption without case, spacing and punctuation; marks alone stay as they are."""
+    letters = "".join(letter for letter in caption.casefold() if letter.isalnum())
+    return letters or caption.casefold().strip()
+
+
+def parts(caption: str) -> list[str]:
+    """The conjuncts of a caption in alphabetic order: "A and B" says what "B and A" says."""
+    pieces = re.split(r"\band\b|[,;.&]", caption.casefold())
+    words = (re.sub(r"\b(?:an?|the)\b", " ", piece) for piece in pieces)
+    return sorted(filter(None, (" ".join(piece.split()) for piece in words)))
+
+
+def facts(caption: str) -> set[str]:
+    """The things and colors that a caption names, whichever synonym it uses."""
+    words = re.findall(r"[a-z]+", caption.lower())
+    found = {COLOR_LOOK[word] for word in words if word in COLOR_LOOK}
+    for first in range(len(words)):
+        for stop in range(first + 1, min(first + MAX_WORDS, len(words)) + 1):
+            noun = nouns().get(" ".join(words[first:stop]))
+            if noun:
+                found.add(noun.key)
+    return found
+
+
+class TrueCaptions:
+    """The true captions of every group, kept as 64-bit hashes: 8 bytes each.
+
+    Holds a hash of each whole caption, and one of each thing and color named for the group.
+
+    Args:
+        records: short records, or matching items whose ``captions`` are all true.
+        policy: what a bad record does.
+    """
+
+    def __init__(self, records: Iterable[Record] = (), policy: ErrorPolicy | None = None) -> None:
+        self._hashes = array("Q")
+        for record in records:
+            try:
+                group, captions = record.group, record.caption_list
+            except InputError as error:
+                (policy or ErrorPolicy()).bad(error)
+                continue
+            for caption in captions:
+                self._hashes.append(_hash("caption", group, normalized(caption)))
+                self._hashes.extend(_hash("fact", group, fact) for fact in facts(caption))
+        self._hashes = array("Q", sorted(self._hashes))
+
+    def has(self, group: str, caption: str) -> bool:
+        """Whether the group has this caption, up to case, spacing and punctuation."""
+        return self._holds(_hash("caption", group, normalized(caption)))
+
+    def names(self, group: str, fact: str) -> bool:
+        """Whether some caption of the group names this thing or color."""
+        return self._holds(_hash("fact", group, fact))
+
+    def __bool__(self) -> bool:
+        return bool(self._hashes)
+
+    def _holds(self, key: int) -> bool:
+        place = bisect_left(self._hashes, key)
+        return place < len(self._hashes) and self._hashes[place] == key
+
+
+def _hash(*parts: str) -> int:
+    data = "\0".join(parts).encode("utf-8", "replace")
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
