@@ -14,6 +14,7 @@ from hnclip_cli.evaluation.metrics import Bools, Floats, Ints
 
 LEVEL = 0.95
 MAX_WEIGHTS = 1 << 22  # elements of one block of weights: 32 MB
+FEW = 0.25  # types per cluster, below which drawing types is faster than drawing clusters
 
 
 @dataclass(frozen=True)
@@ -59,20 +60,21 @@ class Resampling:
     def interval(self, counts: Counts) -> list[float] | None:
         """The interval of the columns' mean accuracy; of the accuracy, where there is one column.
 
-        All columns of a cluster are drawn together, because they share an image. A round that
-        draws nothing of some column is the mean of the others. Fewer than two clusters cannot
-        vary, so they have no interval.
+        None for fewer than two clusters: they cannot vary.
         """
         clusters, number = np.unique(counts.cluster, return_inverse=True)
         if self.rounds == 0 or len(clusters) < 2:
             return None
         rng = np.random.default_rng(self.seed)
         numbered = Counts(number, counts.column, counts.correct, counts.total)
-        return interval(np.nanmean(resample(numbered, rounds=self.rounds, rng=rng), axis=1))
+        return interval(resample(numbered, rounds=self.rounds, rng=rng))
 
 
 def resample(counts: Counts, *, rounds: int, rng: np.random.Generator) -> Floats:
-    """Accuracy of each column in each round; all columns of a cluster are drawn together.
+    """Mean accuracy of the columns in each round.
+
+    All columns of a cluster are drawn together, because they share an image. A round that draws
+    nothing of some column is the mean of the others.
 
     Args:
         counts: of clusters 0 to C-1 and columns 0 to S-1, each at least once.
@@ -80,26 +82,26 @@ def resample(counts: Counts, *, rounds: int, rng: np.random.Generator) -> Floats
         rng: where the draws come from.
 
     Returns:
-        shape (R, S); NaN where a round drew no cluster of a column.
+        shape (R,).
     """
-    type_of_cluster, representatives, sizes = _types(counts)
-    num_types, num_clusters = len(sizes), len(type_of_cluster)
-    type_of_representative = np.full(num_clusters, -1)
-    type_of_representative[representatives] = np.arange(num_types)
-    kept = type_of_representative[counts.cluster] >= 0
-    cells = (type_of_representative[counts.cluster[kept]], counts.column[kept])
-    table = np.zeros((2, num_types, int(counts.column.max()) + 1))
-    table[0][cells] = counts.correct[kept]
-    table[1][cells] = counts.total[kept]
+    representatives, sizes = _types(counts)
+    type_of_cluster = np.full(int(sizes.sum()), -1)
+    type_of_cluster[representatives] = np.arange(len(sizes))
+    of_type = type_of_cluster[counts.cluster]
+    kept = of_type >= 0  # the entries of one cluster of each type
+    of_type, correct, total = of_type[kept], counts.correct[kept], counts.total[kept]
+    starts = np.flatnonzero(np.diff(counts.column[kept], prepend=-1))
 
-    block = max(1, MAX_WEIGHTS // num_types)
-    accuracies = []
-    for start in range(0, rounds, block):
-        weights = _weights(min(block, rounds - start), type_of_cluster, sizes, rng)
-        drawn_total = weights @ table[1]
-        drawn_total[drawn_total == 0] = np.nan
-        accuracies.append((weights @ table[0]) / drawn_total)
-    return np.concatenate(accuracies)
+    means = np.empty(rounds)
+    block = max(1, MAX_WEIGHTS // len(of_type))
+    for first in range(0, rounds, block):
+        size = min(block, rounds - first)
+        drawn = _weights(size, sizes, rng)[:, of_type]
+        right = np.add.reduceat(drawn * correct, starts, axis=1)
+        answers = np.add.reduceat(drawn * total, starts, axis=1)
+        accuracy = np.divide(right, answers, where=answers > 0, out=np.zeros(right.shape))
+        means[first : first + size] = accuracy.sum(axis=1) / (answers > 0).sum(axis=1)
+    return means
 
 
 def interval(values: Floats) -> list[float]:
@@ -109,11 +111,11 @@ def interval(values: Floats) -> list[float]:
     return [float(low), float(high)]
 
 
-def _types(counts: Counts) -> tuple[Ints, Ints, Ints]:
+def _types(counts: Counts) -> tuple[Ints, Ints]:
     """Sort clusters by their rows of counts.
 
     Returns:
-        type of each cluster; one cluster of each type; number of clusters of each type.
+        one cluster of each type; number of clusters of each type.
     """
     base = int(counts.total.max()) + 1
     entry = _mix((counts.column * base + counts.total) * base + counts.correct)
@@ -121,10 +123,8 @@ def _types(counts: Counts) -> tuple[Ints, Ints, Ints]:
     starts = np.flatnonzero(np.diff(counts.cluster[order], prepend=-1))
     # A row is known by the sum of its entries' 64-bit hashes: no dense table, no collisions met.
     signature = np.add.reduceat(entry[order], starts)
-    _, representatives, type_of_cluster, sizes = np.unique(
-        signature, return_index=True, return_inverse=True, return_counts=True
-    )
-    return type_of_cluster, representatives, sizes
+    _, representatives, sizes = np.unique(signature, return_index=True, return_counts=True)
+    return representatives, sizes
 
 
 def _mix(codes: Ints) -> NDArray[np.uint64]:
@@ -135,14 +135,14 @@ def _mix(codes: Ints) -> NDArray[np.uint64]:
     return mixed ^ (mixed >> np.uint64(31))
 
 
-def _weights(rounds: int, type_of_cluster: Ints, sizes: Ints, rng: np.random.Generator) -> Floats:
+def _weights(rounds: int, sizes: Ints, rng: np.random.Generator) -> Ints:
     """How often each type is drawn, shape (rounds, types)."""
-    num_clusters, num_types = len(type_of_cluster), len(sizes)
-    if 4 * num_types < num_clusters:
-        drawn = rng.multinomial(num_clusters, sizes / num_clusters, size=rounds)
-        return drawn.astype(np.float64)
+    num_clusters, num_types = int(sizes.sum()), len(sizes)
+    if num_types < FEW * num_clusters:
+        return rng.multinomial(num_clusters, sizes / num_clusters, size=rounds)
     # Nearly every cluster is its own type: drawing clusters is cheaper than a binomial each.
-    weights = np.empty((rounds, num_types))
+    type_of_cluster = np.repeat(np.arange(num_types), sizes)
+    weights = np.empty((rounds, num_types), np.int64)
     for row in weights:
         drawn = rng.integers(num_clusters, size=num_clusters)
         row[:] = np.bincount(type_of_cluster[drawn], minlength=num_types)

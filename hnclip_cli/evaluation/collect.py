@@ -43,7 +43,7 @@ class Labeling:
 class Collector:
     """Keep of each record its scores, its labels and the hash of its image group.
 
-    About 100 bytes a record and 12 a negative, whatever the length of its captions.
+    Tens of bytes a record, field and negative, whatever the length of the captions.
 
     Args:
         fields: whose values label the records. ``kind`` is a field of the negatives; all others
@@ -167,6 +167,8 @@ class Collector:
         first = np.searchsorted(owner, observations.record, "left")
         count = np.searchsorted(owner, observations.record, "right") - first
         observation = np.repeat(np.arange(len(count)), count)
+        if not len(observation):
+            return None
         offset = np.arange(len(observation)) - np.repeat(np.cumsum(count) - count, count)
         return Labeling(labels.names, observation, label[first[observation] + offset])
 

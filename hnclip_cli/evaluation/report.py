@@ -70,7 +70,8 @@ def evaluate(
         raise HnclipError(
             "nothing to measure",
             where=reader.source,
-            got=f"{report['records']} records, {report['unmeasured']} with nothing to tell apart, "
+            got=f"{report['records']} record{'' if report['records'] == 1 else 's'}, "
+            f"{report['unmeasured']} with nothing to tell apart, "
             f"{report['skipped']} skipped",
             hint="hnclip negatives and hnclip score before",
         )

@@ -1,0 +1,194 @@
+"""What is kept of a record, and which records are refused."""
+
+import pytest
+
+from hnclip_cli.errors import InputError
+from hnclip_cli.evaluation.collect import Collector
+from hnclip_cli.streams.records import Record
+
+
+def short(scores, kinds=("swap-noun",), **fields):
+    negatives = [{"caption": f"negative {i}", "kind": kind} for i, kind in enumerate(kinds)]
+    fields = {"image": "a.jpg", "caption": "a cat", **fields}
+    return Record({**fields, "negatives": negatives, "scores": scores}, "in.jsonl", 7)
+
+
+def matching(scores, truth, **fields):
+    images = [f"{i}.jpg" for i in range(len(scores))]
+    captions = [f"caption {i}" for i in range(len(scores[0]))]
+    return Record(
+        {"images": images, "captions": captions, "truth": truth, "scores": scores, **fields}
+    )
+
+
+def collect(*records, fields=("kind",)):
+    collector = Collector(fields)
+    for record in records:
+        collector.add(record)
+    return collector
+
+
+def margins(collector):
+    return {name: found.margin.tolist() for name, found in collector.measures().items()}
+
+
+def labels(collector, field, measure):
+    observations = collector.measures()[measure]
+    found = collector.labeling(field, measure, observations)
+    if found is None:
+        return None
+    return [
+        (int(i), "/".join(found.names[n]))
+        for i, n in zip(found.observation, found.label, strict=True)
+    ]
+
+
+def test_the_short_form_gives_pairs_and_an_item():
+    collector = collect(short([[0.5, 0.25, 0.75]], ["a", "b"]))
+    assert margins(collector) == {"pair": [0.25, -0.25], "item": [-0.25]}
+
+
+def test_a_square_whose_truth_is_a_matching_gives_winoground_scores():
+    straight = matching([[1.0, 0.25], [0.5, 1.0]], [[0, 0], [1, 1]])
+    crossed = matching([[0.25, 1.0], [1.0, 0.5]], [[1, 0], [0, 1]])
+    found = margins(collect(straight, crossed))
+    assert found == {"text": [0.5, 0.5], "image": [0.5, 0.5], "group": [0.5, 0.5]}
+
+
+def test_any_other_matching_gives_queries_in_both_directions():
+    one_of_three_images = matching([[0.5], [0.75], [0.0]], [[0, 0]])
+    two_true_captions = matching([[1.0, 0.25, 0.5]], [[0, 0], [0, 1]])
+    assert margins(collect(one_of_three_images, two_true_captions)) == {
+        "image_to_text": [0.5],
+        "text_to_image": [-0.25],
+        "image_to_text_all": [-0.25],
+    }
+
+
+def test_a_square_with_other_truth_is_no_winoground_item():
+    assert list(margins(collect(matching([[1, 0], [0, 0]], [[0, 0]])))) == [
+        "image_to_text",
+        "text_to_image",
+    ]
+
+
+def test_a_record_that_tells_nothing_apart_is_counted():
+    collector = collect(short([[0.5]], []), matching([[0.5]], [[0, 0]]), short([[1, 0]]))
+    assert (collector.num_records, collector.num_unmeasured) == (3, 2)
+    assert margins(collector) == {"pair": [1.0], "item": [1.0]}
+
+
+def test_kinds_label_pairs_and_other_fields_label_records():
+    collector = collect(
+        short([[1, 0, 0]], ["a", "b"], subset="x"),
+        short([[1, 0]], ["b"]),
+        short([[1, 0]], ["a"], subset="y", benchmark="bench"),
+        fields=["kind", "subset"],
+    )
+    assert labels(collector, "kind", "pair") == [(0, "a"), (1, "b"), (2, "b"), (3, "a")]
+    assert labels(collector, "kind", "item") is None
+    assert labels(collector, "subset", "pair") == [(0, "/x"), (1, "/x"), (3, "bench/y")]
+    assert labels(collector, "subset", "item") == [(0, "/x"), (2, "bench/y")]
+
+
+def test_labels_of_records_without_the_measure_are_left_out():
+    collector = collect(
+        matching([[1.0, 0.0], [0.0, 1.0]], [[0, 0], [1, 1]], subset="x"),
+        short([[1, 0]], subset="y"),
+        fields=["subset"],
+    )
+    assert labels(collector, "subset", "item") == [(0, "/y")]
+    assert labels(collector, "subset", "text") == [(0, "/x")]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("x", ["x"]),
+        (["x", "y", "x"], ["x", "y"]),
+        ({"object": "dog", "size": ["big", 2]}, ["object=dog", "size=big", "size=2"]),
+        (True, ["true"]),
+        (1.5, ["1.5"]),
+        (None, []),
+        ([], []),
+    ],
+)
+def test_a_label_can_be_any_value(value, expected):
+    collector = collect(short([[1, 0]], tags=value), fields=["tags"])
+    found = labels(collector, "tags", "item")
+    assert [text for _, text in found or []] == expected
+
+
+@pytest.mark.parametrize(
+    ("scores", "got"),
+    [
+        ([[0.5]], "got 1 × 1"),
+        ([[0.5, 0.5, 0.5]], "got 1 × 3"),
+        ([[0.5, 0.5], [0.5, 0.5]], "got 2 × 2"),
+        ([[0.5, 0.5], [0.5]], "got rows of 1 to 2 columns"),
+        ([], "got 0 × 0"),
+        ([0.5, 0.5], "got [0.5, 0.5]"),
+        (0.5, "got 0.5"),
+        (None, "got null"),
+        ("0.5", 'got "0.5"'),
+        ({"a": "b" * 100}, "got {"),
+    ],
+)
+def test_scores_of_the_wrong_shape_are_refused(scores, got):
+    with pytest.raises(InputError) as caught:
+        collect(short(scores, id="r7"))
+    message = str(caught.value)
+    assert message.startswith('in.jsonl:7: record "r7": field "scores" has the wrong shape; got ')
+    assert got in message
+    assert "expected 1 × 2, a row an image, a column a caption" in message
+
+
+@pytest.mark.parametrize(
+    ("bad", "shown"),
+    [
+        (None, "null"),
+        (float("nan"), "NaN"),
+        (float("inf"), "Infinity"),
+        ("0.5", '"0.5"'),
+        (True, "true"),
+        (10**400, "1000"),
+        ([0.5], "[0.5]"),
+    ],
+)
+def test_a_score_that_is_no_finite_number_is_refused(bad, shown):
+    with pytest.raises(InputError) as caught:
+        collect(short([[0.5, bad]]))
+    message = str(caught.value)
+    assert message.startswith(f"in.jsonl:7: a score is not a finite number; got {shown}")
+    assert "in column 1, expected a number" in message
+
+
+def test_missing_scores_name_the_command_that_adds_them():
+    record = short([[1, 0]])
+    del record["scores"]
+    with pytest.raises(InputError, match=r'^in.jsonl:7: missing field "scores".*try hnclip score$'):
+        collect(record)
+
+
+def test_a_refused_record_leaves_no_trace():
+    collector = Collector(["kind", "subset"])
+    for bad in (short([[0.5, None]], subset="x"), short([[1, 0]], subset="x", group=3)):
+        with pytest.raises(InputError):
+            collector.add(bad)
+    collector.add(short([[1, 0]], ["b"], subset="y"))
+    assert collector.num_records == 1
+    assert labels(collector, "kind", "pair") == [(0, "b")]
+    assert labels(collector, "subset", "item") == [(0, "/y")]
+
+
+def test_records_of_one_image_are_one_cluster():
+    collector = collect(
+        short([[1, 0]], image="a.jpg"),
+        short([[1, 0]], image="b.jpg"),
+        short([[1, 0]], image="a.jpg"),
+        short([[1, 0]], image="c.jpg", group="b.jpg"),
+        matching([[1, 0]], [[0, 0]], id="m"),
+    )
+    first, second, third, fourth, fifth = collector.clusters.tolist()
+    assert first == third and second == fourth
+    assert len({first, second, fifth}) == 3
