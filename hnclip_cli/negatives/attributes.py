@@ -43,12 +43,20 @@ CONFUSABLE = {
 
 ALL_LOOKS = tuple(COLORS)
 LOOKS_OF_FAMILY = {
-    "animal": ("black", "white", "brown", "gray", "orange"),
+    "small animal": ("black", "white", "brown", "gray", "orange"),
+    "large animal": ("black", "white", "brown", "gray"),
     "produce": ("red", "orange", "yellow", "green", "purple"),
     "dish": ("red", "yellow", "green", "brown", "white", "pink"),
     "staple": ("red", "yellow", "green", "brown", "white"),
     "beverage": ("red", "yellow", "green", "brown", "white", "pink"),
 }
+
+GREENERY = {
+    "field", "fields", "hill", "hills", "hillside", "lawn", "meadow", "pasture", "park", "plant",
+    "plants", "tree", "trees", "leaf", "leaves", "bush", "bushes", "forest", "landscape", "area",
+    "vegetables", "vegetation", "slope", "mountain", "mountains", "yard", "garden",
+}  # fmt: skip
+LOOKS_OF_GREENERY = ("brown", "yellow", "green", "white")
 
 COLOR_SHADES = {"light", "dark", "bright", "pale", "deep", "navy", "hot", "neon"}
 

@@ -20,41 +20,43 @@ from hnclip_cli.negatives.attributes import (
 from hnclip_cli.negatives.lexicon import Noun, nouns
 from hnclip_cli.negatives.parsing import Caption
 
-_CHAIN_TAGS = ("JJ", "JJR", "JJS", "NN", "NNS", "NNP", "VBN", "VBG", "CC", "HYPH")
+# "old fashioned" and the like are one attribute.
+_COMPOUNDING = {"fashioned", "looking", "style", "styled", "time", "school", "colored", "up"}
 
 
 @dataclass(frozen=True, slots=True)
 class Modifier:
     """An attribute, words [first, stop), of the noun at index ``noun``.
 
-    ``category`` is its class (color, size, age, …), ``looks`` what distinguishes it within the
-    class: synonyms share it.
+    ``looks`` says what it is within each class (color, size, age, …): synonyms share a look, and
+    a chain of attributes has looks of several classes.
     """
 
     first: int
     stop: int
     noun: int
-    category: str
-    looks: frozenset[str]
+    looks: frozenset[tuple[str, str]]
 
-    def may_be(self, other: "Modifier") -> bool:
-        """Whether one attribute could truly be said of what has the other."""
-        if self.category == "color":
-            return any(near(a, b) for a in self.looks for b in other.looks)
-        return bool(self.looks & other.looks)
+    def denies(self, other: "Modifier") -> bool:
+        """Whether nothing that has the one attribute could truly be said to have the other."""
+        classes = {category for category, _ in self.looks}
+        if not classes & {category for category, _ in other.looks}:
+            return False
+        return not any(
+            category == other_category and near(look, other_look)
+            for category, look in self.looks
+            for other_category, other_look in other.looks
+        )
 
     def fits(self, caption: Caption, index: int) -> bool:
         """Whether the attribute can be said of another noun of the caption."""
         noun = nouns().get(caption.lower(index))
+        classes = {category for category, _ in self.looks}
+        if noun is None:  # anything can have a color or a size
+            return classes <= {"color", "size"}
+        if noun.is_human and "color" in classes:
+            return False
         lowers = {caption.lower(i) for i in range(self.first, self.stop)}
-        if self.category == "size":
-            return True
-        if "color" in self.category and noun is not None and noun.is_human:
-            return False
-        if self.category != "color" and noun is None:
-            return False
-        if noun is None:
-            return True
         return not lowers & (INANIMATE_ONLY if noun.is_animate else ANIMATE_ONLY)
 
 
@@ -66,7 +68,7 @@ def near(one: str, other: str) -> bool:
 def head_noun(caption: Caption, index: int) -> int | None:
     """The noun that a word at ``index`` in a noun phrase describes."""
     index += 1
-    while caption.tag(index).startswith(("JJ", "VBN", "VBG", "CC", "HYPH", "CD")) and not (
+    while caption.tag(index).startswith(("JJ", "VBN", "CC", "HYPH", "CD")) and not (
         caption.tag(index).startswith("CC") and not _is_describing(caption, index + 1)
     ):
         index += 1
@@ -90,11 +92,11 @@ def colors(caption: Caption) -> Iterator[Modifier]:
             noun = head_noun(caption, stop - 1)
             if noun is not None and _is_color_of(caption, index, stop, noun):
                 looks = frozenset(
-                    COLOR_LOOK[caption.lower(i)]
+                    ("color", COLOR_LOOK[caption.lower(i)])
                     for i in range(index, stop)
                     if caption.lower(i) in COLOR_LOOK
                 )
-                yield Modifier(index, stop, noun, "color", looks)
+                yield Modifier(index, stop, noun, looks)
         index = max(stop, index + 1)
 
 
@@ -143,7 +145,7 @@ def sizes(caption: Caption) -> Iterator[Modifier]:
         if caption.lower(index + 1) in UNIFORM_SIZE_HEADS_REFUSED:
             continue
         look = "small" if word.lower in SMALL_WORDS else "big"
-        yield Modifier(index, index + 1, noun, "size", frozenset({look}))
+        yield Modifier(index, index + 1, noun, frozenset({("size", look)}))
 
 
 def others(caption: Caption) -> Iterator[Modifier]:
@@ -155,10 +157,10 @@ def others(caption: Caption) -> Iterator[Modifier]:
         noun = head_noun(caption, index)
         if noun is None or caption.touches_hyphen(index, index + 1):
             continue
-        if not caption.has_plain_case(index):
+        if not caption.has_plain_case(index) or caption.lower(index + 1) in _COMPOUNDING:
             continue
         category, look = table[word.lower]
-        modifier = Modifier(index, index + 1, noun, category, frozenset({look}))
+        modifier = Modifier(index, index + 1, noun, frozenset({(category, look)}))
         if modifier.fits(caption, noun):
             yield modifier
 
@@ -169,17 +171,21 @@ def attributes(caption: Caption) -> list[Modifier]:
     return sorted(found, key=lambda modifier: modifier.first)
 
 
-def attribute_chains(caption: Caption) -> list[Modifier]:
-    """Runs of two or more neighboring attributes of one noun, as "small red"."""
-    chains: list[Modifier] = []
-    for modifier in attributes(caption):
-        last = chains[-1] if chains else None
+def chains(modifiers: list[Modifier]) -> list[Modifier]:
+    """Whole runs of neighboring attributes of one noun, as "small red", where there are two."""
+    runs: list[list[Modifier]] = []
+    for modifier in modifiers:
+        last = runs[-1][-1] if runs else None
         if last and last.stop == modifier.first and last.noun == modifier.noun:
-            looks = last.looks | modifier.looks
-            chains[-1] = Modifier(last.first, modifier.stop, last.noun, "chain of color", looks)
+            runs[-1].append(modifier)
         else:
-            chains.append(modifier)
-    return [chain for chain in chains if chain.category == "chain of color"]
+            runs.append([modifier])
+    return [
+        Modifier(
+            run[0].first, run[-1].stop, run[0].noun, frozenset().union(*(m.looks for m in run))
+        )
+        for run in runs
+    ]
 
 
 @cache

@@ -41,9 +41,16 @@ FAMILIES: dict[str, str] = {
         soldier
         = waiter waitress bride groom vendor jockey cowboy
     """,
-    "animal": """
+    "small animal": """
         cat kitten | kitty
         dog puppy | pup/pups poodle bulldog terrier
+        bird | pigeon seagull parrot crow owl hawk eagle pelican goose/geese swan duck flamingo
+        monkey
+        rabbit | bunny hare
+        squirrel
+        pig | piglet hog
+    """,
+    "large animal": """
         horse | pony foal colt mare
         cow | bull calf/calves ox/oxen
         sheep/sheep goat | lamb
@@ -51,15 +58,10 @@ FAMILIES: dict[str, str] = {
         giraffe
         zebra
         bear | polar_bear brown_bear grizzly_bear black_bear bear_cub panda panda_bear
-        bird | pigeon seagull parrot crow owl hawk eagle pelican goose/geese swan duck flamingo
         lion tiger | leopard cheetah
-        monkey | gorilla ape
-        pig | piglet hog
-        rabbit | bunny hare
         camel | llama alpaca
         deer/deer | antelope elk/elk moose/moose gazelle
-        squirrel
-        = animal pet creature cub mammal cattle*
+        = animal pet creature cub mammal cattle* gorilla ape
     """,
     "vehicle": """
         | car automobile sedan suv taxi cab van minivan convertible jeep
@@ -245,13 +247,13 @@ FAMILIES: dict[str, str] = {
         = soda* water*
     """,
     "vessel": """
-        plate | dish platter
+        plate | platter
         bowl
         cup | mug
         bottle
         jar
         pan | skillet frying_pan pot
-        = tray container saucer glass/glasses pitcher
+        = tray container dish saucer glass/glasses pitcher
     """,
     "utensil": """
         fork spoon | knife/knives
@@ -264,11 +266,9 @@ FAMILIES: dict[str, str] = {
     "decoration": """
         clock
         vase
-        mirror
-        candle
         painting | poster
-        fan
-        = lamp picture_frame flower rose plant potted_plant bouquet doorway window door curtain
+        = mirror candle fan lamp picture_frame flower rose plant potted_plant bouquet doorway
+        = window door curtain
         = fence wall tree bush rock log palm_tree christmas_tree fireplace
     """,
     "toy": """
@@ -291,8 +291,8 @@ FAMILIES: dict[str, str] = {
     """,
 }
 
-ANIMATE = {"adult", "youth", "athlete", "profession", "animal"}
-HUMAN = ANIMATE - {"animal"}
+ANIMATE = {"adult", "youth", "athlete", "profession", "small animal", "large animal"}
+HUMAN = ANIMATE - {"small animal", "large animal"}
 PLACES = {"business", "room", "place in", "place on"}
 
 # What a family can do: swaps across these classes read badly with most verbs.
@@ -319,6 +319,18 @@ SIDE_BY_SIDE = {
     "decoration",
     "vehicle",
     "building",
+}
+
+# Where something flies, only another thing that can may stand for these.
+FLYERS = {"bird", "kite", "airplane", "helicopter", "balloon"}
+
+# Where another word of the caption begins so, the scene is the noun's own.
+TIED_STEMS = {
+    "athlete": ("surf", "ski", "skat", "snow", "wave", "slope", "ramp", "bik", "bicycl", "cycl"),
+    "board": ("surf", "ski", "skat", "snow", "wave", "ramp", "rail"),
+    "sports gear": ("tennis", "baseball", "soccer", "basketball", "swing", "serv", "pitch"),
+    "place on": ("surf", "ski", "tennis", "baseball", "wave", "traffic"),
+    "headgear": ("baseball", "batt"),
 }
 
 # Gendered nouns whose replacement must take its pronouns along.

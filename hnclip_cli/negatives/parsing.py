@@ -16,6 +16,9 @@ MAX_CHARACTERS = 5000
 
 _JOINERS = {"-", "–", "/", "_", "@", "#"}
 
+# "a heart shaped cake" names no heart.
+_COMPOUNDING = {"shaped", "legged", "like", "sized", "style", "colored", "themed", "covered"}
+
 # Tagged as nouns they still describe: "an orange cross", "a metal bench".
 DESCRIBING_NOUNS = {
     *COLOR_LOOK,
@@ -147,6 +150,10 @@ class Caption:
             if noun is None or not words[-1].is_noun:
                 continue
             stop = first + length
+            if self.lower(stop) in _COMPOUNDING:
+                return None
+            if noun.singular in COLOR_LOOK and self.tag(stop).startswith(("JJ", "NN", "CC")):
+                return None  # "an orange tabby cat" holds no fruit
             if self.touches_hyphen(first, stop) or not self.has_plain_case(stop - 1):
                 return None
             return Mention(

@@ -32,6 +32,18 @@ MUTUAL_VERBS = RESTING | {
     "working", "includes", "including", "featuring", "containing", "filled", "served", "topped",
     "mixed", "covered", "surrounded", "combined", "matching", "doing", "looking", "using",
 }  # fmt: skip
+MUTUAL_STEMS = (
+    "cuddl",
+    "snuggl",
+    "nuzzl",
+    "hug",
+    "kiss",
+    "greet",
+    "embrac",
+    "join",
+    "fight",
+    "pos",
+)
 
 
 def order_matters(caption: Caption, first: int, stop: int) -> bool:
@@ -45,17 +57,22 @@ def order_matters(caption: Caption, first: int, stop: int) -> bool:
     )
     if (lowers[0] in {"and", "or", ",", "&", ";", "/"} and not has_noun) or "other" in lowers:
         return False
-    acts = any(word.tag.startswith("VB") and word.lower not in MUTUAL_VERBS for word in between)
+    acts = any(
+        word.tag.startswith("VB")
+        and word.lower not in MUTUAL_VERBS
+        and not word.lower.startswith(MUTUAL_STEMS)
+        for word in between
+    )
     directed = any(word in DIRECTED for word in lowers)
-    if lowers[-1] in MUTUAL and not _ends_directed(lowers):
-        return has_noun and acts and lowers[-1] not in {"of", "at", "from", "to", "as", "like"}
+    if lowers[-1] in MUTUAL and not ends_directed(lowers):
+        return False
     return directed or acts
 
 
-def _ends_directed(lowers: list[str]) -> bool:
+def ends_directed(lowers: list[str]) -> bool:
     """Whether the words end in a directed relation of several words, as "to the left of"."""
     return lowers[-1] == "of" and lowers[-2:-1] in (
-        ["left"], ["right"], ["front"], ["top"], ["out"], ["inside"], ["outside"],
+        ["left"], ["right"], ["front"], ["top"], ["out"], ["inside"], ["outside"], ["side"],
     )  # fmt: skip
 
 
@@ -155,6 +172,9 @@ FLIPS = _flips(
 )
 
 
+_CLOSELY = {"right", "directly", "just", "up", "too", "as", "really", "pretty", "immediately"}
+
+
 def flip_relation(caption: Caption) -> Iterator[list[Edit]]:
     """Turn one directed relation around: left/right, above/below, in front of/behind, …"""
     text, borders = _joined(caption)
@@ -164,7 +184,9 @@ def flip_relation(caption: Caption) -> Iterator[list[Edit]]:
             if span[0] is None or span[1] is None:
                 continue
             words: Span = (span[0], span[1])
-            if _is_relation(caption, words):
+            if _is_relation(caption, words) and not (
+                flip.replacement == "far from" and caption.lower(words[0] - 1) in _CLOSELY
+            ):
                 yield [replace(caption, words, flip.replacement)]
 
 

@@ -6,16 +6,18 @@ from hnclip_cli.negatives.attributes import (
     ALL_LOOKS,
     BIG_WORDS,
     COLOR_LOOK,
+    GREENERY,
     LOOKS_OF_FAMILY,
+    LOOKS_OF_GREENERY,
     NUMBER_WORDS,
     SIZE_OPPOSITE,
     SMALL_WORDS,
     UNIFORM_SIZE_HEADS_REFUSED,
     UNITS,
 )
-from hnclip_cli.negatives.lexicon import Noun, rivals
+from hnclip_cli.negatives.lexicon import Noun, nouns, rivals
 from hnclip_cli.negatives.modifiers import colors, head_noun, known_head, near, sizes
-from hnclip_cli.negatives.objects import SIDE_BY_SIDE
+from hnclip_cli.negatives.objects import FLYERS, SIDE_BY_SIDE, TIED_STEMS
 from hnclip_cli.negatives.parsing import Caption, Mention
 from hnclip_cli.negatives.rewriting import replace
 from hnclip_cli.streams.edits import Edit
@@ -36,6 +38,8 @@ def replace_color(caption: Caption) -> Iterator[list[Edit]]:
     for modifier in colors(caption):
         known = known_head(caption, modifier.noun)
         looks = LOOKS_OF_FAMILY.get(known.family, ALL_LOOKS) if known else ALL_LOOKS
+        if caption.lower(modifier.noun) in GREENERY:
+            looks = LOOKS_OF_GREENERY
         for index in range(modifier.first, modifier.stop):
             if caption.lower(index) not in COLOR_LOOK:
                 continue
@@ -111,6 +115,8 @@ def replace_noun(caption: Caption) -> Iterator[list[Edit]]:
             text = rival.form(mention.is_plural or not mention.noun.singular)
             if rival.key in named or not text or not _suits_preposition(caption, mention):
                 continue
+            if not _suits_action(caption, mention, rival):
+                continue
             pronouns = _pronoun_edits(caption, mention, rival)
             if pronouns is not None:
                 yield [replace(caption, (mention.first, mention.stop), text), *pronouns]
@@ -140,6 +146,21 @@ def _suits_preposition(caption: Caption, mention: Mention) -> bool:
     if mention.noun.family == "place in":
         return before in ("in", "near", "of", "at", "inside", "outside", "into", "through")
     return True
+
+
+def _suits_action(caption: Caption, mention: Mention, rival: Noun) -> bool:
+    """Whether the rest of the caption does not tie the noun to what it does or is used for."""
+    family = mention.noun.family
+    rest = [
+        word.lower
+        for index, word in enumerate(caption.words)
+        if not mention.first <= index < mention.stop
+    ]
+    if any(word.startswith(("fly", "flie", "flew", "soar")) for word in rest):
+        flyers = {nouns()[name].key for name in FLYERS}
+        if mention.noun.key in flyers and rival.key not in flyers:
+            return False
+    return not any(word.startswith(TIED_STEMS.get(family, ("\0",))) for word in rest)
 
 
 def _pronoun_edits(caption: Caption, mention: Mention, rival: Noun) -> list[Edit] | None:

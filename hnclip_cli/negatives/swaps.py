@@ -3,21 +3,27 @@
 from collections.abc import Iterator
 from itertools import combinations
 
-from hnclip_cli.negatives.modifiers import Modifier, attribute_chains, attributes
+from hnclip_cli.negatives.lexicon import nouns
+from hnclip_cli.negatives.modifiers import Modifier, attributes, chains
 from hnclip_cli.negatives.objects import PLACES
-from hnclip_cli.negatives.parsing import Caption, Mention, Phrase
-from hnclip_cli.negatives.relations import RESTING, order_matters
+from hnclip_cli.negatives.parsing import Caption, Mention, Phrase, Word
+from hnclip_cli.negatives.relations import RESTING, ends_directed, order_matters
 from hnclip_cli.negatives.rewriting import swap
 from hnclip_cli.streams.edits import Edit
 
 _PRONOUNS = {"he", "she", "his", "her", "him", "himself", "herself", "hers"}
+_FACING = {"front", "behind", "left", "right", "above", "below"}
+_WORN = {"outfit", "headgear"}
+_SITTING = {"sitting", "sits", "sit", "seated"}
 _REFERRING = _PRONOUNS | {"who", "whose", "its", "their"}
 
 
 def swap_noun(caption: Caption) -> Iterator[list[Edit]]:
     """Exchange two nouns of one number that play different parts."""
     for one, other in _pairs(caption):
-        if one.is_plural != other.is_plural or not _same_determination(caption, one, other):
+        if one.is_plural != other.is_plural or one.noun.key == other.noun.key:
+            continue
+        if not (_suits(caption, one, other) and _suits(caption, other, one)):
             continue
         if order_matters(caption, one.stop, _phrase_start(caption, other)) or _described_apart(
             caption, one, other
@@ -38,6 +44,8 @@ def swap_noun_phrase(caption: Caption) -> Iterator[list[Edit]]:
             continue
         if one.is_plural != other.is_plural and _has_finite_verb(caption):
             continue
+        if one.noun.key == other.noun.key and not _described_apart(caption, one, other):
+            continue
         if order_matters(caption, here.stop, there.first):
             edits = swap(caption, (here.first, here.stop), (there.first, there.stop))
             if edits:
@@ -46,8 +54,9 @@ def swap_noun_phrase(caption: Caption) -> Iterator[list[Edit]]:
 
 def swap_adjective(caption: Caption) -> Iterator[list[Edit]]:
     """Exchange attributes of one class, or whole chains of attributes, of two nouns."""
-    for find in (attributes, attribute_chains):
-        for one, other in combinations(find(caption), 2):
+    single = attributes(caption)
+    for found in (single, chains(single)):
+        for one, other in combinations(found, 2):
             if not _may_swap(caption, one, other):
                 continue
             edits = swap(caption, (one.first, one.stop), (other.first, other.stop))
@@ -56,21 +65,30 @@ def swap_adjective(caption: Caption) -> Iterator[list[Edit]]:
 
 
 def _pairs(caption: Caption) -> Iterator[tuple[Mention, Mention]]:
+    """Pairs of known things, in order of place, that may stand in each other's place."""
     things = [mention for mention in caption.mentions if _is_thing(caption, mention)]
     for one, other in combinations(things, 2):
-        if one.noun.key != other.noun.key and _read_well_swapped(caption, one, other):
+        if _same_determination(caption, one, other) and _read_well_swapped(caption, one, other):
             yield one, other
 
 
 def _is_thing(caption: Caption, mention: Mention) -> bool:
     """Whether this noun names a thing that can stand in another's place."""
-    return not (
-        mention.modifies
-        or mention.is_modified
-        or mention.noun.is_mass
-        or mention.noun.family in PLACES
-        or caption.tag(mention.stop) == "POS"
-        or caption.lower(mention.stop) == "of"
+    if mention.modifies or mention.is_modified or mention.noun.is_mass:
+        return False
+    if mention.noun.family in PLACES or caption.tag(mention.stop) == "POS":
+        return False
+    start = _phrase_start(caption, mention)
+    # "rows of donuts" and "a pair of skis" name one thing; "in front of a bus" does not.
+    before = [caption.lower(start - 2), caption.lower(start - 1)]
+    if caption.lower(mention.stop) == "of" or (before[1] == "of" and not ends_directed(before)):
+        return False
+    # "… on a desk, and the desk …": the second mention is the first thing.
+    return not any(
+        other.noun == mention.noun and "the" in (caption.lower(start), caption.lower(place))
+        for other in caption.mentions
+        if other != mention
+        for place in [_phrase_start(caption, other)]
     )
 
 
@@ -78,18 +96,49 @@ def _read_well_swapped(caption: Caption, one: Mention, other: Mention) -> bool:
     lowers = {word.lower for word in caption.words}
     if one.noun.gender != other.noun.gender and lowers & _PRONOUNS:
         return False
-    if one.noun.behavior == other.noun.behavior:
-        return one.noun.is_human == other.noun.is_human or "whose" not in lowers
-    if {one.noun.family, other.noun.family} & {"outfit", "headgear"} or lowers & _REFERRING:
+    behaviors = {one.noun.behavior, other.noun.behavior}
+    if len(behaviors) == 1:
+        if behaviors == {"thing"} and one.noun.family != other.noun.family:
+            if {one.noun.family, other.noun.family} & _WORN:
+                return False
+            start = max(0, _phrase_start(caption, one) - 2)
+            near = caption.words[start : other.first]
+            return all(word.lower in RESTING for word in near if _is_verb(word))
+        return one.noun.is_human == other.noun.is_human or not lowers & {"who", "whose"}
+    if {one.noun.family, other.noun.family} & _WORN or lowers & _REFERRING:
         return False
-    return all(word.lower in RESTING for word in caption.words if word.tag.startswith("VB"))
+    if one.noun.is_human or other.noun.is_human or "building" in behaviors:
+        between = {word.lower for word in caption.words[one.stop : other.first]}
+        if not between & _FACING or lowers & _SITTING:
+            return False
+    return all(word.lower in RESTING for word in caption.words if _is_verb(word))
+
+
+def _is_verb(word: Word) -> bool:
+    """Whether a word acts; a tagger may take "drinking" for a noun."""
+    if word.tag.startswith("VB"):
+        return True
+    return len(word.text) > 5 and word.lower.endswith("ing") and word.lower not in nouns()
+
+
+def _suits(caption: Caption, mention: Mention, place: Mention) -> bool:
+    """Whether what describes ``place`` can be said of the noun of ``mention``."""
+    start = _phrase_start(caption, place)
+    known = {m.first: m for m in attributes(caption)}
+    for index in range(start, place.first):
+        modifier = known.get(index)
+        if modifier and not modifier.fits(caption, mention.head):
+            return False
+        described = caption.tag(index).startswith(("JJ", "VB", "NN"))
+        if not modifier and described and mention.noun.behavior != place.noun.behavior:
+            return False
+    return True
 
 
 def _same_determination(caption: Caption, one: Mention, other: Mention) -> bool:
     """A singular without an article is an idiom ("in bed"), so both have one, or neither."""
-    if one.is_plural:
-        return True
-    return _is_determined(caption, one) == _is_determined(caption, other)
+    determined = {_is_determined(caption, mention) or mention.is_plural for mention in (one, other)}
+    return len(determined) == 1
 
 
 def _is_determined(caption: Caption, mention: Mention) -> bool:
@@ -107,14 +156,11 @@ def _phrase_start(caption: Caption, mention: Mention) -> int:
 def _described_apart(caption: Caption, one: Mention, other: Mention) -> bool:
     """Whether each noun has an attribute of a class where the other has a different one."""
     found = [m for m in attributes(caption) if m.noun in (one.head, other.head)]
-    return any(
-        a.noun != b.noun and a.category == b.category and not a.may_be(b)
-        for a, b in combinations(found, 2)
-    )
+    return any(a.noun != b.noun and a.denies(b) for a, b in combinations(found, 2))
 
 
 def _may_swap(caption: Caption, one: Modifier, other: Modifier) -> bool:
-    if one.noun == other.noun or one.category != other.category or one.may_be(other):
+    if one.noun == other.noun or not one.denies(other):
         return False
     if not (one.fits(caption, other.noun) and other.fits(caption, one.noun)):
         return False
