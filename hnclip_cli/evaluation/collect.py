@@ -249,7 +249,8 @@ def _shape(scores: Any, is_matrix: bool, widths: set[int]) -> str:
 
 
 def _naming(record: Record, problem: str) -> str:
-    return f'record "{record.id}": {problem}' if "id" in record else problem
+    name = record.get("id")
+    return f'record "{name}": {problem}' if isinstance(name, str) else problem
 
 
 def _fields(record: Record) -> str:

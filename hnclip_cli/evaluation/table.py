@@ -62,7 +62,11 @@ def _sections(report: dict[str, Any]) -> Iterator[tuple[str, list[Row]]]:
         for title, same in _joined(rows):
             yield f"{title} by {_printable(field)}", same
     for benchmark, measures in report.get("averages", {}).items():
-        rows = {measure: list(_bases(bases)) for measure, bases in measures.items()}
+        rows = {
+            measure: list(_bases(bases))
+            for measure, bases in measures.items()
+            if bases["macro over subsets"]["num_subsets"] > 1  # else they say what "by" said
+        }
         for title, same in _joined(rows):
             yield f"{title}, averages of {_printable(benchmark)}", same
     for direction, recalls in report.get("retrieval", {}).items():
@@ -84,7 +88,7 @@ def _bases(bases: dict[str, Any]) -> Iterator[Row]:
     yield "micro", bases["micro"]
     macro = bases["macro over subsets"]
     num = macro["num_subsets"]
-    yield f"macro over {num} subset{'' if num == 1 else 's'}", macro
+    yield f"macro over {num} subsets", macro
 
 
 def _recalls(recalls: dict[str, Any]) -> Iterator[Row]:

@@ -163,6 +163,11 @@ def test_a_score_that_is_no_finite_number_is_refused(bad, shown):
     assert "in column 1, expected a number" in message
 
 
+def test_an_id_that_is_no_string_does_not_hide_the_real_fault():
+    with pytest.raises(InputError, match=r"^in.jsonl:7: a score is not a finite number"):
+        collect(short([[0.5, None]], id=7))
+
+
 def test_missing_scores_name_the_command_that_adds_them():
     record = short([[1, 0]])
     del record["scores"]

@@ -31,7 +31,7 @@ def test_the_whole_table():
     item = entry(1.0, None, 1)
     average = {
         "micro": {"value": 0.5, "interval": [0.0, 1.0], "n": 4},
-        "macro over subsets": {"value": 0.25, "interval": None, "num_subsets": 1},
+        "macro over subsets": {"value": 0.25, "interval": None, "num_subsets": 2},
     }
     recalls = {"R@1": 0.5, "intervals": {"R@1": [0.4, 0.6]}, "n": 8, "num_ties": 1}
     table = format_table(
@@ -54,7 +54,7 @@ def test_the_whole_table():
         "  swap-noun                           74.1   65.2 –  82.2    1234567    12     3",
         "item accuracy, averages of sugarcrepe",
         "  micro                               50.0    0.0 – 100.0          4",
-        "  macro over 1 subset                 25.0",
+        "  macro over 2 subsets                25.0",
         "retrieval, text to image",
         "  R@1                                 50.0   40.0 –  60.0          8     1",
         "",
@@ -79,6 +79,13 @@ def test_items_of_one_pair_each_are_not_said_twice():
     assert table.count("pair and item accuracy by subset") == 1
     assert table.count("pair and item accuracy, averages of b") == 1
     assert "item accuracy by" not in table.replace("pair and item accuracy by", "")
+
+
+def test_averages_over_one_subset_are_not_shown():
+    basis = {"value": 0.5, "interval": None}
+    average = {"micro": {**basis, "n": 4}, "macro over subsets": {**basis, "num_subsets": 1}}
+    table = format_table(report(averages={"b": {"item": average}}))
+    assert "averages" not in table
 
 
 def test_no_rounds_leave_no_note_about_intervals():
