@@ -53,8 +53,8 @@ def eval_(
     images and captions it measures retrieval too, and scores may be missing. A tie counts as
     wrong. docs/eval.md defines every number.
 
-    The report comes when the input ends; the order of the records does not matter. Memory: less
-    than 1 kB a record, and the embeddings.
+    The report comes when the input ends; only ties in retrieval depend on the order of the records.
+    Memory: less than 1 kB a record, and the embeddings.
 
     \b
     Example:

@@ -82,6 +82,8 @@ def evaluate(
         "resampled": "image groups",
     }
     report["ties"] = {"counted_as": "wrong", "near_within": NEAR}
+    if "retrieval" in report:
+        report["ties"]["in_retrieval"] = "ranked by index"
     return report
 
 

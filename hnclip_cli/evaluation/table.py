@@ -46,6 +46,8 @@ def _header(report: dict[str, Any]) -> str:
 def _notes(report: dict[str, Any]) -> Iterator[str]:
     ties, bootstrap = report["ties"], report["bootstrap"]
     yield f"A tie is wrong (strict >). near: decided by at most {ties['near_within']:g}, no tie."
+    if "retrieval" in report:
+        yield "In retrieval, ties rank by index."
     if bootstrap["rounds"]:
         yield f"Intervals: {bootstrap['rounds']} bootstrap rounds over image groups."
 

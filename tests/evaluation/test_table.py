@@ -59,6 +59,7 @@ def test_the_whole_table():
         "  R@1                                 50.0   40.0 –  60.0          8     1",
         "",
         "A tie is wrong (strict >). near: decided by at most 0.0001, no tie.",
+        "In retrieval, ties rank by index.",
         "Intervals: 1000 bootstrap rounds over image groups.",
     ]
 
