@@ -54,9 +54,9 @@ def verbosity_options(command: F) -> F:
     return command
 
 
-def model_options(command: F) -> F:
+def model_options(*, required: bool = True) -> Callable[[F], F]:
     """--model, --pretrained, --device, --precision."""
-    for option in (
+    options = (
         click.option(
             "--precision",
             type=click.Choice(["fp32", "bf16", "fp16"]),
@@ -76,13 +76,18 @@ def model_options(command: F) -> F:
         ),
         click.option(
             "--model",
-            required=True,
+            required=required,
             metavar="NAME|DIR",
             help="An open_clip name or schema, hnclip-tiny, or a folder that train wrote.",
         ),
-    ):
-        command = option(command)
-    return command
+    )
+
+    def decorate(command: F) -> F:
+        for option in options:
+            command = option(command)
+        return command
+
+    return decorate
 
 
 input_argument = click.argument("input_", metavar="[INPUT]", default="-")

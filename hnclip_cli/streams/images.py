@@ -29,7 +29,7 @@ def load_image(record: Record, name: str, image_root: str) -> "Image":
         raise record.error(
             "image is a URL, and hnclip fetches nothing", got=repr(name), hint="a local copy of it"
         )
-    path = os.path.join(image_root, name)
+    path = os.path.normpath(os.path.join(image_root, name))
     try:
         with Image.open(path) as image:
             return image.convert("RGB")

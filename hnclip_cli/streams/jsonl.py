@@ -54,6 +54,9 @@ class RecordReader:
         source: its name in messages, ``-`` for standard input.
         policy: what to do with a line that is no record.
         shard: read only this part. The input must be counted first, so a pipe is spooled.
+
+    Attributes:
+        num_lines: non-blank lines of the input (or shard) read so far, good or bad.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class RecordReader:
     ) -> None:
         self.source = source
         self.policy = policy or ErrorPolicy()
+        self.num_lines = 0
         self._stream = stream
         self._shard = shard
 
@@ -93,6 +97,7 @@ class RecordReader:
                     break
                 if index < start:
                     continue
+                self.num_lines += 1
                 try:
                     batch.append(parse_record(line, self.source, number, index - start))
                 except InputError as error:

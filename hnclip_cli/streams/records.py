@@ -5,13 +5,12 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
-
-import orjson
+from typing import Any, Literal, TypeVar
 
 from hnclip_cli.errors import InputError
 
 T = TypeVar("T")
+RowsOf = Literal["image", "caption", "negatives"]
 
 # orjson turns integers beyond 64 bits into floats; lines that may hold one take the slow parser.
 _LONG_INTEGER = re.compile(rb"\d{19}")
@@ -161,6 +160,19 @@ class Record(dict[str, Any]):
         images, captions = self._texts("images"), self._texts("captions")
         return Matching(images, captions, self._truth(len(images), len(captions)))
 
+    def num_rows(self, of: RowsOf) -> int:
+        """Rows that the record takes up in an array of embeddings, also where its values are bad.
+
+        Whoever writes such an array and whoever reads it count by this.
+        """
+        if of == "negatives":
+            try:
+                return len(self.negatives)
+            except InputError:
+                return 0
+        items = self.get("images" if of == "image" else "captions")
+        return len(items) if self.is_matching and isinstance(items, list) and items else 1
+
     def _truth(self, num_images: int, num_captions: int) -> list[tuple[int, int]]:
         pairs = self.field("truth", list)
         for pair in pairs:
@@ -199,6 +211,8 @@ def parse_record(line: bytes, source: str = "-", number: int = 0, index: int = 0
     Raises:
         InputError: invalid UTF-8, broken JSON, or not an object.
     """
+    import orjson  # here, so that --help does not wait for it
+
     where = f"{source}:{number}"
     try:
         text = line.decode("utf-8")
@@ -224,8 +238,10 @@ def format_record(record: dict[str, Any]) -> bytes:
     """One line of JSON with its newline.
 
     Raises:
-        ValueError: a float is NaN or infinite; JSON has no word for it.
+        ValueError: NaN beside an integer of more than 64 bits; orjson writes NaN as null.
     """
+    import orjson
+
     try:
         return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
     except TypeError:  # integers beyond 64 bits

@@ -1,0 +1,80 @@
+"""A loaded CLIP model: images and captions to unit vectors."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hnclip_cli.models.text import encode_text
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+AUTOCAST_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass
+class Clip:
+    """An open_clip model with what belongs to it.
+
+    Attributes:
+        module: the open_clip module.
+        preprocess: PIL image -> pixels, shape (3, height, width).
+        tokenizer: texts -> token ids, shape (n, context length), padded with zeros.
+        model_config: open_clip's ``model_cfg``, from which the module can be built again.
+        device: where the module is.
+        precision: ``fp32``, or ``bf16``/``fp16`` for autocast with fp32 weights.
+    """
+
+    module: Any  # open_clip's model classes share no typed interface
+    preprocess: Callable[["Image"], Tensor]
+    tokenizer: Callable[[list[str]], Tensor]
+    model_config: dict[str, Any]
+    device: torch.device
+    precision: str = "fp32"
+
+    @property
+    def embed_dim(self) -> int:
+        return int(self.model_config["embed_dim"])
+
+    @property
+    def logit_scale(self) -> Tensor:
+        """The factor that cosines are multiplied with, shape ()."""
+        scale: Tensor = self.module.logit_scale.exp()
+        return scale
+
+    @cached_property
+    def _tokens(self) -> Callable[[str], Tensor]:
+        return lru_cache(maxsize=1 << 16)(lambda text: self.tokenizer([text])[0])
+
+    def tokenize(self, texts: Sequence[str]) -> Tensor:
+        """Token ids, shape (n, context length); texts seen lately are not tokenized again."""
+        return torch.stack([self._tokens(text) for text in texts])
+
+    def encode_images(self, pixels: Tensor) -> Tensor:
+        """(n, 3, height, width) to unit vectors, float32, shape (n, D)."""
+        with self._autocast():
+            features = self.module.encode_image(pixels.to(self.device))
+        return F.normalize(features.float(), dim=-1)
+
+    def encode_tokens(self, tokens: Tensor) -> Tensor:
+        """(n, context length) token ids to unit vectors, float32, shape (n, D)."""
+        with self._autocast():
+            features = encode_text(self.module, tokens.to(self.device))
+        return F.normalize(features.float(), dim=-1)
+
+    def encode_captions(self, captions: Sequence[str]) -> Tensor:
+        """Unit vectors, float32, shape (n, D)."""
+        if not captions:
+            return torch.zeros(0, self.embed_dim, device=self.device)
+        return self.encode_tokens(self.tokenize(captions))
+
+    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
+        if self.precision == "fp32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, AUTOCAST_DTYPES[self.precision])

@@ -1,0 +1,137 @@
+"""Load a model by open_clip name, open_clip schema, or the folder that train wrote."""
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import open_clip
+import torch
+
+from hnclip_cli.errors import HnclipError
+from hnclip_cli.models.clip import Clip
+
+CONFIG_FOLDER = Path(__file__).parent / "configs"
+CONFIG_NAME = "open_clip_config.json"
+
+
+def load_clip(
+    name: str,
+    pretrained: str | None = None,
+    *,
+    device: str = "auto",
+    precision: str = "fp32",
+    seed: int = 0,
+) -> Clip:
+    """Load a model in evaluation mode.
+
+    Args:
+        name: ``ViT-B-32``, ``hnclip-tiny``, ``hf-hub:…``, ``local-dir:…``, or a folder in
+            open_clip's ``local-dir`` format.
+        pretrained: open_clip tag or weights file, for plain names only. A tag brings its own
+            activation (QuickGELU or not), which open_clip leaves to the caller.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        precision: ``fp32``, ``bf16`` or ``fp16``.
+        seed: of the weights where none are loaded.
+
+    Raises:
+        HnclipError: no such model, tag, folder or device, or weights that do not fit.
+    """
+    name = _resolve(name, pretrained)
+    where = resolve_device(device)
+    torch.manual_seed(seed)
+    config = _model_config(name)
+    if _wants_quick_gelu(name, pretrained):
+        config["quick_gelu"] = True
+    try:
+        with _quiet_open_clip():
+            module, _, preprocess = open_clip.create_model_and_transforms(
+                name,
+                pretrained,
+                device=where,
+                force_quick_gelu=bool(config.get("quick_gelu", False)),
+            )
+            tokenizer = open_clip.get_tokenizer(name)
+    except Exception as error:  # open_clip, torch, safetensors and the hub each have their own
+        raise HnclipError(
+            f"model cannot be loaded ({error})",
+            where=name,
+            hint="hnclip train to make a folder, or another --pretrained",
+        ) from error
+    module.eval()
+    return Clip(module, preprocess, tokenizer, config, where, precision)
+
+
+def resolve_device(device: str) -> torch.device:
+    """``auto`` takes CUDA where there is one.
+
+    Raises:
+        HnclipError: no such device here.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError:
+        raise HnclipError(
+            "no such device", got=repr(device), expected="auto, cpu, cuda or cuda:N"
+        ) from None
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise HnclipError(
+            f"device {device} is not there",
+            got=f"{torch.cuda.device_count()} CUDA devices",
+            hint="--device cpu",
+        )
+    return chosen
+
+
+def _resolve(name: str, pretrained: str | None) -> str:
+    """The name as open_clip understands it."""
+    for config in CONFIG_FOLDER.glob("*.json"):
+        open_clip.add_model_config(config)
+    folder = Path(name.removeprefix("local-dir:"))
+    if name.startswith("local-dir:") or (folder / CONFIG_NAME).is_file():
+        if not (folder / CONFIG_NAME).is_file():
+            raise HnclipError(f"no {CONFIG_NAME} in the folder", where=str(folder))
+        if not any(folder.glob("*.safetensors")):
+            raise HnclipError("no *.safetensors weights in the folder", where=str(folder))
+        if pretrained:
+            raise HnclipError("a model folder brings its weights", hint="without --pretrained")
+        return f"local-dir:{folder}"
+    if name.startswith("hf-hub:") or name in open_clip.list_models():
+        return name
+    if folder.is_dir():
+        raise HnclipError(f"no {CONFIG_NAME} in the folder", where=name)
+    raise HnclipError(
+        f"no model {name!r}",
+        expected="an open_clip name, hnclip-tiny, or a folder",
+        hint="python -c 'import open_clip; print(*open_clip.list_models())'",
+    )
+
+
+def _model_config(name: str) -> dict[str, Any]:
+    try:
+        return deepcopy(open_clip.get_model_config(name))
+    except (OSError, ValueError) as error:
+        raise HnclipError(f"bad model configuration ({error})", where=name) from None
+
+
+def _wants_quick_gelu(name: str, pretrained: str | None) -> bool:
+    tag = open_clip.get_pretrained_cfg(name, pretrained) if pretrained else None
+    return bool(tag and tag.get("quick_gelu"))
+
+
+@contextlib.contextmanager
+def _quiet_open_clip() -> Iterator[None]:
+    """open_clip logs and warns at every step of loading; only its errors matter here."""
+    level = logging.root.level
+    logging.root.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.root.setLevel(level)

@@ -1,0 +1,41 @@
+"""AdamW's parameter groups and the learning rate."""
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+MAX_LOG_SCALE = math.log(100)
+
+
+def make_optimizer(module: nn.Module, lr: float, weight_decay: float) -> torch.optim.Optimizer:
+    """AdamW with the betas that CLIP's vision transformers were trained with.
+
+    Gains, biases, embeddings of a position and ``logit_scale`` are not decayed (open_clip's
+    rule: nothing with fewer than two dimensions).
+    """
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.98), eps=1e-6, fused=True)
+
+
+def lr_factor(step: int, warmup_steps: int, progress: float) -> float:
+    """Linear warm-up by steps, then a cosine to 0 by progress through the run.
+
+    Args:
+        step: from 0.
+        warmup_steps: length of the warm-up.
+        progress: part of the run that lies behind, 0 to 1.
+    """
+    warmup = min(1.0, (step + 1) / (warmup_steps + 1))
+    return warmup * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+@torch.no_grad()
+def clamp_logit_scale(module: Any) -> None:
+    """Keep the scale between 1 and 100, as CLIP's training did."""
+    module.logit_scale.clamp_(0, MAX_LOG_SCALE)
