@@ -1,0 +1,131 @@
+"""Loading, saving and encoding against open_clip's own."""
+
+import json
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from PIL import Image
+
+from hnclip_cli.errors import HnclipError
+from hnclip_cli.models.load import load_clip
+from hnclip_cli.models.save import save_clip
+
+CAPTIONS = ["a cat", "A black cat sits on a white sofa next to two dogs.", "", "x " * 200]
+
+
+def noise(size, seed=0):
+    pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+@torch.inference_mode()
+def test_embeddings_equal_open_clips_own(vit_b_32):
+    clip = load_clip("ViT-B-32", vit_b_32, device="cpu")
+    module, _, preprocess = open_clip.create_model_and_transforms("ViT-B-32", vit_b_32)
+    module.eval()
+    pixels = torch.stack([preprocess(noise((300, 200))), preprocess(noise((99, 400), 1))])
+    assert torch.equal(pixels[0], clip.preprocess(noise((300, 200))))
+    theirs = module.encode_image(pixels, normalize=True)
+    assert (clip.encode_images(pixels) - theirs).abs().max() < 1e-5
+    theirs = module.encode_text(open_clip.get_tokenizer("ViT-B-32")(CAPTIONS), normalize=True)
+    assert (clip.encode_captions(CAPTIONS) - theirs).abs().max() < 1e-5
+
+
+def test_a_saved_folder_loads_with_open_clip_alone(tmp_path):
+    clip = load_clip("hnclip-tiny", device="cpu", seed=3)
+    save_clip(clip, str(tmp_path / "run"))
+    module, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{tmp_path / 'run'}")
+    tokens = open_clip.get_tokenizer(f"local-dir:{tmp_path / 'run'}")(CAPTIONS)
+    pixels = preprocess(noise((80, 100)))[None]
+    module.eval()
+    with torch.inference_mode():
+        assert torch.equal(pixels[0], clip.preprocess(noise((80, 100))))
+        images = module.encode_image(pixels, normalize=True)
+        texts = module.encode_text(tokens, normalize=True)
+        assert (clip.encode_images(pixels) - images).abs().max() < 1e-5
+        assert (clip.encode_captions(CAPTIONS) - texts).abs().max() < 1e-5
+
+
+def test_a_saved_folder_loads_again_by_name_or_schema(tmp_path):
+    folder = str(tmp_path / "run")
+    first = load_clip("hnclip-tiny", device="cpu", seed=3)
+    save_clip(first, folder)
+    for name in (folder, folder + "/", f"local-dir:{folder}"):
+        again = load_clip(name, device="cpu")
+        for ours, theirs in zip(
+            first.module.state_dict().values(), again.module.state_dict().values(), strict=True
+        ):
+            assert torch.equal(ours, theirs)
+
+
+def test_saving_is_the_same_bytes_every_time(tmp_path):
+    clip = load_clip("hnclip-tiny", device="cpu")
+    for name in ("a", "b"):
+        save_clip(clip, str(tmp_path / name))
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
+
+
+def test_random_weights_follow_the_seed():
+    weights = [
+        load_clip("hnclip-tiny", device="cpu", seed=seed).module.text_projection
+        for seed in (0, 0, 1)
+    ]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_the_tiny_model_is_tiny():
+    module = load_clip("hnclip-tiny", device="cpu").module
+    beside = sum(p.numel() for p in module.parameters()) - module.token_embedding.weight.numel()
+    assert 1e6 < beside < 2e6
+
+
+def test_a_tag_with_quick_gelu_brings_its_activation(monkeypatch, vit_b_32):
+    real = open_clip.create_model_and_transforms
+    seen = {}
+
+    def without_download(name, pretrained, **options):
+        seen.update(options)
+        return real(name, vit_b_32, **options)
+
+    monkeypatch.setattr(open_clip, "create_model_and_transforms", without_download)
+    clip = load_clip("ViT-B-32", "openai", device="cpu")
+    assert seen["force_quick_gelu"] is True
+    assert clip.model_config["quick_gelu"] is True  # and so it is saved
+    load_clip("ViT-B-32", "laion2b_s34b_b79k", device="cpu")
+    assert seen["force_quick_gelu"] is False
+
+
+@pytest.mark.parametrize(
+    ("name", "pretrained", "message"),
+    [
+        ("no-such-model", None, "no model 'no-such-model'"),
+        ("ViT-B-32", "no-such-tag", "model cannot be loaded .*no-such-tag"),
+        ("local-dir:/no/such/folder", None, "/no/such/folder: no open_clip_config.json"),
+    ],
+)
+def test_what_cannot_be_loaded_says_why(name, pretrained, message):
+    with pytest.raises(HnclipError, match=message):
+        load_clip(name, pretrained, device="cpu")
+
+
+def test_weights_that_do_not_fit_are_refused(tmp_path):
+    folder = tmp_path / "run"
+    save_clip(load_clip("hnclip-tiny", device="cpu"), str(folder))
+    config = json.loads((folder / "open_clip_config.json").read_text())
+    config["model_cfg"]["embed_dim"] = 64
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
+    with pytest.raises(HnclipError, match="model cannot be loaded"):
+        load_clip(str(folder), device="cpu")
+    (folder / "open_clip_model.safetensors").unlink()
+    with pytest.raises(HnclipError, match=r"no \*\.safetensors weights"):
+        load_clip(str(folder), device="cpu")
+
+
+@pytest.mark.parametrize("device", ["tpu9", "cuda:99"])
+def test_devices_that_are_not_there_are_refused(device):
+    with pytest.raises(HnclipError, match="device"):
+        load_clip("hnclip-tiny", device=device)
