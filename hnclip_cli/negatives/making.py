@@ -53,7 +53,7 @@ class NegativeMaker:
         found: list[Record] = []
         for record in records:
             try:
-                _ = record.caption, record.id, record.group, _listed(record)
+                _ = record.caption, record.id, _listed(record), self._truth and record.group
             except InputError as error:
                 if policy.on_error == "fail":
                     return found, error

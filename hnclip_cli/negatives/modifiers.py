@@ -112,7 +112,7 @@ def _color_stop(caption: Caption, index: int) -> int:
         joint = stop
         while caption.lower(joint) in ("and", ",", "&", "/", "-"):
             joint += 1
-        if joint > stop and caption.lower(joint) in COLOR_LOOK and joint - stop <= 2:
+        if caption.lower(joint) in COLOR_LOOK and joint - stop <= 2:
             stop = joint + 1
         else:
             return stop

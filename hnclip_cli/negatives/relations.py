@@ -172,12 +172,14 @@ FLIPS = _flips(
 )
 
 
+_CHANGING = {"not", "no", "all", "left", "from", "very", "so", "n't", "half"}
 _CLOSELY = {"right", "directly", "just", "up", "too", "as", "really", "pretty", "immediately"}
 
 
 def flip_relation(caption: Caption) -> Iterator[list[Edit]]:
     """Turn one directed relation around: left/right, above/below, in front of/behind, …"""
     text, borders = _joined(caption)
+    done: set[Span] = set()
     for flip in FLIPS:
         for match in flip.pattern.finditer(text):
             span = borders.get(match.start("x")), borders.get(match.end("x") + 1)
@@ -187,7 +189,9 @@ def flip_relation(caption: Caption) -> Iterator[list[Edit]]:
             if _is_relation(caption, words) and not (
                 flip.replacement == "far from" and caption.lower(words[0] - 1) in _CLOSELY
             ):
-                yield [replace(caption, words, flip.replacement)]
+                if words not in done:
+                    yield [replace(caption, words, flip.replacement)]
+                done.add(words)
 
 
 def _joined(caption: Caption) -> tuple[str, dict[int, int]]:
@@ -206,17 +210,7 @@ def _is_relation(caption: Caption, span: Span) -> bool:
     first, stop = span
     if caption.touches_hyphen(first, stop) or not caption.has_plain_case(first):
         return False
-    if caption.lower(first - 1) in {
-        "not",
-        "no",
-        "all",
-        "left",
-        "from",
-        "very",
-        "so",
-        "n't",
-        "half",
-    }:
+    if caption.lower(first - 1) in _CHANGING:
         return False
     # "the cup left on the counter" is a verb.
     return not (stop - first == 1 and caption.tag(first).startswith("VB"))

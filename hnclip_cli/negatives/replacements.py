@@ -80,7 +80,7 @@ def replace_number(caption: Caption) -> Iterator[list[Edit]]:
         if value is None or not _counts_things(caption, index):
             continue
         for other in range(max(2, value - 3), min(10, value + 3) + 1):
-            if other != value and NUMBER_WORDS[other - 2] not in _lowers(caption):
+            if other != value and NUMBER_WORDS[other - 2] not in caption.lowers:
                 text = str(other) if word.text.isdigit() else NUMBER_WORDS[other - 2]
                 yield [replace(caption, (index, index + 1), text)]
 
@@ -98,6 +98,8 @@ def _counts_things(caption: Caption, index: int) -> bool:
     if before in ("and", "or", "of", "at", "to", "number", "than", "least", "#", "$", ":", "the"):
         return False
     noun = head_noun(caption, index)
+    if caption.tag(index - 1).startswith("NN"):  # "world war two"
+        return False
     if noun is None or caption.tag(noun) != "NNS":
         return False
     return not any(caption.lower(i) in UNITS for i in range(index + 1, noun + 1))
@@ -183,7 +185,3 @@ def _other_pronoun(word: str, tag: str, gender: str) -> str:
     if gender == "female" and word == "her":
         return "his" if tag == "PRP$" else "him"
     return _PRONOUNS[gender].get(word, "")
-
-
-def _lowers(caption: Caption) -> set[str]:
-    return {word.lower for word in caption.words}

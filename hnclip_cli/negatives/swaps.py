@@ -57,7 +57,8 @@ def swap_adjective(caption: Caption) -> Iterator[list[Edit]]:
     single = attributes(caption)
     for found in (single, chains(single)):
         for one, other in combinations(found, 2):
-            if not _may_swap(caption, one, other):
+            is_repeated = found is not single and one in single and other in single
+            if is_repeated or not _may_swap(caption, one, other):
                 continue
             edits = swap(caption, (one.first, one.stop), (other.first, other.stop))
             if edits:
@@ -79,6 +80,9 @@ def _is_thing(caption: Caption, mention: Mention) -> bool:
     if mention.noun.family in PLACES or caption.tag(mention.stop) == "POS":
         return False
     start = _phrase_start(caption, mention)
+    refused = {"another", "other", "others"} if mention.is_plural else {"another", "some"}
+    if caption.lower(start) in refused:
+        return False
     # "rows of donuts" and "a pair of skis" name one thing; "in front of a bus" does not.
     before = [caption.lower(start - 2), caption.lower(start - 1)]
     if caption.lower(mention.stop) == "of" or (before[1] == "of" and not ends_directed(before)):
@@ -93,7 +97,7 @@ def _is_thing(caption: Caption, mention: Mention) -> bool:
 
 
 def _read_well_swapped(caption: Caption, one: Mention, other: Mention) -> bool:
-    lowers = {word.lower for word in caption.words}
+    lowers = caption.lowers
     if one.noun.gender != other.noun.gender and lowers & _PRONOUNS:
         return False
     behaviors = {one.noun.behavior, other.noun.behavior}
@@ -130,9 +134,13 @@ def _suits(caption: Caption, mention: Mention, place: Mention) -> bool:
         if modifier and not modifier.fits(caption, mention.head):
             return False
         described = caption.tag(index).startswith(("JJ", "VB", "NN"))
-        if not modifier and described and mention.noun.behavior != place.noun.behavior:
+        if not modifier and described and _nature(mention) != _nature(place):
             return False
     return True
+
+
+def _nature(mention: Mention) -> tuple[str, bool]:
+    return mention.noun.behavior, mention.noun.is_human
 
 
 def _same_determination(caption: Caption, one: Mention, other: Mention) -> bool:
@@ -142,15 +150,11 @@ def _same_determination(caption: Caption, one: Mention, other: Mention) -> bool:
 
 
 def _is_determined(caption: Caption, mention: Mention) -> bool:
-    start = _phrase_start(caption, mention)
-    return caption.tag(start) in ("DT", "PRP$", "CD", "WP$", "PDT")
+    return caption.tag(_phrase_start(caption, mention)) in ("DT", "PRP$", "CD", "WP$", "PDT")
 
 
 def _phrase_start(caption: Caption, mention: Mention) -> int:
-    for phrase in caption.phrases:
-        if phrase.first <= mention.first < phrase.stop:
-            return phrase.first
-    return mention.first
+    return caption.phrase_starts.get(mention.first, mention.first)
 
 
 def _described_apart(caption: Caption, one: Mention, other: Mention) -> bool:

@@ -1,0 +1,40 @@
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("caption", "negative"),
+    [
+        ("A circle is to the left of a square.", "A circle is to the right of a square."),
+        ("a ring to the right of it", "a ring to the left of it"),
+        ("a circle above a square", "a circle below a square"),
+        ("A cat under a table", "A cat on top of a table"),
+        ("A cat on top of a table", "A cat underneath a table"),
+        ("A cat sitting on a wooden bench.", "A cat sitting under a wooden bench."),
+        ("A bus in front of a house", "A bus behind a house"),
+        ("A bus behind a house", "A bus in front of a house"),
+        ("A MAN INSIDE A BUS", "A MAN OUTSIDE A BUS"),
+        ("A man sitting outside.", "A man sitting inside."),
+        ("Birds flying over the water", "Birds flying under the water"),
+        ("a man walking up some stairs", "a man walking down some stairs"),
+        ("a bench next to a tree", "a bench far from a tree"),
+        ("Inside a bus", "Outside a bus"),
+    ],
+)
+def test_a_relation_is_turned_around(candidates, caption, negative):
+    assert candidates("flip-relation", caption) == [negative]
+
+
+@pytest.mark.parametrize(
+    "caption",
+    [
+        "A bag left on the table",
+        "A man on the phone",
+        "a man behind the wheel",
+        "a man looking over a fence",
+        "a car right next to a tree",
+        "A plane on a sunny day",
+        "a behind-the-scenes look",
+    ],
+)
+def test_what_is_no_relation_is_left_alone(candidates, caption):
+    assert candidates("flip-relation", caption) == []

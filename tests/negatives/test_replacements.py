@@ -1,0 +1,89 @@
+import pytest
+
+
+def test_an_object_is_replaced_by_another_with_its_article(candidates):
+    made = candidates("replace-noun", "A monkey holds a suitcase.")
+    assert "A cat holds a suitcase." in made
+    assert "A monkey holds an umbrella." in made
+
+
+def test_number_and_case_are_kept(candidates):
+    assert "Dogs on a hill." in candidates("replace-noun", "Cats on a hill.")
+    assert candidates("replace-noun", "MEN WITH HATS")[0] == "WOMEN WITH HATS"
+    assert "Two birds" in candidates("replace-noun", "Two squirrels")
+
+
+def test_what_the_caption_names_already_does_not_replace(candidates):
+    made = candidates("replace-noun", "A cat chases a puppy.")
+    assert not any("dog" in text for text in made)
+    assert "A rabbit chases a puppy." in made
+
+
+def test_pronouns_follow_a_man_or_woman(candidates):
+    made = candidates("replace-noun", "A woman hides her face from him as she runs.")
+    assert made == ["A man hides his face from him as he runs."]
+    assert candidates("replace-noun", "A woman and a child hold her bag") == []
+
+
+@pytest.mark.parametrize(
+    "caption",
+    [
+        "A kitchen counter with a stove and a sink",
+        "a dog house",
+        "a key lime pie",
+        "A person and an animal",
+        "a heart shaped thing",
+        "a bird-like thing",
+        "Big Ben is flying a kite",
+    ],
+)
+def test_an_unsafe_noun_is_left_alone(candidates, caption):
+    assert candidates("replace-noun", caption) == []
+
+
+def test_colors_are_replaced_by_clearly_different_ones(candidates):
+    made = candidates("replace-color", "A red car.")
+    assert made == [
+        "A yellow car.", "A green car.", "A blue car.", "A black car.", "A white car.",
+        "A gray car.",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "caption",
+    ["a black and white photo", "orange juice", "a white man", "a red-haired cat", "Red Sox fans",
+     "an orange", "green beans"],
+)  # fmt: skip
+def test_what_is_no_color_of_a_thing_is_left_alone(candidates, caption):
+    assert candidates("replace-color", caption) == []
+
+
+def test_orange_counts_as_a_color_before_a_noun(candidates):
+    assert "a heart below a green cross" in candidates(
+        "replace-color", "a heart below an orange cross"
+    )
+
+
+def test_sizes_turn_to_their_opposites(candidates):
+    assert candidates("replace-size", "A tiny dog by a tall tower") == [
+        "A huge dog by a tall tower",
+        "A tiny dog by a short tower",
+    ]
+    assert candidates("replace-size", "A little girl") == []
+    assert candidates("replace-size", "Big Ben") == []
+
+
+def test_numbers_change_within_three_and_never_to_one(candidates):
+    assert candidates("replace-number", "Two dogs run") == [
+        "Three dogs run", "Four dogs run", "Five dogs run",
+    ]  # fmt: skip
+    assert candidates("replace-number", "9 red cups") == [
+        "6 red cups", "7 red cups", "8 red cups", "10 red cups",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "caption", ["a two story house", "two-way traffic", "a bus at 5 o'clock", "two feet of snow"]
+)
+def test_a_number_that_counts_no_things_is_left_alone(candidates, caption):
+    assert candidates("replace-number", caption) == []
