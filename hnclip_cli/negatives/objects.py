@@ -278,15 +278,15 @@ FAMILIES: dict[str, str] = {
     """,
     "shape": """
         circle | oval ring
-        square | rectangle
+        square | rectangle diamond
         triangle
         star
         hexagon
         pentagon
-        diamond
         heart
         cross/crosses
-        = crescent arrow cube sphere cylinder cone pyramid shape octagon
+        crescent
+        = arrow cube sphere cylinder cone pyramid shape octagon
     """,
 }
 

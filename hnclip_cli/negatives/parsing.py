@@ -140,6 +140,23 @@ class Caption:
         text = self.words[index].text
         return text.islower() or self.is_capitalized or self.starts_sentence(index)
 
+    @cached_property
+    def resumed(self) -> frozenset[str]:
+        """Nouns that "the" takes up again: "a red ring …, and a star left of the red ring".
+
+        A change of one mention would leave the other without its thing.
+        """
+        nouns_seen = [word.lower for word in self.words if word.is_noun]
+        repeated = {noun for noun in nouns_seen if nouns_seen.count(noun) > 1}
+        found = set()
+        for index, word in enumerate(self.words):
+            if word.lower == "the":
+                index += 1
+                while self.tag(index).startswith(("JJ", "NN")):
+                    found.add(self.lower(index))
+                    index += 1
+        return frozenset(found & repeated)
+
     def touches_hyphen(self, first: int, stop: int) -> bool:
         """Whether the words are part of a longer one, as "red" in "red-haired"."""
         before = self.text[: self.words[first].start][-1:]

@@ -100,6 +100,8 @@ _PARTS = {
     "<DESCRIBED>": r"(?: (?!and |with |of |in |on )[a-z]+){0,2}",
     "<INCLINE>": r"(?:hill|hillside|stairs|steps|ramp|slope|mountain|staircase|ladder|tree)",
     "<VESSEL>": r"(?:bowl|box|basket|suitcase|sink|vase|cup|mug|bathtub|tub|pot|pan|jar|bag|crate)",
+    "<SHAPE>": r"(?:circle|square|triangle|star|hexagon|pentagon|diamond|heart|cross|ring|crescent"
+    r"|rectangle|oval|cube|sphere|cylinder)",
     "<BREAK>": r"(?: (?:[.,]|in|on|at|near|with|next|and)|$)",
     "<ASIDE>": r"(?: (?:of|side|hand|corner|[.,]|and|is|there)|$)",
 }
@@ -129,7 +131,9 @@ FLIPS = _flips(
     (?P<x>right) of<THING> => left
     (?P<x>above)<THING> => below
     (?P<x>below)<THING> => above
-    (?P<x>beneath)<THING> => on top of
+    (?P<x>beneath)<THING> => above
+    (?P<x>under)<THING><DESCRIBED> <SHAPE> => above
+    (?P<x>over)<THING><DESCRIBED> <SHAPE> => below
     (?P<x>underneath)<THING> => on top of
     (?P<x>on top of)<THING> => underneath
     (?P<x>atop)<THING> => beneath

@@ -36,6 +36,8 @@ def replace_color(caption: Caption) -> Iterator[list[Edit]]:
     """Give a thing a color that it does not have and the caption does not name."""
     named = {COLOR_LOOK[word.lower] for word in caption.words if word.lower in COLOR_LOOK}
     for modifier in colors(caption):
+        if caption.lower(modifier.noun) in caption.resumed:
+            continue
         known = known_head(caption, modifier.noun)
         looks = LOOKS_OF_FAMILY.get(known.family, ALL_LOOKS) if known else ALL_LOOKS
         if caption.lower(modifier.noun) in GREENERY:
@@ -53,6 +55,8 @@ def replace_size(caption: Caption) -> Iterator[list[Edit]]:
     for modifier in sizes(caption):
         known = known_head(caption, modifier.noun)
         word = caption.lower(modifier.first)
+        if caption.lower(modifier.noun) in caption.resumed:
+            continue
         if word in SIZE_OPPOSITE and not (known and known.is_human and word == "little"):
             yield _opposite(caption, modifier.first)
     for index, word_ in enumerate(caption.words):
@@ -77,7 +81,7 @@ def replace_number(caption: Caption) -> Iterator[list[Edit]]:
     """Say another number of things, from two to ten, at most three away."""
     for index, word in enumerate(caption.words):
         value = _number(word.lower)
-        if value is None or not _counts_things(caption, index):
+        if value is None or "both" in caption.lowers or not _counts_things(caption, index):
             continue
         for other in range(max(2, value - 3), min(10, value + 3) + 1):
             if other != value and NUMBER_WORDS[other - 2] not in caption.lowers:
@@ -111,7 +115,7 @@ def replace_noun(caption: Caption) -> Iterator[list[Edit]]:
     for mention in caption.mentions:
         if mention.modifies or mention.is_modified or not _is_singled_out(caption, mention):
             continue
-        if mention.is_plural and not mention.noun.plural:
+        if caption.lower(mention.head) in caption.resumed:
             continue
         for rival in rivals(mention.noun):
             text = rival.form(mention.is_plural or not mention.noun.singular)

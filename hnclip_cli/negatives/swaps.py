@@ -87,13 +87,7 @@ def _is_thing(caption: Caption, mention: Mention) -> bool:
     before = [caption.lower(start - 2), caption.lower(start - 1)]
     if caption.lower(mention.stop) == "of" or (before[1] == "of" and not ends_directed(before)):
         return False
-    # "… on a desk, and the desk …": the second mention is the first thing.
-    return not any(
-        other.noun == mention.noun and "the" in (caption.lower(start), caption.lower(place))
-        for other in caption.mentions
-        if other != mention
-        for place in [_phrase_start(caption, other)]
-    )
+    return caption.lower(mention.head) not in caption.resumed
 
 
 def _read_well_swapped(caption: Caption, one: Mention, other: Mention) -> bool:
@@ -101,6 +95,9 @@ def _read_well_swapped(caption: Caption, one: Mention, other: Mention) -> bool:
     if one.noun.gender != other.noun.gender and lowers & _PRONOUNS:
         return False
     behaviors = {one.noun.behavior, other.noun.behavior}
+    if one.noun.family == other.noun.family and one.noun.family in _WORN:
+        # On one person, "in a suit, wearing a tie" says the same the other way round.
+        return sum(mention.noun.is_human for mention in caption.mentions) > 1
     if len(behaviors) == 1:
         if behaviors == {"thing"} and one.noun.family != other.noun.family:
             if {one.noun.family, other.noun.family} & _WORN:
@@ -165,6 +162,8 @@ def _described_apart(caption: Caption, one: Mention, other: Mention) -> bool:
 
 def _may_swap(caption: Caption, one: Modifier, other: Modifier) -> bool:
     if one.noun == other.noun or not one.denies(other):
+        return False
+    if caption.resumed & {caption.lower(one.noun), caption.lower(other.noun)}:
         return False
     if not (one.fits(caption, other.noun) and other.fits(caption, one.noun)):
         return False

@@ -17,6 +17,9 @@ import pytest
         ("Birds flying over the water", "Birds flying under the water"),
         ("a man walking up some stairs", "a man walking down some stairs"),
         ("a bench next to a tree", "a bench far from a tree"),
+        ("a star beneath a ring", "a star above a ring"),
+        ("a star is under a red ring", "a star is above a red ring"),
+        ("a star over a red ring", "a star below a red ring"),
         ("Inside a bus", "Outside a bus"),
     ],
 )

@@ -87,3 +87,11 @@ def test_numbers_change_within_three_and_never_to_one(candidates):
 )
 def test_a_number_that_counts_no_things_is_left_alone(candidates, caption):
     assert candidates("replace-number", caption) == []
+
+
+def test_a_thing_that_is_taken_up_again_is_left_alone(candidates):
+    caption = "A small red ring above a blue star, and a cross left of the red ring"
+    assert all("small red ring" in text for text in candidates("replace-noun", caption))
+    assert all("the red ring" in text for text in candidates("replace-color", caption))
+    assert candidates("replace-size", caption) == []
+    assert candidates("swap-adjective", caption) == []

@@ -23,6 +23,7 @@ def test_nouns_are_swapped(candidates, caption, negative):
         "A man sitting next to a woman.",
         "A bus beside a truck.",
         "A woman with a dog.",
+        "A man in a suit is wearing a tie",
         "A bus traveling down a road beside a motorcycle.",
         "a cat near a dog on the floor",
         "a bowl of bananas",
