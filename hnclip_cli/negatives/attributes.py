@@ -121,7 +121,7 @@ BIG_WORDS = {
     "large", "big", "huge", "giant", "enormous", "gigantic", "massive", "larger", "bigger",
     "largest", "biggest", "oversized",
 }  # fmt: skip
-UNIFORM_SIZE_HEADS_REFUSED = {
+SIZE_HEADS_REFUSED = {
     "bit", "ben", "league", "scale", "screen", "way", "ways", "time", "variety", "array", "range",
     "part", "deal", "eyes", "smile", "game", "toe", "apple", "number", "amount", "shot", "angle",
     "kid", "kids", "boy", "girl", "boys", "girls", "child", "children", "one", "ones", "brother",
@@ -189,9 +189,12 @@ ATTRIBUTE_CLASSES: dict[str, str] = {
     "height": """
         tall
         short
-        long
+    """,
+    "width": """
         wide
         narrow
+    """,
+    "thickness": """
         thick
         thin
     """,

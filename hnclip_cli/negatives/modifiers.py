@@ -14,8 +14,8 @@ from hnclip_cli.negatives.attributes import (
     CONFUSABLE,
     INANIMATE_ONLY,
     NOT_A_COLOR,
+    SIZE_HEADS_REFUSED,
     SMALL_WORDS,
-    UNIFORM_SIZE_HEADS_REFUSED,
 )
 from hnclip_cli.negatives.lexicon import Noun, nouns
 from hnclip_cli.negatives.parsing import Caption
@@ -140,9 +140,9 @@ def sizes(caption: Caption) -> Iterator[Modifier]:
         noun = head_noun(caption, index)
         if noun is None or caption.touches_hyphen(index, index + 1):
             continue
-        if caption.lower(noun) in UNIFORM_SIZE_HEADS_REFUSED or not caption.has_plain_case(index):
+        if caption.lower(noun) in SIZE_HEADS_REFUSED or not caption.has_plain_case(index):
             continue
-        if caption.lower(index + 1) in UNIFORM_SIZE_HEADS_REFUSED:
+        if caption.lower(index + 1) in SIZE_HEADS_REFUSED:
             continue
         look = "small" if word.lower in SMALL_WORDS else "big"
         yield Modifier(index, index + 1, noun, frozenset({("size", look)}))

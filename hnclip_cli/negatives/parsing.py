@@ -193,7 +193,7 @@ class Caption:
                 stop,
                 noun,
                 is_plural=_is_plural(noun, words),
-                modifies=self.tag(stop).startswith("NN"),
+                modifies=self.tag(stop).startswith("NN") or self.lower(stop) in nouns(),
                 is_modified=self.tag(first - 1).startswith("NN")
                 and self.lower(first - 1) not in DESCRIBING_NOUNS,
             )

@@ -10,9 +10,9 @@ from hnclip_cli.negatives.attributes import (
     LOOKS_OF_FAMILY,
     LOOKS_OF_GREENERY,
     NUMBER_WORDS,
+    SIZE_HEADS_REFUSED,
     SIZE_OPPOSITE,
     SMALL_WORDS,
-    UNIFORM_SIZE_HEADS_REFUSED,
     UNITS,
 )
 from hnclip_cli.negatives.lexicon import Noun, nouns, rivals
@@ -66,7 +66,7 @@ def replace_size(caption: Caption) -> Iterator[list[Edit]]:
         noun = head_noun(caption, index)
         if word not in SIZE_OPPOSITE or noun is None or caption.touches_hyphen(index, index + 1):
             continue
-        if {caption.lower(noun), caption.lower(index + 1)} & UNIFORM_SIZE_HEADS_REFUSED:
+        if {caption.lower(noun), caption.lower(index + 1)} & SIZE_HEADS_REFUSED:
             continue
         if word == "deep" or not caption.has_plain_case(index):
             continue
