@@ -53,16 +53,29 @@ def data() -> None:
     metavar="PIXELS",
     help="Width and height of the images.",
 )
+@click.option(
+    "--max-objects",
+    type=click.IntRange(1, 3),
+    default=3,
+    show_default=True,
+    help="Most objects in a scene.",
+)
 @output_option
 @verbosity_options
 def scenes(
-    folder: str, num_scenes: int, split: str, seed: int, image_size: int, output: str
+    folder: str,
+    num_scenes: int,
+    split: str,
+    seed: int,
+    image_size: int,
+    max_objects: int,
+    output: str,
 ) -> None:
     """Draw captioned scenes of colored shapes into DIR.
 
     Reads nothing; writes PNG files into DIR and a record an image to stdout, each as soon as its
-    image is there. Memory does not grow with -n. Scene number i depends only on the seed, the
-    split and i, so a longer run begins with the scenes of a shorter one.
+    image is there. Memory does not grow with -n. Scene number i depends only on i and the flags
+    other than -n, so a longer run begins with the scenes of a shorter one.
 
     \b
     Example:
@@ -72,7 +85,14 @@ def scenes(
     from hnclip_cli.sources.scenes.records import scene_records
     from hnclip_cli.streams.records import format_record
 
-    records = scene_records(folder, num_scenes, seed=seed, split=split, image_size=image_size)
+    records = scene_records(
+        folder,
+        num_scenes,
+        seed=seed,
+        split=split,
+        image_size=image_size,
+        max_objects=max_objects,
+    )
     with console.open_output(output) as out:
         for record in console.progress(records, unit="scene", total=num_scenes):
             out.write(format_record(record))

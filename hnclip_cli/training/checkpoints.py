@@ -3,8 +3,8 @@
 import dataclasses
 import json
 import os
+from importlib.metadata import version
 
-import open_clip
 import torch
 
 from hnclip_cli import __version__
@@ -54,7 +54,7 @@ def save_checkpoint(
         | {"imc_weight": spec.imc_weight, "cmr_weight": spec.cmr_weight},
         "versions": {
             "hnclip": __version__,
-            "open_clip": open_clip.__version__,
+            "open_clip": version("open_clip_torch"),
             "torch": str(torch.__version__),
         },
     }

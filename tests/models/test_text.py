@@ -16,7 +16,9 @@ def small(**text):
     return open_clip.CLIP(16, vision, config | text).double().eval()
 
 
-def test_values_and_gradients_equal_the_padded_ones():
+@pytest.mark.parametrize("bucket_size", [1, 2, 32])
+def test_values_and_gradients_equal_the_padded_ones(monkeypatch, bucket_size):
+    monkeypatch.setattr("hnclip_cli.models.text.BUCKET_SIZE", bucket_size)
     module = small()
     tokens = open_clip.get_tokenizer("ViT-B-32")(TEXTS)[:, :20]
     ours, theirs = encode_text(module, tokens), module.encode_text(tokens)
@@ -37,6 +39,11 @@ def test_the_padding_is_really_cut():
     module.transformer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape))
     encode_text(module, open_clip.get_tokenizer("ViT-B-32")(["a cat", "x"])[:, :20])
     assert seen == [(2, 4, 32)]  # start, a, cat, end
+
+
+def test_no_texts_give_no_rows():
+    module = small()
+    assert encode_text(module, torch.zeros(0, 20, dtype=torch.long)).shape == (0, 16)
 
 
 @pytest.mark.parametrize("text", [{"no_causal_mask": True}, {"pool_type": "last"}])

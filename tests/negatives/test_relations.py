@@ -8,6 +8,7 @@ import pytest
         ("a ring to the right of it", "a ring to the left of it"),
         ("a circle above a square", "a circle below a square"),
         ("A cat under a table", "A cat on top of a table"),
+        ("A red star at the top.", "A red star at the bottom."),
         ("A cat on top of a table", "A cat underneath a table"),
         ("A cat sitting on a wooden bench.", "A cat sitting under a wooden bench."),
         ("A bus in front of a house", "A bus behind a house"),

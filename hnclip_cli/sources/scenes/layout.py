@@ -55,9 +55,9 @@ def pick(rng: random.Random, items: Sequence[T]) -> T:
     return items[int(rng.random() * len(items))]
 
 
-def compose(rng: random.Random, split: str) -> Scene:
-    """Draw a scene from a split's combinations of color and shape."""
-    num_objects = pick(rng, NUM_OBJECTS[split])
+def compose(rng: random.Random, split: str, max_objects: int = 3) -> Scene:
+    """Draw a scene of 1 to ``max_objects`` from a split's combinations of color and shape."""
+    num_objects = pick(rng, [number for number in NUM_OBJECTS[split] if number <= max_objects])
     combinations = _pick_combinations(rng, split, num_objects)
     sizes = [pick(rng, tuple(SIZES)) for _ in combinations]
     widths = [SIZES[size] + rng.uniform(-SIZE_JITTER, SIZE_JITTER) for size in sizes]

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 
 def scene_records(
-    folder: str, num_scenes: int, *, seed: int, split: str, image_size: int = 64
+    folder: str,
+    num_scenes: int,
+    *,
+    seed: int,
+    split: str,
+    image_size: int = 64,
+    max_objects: int = 3,
 ) -> Iterator[dict[str, Any]]:
     """Draw scenes into a folder as PNG; yield each one's record once its image is there.
 
@@ -28,6 +34,7 @@ def scene_records(
         seed: another seed gives other scenes under other names.
         split: ``train`` or ``test``.
         image_size: width and height in pixels.
+        max_objects: a scene shows 1 to this many objects, at most 3.
 
     Raises:
         HnclipError: the folder or an image cannot be written.
@@ -39,7 +46,7 @@ def scene_records(
         os.makedirs(folder, exist_ok=True)
     for index in range(num_scenes):
         rng = scene_rng(seed, split, index)
-        scene = compose(rng, split)
+        scene = compose(rng, split, max_objects)
         caption = caption_of(rng, scene)
         name = f"scenes-{split}-{seed}-{index:06d}"
         path = os.path.join(folder, f"{name}.png")

@@ -6,7 +6,7 @@ import pytest
 from hnclip_cli.sources.scenes.captions import TEMPLATES, caption_of
 from hnclip_cli.sources.scenes.layout import Scene, Thing, compose
 from hnclip_cli.sources.scenes.records import scene_rng
-from tests.sources.scenes.truth import PHRASE, RELATION, claims, is_true, phrases
+from tests.sources.scenes.truth import PHRASE, PLACE, RELATION, claims, is_true, phrases, places
 
 NUM_SCENES = 3000
 
@@ -69,7 +69,22 @@ def test_every_caption_is_true_and_names_every_object(described):
         assert is_true(caption, objects, PLAINLY), (caption, objects)
         mentioned = {(color, shape) for _, color, shape in phrases(caption)}
         assert mentioned == {(thing["color"], thing["shape"]) for thing in objects}
-        assert len(claims(caption)) == len(objects) - 1
+        said = len(places(caption)) or len(claims(caption)) + 1
+        assert said == len(objects)
+
+
+def test_many_captions_of_one_or_two_objects_say_where_in_the_image_they_are(described):
+    few = [caption for caption, objects in described if len(objects) < 3]
+    assert 0.3 < sum(bool(places(caption)) for caption in few) / len(few) < 0.7
+
+
+def test_a_flipped_place_is_false(described):
+    other = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
+    for caption, objects in described:
+        for match in PLACE.finditer(caption.lower()):
+            start, end = match.span("place")
+            flipped = caption[:start] + other[match["place"]] + caption[end:]
+            assert is_plainly_false(flipped, objects), (caption, flipped)
 
 
 def test_a_flipped_relation_is_false(described):

@@ -99,3 +99,9 @@ def test_three_objects_lie_in_a_corner_never_in_a_row(split_scenes):
     for scene in (scene for scene in split_scenes if len(scene.things) == 3):
         sideways = [direction in ("left", "right") for direction in scene.directions]
         assert sorted(sideways) == [False, True]
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_scenes_can_be_kept_to_fewer_objects(most):
+    counts = {len(compose(scene_rng(0, "test", i), "test", most).things) for i in range(200)}
+    assert counts == set(range(1, most + 1))

@@ -12,6 +12,7 @@ PHRASE = re.compile(
 RELATION = re.compile(
     r"\b(?:to the |on the )?(?P<side>left|right) of\b|\b(?P<word>above|over|below|under|beneath)\b"
 )
+PLACE = re.compile(r"\b(?:on|at) the (?P<place>left|right|top|bottom)(?: side)?\b(?! of)")
 SIZES = {"small": "small", "little": "small", "large": "large", "big": "large"}
 SIDES = {"over": "above", "under": "below", "beneath": "below"}
 
@@ -24,6 +25,11 @@ def phrases(caption):
     ]
 
 
+def places(caption):
+    """Where in the image each mention is said to be, in order; empty where nothing is said."""
+    return [match["place"] for match in PLACE.finditer(caption.lower())]
+
+
 def claims(caption):
     """The (mention, relation, mention) triples that a caption states, mentions by number."""
     text = caption.lower()
@@ -34,7 +40,8 @@ def claims(caption):
     tokens.sort()
     kinds = "".join("N" if kind == "noun" else "R" for _, kind, _ in tokens)
     sides = [side for _, _, side in tokens if side]
-    if kinds == "N":
+    if kinds == "N" or places(caption):
+        assert not sides, caption
         return []
     if kinds == "NRN":
         return [(0, sides[0], 1)]
@@ -59,8 +66,21 @@ def holds(one, side, other, tolerance):
     return along > 0 and abs(off) <= tolerance * along
 
 
+def is_at(thing, place, tolerance):
+    """Whether a thing is on a side of the middle; a tolerance above 1 stretches the side."""
+    off_center = {
+        "left": 0.5 - thing["x"],
+        "right": thing["x"] - 0.5,
+        "top": 0.5 - thing["y"],
+        "bottom": thing["y"] - 0.5,
+    }[place]
+    return off_center >= (0.03 if tolerance < 1 else -0.03)
+
+
 def is_true(caption, objects, tolerance):
     """With a small tolerance plainly true; false with a large one is plainly false."""
+    where = places(caption)
+    assert not where or len(where) == len(phrases(caption)), caption
     found = []
     for size, color, shape in phrases(caption):
         matching = [
@@ -71,6 +91,8 @@ def is_true(caption, objects, tolerance):
         if len(matching) != 1:
             return False
         found += matching
+    if not all(is_at(thing, place, tolerance) for thing, place in zip(found, where, strict=False)):
+        return False
     return all(
         holds(found[one], side, found[other], tolerance) for one, side, other in claims(caption)
     )

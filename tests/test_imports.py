@@ -1,0 +1,71 @@
+"""Help is fast because it imports little: a list of modules, not a stopwatch."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import environment
+
+HEAVY = {
+    "numpy", "torch", "torchvision", "open_clip", "spacy", "thinc", "PIL", "orjson", "tqdm",
+    "safetensors", "timm", "transformers", "huggingface_hub", "scipy", "pandas",
+}  # fmt: skip
+COMMANDS = [
+    [], ["data"], ["data", "scenes"], ["data", "benchmark"], ["negatives"], ["embed"], ["train"],
+    ["score"], ["eval"],
+]  # fmt: skip
+SHOW_MODULES = """
+import sys
+from hnclip_cli.cli import main
+sys.argv = ["hnclip", *sys.argv[1:]]
+try:
+    main()
+finally:
+    print(*sorted(sys.modules), file=sys.stderr)
+"""
+
+
+def run(*args):
+    return subprocess.run(
+        [sys.executable, "-c", SHOW_MODULES, *args], capture_output=True, text=True,
+        env=environment(),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_imports_nothing_heavy(command):
+    done = run(*command, "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith("Usage: hnclip")
+    imported = {name.partition(".")[0] for name in done.stderr.split()}
+    assert "click" in imported
+    assert imported & HEAVY == set()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--model", "hnclip-tiny", "-o", "x"],
+        ["train", "--model", "hnclip-tiny", "-o", "x", "--steps", "1", "--epochs", "1"],
+        ["train", "--model", "hnclip-tiny", "-o", "x", "--steps", "1", "--precision", "fp16"],
+        ["score", "--model", "ViT-B-32"],
+        ["score"],
+        ["score", "--model", "x/", "--image-embeddings", "i.npy"],
+        ["score", "--image-embeddings", "-", "--caption-embeddings", "c.npy"],
+        ["embed", "--of", "caption", "--model", "ViT-B-32"],
+        ["negatives", "--shard", "2/2"],
+        ["negatives", "--kind", "no-such-kind"],
+        ["data", "benchmark", "no-such-benchmark", "x", "--images", "x"],
+        ["eval", "--format", "xml"],
+        ["no-such-command"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_found_before_anything_heavy_is_loaded(arguments):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Error: " in done.stderr
+    imported = {name.partition(".")[0] for name in done.stderr.splitlines()[-1].split()}
+    assert imported & {"torch", "open_clip", "spacy", "PIL"} == set()

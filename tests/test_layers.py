@@ -1,0 +1,79 @@
+"""The import direction of the rooms, read from the source."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "hnclip_cli"
+ROOMS = ["sources", "negatives", "embedding", "training", "scoring", "evaluation"]
+
+# What a module may import of hnclip_cli, by the room it lies in.
+ALLOWED = {
+    "errors": [],
+    "streams": ["errors", "streams"],
+    "models": ["errors", "streams", "models"],
+    **{room: ["errors", "streams", "models", room, "__version__"] for room in ROOMS},
+    "console": ["errors", "streams"],
+    "options": ["console", "streams"],
+    "commands": ["errors", "streams", "models", "console", "options", *ROOMS],
+    "cli": ["errors", "console", "commands", "__version__"],
+    "__init__": [],
+    "__main__": ["cli"],
+}
+EDGES = {"console", "options", "commands", "cli", "__main__"}
+MODEL_ROOMS = {"models", "embedding", "scoring", "training"}
+
+
+def modules():
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path):
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imports(path):
+    """Every (module, name) imported anywhere in a file, in functions too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_room_imports_only_what_lies_below_it(path):
+    room = room_of(path)
+    for module, name in imports(path):
+        top, _, rest = module.partition(".")
+        if top == "hnclip_cli":
+            target = (rest or name).partition(".")[0]
+            assert target in ALLOWED[room], f"{room} imports {target}"
+        if top == "click":
+            assert room in EDGES, f"{room} imports click"
+        if top == "open_clip":
+            assert room == "models", f"{room} imports open_clip"
+        if top == "torch":
+            assert room in MODEL_ROOMS, f"{room} imports torch"
+        if top == "spacy":
+            assert room == "negatives", f"{room} imports spacy"
+        assert top not in {"pickle", "shelve", "marshal"}, f"{path}: {top}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_only_the_edges_touch_the_standard_streams(path):
+    if room_of(path) in EDGES:
+        return
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            name = f"{node.value.id}.{node.attr}"
+            assert name not in {"sys.stdin", "sys.stdout", "sys.stderr", "sys.argv", "sys.exit"}
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"print", "input", "exit"}
+
+
+def test_every_file_lies_in_a_known_room():
+    assert {room_of(path) for path in modules()} == set(ALLOWED)

@@ -1,0 +1,105 @@
+import io
+
+import pytest
+import torch
+
+from hnclip_cli.errors import InputError
+from hnclip_cli.models.load import load_clip
+from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
+from hnclip_cli.training.data import RecordStore, batch_indices, collate, make_sample
+from tests.conftest import to_lines
+from tests.factories import make_records
+
+
+@pytest.fixture(scope="module")
+def clip(tiny_run):
+    return load_clip(tiny_run, device="cpu")
+
+
+def store_of(data, folder, policy=None):
+    policy = policy or ErrorPolicy()
+    return RecordStore(RecordReader(io.BytesIO(data), "x.jsonl", policy), str(folder), policy)
+
+
+def test_records_are_read_back_in_any_order_with_their_line(tmp_path):
+    records = make_records(tmp_path, 4)
+    store = store_of(b"\n" + to_lines(*records), tmp_path)
+    assert len(store) == 4
+    assert [store[index].caption for index in (3, 0)] == [r["caption"] for r in records[::-3]]
+    assert store[2].where == "x.jsonl:4"
+    assert store.kinds == ["replace-color", "replace-noun"]
+
+
+def test_the_digest_follows_what_is_trained_on_only(tmp_path):
+    records = make_records(tmp_path, 2)
+    digest = store_of(to_lines(*records), tmp_path).digest
+    noted = [record | {"note": "x"} for record in records]
+    assert store_of(to_lines(*noted), tmp_path).digest == digest
+    assert store_of(to_lines(*records[::-1]), tmp_path).digest != digest
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image": "none.png"}, "image not found"),
+        ({"image": "http://x/a.png"}, "fetches nothing"),
+        ({"caption": ""}, 'field "caption" is empty'),
+        ({"negatives": [1]}, "not an object"),
+    ],
+)
+def test_bad_records_are_found_before_training(tmp_path, change, message):
+    records = make_records(tmp_path, 3)
+    records[1] |= change
+    with pytest.raises(InputError, match=rf"^x\.jsonl:2: .*{message}"):
+        store_of(to_lines(*records), tmp_path)
+    policy = ErrorPolicy("skip")
+    assert len(store_of(to_lines(*records), tmp_path, policy)) == 2
+    assert policy.num_skipped == 1
+
+
+def test_captions_of_one_image_share_a_group(tmp_path):
+    records = make_records(tmp_path, 3)
+    records[2]["image"] = records[0]["image"]
+    store = store_of(to_lines(*records), tmp_path)
+    assert store.group(0) == store.group(2) != store.group(1)
+
+
+def test_an_epoch_visits_every_record_once_in_an_order_of_its_own():
+    batches = batch_indices(10, 5, seed=0)
+    epochs = [[item for _ in range(2) for item in next(batches)] for _ in range(2)]
+    for number, items in enumerate(epochs):
+        assert sorted(index for index, _ in items) == list(range(10))
+        assert {epoch for _, epoch in items} == {number}
+    assert [i for i, _ in epochs[0]] != [i for i, _ in epochs[1]]
+    again = batch_indices(10, 5, seed=0)
+    assert next(again) == epochs[0][:5]
+
+
+def test_negatives_beyond_the_slots_are_drawn_anew_each_epoch(clip, tmp_path):
+    record = make_records(tmp_path, 1)[0]
+    record["negatives"] = [{"caption": f"word{i}", "kind": f"k{i}"} for i in range(9)]
+    store = store_of(to_lines(record), tmp_path)
+    drawn = [tuple(make_sample(store, 0, epoch, clip, 3, seed=0).kinds) for epoch in range(20)]
+    assert all(len(set(kinds)) == 3 for kinds in drawn)
+    assert len(set(drawn)) > 5
+    assert drawn[7] == tuple(make_sample(store, 0, 7, clip, 3, seed=0).kinds)
+
+
+def test_batches_list_the_valid_negatives_in_the_order_of_the_mask(clip, tmp_path):
+    records = make_records(tmp_path, 3)
+    records[1]["negatives"] = []
+    records[2]["negatives"] = records[2]["negatives"][:1]
+    store = store_of(to_lines(*records), tmp_path)
+    batch = collate([make_sample(store, i, 0, clip, 2, 0) for i in range(3)], 2)
+    assert batch.mask.tolist() == [[True, True], [False, False], [True, False]]
+    assert batch.kinds.tolist() == [[0, 1], [0, 0], [0, 0]]
+    expected = clip.tokenize([n["caption"] for record in records for n in record["negatives"]])
+    assert torch.equal(batch.negatives, expected)
+    assert batch.pixels.shape == (3, 3, 64, 64)
+
+
+def test_without_slots_there_are_no_negatives(clip, tmp_path):
+    store = store_of(to_lines(*make_records(tmp_path, 2)), tmp_path)
+    batch = collate([make_sample(store, i, 0, clip, 0, 0) for i in range(2)], 0)
+    assert batch.negatives.shape == (0, clip.tokenize(["x"]).shape[1])
+    assert batch.mask.shape == (2, 0)

@@ -1,0 +1,126 @@
+import io
+import itertools
+
+import pytest
+import torch
+
+from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.models.load import load_clip
+from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
+from hnclip_cli.training import loop
+from hnclip_cli.training.config import TrainConfig
+from hnclip_cli.training.data import RecordStore
+from hnclip_cli.training.objectives import OBJECTIVES
+from tests.conftest import to_lines
+from tests.factories import make_records
+
+
+def run(folder, records, policy=None, **settings):
+    policy = policy or ErrorPolicy()
+    options = {"batch_size": 3, "lr": 1e-3, "warmup_steps": 0, "log_every": 1, "steps": 3}
+    config = TrainConfig(**(options | settings))
+    reader = RecordReader(io.BytesIO(to_lines(*records)), "x.jsonl")
+    store = RecordStore(reader, str(folder), policy)
+    clip = load_clip("hnclip-tiny", device="cpu", seed=config.seed)
+    saves = []
+    metrics = list(loop.train(clip, store, config, lambda *details: saves.append(details), policy))
+    return clip, metrics, saves
+
+
+@pytest.mark.parametrize("objective", list(OBJECTIVES))
+def test_the_loss_falls_on_records_seen_again(tmp_path, objective):
+    records = make_records(tmp_path)
+    _, metrics, saves = run(tmp_path, records, objective=objective, steps=12, batch_size=6)
+    assert metrics[-1]["loss"] < 0.7 * metrics[0]["loss"]
+    assert [line["step"] for line in metrics] == list(range(1, 13))
+    assert [step for step, _ in saves] == [12]
+    assert ("imc" in metrics[0]) == OBJECTIVES[objective].uses_negatives
+
+
+def test_the_same_settings_give_the_same_weights_whatever_the_workers(tmp_path):
+    records = make_records(tmp_path)
+    first, lines, _ = run(tmp_path, records, workers=0)
+    again, same_lines, _ = run(tmp_path, records, workers=3)
+    other, _, _ = run(tmp_path, records, seed=1)
+    assert lines == same_lines
+    weights = [clip.module.state_dict() for clip in (first, again, other)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert not torch.equal(weights[0]["text_projection"], weights[2]["text_projection"])
+
+
+def test_thresholds_start_at_0_and_are_saved_by_kind(tmp_path):
+    _, metrics, saves = run(tmp_path, make_records(tmp_path), steps=4, checkpoint_every=2)
+    assert [step for step, _ in saves] == [2, 4]
+    assert set(saves[-1][1]) == {"replace-color", "replace-noun"}
+    assert saves[-1][1] == metrics[-1]["thresholds"]
+
+
+def test_epochs_are_turned_into_steps(tmp_path):
+    _, metrics, _ = run(tmp_path, make_records(tmp_path), steps=None, epochs=1.5, batch_size=2)
+    assert metrics[-1]["step"] == round(1.5 * 3)
+
+
+def test_the_clock_ends_a_run_and_drives_its_schedule(tmp_path, monkeypatch):
+    ticks = itertools.count()
+    monkeypatch.setattr(loop.time, "monotonic", lambda: next(ticks))
+    _, metrics, _ = run(tmp_path, make_records(tmp_path), steps=None, seconds=9)
+    assert metrics[-1]["step"] < 9
+    rates = [line["lr"] for line in metrics]
+    assert rates == sorted(rates, reverse=True) and rates[-1] < 0.3 * rates[0]
+
+
+def test_the_scale_is_clamped(tmp_path, monkeypatch):
+    monkeypatch.setattr("hnclip_cli.training.optimizer.MAX_LOG_SCALE", 1.0)
+    clip, _, _ = run(tmp_path, make_records(tmp_path), steps=1)
+    assert clip.module.logit_scale.item() == 1.0
+
+
+def test_a_damaged_image_costs_its_own_row_and_is_named_once(tmp_path):
+    records = make_records(tmp_path)
+    (tmp_path / "2.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"^x\.jsonl:3: image cannot be decoded"):
+        run(tmp_path, records, steps=2)
+    reports = []
+    policy = ErrorPolicy("skip", lambda error: reports.append(str(error)))
+    _, metrics, _ = run(tmp_path, records, policy, steps=6)
+    assert len(metrics) == 6
+    assert len(reports) == 1 and policy.num_skipped == 1
+
+
+def test_if_no_image_decodes_the_run_ends(tmp_path):
+    records = make_records(tmp_path)
+    for path in tmp_path.glob("*.png"):
+        path.write_bytes(b"no image")
+    with pytest.raises(HnclipError, match="not one image"):
+        run(tmp_path, records, ErrorPolicy("skip"))
+
+
+def test_a_loss_that_is_not_finite_stops_at_its_step(tmp_path, monkeypatch):
+    real = loop.hard_negative_objective
+
+    def broken(*args, **options):
+        result = real(*args, **options)
+        return result._replace(loss=result.loss * torch.nan)
+
+    monkeypatch.setattr(loop, "hard_negative_objective", broken)
+    with pytest.raises(HnclipError, match="not finite at step 1"):
+        run(tmp_path, make_records(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("settings", "count", "message"),
+    [
+        ({}, 2, "too few records for one batch; got 2 records, expected at least --batch-size 3"),
+        ({}, 0, "too few records"),
+    ],
+)
+def test_too_few_records_are_refused(tmp_path, settings, count, message):
+    with pytest.raises(HnclipError, match=message):
+        run(tmp_path, make_records(tmp_path, count), **settings)
+
+
+def test_an_objective_with_negatives_needs_some(tmp_path):
+    records = [record | {"negatives": []} for record in make_records(tmp_path)]
+    with pytest.raises(HnclipError, match="try hnclip negatives before this, or --objective clip"):
+        run(tmp_path, records)
+    run(tmp_path, records, objective="clip", steps=1)
