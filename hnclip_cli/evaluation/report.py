@@ -91,26 +91,21 @@ def _collect(
     reader: RecordReader, fields: list[str], embedded: EmbeddedPairs | None
 ) -> tuple[Collector, RetrievalSet | None]:
     collector = Collector(fields)
-    num_read = num_refused = 0
-    skipped_before = reader.policy.num_skipped
     for batch in reader.batches():
         if embedded:
             embedded.read(batch)
-        num_read += len(batch)
         for record in batch:
             try:
                 if embedded:
                     embedded.check(record)
                 collector.add(record, scores_expected=embedded is None)
             except InputError as error:
-                num_refused += 1
                 reader.policy.bad(error)
                 continue
             if embedded:
                 embedded.add(record)
     # Lines that were no records have a row too.
-    num_unreadable = reader.policy.num_skipped - skipped_before - num_refused
-    return collector, embedded.finish(num_read + num_unreadable) if embedded else None
+    return collector, embedded.finish(reader.num_lines) if embedded else None
 
 
 def _measure(collector: Collector, fields: list[str], resampling: Resampling) -> Report:

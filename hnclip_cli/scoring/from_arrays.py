@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hnclip_cli.errors import InputError
+from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.scoring.matrix import add_scores
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.streams.npy import NpyReader
@@ -27,9 +27,17 @@ def score_with_arrays(
         policy: what to do with a bad record. Lines that are no records take up a row.
 
     Raises:
-        HnclipError: an array has too few or too many rows, or is truncated.
+        HnclipError: an array has too few or too many rows or is truncated, or the arrays have
+            rows of different lengths.
         InputError: a record has negatives and there is no array for them.
     """
+    widths = {of: array.shape[1] for of, array in arrays.items()}
+    if len(set(widths.values())) > 1:
+        raise HnclipError(
+            "the arrays have rows of different lengths",
+            got=", ".join(f"{of}: {width}" for of, width in widths.items()),
+            hint="embedding all with one model",
+        )
     next_index = 0
     for record in reader:
         _drop_rows(arrays, record.index - next_index)

@@ -12,7 +12,7 @@ from hnclip_cli.errors import InputError
 T = TypeVar("T")
 RowsOf = Literal["image", "caption", "negatives"]
 
-# orjson turns integers beyond 64 bits into floats; lines that may hold one take the slow parser.
+# orjson turns integers beyond 64 bits into floats; lines that may hold one are parsed again.
 _LONG_INTEGER = re.compile(rb"\d{19}")
 
 _TYPE_NAMES = {str: "a string", list: "a list", dict: "an object", int: "a number"}
@@ -224,7 +224,9 @@ def parse_record(line: bytes, source: str = "-", number: int = 0, index: int = 0
             hint="converting the file with iconv",
         ) from None
     try:
-        value = json.loads(text) if _LONG_INTEGER.search(line) else orjson.loads(line)
+        value = orjson.loads(line)
+        if _LONG_INTEGER.search(line):
+            value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(
             f"broken JSON ({error})", where=where, got=_shorten(text), expected="one JSON object"

@@ -142,6 +142,17 @@ def test_arrays_of_other_records_are_refused(clip, tmp_path, count, message):
         from_arrays(to_lines(*records[:2]), arrays)
 
 
+def test_arrays_of_different_models_are_refused():
+    streams = {}
+    for of, width in {"image": 2, "caption": 3}.items():
+        streams[of] = io.BytesIO()
+        with NpyWriter(streams[of], width) as writer:
+            writer.write(np.ones((1, width), np.float32))
+        streams[of].seek(0)
+    with pytest.raises(HnclipError, match="different lengths; got image: 2, caption: 3"):
+        from_arrays(to_lines({"image": "a.png", "caption": "a"}), streams)
+
+
 def test_embeddings_that_are_not_normalised_are(tmp_path):
     streams = {}
     for of, row in {"image": [3.0, 0.0], "caption": [2.0, 2.0]}.items():

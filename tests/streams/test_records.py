@@ -42,6 +42,7 @@ def test_integers_beyond_64_bits_are_not_rounded():
         (b'{"caption": ', "caps.jsonl:2: broken JSON"),
         (b"[1, 2]", "caps.jsonl:2: not a record; got '[1, 2]', expected a JSON object"),
         (b'{"caption": "caf\xe9"}', "caps.jsonl:2: invalid UTF-8; got byte 0xe9 at column 17"),
+        (rb'{"caption": "\ud800", "n": 1234567890123456789012}', "caps.jsonl:2: broken JSON"),
         (b"NaN", "caps.jsonl:2: broken JSON"),
         (b"[" * 100_000, "caps.jsonl:2: broken JSON"),
     ],

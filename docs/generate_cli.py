@@ -1,0 +1,51 @@
+"""Write docs/cli.md from the commands themselves; a test fails when it is out of date.
+
+    python docs/generate_cli.py
+"""
+
+from pathlib import Path
+
+import click
+
+from hnclip_cli.cli import cli
+from hnclip_cli.errors import ExitCode
+
+PAGE = Path(__file__).parent / "cli.md"
+MEANINGS = {
+    ExitCode.DONE: "done",
+    ExitCode.FAILED: "failed; one line on stderr says where and why",
+    ExitCode.USAGE: "wrong usage, found before anything heavy is loaded",
+    ExitCode.SKIPPED: "finished, but records were skipped (`--on-error skip`); stderr has the count",
+    ExitCode.STOPPED: "stopped by a signal with its state saved (reserved)",
+    ExitCode.INTERRUPTED: "interrupted (Ctrl-C)",
+    ExitCode.READER_GONE: "the reader of the pipe went away",
+    ExitCode.TERMINATED: "terminated (SIGTERM); half-written files are removed",
+}
+
+
+def sections(command: click.Command, name: str, parent: click.Context | None = None) -> list[str]:
+    """A heading and the help of a command, then those of its subcommands."""
+    context = command.make_context(
+        name.rpartition(" ")[2], [], parent=parent, resilient_parsing=True
+    )
+    found = [f"## {name}\n\n```\n{command.get_help(context)}\n```\n"]
+    if isinstance(command, click.Group):
+        for subcommand in command.list_commands(context):
+            child = command.get_command(context, subcommand)
+            assert child is not None
+            found += sections(child, f"{name} {subcommand}", context)
+    return found
+
+
+def render() -> str:
+    """The whole page."""
+    codes = "\n".join(f"| {code.value} | {MEANINGS[code]} |" for code in ExitCode)
+    head = (
+        "# Commands\n\nThis page is written by `python docs/generate_cli.py`.\n\n"
+        f"| exit code | meaning |\n|---|---|\n{codes}\n"
+    )
+    return "\n".join([head, *sections(cli, "hnclip")])
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render())

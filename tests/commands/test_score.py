@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from hnclip_cli.cli import cli
+from tests.conftest import parse_lines, to_lines
+from tests.factories import make_records
+
+
+@pytest.fixture
+def records(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return make_records(tmp_path, 3)
+
+
+def hnclip(*args, **options):
+    return CliRunner().invoke(cli, list(map(str, args)), **options)
+
+
+def test_embed_then_score_equals_score(records, tiny_run):
+    data = to_lines(*records)
+    for of in ("image", "caption", "negatives"):
+        result = hnclip("embed", "--of", of, "--model", tiny_run, "-o", f"{of}.npy", input=data)
+        assert (result.exit_code, result.stdout_bytes, result.stderr) == (0, b"", "")
+    from_arrays = hnclip(
+        "score", "--image-embeddings", "image.npy", "--caption-embeddings", "caption.npy",
+        "--negative-embeddings", "negatives.npy", input=data,
+    )  # fmt: skip
+    from_model = hnclip("score", "--model", tiny_run, input=data)
+    assert from_arrays.exit_code == from_model.exit_code == 0
+    for one, other, record in zip(
+        parse_lines(from_arrays.stdout_bytes), parse_lines(from_model.stdout_bytes), records,
+        strict=True,
+    ):  # fmt: skip
+        np.testing.assert_allclose(one.pop("scores"), other.pop("scores"), atol=2e-6)
+        assert one == other == record
+
+
+def test_shards_joined_are_the_whole(records, tiny_run):
+    data = to_lines(*records)
+    whole = hnclip("score", "--model", tiny_run, "--batch-size", 1, input=data).stdout_bytes
+    parts = [
+        hnclip("score", "--model", tiny_run, "--batch-size", 1, "--shard", f"{i}/2", input=data)
+        for i in range(2)
+    ]
+    assert b"".join(part.stdout_bytes for part in parts) == whole
+
+
+def test_half_precision_rows_are_half_as_long(records, tiny_run):
+    for dtype in ("float32", "float16"):
+        hnclip(
+            "embed", "--of", "caption", "--model", tiny_run, "--dtype", dtype, "-o", f"{dtype}.npy",
+            input=to_lines(*records),
+        )  # fmt: skip
+    full, half = np.load("float32.npy"), np.load("float16.npy")
+    assert (full.dtype, half.dtype) == (np.float32, np.float16)
+    np.testing.assert_allclose(full, half, atol=1e-3)
+
+
+@pytest.mark.parametrize("command", [("score",), ("embed", "--of", "image")])
+@pytest.mark.parametrize(("on_error", "code"), [("fail", 1), ("skip", 3)])
+def test_bad_records_end_the_run_or_are_counted(records, tiny_run, command, on_error, code):
+    data = to_lines(records[0]) + b"{broken\n" + to_lines(records[1] | {"image": "none.png"})
+    result = hnclip(*command, "--model", tiny_run, "--on-error", on_error, input=data)
+    assert result.exit_code == code
+    assert "-:2: broken JSON" in result.stderr
+    if code == 3:
+        assert "-:3: image not found" in result.stderr
+        assert result.stderr.endswith("hnclip: skipped 2 bad records\n")
+    if command == ("score",):
+        assert len(parse_lines(result.stdout_bytes)) == 1
+    elif code == 1:
+        assert result.stdout_bytes == b""  # no half array
+
+
+def test_a_failed_embed_leaves_no_file(records, tiny_run, tmp_path):
+    before = set(tmp_path.iterdir())
+    result = hnclip(
+        "embed", "--of", "image", "--model", tiny_run, "-o", "a.npy", input=to_lines({"image": "x"})
+    )
+    assert result.exit_code == 1
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_a_missing_file_is_named(tiny_run):
+    result = hnclip("score", "--model", tiny_run, "none.jsonl")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("hnclip: none.jsonl: cannot read it: No such file")

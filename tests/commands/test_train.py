@@ -1,0 +1,121 @@
+import dataclasses
+import json
+
+import click
+import numpy as np
+import open_clip
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+
+from hnclip_cli.cli import cli
+from hnclip_cli.commands import train as command
+from hnclip_cli.models.load import load_clip
+from hnclip_cli.training.config import TrainConfig
+from hnclip_cli.training.objectives import OBJECTIVES
+from tests.conftest import parse_lines, to_lines
+from tests.factories import make_records
+
+# Growing the surface of the command is a decision, not an accident.
+FLAGS = {
+    "model", "pretrained", "device", "precision", "output", "image_root", "on_error", "verbose",
+    "quiet", *(field.name for field in dataclasses.fields(TrainConfig)),
+}  # fmt: skip
+
+
+@pytest.fixture
+def records(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    records = make_records(tmp_path)
+    (tmp_path / "r.jsonl").write_bytes(to_lines(*records))
+    return records
+
+
+def train(*args, **options):
+    return CliRunner().invoke(
+        cli,
+        ["train", "--model", "hnclip-tiny", "--batch-size", "3", "-o", "run", *map(str, args)],
+        **options,
+    )
+
+
+def test_flags_are_the_settings_with_the_same_defaults():
+    options = {p.name: p for p in command.train.params if isinstance(p, click.Option)}
+    assert set(options) == FLAGS
+    for field in dataclasses.fields(TrainConfig):
+        if field.name != "lr":  # resolved from the model
+            assert options[field.name].default == field.default, field.name
+    assert list(OBJECTIVES) == command.OBJECTIVES
+
+
+def test_it_writes_metrics_and_a_folder_that_open_clip_loads(records, tmp_path):
+    result = train("--steps", 3, "--log-every", 1, "r.jsonl")
+    assert result.exit_code == 0, result.stderr
+    metrics = parse_lines(result.stdout_bytes)
+    assert [line["step"] for line in metrics] == [1, 2, 3]
+    assert {"loss", "contrastive", "imc", "cmr", "lr", "thresholds"} <= set(metrics[0])
+
+    ours = load_clip("run", device="cpu")
+    module, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{tmp_path / 'run'}")
+    module.eval()
+    pixels = preprocess(Image.open("0.png"))[None]
+    tokens = open_clip.get_tokenizer(f"local-dir:{tmp_path / 'run'}")(["a red square"])
+    with torch.inference_mode():
+        image, text = module.encode_image(pixels), module.encode_text(tokens)
+        for mine, other in (
+            (ours.encode_images(pixels), image),
+            (ours.encode_captions(["a red square"]), text),
+        ):
+            other = torch.nn.functional.normalize(other, dim=-1)
+            np.testing.assert_allclose(mine.numpy(), other.numpy(), atol=1e-5)
+
+
+def test_the_folder_says_how_it_was_made(records):
+    train("--steps", 2, "--cmr-weight", 0.5, "--seed", 4, "r.jsonl")
+    with open("run/hnclip_run.json") as stream:
+        run = json.load(stream)
+    assert run["step"] == 2
+    assert run["config"]["cmr_weight"] == 0.5 and run["config"]["imc_weight"] == 0.3
+    assert run["config"]["lr"] == 1e-3 and run["config"]["seed"] == 4
+    assert set(run["thresholds"]) == {"replace-color", "replace-noun"}
+
+
+def test_going_on_from_a_folder_is_fine_tuning(records):
+    train("--steps", 1, "r.jsonl")
+    result = CliRunner().invoke(
+        cli,
+        ["train", "--model", "run", "--steps", "1", "--batch-size", "3", "-o", "next", "r.jsonl"],
+    )
+    assert result.exit_code == 0, result.stderr
+    with open("next/hnclip_run.json") as stream:
+        assert json.load(stream)["config"]["lr"] == 5e-6
+
+
+def test_a_pipe_and_a_file_give_the_same_bytes(records, tmp_path):
+    by_file = train("--steps", 2, "r.jsonl")
+    written = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    by_pipe = train("--steps", 2, input=to_lines(*records))
+    assert by_pipe.stdout_bytes == by_file.stdout_bytes
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == written
+
+
+@pytest.mark.parametrize(("on_error", "code"), [("fail", 1), ("skip", 3)])
+def test_a_bad_record_ends_the_run_or_is_counted(records, tmp_path, on_error, code):
+    bad = records[2] | {"caption": ""}
+    data = to_lines(*records[:2], bad, *records[3:])
+    result = train("--steps", 1, "--on-error", on_error, input=data)
+    assert result.exit_code == code
+    assert '-:3: field "caption" is empty' in result.stderr
+    assert (tmp_path / "run").exists() == (code == 3)
+    if code == 3:
+        assert result.stderr.splitlines()[-2] != ""
+        assert "hnclip: skipped 1 bad record" in result.stderr
+
+
+def test_an_output_that_cannot_be_written_is_found(records, tmp_path):
+    (tmp_path / "run").write_text("a file, not a folder")
+    result = train("--steps", 1, "r.jsonl")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("hnclip: run: ")
+    assert "Traceback" not in result.stderr

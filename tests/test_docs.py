@@ -1,0 +1,92 @@
+"""The documentation says what is true: help text, flags, links, and the examples that can run."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from docs.generate_cli import PAGE, render
+from hnclip_cli.cli import cli
+from tests.conftest import ROOT
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def commands(group=cli, names=()):
+    for name, command in group.commands.items():
+        yield (*names, name), command
+        if isinstance(command, click.Group):
+            yield from commands(command, (*names, name))
+
+
+def test_the_page_of_commands_is_up_to_date():
+    assert PAGE.read_text() == render(), "run: python docs/generate_cli.py"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_links_between_pages_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_every_flag_that_a_page_types_exists(page):
+    """In each ``hnclip X …`` of an indented or fenced block, X and its flags are real."""
+    known = dict(commands())
+    for line in joined_lines(page.read_text()):
+        for typed in re.findall(r"\bhnclip ([a-z]+(?: (?:scenes|benchmark))?)\b([^|&;#>]*)", line):
+            names = tuple(typed[0].split())
+            if names not in known:
+                continue
+            options = {flag for param in known[names].params for flag in param.opts}
+            options |= {"--help", "-h"}
+            for word in typed[1].split():
+                if re.fullmatch(r"--?[a-z][a-z-]*", word):
+                    assert word in options, f"{page.name}: hnclip {typed[0]} {word}"
+
+
+def joined_lines(text):
+    """The lines of code blocks, those continued by a backslash or a pipe joined."""
+    code = re.sub(r"\\\n", " ", text)
+    return [line for line in code.splitlines() if line.startswith("    ") or "hnclip" in line]
+
+
+def test_every_command_has_an_example_and_says_what_it_reads_and_writes():
+    for names, command in commands():
+        if isinstance(command, click.Group):
+            continue
+        text = command.help or ""
+        assert "Example:" in text, names
+        assert re.search(r"\b(Reads|reads|PATH is)\b", text), names
+        assert re.search(r"\b[Mm]emory\b", text), names
+        for option in command.params:
+            assert isinstance(option, click.Argument) or option.help, (names, option.name)
+
+
+def test_the_scripts_in_examples_are_mentioned():
+    readme = (ROOT / "README.md").read_text()
+    for script in (ROOT / "examples").glob("*.sh"):
+        assert f"examples/{script.name}" in readme
+
+
+def test_exit_codes_in_the_help_are_those_of_the_code():
+    from hnclip_cli.errors import ExitCode
+
+    said = {int(code) for code in re.findall(r"\b(\d+) [a-z]", cli.help.split("Exit codes:")[1])}
+    assert said <= {code.value for code in ExitCode}
+    assert {0, 1, 2, 3, 130, 141} <= said
+
+
+def test_code_blocks_of_the_readme_are_valid_shell():
+    for line in joined_lines((ROOT / "README.md").read_text()):
+        if line.startswith("    $ "):
+            assert shlex.split(line.removeprefix("    $ "), comments=True)
+
+
+def test_no_page_names_a_machine():
+    for path in [*PAGES, *(ROOT / "examples").iterdir()]:
+        if path.is_file():
+            assert not re.search(r"/root/|/home/|/work/", path.read_text()), path
+    assert Path(PAGE).is_file()
