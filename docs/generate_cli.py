@@ -1,6 +1,6 @@
 """Write docs/cli.md from the commands themselves; a test fails when it is out of date.
 
-    python docs/generate_cli.py
+python docs/generate_cli.py
 """
 
 from pathlib import Path
@@ -10,12 +10,13 @@ import click
 from hnclip_cli.cli import cli
 from hnclip_cli.errors import ExitCode
 
+WIDTH = 100  # whatever the terminal's
 PAGE = Path(__file__).parent / "cli.md"
 MEANINGS = {
     ExitCode.DONE: "done",
     ExitCode.FAILED: "failed; one line on stderr says where and why",
     ExitCode.USAGE: "wrong usage, found before anything heavy is loaded",
-    ExitCode.SKIPPED: "finished, but records were skipped (`--on-error skip`); stderr has the count",
+    ExitCode.SKIPPED: "finished; records were skipped (`--on-error skip`), stderr has the count",
     ExitCode.STOPPED: "stopped by a signal with its state saved (reserved)",
     ExitCode.INTERRUPTED: "interrupted (Ctrl-C)",
     ExitCode.READER_GONE: "the reader of the pipe went away",
@@ -26,7 +27,7 @@ MEANINGS = {
 def sections(command: click.Command, name: str, parent: click.Context | None = None) -> list[str]:
     """A heading and the help of a command, then those of its subcommands."""
     context = command.make_context(
-        name.rpartition(" ")[2], [], parent=parent, resilient_parsing=True
+        name.rpartition(" ")[2], [], parent=parent, resilient_parsing=True, terminal_width=WIDTH
     )
     found = [f"## {name}\n\n```\n{command.get_help(context)}\n```\n"]
     if isinstance(command, click.Group):

@@ -60,7 +60,8 @@ def cli() -> None:
 
     \b
     Example:
-      hnclip negatives < caps.jsonl | hnclip train --model hnclip-tiny -o run/ > log.jsonl
+      hnclip negatives caps.jsonl |
+        hnclip train --model hnclip-tiny --steps 20 -o run/ > log.jsonl
       hnclip data benchmark sugarcrepe sugarcrepe/ --images val2017/ |
         hnclip score --model run/ | hnclip eval
 

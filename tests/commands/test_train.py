@@ -43,9 +43,10 @@ def train(*args, **options):
 def test_flags_are_the_settings_with_the_same_defaults():
     options = {p.name: p for p in command.train.params if isinstance(p, click.Option)}
     assert set(options) == FLAGS
+    values = command.train.make_context("train", ["--model", "m", "-o", "o"]).params
     for field in dataclasses.fields(TrainConfig):
         if field.name != "lr":  # resolved from the model
-            assert options[field.name].default == field.default, field.name
+            assert values[field.name] == field.default, field.name
     assert list(OBJECTIVES) == command.OBJECTIVES
 
 
