@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+
+from hnclip_cli import console
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -38,9 +39,10 @@ def to_lines(*records: dict[str, Any]) -> bytes:
     return b"".join(orjson.dumps(record) + b"\n" for record in records)
 
 
-@pytest.fixture
-def hnclip() -> Callable[..., Any]:
-    return run_hnclip
+@pytest.fixture(autouse=True)
+def normal_verbosity(monkeypatch: pytest.MonkeyPatch) -> None:
+    """-q and -v of one command run inside this process do not reach the next."""
+    monkeypatch.setattr(console, "verbosity", 1)
 
 
 @pytest.fixture(scope="session")

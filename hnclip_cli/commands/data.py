@@ -2,9 +2,8 @@
 
 import click
 
-from hnclip_cli import console
+from hnclip_cli import console, options
 from hnclip_cli.errors import ExitCode
-from hnclip_cli.options import on_error_option, output_option, seed_option, verbosity_options
 
 
 def _check_path(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -44,7 +43,7 @@ def data() -> None:
     show_default=True,
     help="test shows only combinations of color and shape that train never shows.",
 )
-@seed_option
+@options.seed_option
 @click.option(
     "--image-size",
     type=click.IntRange(min=32, max=2048),
@@ -60,8 +59,8 @@ def data() -> None:
     show_default=True,
     help="Most objects in a scene.",
 )
-@output_option
-@verbosity_options
+@options.output_option
+@options.verbosity_options
 def scenes(
     folder: str,
     num_scenes: int,
@@ -109,9 +108,9 @@ def scenes(
     callback=_check_path,
     help="Folder of the benchmark's images.",
 )
-@on_error_option
-@output_option
-@verbosity_options
+@options.on_error_option
+@options.output_option
+@options.verbosity_options
 def benchmark(name: str, path: str, images: str, on_error: str, output: str) -> ExitCode:
     """Turn the official files of a benchmark into records.
 

@@ -2,34 +2,22 @@
 
 import click
 
-from hnclip_cli import console
+from hnclip_cli import console, options
 from hnclip_cli.errors import ExitCode
-from hnclip_cli.options import (
-    batch_size_option,
-    check_has_weights,
-    image_root_option,
-    input_argument,
-    model_options,
-    on_error_option,
-    output_option,
-    shard_option,
-    verbosity_options,
-    workers_option,
-)
 from hnclip_cli.streams.jsonl import RecordReader, Shard
 from hnclip_cli.streams.records import RowsOf
 
 
 @click.command()
-@input_argument
-@output_option
+@options.input_argument
+@options.output_option
 @click.option(
     "--of",
     type=click.Choice(["image", "caption", "negatives"]),
     required=True,
     help="What to embed of each record.",
 )
-@model_options()
+@options.model_options()
 @click.option(
     "--dtype",
     type=click.Choice(["float32", "float16"]),
@@ -37,12 +25,12 @@ from hnclip_cli.streams.records import RowsOf
     show_default=True,
     help="Type of the numbers in the array.",
 )
-@image_root_option
-@batch_size_option
-@workers_option
-@shard_option
-@on_error_option
-@verbosity_options
+@options.image_root_option
+@options.batch_size_option
+@options.workers_option
+@options.shard_option
+@options.on_error_option
+@options.verbosity_options
 def embed(
     input_: str, output: str, of: RowsOf, model: str, pretrained: str | None, device: str,
     precision: str | None, dtype: str, image_root: str | None, batch_size: int, workers: int,
@@ -62,7 +50,7 @@ def embed(
       hnclip embed --of image --model run/ caps.jsonl -o images.npy
       hnclip embed --of caption --model run/ < caps.jsonl > captions.npy
     """
-    check_has_weights(model, pretrained)
+    options.check_has_weights(model, pretrained)
 
     from hnclip_cli.embedding.embed import embed as run
     from hnclip_cli.models.load import load_clip

@@ -4,37 +4,25 @@ from contextlib import ExitStack
 
 import click
 
-from hnclip_cli import console
+from hnclip_cli import console, options
 from hnclip_cli.errors import ExitCode
-from hnclip_cli.options import (
-    batch_size_option,
-    check_has_weights,
-    image_root_option,
-    input_argument,
-    model_options,
-    on_error_option,
-    output_option,
-    shard_option,
-    verbosity_options,
-    workers_option,
-)
 from hnclip_cli.streams.jsonl import RecordReader, Shard
 from hnclip_cli.streams.records import RowsOf
 
 
 @click.command()
-@input_argument
-@output_option
-@model_options(required=False)
+@options.input_argument
+@options.output_option
+@options.model_options(required=False)
 @click.option("--image-embeddings", metavar="FILE", help="NPY from embed --of image.")
 @click.option("--caption-embeddings", metavar="FILE", help="NPY from embed --of caption.")
 @click.option("--negative-embeddings", metavar="FILE", help="NPY from embed --of negatives.")
-@image_root_option
-@batch_size_option
-@workers_option
-@shard_option
-@on_error_option
-@verbosity_options
+@options.image_root_option
+@options.batch_size_option
+@options.workers_option
+@options.shard_option
+@options.on_error_option
+@options.verbosity_options
 def score(
     input_: str, output: str, model: str | None, pretrained: str | None, device: str,
     precision: str | None, image_embeddings: str | None, caption_embeddings: str | None,
@@ -104,7 +92,7 @@ def _check_usage(
     if bool(model) == bool(given):
         raise click.UsageError("scores come either from --model or from the embedding files")
     if model:
-        check_has_weights(model, pretrained)
+        options.check_has_weights(model, pretrained)
     elif not (files["image"] and files["caption"]):
         raise click.UsageError("both --image-embeddings and --caption-embeddings are needed")
     if [input_, *given].count("-") > 1:

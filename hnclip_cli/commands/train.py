@@ -4,24 +4,15 @@ from typing import Any
 
 import click
 
-from hnclip_cli import console
+from hnclip_cli import console, options
 from hnclip_cli.errors import ExitCode
-from hnclip_cli.options import (
-    image_root_option,
-    input_argument,
-    model_options,
-    on_error_option,
-    seed_option,
-    verbosity_options,
-    workers_option,
-)
 
 OBJECTIVES = ["clip", "negclip", "ce-clip"]  # a test holds them equal to the room's
 
 
 @click.command()
-@input_argument
-@model_options()
+@options.input_argument
+@options.model_options()
 @click.option("-o", "--output", required=True, metavar="DIR", help="Folder for the checkpoint.")
 @click.option(
     "--objective",
@@ -106,11 +97,11 @@ OBJECTIVES = ["clip", "negclip", "ce-clip"]  # a test holds them equal to the ro
     show_default=True,
     help="Steps between two checkpoints; 0 writes only the last.",
 )
-@image_root_option
-@workers_option
-@seed_option
-@on_error_option
-@verbosity_options
+@options.image_root_option
+@options.workers_option
+@options.seed_option
+@options.on_error_option
+@options.verbosity_options
 def train(
     input_: str, model: str, pretrained: str | None, device: str,
     precision: str | None, output: str, image_root: str | None, on_error: str, **settings: Any,

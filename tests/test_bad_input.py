@@ -1,0 +1,75 @@
+"""Every command meets every kind of bad line: one line of error with its place, or a count."""
+
+import pytest
+from click.testing import CliRunner
+
+from hnclip_cli.cli import cli
+from tests.conftest import parse_lines, to_lines
+from tests.factories import make_records
+
+BAD_LINES = {
+    "broken JSON": (b'{"caption": "a cat"', "broken JSON"),
+    "no object": (b'["a cat"]', "not a record"),
+    "invalid UTF-8": (b'{"caption": "caf\xe9"}', "invalid UTF-8"),
+    "missing field": (b'{"note": 1}', "missing field"),
+    "wrong type": (b'{"image": "0.png", "caption": 5, "scores": "x"}', "wrong type"),
+    "empty caption": (b'{"image": "0.png", "caption": " ", "scores": [[1]]}', '"caption" is empty'),
+    "missing image": (b'{"image": "none.png", "caption": "a cat"}', "image not found"),
+    "corrupt image": (b'{"image": "bad.png", "caption": "a cat"}', "cannot be decoded"),
+    "bad negatives": (
+        b'{"image": "0.png", "caption": "a cat", "negatives": [{"caption": 1}], "scores": [[1]]}',
+        "negatives[0] has no caption",
+    ),
+}
+ALL = set(BAD_LINES)
+TEXT_ONLY = ALL - {"missing image", "corrupt image"}
+COMMANDS = {
+    "negatives": (["negatives", "--kind", "replace-color"], TEXT_ONLY - {"bad negatives"}),
+    "embed image": (["embed", "--of", "image", "--model", "RUN", "-o", "OUT"],
+                    ALL - {"wrong type", "empty caption", "bad negatives"}),
+    "embed caption": (["embed", "--of", "caption", "--model", "RUN", "-o", "OUT"],
+                      TEXT_ONLY - {"bad negatives"}),
+    "embed negatives": (["embed", "--of", "negatives", "--model", "RUN", "-o", "OUT"],
+                        {"broken JSON", "no object", "invalid UTF-8", "bad negatives"}),
+    "score": (["score", "--model", "RUN", "-o", "OUT"], ALL),
+    "train": (["train", "--model", "hnclip-tiny", "--steps", "2", "--batch-size", "4", "-o", "OUT"],
+              ALL),
+    "eval": (["eval", "-o", "OUT"], TEXT_ONLY - {"wrong type", "empty caption"}),
+}  # fmt: skip
+CASES = [(command, bad) for command, (_, bads) in COMMANDS.items() for bad in sorted(bads)]
+
+
+@pytest.fixture
+def good_lines(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    records = [record | {"scores": [[0.3, 0.1, 0.2]]} for record in make_records(tmp_path, 4)]
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    return to_lines(*records).splitlines(keepends=True)
+
+
+def run(command, tiny_run, data, *more):
+    arguments = [tiny_run if word == "RUN" else word for word in COMMANDS[command][0]]
+    return CliRunner().invoke(cli, [*arguments, *more], input=data)
+
+
+@pytest.mark.parametrize(("command", "bad"), CASES)
+def test_a_bad_line_is_named_with_its_place(good_lines, tmp_path, tiny_run, command, bad):
+    line, message = BAD_LINES[bad]
+    data = good_lines[0] + b"\n" + line + b"\n" + b"".join(good_lines[1:])
+    before = set(tmp_path.iterdir())
+
+    result = run(command, tiny_run, data)
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("hnclip: -:3: ")
+    assert message in result.stderr
+    assert set(tmp_path.iterdir()) == before, "something half-written was left behind"
+
+    result = run(command, tiny_run, data, "--on-error", "skip")
+    assert result.exit_code == 3, result.stderr
+    assert "hnclip: skipped: -:3: " in result.stderr and message in result.stderr
+    assert result.stderr.splitlines()[-1] == "hnclip: skipped 1 bad record"
+    if command == "negatives":
+        assert len(parse_lines(result.stdout_bytes)) == 4
+    else:
+        assert (tmp_path / "OUT").exists()
