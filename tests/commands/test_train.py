@@ -43,7 +43,9 @@ def train(*args, **options):
 def test_flags_are_the_settings_with_the_same_defaults():
     options = {p.name: p for p in command.train.params if isinstance(p, click.Option)}
     assert set(options) == FLAGS
-    values = command.train.make_context("train", ["--model", "m", "-o", "o"]).params
+    parent = cli.make_context("hnclip", [], resilient_parsing=True)
+    arguments = ["--model", "m", "-o", "o"]
+    values = command.train.make_context("train", arguments, parent=parent).params
     for field in dataclasses.fields(TrainConfig):
         if field.name != "lr":  # resolved from the model
             assert values[field.name] == field.default, field.name
