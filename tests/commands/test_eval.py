@@ -11,12 +11,7 @@ from click.testing import CliRunner
 
 from hnclip_cli import console
 from hnclip_cli.cli import cli
-from tests.conftest import ROOT, to_lines
-
-
-@pytest.fixture(autouse=True)
-def normal_verbosity(monkeypatch):
-    monkeypatch.setattr(console, "verbosity", 1)
+from tests.conftest import ROOT, run_hnclip, to_lines
 
 
 def run(*args, stdin=b""):
@@ -148,8 +143,8 @@ def test_retrieval_from_files(pairs):
     assert report["retrieval"]["text_to_image"]["n"] == 2
 
 
-def test_one_array_can_come_through_a_pipe(pairs, hnclip):
-    result = hnclip(
+def test_one_array_can_come_through_a_pipe(pairs):
+    result = run_hnclip(
         "eval",
         pairs / "pairs.jsonl",
         "--image-embeddings",
