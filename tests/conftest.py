@@ -8,8 +8,13 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import settings
 
 from hnclip_cli import console
+
+# A loaded machine is no failure; and where a change lands, the same examples are tried each time.
+settings.register_profile("hnclip", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("hnclip")
 
 ROOT = Path(__file__).resolve().parents[1]
 
