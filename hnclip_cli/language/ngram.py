@@ -20,6 +20,7 @@ VERSION = 1
 
 # More distinct trigrams than this, and those seen once are forgotten: about 1 GB at the limit.
 MAX_TRIGRAMS = 4_000_000
+MAX_WORDS = 2_000_000
 
 # Words by number; these three have fixed ones.
 _START, _END, _UNKNOWN = 0, 1, 2
@@ -27,7 +28,6 @@ _RESERVED = ("<s>", "</s>", "<unk>")
 _BITS = 21  # three numbers fit into 63 bits
 _MASK = (1 << _BITS) - 1
 _PAIR_MASK = (1 << 2 * _BITS) - 1
-MAX_WORDS = 2_000_000
 
 # Half a surrogate pair is no text, and could not be written.
 _TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s\ud800-\udfff]|_")
@@ -150,22 +150,10 @@ class TrigramModel:
         """The natural logarithm of the probability of a whole text with its end."""
         return math.fsum(self.log_probabilities(tokenize(text)))
 
-    def log_probabilities(
-        self, words: Sequence[str], *, held_out: Sequence[str] = ()
-    ) -> list[float]:
-        """One natural logarithm for each word of a tokenized text, and one for its end.
-
-        Args:
-            words: what `tokenize` gives.
-            held_out: a tokenized caption to be taken for unseen. Its trigrams are taken off once
-                where they were counted, so that neither it nor its near-copies are favored for its
-                having been in the corpus. This is leave-one-out, but that totals of a context shrink
-                by one only and the discounts stay.
-        """
-        own = frozenset(key for _, key in self._keys(held_out)) if held_out else frozenset()
+    def log_probabilities(self, words: Sequence[str]) -> list[float]:
+        """One natural logarithm for each word of a tokenized text, and one for its end."""
         return [
-            math.log(self._probability(context, key, key in own))
-            for context, key in self._keys(words)
+            math.log(self._probability(context, key, False)) for context, key in self._keys(words)
         ]
 
     def _keys(self, words: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -215,6 +203,31 @@ class TrigramModel:
         self._discounts = [
             _discount(counts.values()) for counts in (self._unigrams, self._bigrams, self._trigrams)
         ]
+
+
+class HeldOut:
+    """A model as if one caption had not been counted, for that caption and its near-copies.
+
+    Otherwise a text is favored for having been in the corpus. Every trigram of the caption that was
+    counted is taken off once; this is leave-one-out, but that totals of a context shrink by one
+    only and the discounts stay.
+    """
+
+    def __init__(self, model: TrigramModel, words: Sequence[str]) -> None:
+        self._model = model
+        self._own = frozenset(key for _, key in model._keys(words))
+        # Near-copies share most of their trigrams.
+        self._known: dict[int, float] = {}
+
+    def log_probability(self, words: Sequence[str]) -> float:
+        """The natural logarithm of the probability of a tokenized text with its end."""
+        known = self._known
+        found = []
+        for context, key in self._model._keys(words):
+            if key not in known:
+                known[key] = math.log(self._model._probability(context, key, key in self._own))
+            found.append(known[key])
+        return math.fsum(found)
 
 
 def _text(value: object) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.language.ngram import TrigramModel, tokenize
+from hnclip_cli.language.ngram import HeldOut, TrigramModel, tokenize
 
 CAPTIONS = [
     "A cat sits on a mat.",
@@ -82,9 +82,15 @@ def test_holding_a_caption_out_is_nearly_fitting_without_it(left_out):
     rest = TrigramModel.fit(captions[:left_out] + captions[left_out + 1 :])
     rest._discounts = whole._discounts
     expected = math.fsum(rest.log_probabilities(words))
-    found = math.fsum(whole.log_probabilities(words, held_out=words))
+    found = HeldOut(whole, words).log_probability(words)
     assert found == pytest.approx(expected, rel=0.05)
     assert math.fsum(whole.log_probabilities(words)) >= found
+
+
+def test_holding_out_what_was_not_counted_changes_nothing():
+    model = TrigramModel.fit(CAPTIONS)
+    words = tokenize("zebras graze quietly")
+    assert HeldOut(model, words).log_probability(words) == model.log_probability(" ".join(words))
 
 
 def test_a_model_is_saved_to_the_same_bytes_whatever_the_order_and_loads_again():
@@ -147,8 +153,9 @@ def test_words_beyond_the_limit_are_unknown():
 def test_any_text_has_a_probability(captions, text):
     model = TrigramModel.fit(captions)
     words = tokenize(text)
-    for found in (model.log_probabilities(words), model.log_probabilities(words, held_out=words)):
-        assert len(found) == len(words) + 1
-        assert all(-100 < value <= 1e-9 for value in found)
+    found = model.log_probabilities(words)
+    assert len(found) == len(words) + 1
+    assert all(-100 < value <= 1e-9 for value in found)
+    assert -100 * len(found) < HeldOut(model, words).log_probability(words) <= 1e-9
     again = TrigramModel.load(io.BytesIO(saved(model)))
     assert again.log_probability(text) == model.log_probability(text)
