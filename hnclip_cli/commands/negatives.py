@@ -1,11 +1,15 @@
 """hnclip negatives."""
 
+from typing import Literal
+
 import click
 from click.core import ParameterSource
 
 from hnclip_cli import console, options
 from hnclip_cli.errors import ExitCode
 from hnclip_cli.streams.jsonl import RecordReader, Shard
+
+MineOf = Literal["caption", "image"]
 
 
 class KindType(click.ParamType[str]):
@@ -27,6 +31,17 @@ class KindType(click.ParamType[str]):
         return value
 
 
+class PresetType(KindType):
+    """A name from the presets, loaded as late as the kinds."""
+
+    name = "preset"
+
+    def _names(self) -> list[str]:
+        from hnclip_cli.negatives.presets import PRESETS
+
+        return list(PRESETS)
+
+
 @click.command("negatives")
 @options.input_argument
 @options.output_option
@@ -35,7 +50,14 @@ class KindType(click.ParamType[str]):
     "kinds",
     multiple=True,
     type=KindType(),
-    help="A kind of negative; repeatable.  [default: all]",
+    help="A kind of negative; repeatable.  [default: those that read well, see the docs]",
+)
+@click.option(
+    "--preset",
+    "presets",
+    multiple=True,
+    type=PresetType(),
+    help="The kinds of a paper; repeatable, and together with --kind.",
 )
 @click.option(
     "--per-caption",
@@ -73,6 +95,47 @@ class KindType(click.ParamType[str]):
         " Reads the whole input first, into a temporary file; not for --shard."
     ),
 )
+@click.option(
+    "--mine",
+    metavar="NPY",
+    help=(
+        "Make no negatives; add the nearest captions (or images) of other groups, by embeddings"
+        " whose row i belongs to record i. Reads the whole input first, into a temporary file."
+    ),
+)
+@click.option(
+    "--mine-of",
+    type=click.Choice(["caption", "image"]),
+    default="caption",
+    show_default=True,
+    help='What to add: captions to "negatives", or images as "negative_images".',
+)
+@click.option(
+    "--mine-queries",
+    metavar="NPY",
+    help="Embeddings to compare those of --mine with, for captions near to an image, for example."
+    "  [default: those of --mine]",
+)
+@click.option(
+    "-k",
+    "--nearest",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="How many --mine adds to a record.",
+)
+@click.option(
+    "--margin",
+    type=click.FloatRange(min=0),
+    metavar="X",
+    help="Mine only what is at least X less similar than the record's own pair.",
+)
+@click.option(
+    "--relative-margin",
+    type=click.FloatRange(min=0),
+    metavar="X",
+    help="The same, X being a part of the similarity of the record's own pair, as 0.05.",
+)
 @options.seed_option
 @options.shard_option
 @options.on_error_option
@@ -83,12 +146,19 @@ def negatives(
     input_: str,
     output: str,
     kinds: tuple[str, ...],
+    presets: tuple[str, ...],
     per_caption: int | None,
     true_captions: str | None,
     workers: int,
     slots: str | None,
     fit_slots: str | None,
     refine: bool,
+    mine: str | None,
+    mine_of: MineOf,
+    mine_queries: str | None,
+    nearest: int,
+    margin: float | None,
+    relative_margin: float | None,
     seed: int,
     shard: Shard | None,
     on_error: str,
@@ -105,6 +175,7 @@ def negatives(
       hnclip negatives caps.jsonl --true-captions caps.jsonl --per-caption 3 -o hard.jsonl
       hnclip negatives --fit-slots slots.json < caps.jsonl
       hnclip negatives --slots slots.json < caps.jsonl | hnclip negatives --refine > hard.jsonl
+      hnclip negatives --mine images.npy --mine-of image < caps.jsonl > with-images.jsonl
     """
     if fit_slots is not None:
         _refuse_all_but(ctx, "--fit-slots", "input_", "fit_slots", "shard", "on_error")
@@ -112,6 +183,15 @@ def negatives(
     if refine:
         _refuse_all_but(ctx, "--refine", "input_", "output", "refine", "seed", "on_error")
         return _refine(input_, output, seed, on_error)
+    mining = ("mine_of", "mine_queries", "nearest", "margin", "relative_margin")
+    if mine is not None:
+        common = ("input_", "output", "shard", "on_error")
+        _refuse_all_but(ctx, "--mine", "mine", *mining, *common)
+        return _mine(
+            input_, output, mine, mine_of, mine_queries, nearest, margin, relative_margin, shard,
+            on_error,
+        )  # fmt: skip
+    _refuse(ctx, "without --mine", *mining)
     if slots == "-":
         raise click.UsageError("--slots is read before the records; name a file, not -")
     if true_captions == "-":
@@ -121,6 +201,7 @@ def negatives(
     from hnclip_cli.language.ngram import TrigramModel
     from hnclip_cli.negatives.making import NegativeMaker
     from hnclip_cli.negatives.pool import Answer, Answering, Pool
+    from hnclip_cli.negatives.presets import chosen_kinds
     from hnclip_cli.negatives.slots import SlotModel
     from hnclip_cli.negatives.truth import TrueCaptions
 
@@ -135,7 +216,7 @@ def negatives(
                 preference = SlotModel(TrigramModel.load(stream, slots))
         make = partial(
             NegativeMaker,
-            kinds,
+            chosen_kinds(kinds, presets),
             per_caption=per_caption,
             truth=truth,
             preference=preference,
@@ -162,10 +243,16 @@ def _refuse_all_but(ctx: click.Context, mode: str, *used: str) -> None:
     Raises:
         click.UsageError: one was given.
     """
+    known = (*used, "quiet", "verbose")
+    others = [str(param.name) for param in ctx.command.params if param.name not in known]
+    _refuse(ctx, f"with {mode}", *others)
+
+
+def _refuse(ctx: click.Context, when: str, *names: str) -> None:
     for param in ctx.command.params:
         given = ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE
-        if given and param.name not in (*used, "quiet", "verbose"):
-            raise click.UsageError(f"{param.opts[-1]} does nothing with {mode}; leave it out")
+        if given and param.name in names:
+            raise click.UsageError(f"{param.opts[-1]} does nothing {when}; leave it out")
 
 
 def _fit_slots(input_: str, model: str, shard: Shard | None, on_error: str) -> ExitCode:
@@ -187,4 +274,30 @@ def _refine(input_: str, output: str, seed: int, on_error: str) -> ExitCode:
             reports = refine(RecordReader(stream, input_, policy), out, policy, seed)
         for line in summary(reports):
             console.note(line)
+    return policy.exit_code
+
+
+def _mine(
+    input_: str, output: str, mine: str, of: MineOf, mine_queries: str | None, k: int,
+    margin: float | None, relative_margin: float | None, shard: Shard | None, on_error: str,
+) -> ExitCode:  # fmt: skip
+    from contextlib import closing
+
+    from hnclip_cli.negatives.mining import Embeddings, Margins, Miner
+    from hnclip_cli.streams.records import format_record
+
+    corpus = Embeddings(mine)
+    queries = corpus if mine_queries is None else Embeddings(mine_queries)
+    margins = Margins(margin, relative_margin)
+    with console.error_policy(on_error) as policy:
+        with console.open_input(input_) as stream, console.open_output(output) as out:
+            reader = RecordReader(stream, input_, policy)
+            miner = Miner(reader, of, corpus, queries, k=k, margins=margins, policy=policy)
+            with closing(miner):
+                for record in miner.records(shard):
+                    out.write(format_record(record))
+        if miner.num_short:
+            console.note(
+                f"{miner.num_short} of {miner.num_records} records got fewer than {k} {of}s"
+            )
     return policy.exit_code
