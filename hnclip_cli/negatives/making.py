@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from hnclip_cli.errors import InputError
-from hnclip_cli.negatives.kinds import KINDS
+from hnclip_cli.negatives.kinds import DEFAULT_KINDS, KINDS
 from hnclip_cli.negatives.parsing import Caption, Parser
 from hnclip_cli.negatives.rewriting import with_articles
 from hnclip_cli.negatives.slots import Commonness, Judge, Preference
@@ -27,7 +27,7 @@ class NegativeMaker:
     """Makes the ``negatives`` of records.
 
     Args:
-        kinds: names from `KINDS`, tried in this order; empty for all.
+        kinds: names from `KINDS`, tried in this order; empty for `DEFAULT_KINDS`.
         per_caption: keep this many negatives, of as many different kinds as possible; None keeps
             one of each kind.
         truth: what else is true of the images.
@@ -47,7 +47,7 @@ class NegativeMaker:
         preference: Preference | None = None,
         seed: int = 0,
     ) -> None:
-        self._kinds = list(dict.fromkeys(kinds or KINDS))
+        self._kinds = list(dict.fromkeys(kinds or DEFAULT_KINDS))
         self._per_caption = per_caption
         self._truth = truth or TrueCaptions()
         self._preference = preference or Commonness()

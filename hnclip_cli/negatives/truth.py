@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.negatives.attributes import COLOR_LOOK
+from hnclip_cli.negatives.inflection import actions
 from hnclip_cli.negatives.lexicon import MAX_WORDS, nouns
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record
@@ -27,9 +28,10 @@ def parts(caption: str) -> list[str]:
 
 
 def facts(caption: str) -> set[str]:
-    """The things and colors that a caption names, whichever synonym it uses."""
+    """The things, colors and actions that a caption names, whichever synonym it uses."""
     words = re.findall(r"[a-z]+", caption.lower())
     found = {COLOR_LOOK[word] for word in words if word in COLOR_LOOK}
+    found |= {actions()[word] for word in words if word in actions()}
     for first in range(len(words)):
         for stop in range(first + 1, min(first + MAX_WORDS, len(words)) + 1):
             noun = nouns().get(" ".join(words[first:stop]))
@@ -41,7 +43,8 @@ def facts(caption: str) -> set[str]:
 class TrueCaptions:
     """The true captions of every group, kept as 64-bit hashes: 8 bytes each.
 
-    Holds a hash of each whole caption, and one of each thing and color named for the group.
+    Holds a hash of each whole caption, and one of each thing, color and action named for
+    the group.
 
     Args:
         records: short records, or matching items whose ``captions`` are all true.
@@ -66,7 +69,7 @@ class TrueCaptions:
         return self._holds(_hash("caption", group, normalized(caption)))
 
     def names(self, group: str, fact: str) -> bool:
-        """Whether some caption of the group names this thing or color."""
+        """Whether some caption of the group names this thing, color or action."""
         return self._holds(_hash("fact", group, fact))
 
     def __bool__(self) -> bool:
