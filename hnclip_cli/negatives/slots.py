@@ -18,9 +18,9 @@ from hnclip_cli.streams.records import Record
 # From a candidate to what it costs: the more, the worse it reads.
 Judge = Callable[[Sequence[Edit]], float]
 
-# A negative that is e^5 times less probable than its caption is told by the text alone; with this
+# A negative that is e^7 times less probable than its caption is told by the text alone; with this
 # limit every kind stays below 80 % blind accuracy on COCO captions (docs/negatives.md).
-MAX_LOSS = 5.0
+MAX_LOSS = 7.0
 
 
 class Preference(Protocol):
@@ -62,25 +62,27 @@ class SlotModel:
 # How common words are in captions of everyday photographs, by the judgement of those who wrote
 # this project: what is in the first list is seen all the time, what is in none is seen seldom.
 _VERY_COMMON = """
-    man woman boy girl men women boys girls dog cat dogs cats horse bird elephant giraffe horses
-    train bus truck car boat bike motorcycle table couch bed chair bench kitchen bathroom street
-    field beach room city park building house snow grass water sign clock tree umbrella pizza cake
-    sandwich plate bowl cup skateboard surfboard tennis baseball kite frisbee laptop phone toilet
-    white black red blue green brown small large little big old young two three wooden
-    standing sitting walking holding riding eating playing looking
-    on in with near of at front behind
+    man woman men women dog cat dogs cats horse horses train bus truck car motorcycle table bed
+    kitchen bathroom street field beach city room house building pizza cake plate
+    skateboard surfboard laptop clock
+    white black red blue brown green small large young two three wooden
+    standing sitting walking holding stands sits
+    on in with at
 """
 _COMMON = """
-    birds elephants giraffes zebras zebra sheep cow cows bear teddy trucks trains buses boats
-    airplane bicycle motorcycles bikes tables chairs beds bedroom office living restaurant river
-    lake forest hill road sidewalk church tower hat helmet shirt dress suit hot dogs donut donuts
-    salad carrots banana bananas apple apples orange oranges broccoli rice bread wine beer coffee
-    bottle glass knife fork spoon vase flowers pillow blanket refrigerator stove oven television
-    computer camera cell fire hydrant stop traffic light parking meter backpack suitcase bag skis
-    snowboard ball bat racket skier surfer player yellow pink purple gray four five tall short long
-    new open empty plastic metal round dirty clean wet full
-    laying lying running flying jumping wearing talking watching parked carrying driving sleeping
-    under above below beside inside outside over left right
+    boy girl boys girls child bird elephant elephants giraffe giraffes zebra zebras sheep cow cows
+    bear teddy birds trucks trains buses boat boats bike bikes airplane bicycle motorcycles tables
+    couch bench chair chairs beds bedroom office living restaurant park river lake forest hill road
+    sidewalk church tower hat helmet shirt dress suit hot donut donuts sandwich salad carrots
+    banana bananas apple apples orange oranges broccoli rice bread wine coffee bowl cup bottle
+    glass knife fork spoon vase flowers pillow blanket refrigerator stove oven television phone
+    computer camera cell toilet fire hydrant stop sign traffic light umbrella tree snow grass water
+    parking meter backpack suitcase bag skis snowboard ball bat racket frisbee kite tennis baseball
+    skier surfer player
+    yellow pink purple gray four five several tall short long big little old new open empty plastic
+    metal brick stone round dirty clean wet full
+    eating riding playing looking laying lying running flying wearing parked sleeping stand sit
+    next near to of front behind
 """
 RANKS = {
     **dict.fromkeys(_COMMON.split(), 1.0),
