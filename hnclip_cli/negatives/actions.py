@@ -123,6 +123,9 @@ OBJECTS = {
     "runway": "runway tarmac airport",
 }
 
+# A state rather than an action: these have no other form.
+PARTICIPLES = {"parked"}
+
 FOLLOWERS = {
     # Where someone is; the same for any posture.
     "where": "on in at near by next beside under underneath beneath behind inside outside atop "
@@ -130,7 +133,6 @@ FOLLOWERS = {
     "on": "on in upon inside atop",
     "beside": "near by next beside behind with in on under outside inside along and while "
     "between together alone",
-    "end": "",
 }
 
 RULES = """
@@ -454,22 +456,22 @@ RULES = """
     road: parked outside => drive past
     road: parked #beside => drive
     road: parked along => drive down
-    road: drive down => park on
-    road: drive on => park on
-    road: drive through => park in
-    road: drive along => park on
-    road: drive past => park near
-    road: travel down => park on
-    road: travel on => park on
-    road: travel along => park on
-    road: travel through => park in
-    road: go down => park on
-    road: move down => park on
-    road: ride down => park on
+    road: drive down => parked on
+    road: drive on => parked on
+    road: drive through => parked in
+    road: drive along => parked on
+    road: drive past => parked near
+    road: travel down => parked on
+    road: travel on => parked on
+    road: travel along => parked on
+    road: travel through => parked in
+    road: go down => parked on
+    road: move down => parked on
+    road: ride down => parked on
     road: sit on @road => drive down
-    plane: fly over => land near, park near
-    plane: fly through => park under
-    plane: fly in => park under
+    plane: fly over => land near, parked near
+    plane: fly through => parked under
+    plane: fly in => parked under
     plane: sit on @runway => fly over
     plane: parked on => fly over
     plane: parked at => fly over

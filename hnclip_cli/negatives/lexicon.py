@@ -107,7 +107,7 @@ def further_rivals(noun: Noun, at_rest: bool) -> tuple[Noun, ...]:
         if nouns()[name].key == noun.key:
             found += always.split() + (resting.split() if at_rest else [])
     others_ = [nouns()[name.replace("_", " ")] for name in found]
-    return tuple(dict.fromkeys(other for other in others_ if not other.is_mass))
+    return tuple(dict.fromkeys(other for other in others_ if other.is_mass == noun.is_mass))
 
 
 def _add(

@@ -92,7 +92,7 @@ FAMILIES: dict[str, str] = {
     """,
     "appliance": """
         refrigerator stove | fridge oven freezer microwave microwave_oven dishwasher toaster
-        toilet bathtub | tub urinal shower bidet
+        toilet bathtub | bath_tub tub urinal shower bidet
         | washing_machine washer
         | piano
         = sink counter cupboard
@@ -143,7 +143,7 @@ FAMILIES: dict[str, str] = {
     """,
     "room": """
         kitchen | dining_room kitchenette dining_area
-        bathroom | restroom washroom
+        bathroom | restroom washroom rest_room bath_room
         bedroom | hotel_room
         living_room | living_area
         office
@@ -157,10 +157,11 @@ FAMILIES: dict[str, str] = {
         parking_lot
         pool river lake | swimming_pool ocean pond stream creek sea
         zoo
+        = skate_park
     """,
     "place on": """
         beach | shore
-        street road sidewalk | highway crosswalk freeway
+        street road sidewalk | side_walk highway crosswalk freeway
         | runway tarmac
         hill mountain | ski_slope slope hillside mountainside
         | bridge
@@ -176,7 +177,7 @@ FAMILIES: dict[str, str] = {
         = hay* concrete* pavement*
     """,
     "board": """
-        skateboard
+        skateboard | skate_board
         surfboard | surf_board
         snowboard
         = sled board boogie_board wakeboard
@@ -317,7 +318,6 @@ CLASSES = {
 SIDE_BY_SIDE = {
     "furniture",
     "soft goods",
-    "appliance",
     "device",
     "street furniture",
     "produce",
@@ -339,7 +339,7 @@ TIED_STEMS = {
     "athlete": ("surf", "ski", "skat", "snow", "wave", "slope", "ramp", "bik", "bicycl", "cycl"),
     "board": ("surf", "ski", "skat", "snow", "wave", "ramp", "rail"),
     "sports gear": ("tennis", "baseball", "soccer", "basketball", "swing", "serv", "pitch"),
-    "place on": ("surf", "ski", "tennis", "baseball", "wave", "traffic"),
+    "place on": ("surf", "ski", "tennis", "baseball", "wave"),
     "headgear": ("baseball", "batt"),
     "utensil": ("brush", "teeth", "paint"),
 }
@@ -351,7 +351,8 @@ MALE = {"man", "boy", "guy", "gentleman", "male", "dude", "father", "dad", "husb
 TRAINS = {"train"}
 BOATS = {"boat"}
 
-# Further nouns that may replace one, of another family or for a word too general for its own.
+# Further nouns that may replace one, of another family or for a word too general for its own;
+# where there is a choice within the family, only people and animals need them.
 # Before the bar: whatever the caption says; after it: only where all verbs say how something
 # rests or walks, which whatever is alive can do.
 ALSO_REPLACES = """
@@ -366,9 +367,9 @@ ALSO_REPLACES = """
     kid: man woman | dog
     student: | dog
     player: | dog
-    surfer: | dog
-    skier: | dog
-    skateboarder: | dog
+    surfer: dog
+    skier: dog
+    skateboarder: dog
     animal: man woman
     cat: | horse
     dog: | horse
@@ -381,22 +382,48 @@ ALSO_REPLACES = """
     sheep: | dog man woman
     bear: | man woman
     teddy bear: cat dog
+    car: boat train
+    truck: boat
+    bus: boat
+    motorcycle: boat
+    train: boat
+    airplane: bird
+    salad: cake donut
+    pizza: cake donut
+    sandwich: cake donut
+    cake: sandwich
+    carrot: banana
+    banana: carrot
+    apple: carrot
+    orange: carrot
+    tomato: banana
+    potato: banana
+    onion: banana
+    laptop: cat
+    mouse: cat
+    television: bed
+    couch: toilet
+    bed: toilet
+    chair: toilet
+    table: toilet
+    plate: umbrella
+    bowl: umbrella
+    fork: banana
     sign: clock statue
     stop sign: clock
     clock: sign
-    tree: building car
-    bush: car bench
+    tree: train
+    bush: bench
     flower: apple
-    window: mirror
+    window: bench
     mirror: clock
-    lamp: clock
-    wall: fence
+    lamp: bench
+    wall: tree
     pole: tree
     rock: bench
     bag: umbrella
     box: bowl bag
-    tray: bowl
-    glass: plate
+    tray: box
     book: cell_phone
     newspaper: laptop
     magazine: laptop
@@ -410,32 +437,32 @@ ALSO_REPLACES = """
     ball: frisbee
     tennis ball: frisbee
     baseball: frisbee
-    sink: stove toilet
+    sink: bed bench
     floor: table bed
     traffic light: clock
-    counter: bed
-    dresser: bed
-    cabinet: window
+    counter: bench bed
+    dresser: bench
+    cabinet: bench
     remote: cell_phone
     controller: cell_phone
     remote control: cell_phone
     tablet: book
     vegetable: cake donut
     fruit: cake donut
-    meat: cake donut
-    broccoli: cake pizza
-    lettuce: cake
-    bread: cake
-    cheese: cake
-    chicken: cake pizza
+    meat: rice pasta
+    broccoli: rice pasta
+    lettuce: rice pasta
+    bread: rice pasta
+    cheese: rice pasta
+    chicken: rice pasta
     cookie: apple
     pastry: apple
     bagel: apple
     bun: apple
-    rug: bed
-    carpet: bed
-    fence: building
-    building: tree bus
+    rug: bench
+    carpet: bench
+    fence: train
+    building: boat train
     vehicle: horse
     tower: tree
     room: street
@@ -445,7 +472,6 @@ ALSO_REPLACES = """
     kite: umbrella
     frisbee: kite
     umbrella: kite
-    pizza: salad
     track: beach
     court: beach
     path: beach
@@ -454,6 +480,10 @@ ALSO_REPLACES = """
     dock: beach
     pier: street
 """
+
+# What things lie on, and what they lie in: "in a bed" but "on a couch".
+ON = {"plate", "platter", "tray", "couch", "bench", "table", "desk", "shelf", "floor", "counter"}
+IN = {"bowl", "cup", "bottle", "glass", "box", "basket", "bag", "jar", "pot"}
 
 # Named before "player" or "game", or played.
 SPORTS = ("tennis", "baseball", "soccer", "basketball", "football", "hockey")

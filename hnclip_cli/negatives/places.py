@@ -137,6 +137,9 @@ def replace_location(caption: Caption) -> Iterator[list[Edit]]:
             continue
         if caption.lower(mention.head) in caption.resumed or not _is_where(caption, mention):
             continue
+        described = caption.tag(mention.first - 1).startswith(("JJ", "NN", "VBN"))
+        if noun.family == "ground" and described:  # "tall grass", "frozen water"
+            continue
         for rival in rivals(noun):
             text = rival.form(mention.is_plural)
             if rival.key not in named and text:
@@ -147,7 +150,7 @@ def _is_where(caption: Caption, mention: Mention) -> bool:
     before = before_phrase(caption, mention.first)
     if caption.lower(mention.stop) in ("of", "with"):
         return False
-    if mention.noun.family in ("place on", "ground on"):
+    if mention.noun.family == "place on":
         return before in ("on", "near", "at", "behind", "beside", "overlooking", "across", "down")
     return before in ("in", "near", "at", "inside", "outside", "into", "through", "across")
 
@@ -167,11 +170,13 @@ def _relations(caption: Caption) -> Iterator[tuple[Span, str]]:
 
 
 def _start(caption: Caption, mention: Mention) -> int:
-    """Where the noun phrase of a mention begins; -1 where it has no article."""
+    """Where the noun phrase of a mention begins; -1 where it needs an article and has none."""
     index = mention.first
     while index and caption.tag(index - 1).startswith(("JJ", "NN", "CD", "VBN", "HYPH")):
         index -= 1
-    return index - 1 if caption.lower(index - 1) in _ARTICLES else -1
+    if caption.lower(index - 1) in _ARTICLES:
+        return index - 1
+    return index if mention.is_plural or mention.noun.is_mass else -1
 
 
 def _may_move(caption: Caption, span: Span) -> bool:

@@ -42,6 +42,8 @@ def _vague(caption: Caption) -> Iterator[tuple[Span, str]]:
     for index, word in enumerate(caption.words):
         if word.lower not in ("a", "two", "many", "several", "lots", "numerous", "multiple"):
             continue
+        if caption.lower(index - 1) in ("in", "through", "into", "among", "the", "of"):
+            continue
         start = len(" ".join(w.lower for w in caption.words[:index])) + bool(index)
         if word.lower == "two":
             if _head(caption, index + 1) and "other" not in caption.lowers:

@@ -18,6 +18,8 @@ from hnclip_cli.negatives.modifiers import colors, head_noun, known_head, near, 
 from hnclip_cli.negatives.objects import (
     FLYERS,
     FREQUENT_SPORTS,
+    IN,
+    ON,
     PLACES,
     PLAYED,
     SIDE_BY_SIDE,
@@ -35,7 +37,10 @@ _PRONOUNS = {
     "male": {"he": "she", "him": "her", "himself": "herself"},
     "female": {"she": "he", "herself": "himself"},
 }
+_GENDERED = {"he", "she", "his", "her", "hers", "him", "himself", "herself"}
 _LIST_WORDS = {"with", "and", "or", ",", "has", "have", "having", "of", "including", "containing"}
+# What stands before these names a sort of them: a passenger train, a park bench.
+_OF_ANY_SORT = {"vehicle", "furniture", "small animal", "large animal"}
 _PLACING = {"in", "on", "at", "near", "inside", "outside", "into", "through", "across", "down"}
 _WALKING = {"walking", "walks", "walk", "running", "runs", "run"}
 _PERSONAL = {
@@ -111,17 +116,29 @@ def replace_subject(caption: Caption) -> Iterator[list[Edit]]:
 def _others(caption: Caption, mention: Mention) -> Iterator[list[Edit]]:
     """Each noun that may stand for this one, with the pronouns that follow it."""
     noun = mention.noun
-    if mention.modifies or mention.is_modified or caption.lower(mention.head) in caption.resumed:
+    if mention.modifies or caption.lower(mention.head) in caption.resumed:
         return
-    if noun.family in PLACES and before_phrase(caption, mention.first) in _PLACING:
+    if mention.is_modified and noun.family not in _OF_ANY_SORT:  # "key lime pie"
+        return
+    if noun.family == "ground" or (
+        noun.family in PLACES and before_phrase(caption, mention.first) in _PLACING
+    ):
         return  # replace-location
+    if (
+        not mention.is_plural
+        and caption.tag(mention.first - 1) == "CD"
+        and (caption.lower(mention.first - 1) not in ("one", "1"))
+    ):  # "two ox"
+        return
     named = {other.noun.key for other in caption.mentions}
-    own = rivals(noun) if _is_singled_out(caption, mention) else ()
-    for rival in (*own, *further_rivals(noun, _all_rest(caption))):
+    is_free = _is_singled_out(caption, mention) and _suits_action(caption, mention)
+    own = rivals(noun) if is_free else ()
+    further = () if own and not noun.is_animate else further_rivals(noun, _all_rest(caption))
+    for rival in (*own, *further):
         text = rival.form(mention.is_plural or not noun.singular)
         if rival.key in named or not text:
             continue
-        if not _suits_action(caption, mention, rival):
+        if not _suits_place(caption, mention, rival) or _falls(caption, noun, rival):
             continue
         pronouns = _pronoun_edits(caption, mention, rival)
         if pronouns is not None:
@@ -170,7 +187,25 @@ def _is_singled_out(caption: Caption, mention: Mention) -> bool:
     return before_phrase(caption, mention.first) not in _LIST_WORDS
 
 
-def _suits_action(caption: Caption, mention: Mention, rival: Noun) -> bool:
+def _suits_place(caption: Caption, mention: Mention, rival: Noun) -> bool:
+    """Whether "on" or "in" before the noun can be said of its rival too."""
+    before = before_phrase(caption, mention.first)
+    if mention.noun.singular == "floor" and before != "on":
+        return False
+    if before in ("in", "into", "inside"):
+        return rival.singular not in ON
+    return before not in ("on", "onto", "atop") or rival.singular not in IN
+
+
+def _falls(caption: Caption, noun: Noun, rival: Noun) -> bool:
+    """Whether this thing flies in the caption and its rival never does."""
+    if not any(word.startswith(("fly", "flie", "flew", "soar")) for word in caption.lowers):
+        return False
+    flyers = {nouns()[name].key for name in FLYERS}
+    return noun.key in flyers and rival.key not in flyers
+
+
+def _suits_action(caption: Caption, mention: Mention) -> bool:
     """Whether the rest of the caption does not tie the noun to what it does or is used for."""
     family = mention.noun.family
     rest = [
@@ -178,18 +213,18 @@ def _suits_action(caption: Caption, mention: Mention, rival: Noun) -> bool:
         for index, word in enumerate(caption.words)
         if not mention.first <= index < mention.stop
     ]
-    if any(word.startswith(("fly", "flie", "flew", "soar")) for word in rest):
-        flyers = {nouns()[name].key for name in FLYERS}
-        if mention.noun.key in flyers and rival.key not in flyers:
-            return False
     return not any(word.startswith(TIED_STEMS.get(family, ("\0",))) for word in rest)
 
 
 def _pronoun_edits(caption: Caption, mention: Mention, rival: Noun) -> list[Edit] | None:
     """The pronouns that change with a man or woman; None where it is unclear whose they are."""
     old, new = mention.noun.gender, rival.gender
+    if not old and new:  # "a kid holding his arm up"
+        return None if caption.lowers & _GENDERED else []
     if not old or old == new:
         return []
+    if not new:
+        return None if caption.lowers & _GENDERED else []
     edits = []
     for index, word in enumerate(caption.words):
         text = _other_pronoun(word.lower, word.tag, old)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
 
-from hnclip_cli.negatives.actions import FOLLOWERS, OBJECTS, RULES
+from hnclip_cli.negatives.actions import FOLLOWERS, OBJECTS, PARTICIPLES, RULES
 from hnclip_cli.negatives.inflection import BASE, ING, THIRD, forms, inflected
 from hnclip_cli.negatives.lexicon import Noun, nouns
 from hnclip_cli.negatives.objects import BOATS, TRAINS
@@ -22,6 +22,8 @@ _PEOPLE = {
 _STEPS = 4
 # Said of the moment of a photograph, these pose a question of degree rather than a contradiction.
 _HEDGES = {"not", "n't", "about", "ready", "almost", "no", "to", "trying", "stop"}
+# An animal that lies may be said to sit.
+_DOWN = {"laying", "lying", "sitting", "lays", "lies", "sits", "resting", "sleeping", "down"}
 _NOT_MANNER = {"only", "nearly", "mostly", "really", "early", "family", "likely", "partially"}
 
 
@@ -52,9 +54,13 @@ def replace_verb(caption: Caption) -> Iterator[list[Edit]]:
                 continue
             for text in rule.replacements:
                 verb, _, rest = text.partition(" ")
-                new = f"{inflected(verb, known[1])} {rest}".strip()
-                if inflected(verb, known[1]) not in caption.lowers:
-                    yield [replace(caption, (index, stop), new)]
+                form = inflected(verb, known[1])
+                if verb in PARTICIPLES:  # "parked" stands for "driving", but not for "drives"
+                    form = verb if known[1] == ING else ""
+                if actor in ("pet", "beast") and verb in ("sit", "lie") and caption.lowers & _DOWN:
+                    continue
+                if form and form not in caption.lowers:
+                    yield [replace(caption, (index, stop), f"{form} {rest}".strip())]
             break  # the first rule that fits is the most special one
 
 
@@ -236,7 +242,7 @@ def _verb_forms() -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     for _, verb in _rules():
         # Participles of a state: "a parked car" is driving otherwise.
-        known = {verb: ING} if verb.endswith("ed") else forms(verb)
+        known = {verb: ING} if verb in PARTICIPLES else forms(verb)
         for text, form in known.items():
             found.setdefault(text, (verb, form))
     found["perched"], found["seated"] = ("perch", ING), ("seat", ING)

@@ -38,7 +38,7 @@ def test_sports_are_exchanged_where_they_are_played(candidates):
         "A baseball player on a court", "A soccer player on a court",
     ]  # fmt: skip
     assert "People playing soccer" in candidates("replace-noun", "People playing tennis")
-    assert candidates("replace-noun", "playing tennis and baseball") == []
+    assert candidates("replace-noun", "playing tennis and soccer") == []
 
 
 def test_what_the_caption_names_already_does_not_replace(candidates):
@@ -57,7 +57,7 @@ def test_pronouns_follow_a_man_or_woman(candidates):
 @pytest.mark.parametrize(
     "caption",
     [
-        "A kitchen counter with a stove and a table",
+        "Two ox on a road",
         "a dog house",
         "a key lime pie",
         "A person holding an object",
