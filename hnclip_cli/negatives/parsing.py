@@ -258,6 +258,9 @@ class Parser:
             self._nlp: Any = spacy.blank("en")
         else:
             self._nlp = spacy.load(_installed_model(), exclude=_EXCLUDED[level])
+        # What is met outside of a memory zone is remembered, all else is taken apart each time.
+        common = " ".join((*self._nlp.Defaults.stop_words, *nouns(), *DESCRIBING_NOUNS))
+        self._nlp.make_doc(f"{common} {common.title()}")
 
     def parse(self, texts: Sequence[str]) -> list[Caption]:
         """Parse captions in order; one that is too long or no valid text comes back wordless."""

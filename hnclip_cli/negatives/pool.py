@@ -5,6 +5,7 @@ waits; here a batch goes to a process only when one is free, and while the input
 are handed on. One thread, no locks: the calling process waits on everything at once.
 """
 
+import gc
 import io
 import os
 import signal
@@ -28,6 +29,9 @@ Function = Callable[[Batch], R]
 
 # Records that go to a process at a time: enough for spaCy, few enough to share out evenly.
 PIECE = 256
+# New objects before Python looks for cycles: more than a batch makes. With its 700 it would look
+# through the words of captions again and again, for an eighth of the time.
+COLLECT_AFTER = 200_000
 # Batches a process may be ahead of the slowest one.
 AHEAD = 4
 
@@ -50,7 +54,7 @@ class Answer:
 
 
 class Answering:
-    """Turn records into lines with their negatives.
+    """Turn records into lines with their negatives; sets the garbage collector up for that.
 
     Args:
         make: makes the `NegativeMaker`.
@@ -59,6 +63,8 @@ class Answering:
 
     def __init__(self, make: Callable[[], NegativeMaker], on_error: str) -> None:
         self._maker = make()
+        gc.freeze()
+        gc.set_threshold(COLLECT_AFTER, 10, 10)
         self._on_error = on_error
 
     def __call__(self, records: Batch) -> Answer:

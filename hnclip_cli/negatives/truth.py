@@ -5,11 +5,12 @@ import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
+from functools import cache
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.negatives.attributes import COLOR_LOOK
 from hnclip_cli.negatives.inflection import actions
-from hnclip_cli.negatives.lexicon import MAX_WORDS, nouns
+from hnclip_cli.negatives.lexicon import nouns
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record
 
@@ -32,11 +33,23 @@ def facts(caption: str) -> set[str]:
     words = re.findall(r"[a-z]+", caption.lower())
     found = {COLOR_LOOK[word] for word in words if word in COLOR_LOOK}
     found |= {actions()[word] for word in words if word in actions()}
-    for first in range(len(words)):
-        for stop in range(first + 1, min(first + MAX_WORDS, len(words)) + 1):
-            noun = nouns().get(" ".join(words[first:stop]))
+    for first, word in enumerate(words):
+        for length in _lengths().get(word, ()):
+            noun = nouns().get(" ".join(words[first : first + length]))
             if noun:
                 found.add(noun.key)
+    return found
+
+
+@cache
+def _lengths() -> dict[str, list[int]]:
+    """How many words the nouns have that begin with a word."""
+    found: dict[str, list[int]] = {}
+    for form in nouns():
+        words = form.split(" ")
+        lengths = found.setdefault(words[0], [])
+        if len(words) not in lengths:
+            lengths.append(len(words))
     return found
 
 
