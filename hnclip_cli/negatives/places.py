@@ -26,6 +26,8 @@ RELATIONS: dict[str, tuple[str, ...]] = {
     "across": ("across",),
 }
 
+_RELATION_STARTS = {words.split()[0] for group in RELATIONS.values() for words in group}
+
 # What the place is, the relation to it, and what excludes that relation there.
 _PLACEMENTS = """
     support: on => next to | under
@@ -113,6 +115,8 @@ def replace_relation(caption: Caption) -> Iterator[list[Edit]]:
     CE-CLIP's relation and SugarCrepe's replaced relation: another preposition, that excludes the
     first, for a place that allows both.
     """
+    if caption.lowers.isdisjoint(_RELATION_STARTS):
+        return
     things = {_start(caption, mention): mention for mention in caption.mentions}
     for span, relation in _relations(caption):
         mention = things.get(span[1])
@@ -159,7 +163,7 @@ def _relations(caption: Caption) -> Iterator[tuple[Span, str]]:
     """Relations in the caption, the longest name first."""
     index = 0
     while index < len(caption.words):
-        for length in (3, 2, 1):
+        for length in (3, 2, 1) if caption.lower(index) in _RELATION_STARTS else ():
             words = " ".join(caption.lower(i) for i in range(index, index + length))
             relation = _by_words().get(words)
             if relation:

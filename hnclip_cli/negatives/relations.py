@@ -78,9 +78,10 @@ def ends_directed(lowers: list[str]) -> bool:
 
 @dataclass(frozen=True)
 class Flip:
-    """A pattern over lower-case words and what replaces its group ``x``."""
+    """A pattern over lower-case words, which has ``word``, and what replaces its group ``x``."""
 
     pattern: re.Pattern[str]
+    word: str
     replacement: str
 
 
@@ -119,7 +120,7 @@ def _flips(text: str) -> tuple[Flip, ...]:
         relation, tail = after.split(")", 1)
         # What follows the relation is only looked at, so that one match does not hide the next.
         whole = rf"(?<![^ ]){before}{name}{relation})(?={tail}(?![^ ]))"
-        flips.append(Flip(re.compile(whole), replacement))
+        flips.append(Flip(re.compile(whole), relation.split()[-1], replacement))
     return tuple(flips)
 
 
@@ -185,7 +186,8 @@ FLIPS = _flips(
     <MOVING> (?P<x>out of)<THING> => into
     <MOVING> (?P<x>onto)<THING> => off
     <MOVING> (?P<x>off)<THING> => onto
-    <MOVING> (?P<x>towards?)<THING> => away from
+    <MOVING> (?P<x>towards)<THING> => away from
+    <MOVING> (?P<x>toward)<THING> => away from
     <MOVING> (?P<x>away from)<THING> => toward
     """
 )
@@ -199,6 +201,8 @@ def flip_relation(caption: Caption) -> Iterator[list[Edit]]:
     text, borders = _joined(caption)
     done: set[Span] = set()
     for flip in FLIPS:
+        if flip.word not in caption.lowers:
+            continue
         for match in flip.pattern.finditer(text):
             span = borders.get(match.start("x")), borders.get(match.end("x") + 1)
             if span[0] is None or span[1] is None:

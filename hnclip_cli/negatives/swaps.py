@@ -80,7 +80,12 @@ def swap_adjective(caption: Caption) -> Iterator[list[Edit]]:
 
 def _pairs(caption: Caption) -> Iterator[tuple[Mention, Mention]]:
     """Pairs of known things, in order of place, that may stand in each other's place."""
-    things = [mention for mention in caption.mentions if _is_thing(caption, mention)]
+    named = [mention for mention in caption.mentions if not mention.modifies]
+    if len(named) < 2 or not any(
+        _subjecthood(a) >= _subjecthood(b) for a, b in combinations(named, 2)
+    ):
+        return  # before phrases are looked for
+    things = [mention for mention in named if _is_thing(caption, mention)]
     for one, other in combinations(things, 2):
         if _same_determination(caption, one, other) and _read_well_swapped(caption, one, other):
             yield one, other

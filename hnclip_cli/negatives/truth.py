@@ -14,10 +14,12 @@ from hnclip_cli.negatives.lexicon import nouns
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record
 
+_MARKS = re.compile(r"[\W_]+")
+
 
 def normalized(caption: str) -> str:
     """A caption without case, spacing and punctuation; marks alone stay as they are."""
-    letters = "".join(letter for letter in caption.casefold() if letter.isalnum())
+    letters = _MARKS.sub("", caption.casefold())
     return letters or caption.casefold().strip()
 
 
