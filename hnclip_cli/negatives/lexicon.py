@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from functools import cache
 
+from hnclip_cli.negatives.further_nouns import ALSO_REPLACES
 from hnclip_cli.negatives.objects import (
-    ALSO_REPLACES,
     ANIMATE,
     CLASSES,
     FAMILIES,

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
 
-from hnclip_cli.negatives.actions import FOLLOWERS, OBJECTS, PARTICIPLES, RULES
+from hnclip_cli.negatives.action_rules import RULES
+from hnclip_cli.negatives.actions import FOLLOWERS, OBJECTS, PARTICIPLES
 from hnclip_cli.negatives.inflection import BASE, ING, THIRD, forms, inflected
 from hnclip_cli.negatives.lexicon import Noun, nouns
 from hnclip_cli.negatives.objects import BOATS, TRAINS

@@ -1,7 +1,8 @@
 import pytest
 
 from hnclip_cli.negatives import verbs
-from hnclip_cli.negatives.actions import FOLLOWERS, OBJECTS, RULES
+from hnclip_cli.negatives.action_rules import RULES
+from hnclip_cli.negatives.actions import FOLLOWERS, OBJECTS
 from hnclip_cli.negatives.lexicon import nouns
 from hnclip_cli.negatives.objects import FAMILIES
 
