@@ -17,8 +17,6 @@ import sys
 import threading
 from pathlib import Path
 
-from tests.bench.machine import describe
-
 
 def peak_of(count: int, captions: list[str], flags: list[str]) -> float:
     process = subprocess.Popen(
@@ -57,6 +55,9 @@ def main() -> None:
     flags += ["--workers", str(options.workers)]
     peaks = {count: round(peak_of(count, captions, flags), 1) for count in options.counts}
     first, *_, last = peaks.values()
+    # Only now: a child's peak counts from the size of whoever forks it, and this imports torch.
+    from tests.bench.machine import describe
+
     figure = {"flags": flags, "peak_mb": peaks, "ratio": round(last / first, 3)}
     print(json.dumps(figure | {"machine": describe()}))
 
