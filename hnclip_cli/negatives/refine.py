@@ -62,7 +62,7 @@ def refine(
     """Write records with those of their negatives that are kept, in order.
 
     The whole set must be known before anything is dropped: it is written to a temporary file. In
-    memory are one trigram model and 20 bytes for each negative.
+    memory are one trigram model and some numbers for each negative.
 
     Args:
         records: short records with ``negatives``, at least an empty list.
