@@ -3,8 +3,18 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from hnclip_cli.negatives import relations, replacements, swaps
-from hnclip_cli.negatives.parsing import PHRASES, TAGS, Caption
+from hnclip_cli.negatives import (
+    additions,
+    places,
+    quantities,
+    relations,
+    replacements,
+    shuffles,
+    states,
+    swaps,
+    verbs,
+)
+from hnclip_cli.negatives.parsing import PHRASES, TAGS, WORDS, Caption
 from hnclip_cli.streams.edits import Edit
 
 
@@ -16,19 +26,47 @@ class Kind:
         candidates: yields lists of edits, each of which makes one negative; a/an before an edit
             is mended afterwards.
         level: what the function reads of a caption: ``WORDS``, ``TAGS`` or ``PHRASES``.
+        source: whose negative it is.
+        is_default: whether it is made where no kind is named. Those are false of the image, read
+            well, and are not given away by the text; the others only where they are asked for.
     """
 
     candidates: Callable[[Caption], Iterator[list[Edit]]]
     level: int
+    source: str
+    is_default: bool = True
 
 
 KINDS: dict[str, Kind] = {
-    "swap-noun": Kind(swaps.swap_noun, PHRASES),
-    "swap-adjective": Kind(swaps.swap_adjective, TAGS),
-    "swap-noun-phrase": Kind(swaps.swap_noun_phrase, PHRASES),
-    "replace-noun": Kind(replacements.replace_noun, TAGS),
-    "replace-color": Kind(replacements.replace_color, TAGS),
-    "replace-size": Kind(replacements.replace_size, TAGS),
-    "replace-number": Kind(replacements.replace_number, TAGS),
-    "flip-relation": Kind(relations.flip_relation, TAGS),
+    "swap-noun": Kind(swaps.swap_noun, PHRASES, "NegCLIP, CE-CLIP's relation"),
+    "swap-adjective": Kind(swaps.swap_adjective, TAGS, "NegCLIP, SugarCrepe's swap-att"),
+    "swap-noun-phrase": Kind(swaps.swap_noun_phrase, PHRASES, "NegCLIP, SugarCrepe's swap-obj"),
+    "replace-subject": Kind(replacements.replace_subject, TAGS, "SVO-Probes, ComVG"),
+    "replace-noun": Kind(replacements.replace_noun, TAGS, "CE-CLIP's entity, Rösch's object"),
+    "replace-location": Kind(places.replace_location, TAGS, "Rösch's location"),
+    "replace-verb": Kind(verbs.replace_verb, TAGS, "CE-CLIP's and SVLC's action"),
+    "replace-relation": Kind(places.replace_relation, TAGS, "SugarCrepe's replace-rel, FSC-CLIP"),
+    "replace-color": Kind(replacements.replace_color, TAGS, "Rösch's and SVLC's color"),
+    "replace-size": Kind(replacements.replace_size, TAGS, "Rösch's and SVLC's size"),
+    "replace-material": Kind(states.replace_material, TAGS, "SVLC's material"),
+    "replace-state": Kind(states.replace_state, TAGS, "SVLC's state"),
+    "replace-number": Kind(quantities.replace_number, TAGS, "VALSE's counting"),
+    "flip-relation": Kind(relations.flip_relation, TAGS, "What'sUp's opposite prepositions"),
+    "swap-verb": Kind(verbs.swap_verb, TAGS, "NegCLIP", is_default=False),
+    "swap-adverb": Kind(verbs.swap_adverb, TAGS, "NegCLIP", is_default=False),
+    "negate": Kind(additions.negate, TAGS, "CoN-CLIP", is_default=False),
+    "add-attribute": Kind(additions.add_attribute, TAGS, "SugarCrepe's add-att", is_default=False),
+    "add-object": Kind(additions.add_object, TAGS, "SugarCrepe's add-obj", is_default=False),
+    "shuffle-nouns-and-adjectives": Kind(
+        shuffles.shuffle_nouns_and_adjectives, TAGS, "ARO", is_default=False
+    ),
+    "shuffle-other-words": Kind(shuffles.shuffle_other_words, TAGS, "ARO", is_default=False),
+    "shuffle-within-trigrams": Kind(
+        shuffles.shuffle_within_trigrams, WORDS, "ARO", is_default=False
+    ),
+    "shuffle-trigrams": Kind(shuffles.shuffle_trigrams, WORDS, "ARO", is_default=False),
+    "shuffle-bigrams": Kind(shuffles.shuffle_bigrams, WORDS, "FSC-CLIP", is_default=False),
+    "shuffle-words": Kind(shuffles.shuffle_words, WORDS, "FSC-CLIP", is_default=False),
 }
+
+DEFAULT_KINDS = tuple(name for name, kind in KINDS.items() if kind.is_default)

@@ -3,7 +3,15 @@
 from dataclasses import dataclass
 from functools import cache
 
-from hnclip_cli.negatives.objects import ANIMATE, CLASSES, FAMILIES, FEMALE, HUMAN, MALE
+from hnclip_cli.negatives.further_nouns import ALSO_REPLACES
+from hnclip_cli.negatives.objects import (
+    ANIMATE,
+    CLASSES,
+    FAMILIES,
+    FEMALE,
+    HUMAN,
+    MALE,
+)
 from hnclip_cli.negatives.words import plural as regular_plural
 
 MAX_WORDS = 4
@@ -87,6 +95,19 @@ def rivals(noun: Noun) -> tuple[Noun, ...]:
         and other.is_mass == noun.is_mass
     }
     return tuple(found.values())
+
+
+@cache
+def further_rivals(noun: Noun, at_rest: bool) -> tuple[Noun, ...]:
+    """Nouns of other families that may replace this one; more where what it does is to rest."""
+    found: list[str] = []
+    for line in filter(None, map(str.strip, ALSO_REPLACES.splitlines())):
+        name, _, others = line.partition(": ")
+        always, _, resting = others.partition("|")
+        if nouns()[name].key == noun.key:
+            found += always.split() + (resting.split() if at_rest else [])
+    others_ = [nouns()[name.replace("_", " ")] for name in found]
+    return tuple(dict.fromkeys(other for other in others_ if other.is_mass == noun.is_mass))
 
 
 def _add(

@@ -6,9 +6,10 @@ from itertools import islice
 from typing import Any
 
 from hnclip_cli.errors import InputError
-from hnclip_cli.negatives.kinds import KINDS
+from hnclip_cli.negatives.kinds import DEFAULT_KINDS, KINDS
 from hnclip_cli.negatives.parsing import Caption, Parser
 from hnclip_cli.negatives.rewriting import with_articles
+from hnclip_cli.negatives.slots import Commonness, Judge, Preference
 from hnclip_cli.negatives.truth import TrueCaptions, facts, normalized, parts
 from hnclip_cli.streams.edits import Edit, apply_edits
 from hnclip_cli.streams.jsonl import ErrorPolicy
@@ -16,16 +17,21 @@ from hnclip_cli.streams.records import Record
 
 # Of one kind and caption; real captions have a few dozen.
 MAX_CANDIDATES = 500
+# So many of them, by hash, are judged; the others are not needed.
+MAX_JUDGED = 32
+# The choice is among the best third: always the best would repeat the same few words.
+BEST_PART = 3
 
 
 class NegativeMaker:
     """Makes the ``negatives`` of records.
 
     Args:
-        kinds: names from `KINDS`, tried in this order; empty for all.
+        kinds: names from `KINDS`, tried in this order; empty for `DEFAULT_KINDS`.
         per_caption: keep this many negatives, of as many different kinds as possible; None keeps
             one of each kind.
         truth: what else is true of the images.
+        preference: which candidates read best; by default `Commonness`.
         seed: of all choices; with the record's id and the kind it decides everything.
 
     Raises:
@@ -38,11 +44,13 @@ class NegativeMaker:
         *,
         per_caption: int | None = None,
         truth: TrueCaptions | None = None,
+        preference: Preference | None = None,
         seed: int = 0,
     ) -> None:
-        self._kinds = list(dict.fromkeys(kinds or KINDS))
+        self._kinds = list(dict.fromkeys(kinds or DEFAULT_KINDS))
         self._per_caption = per_caption
         self._truth = truth or TrueCaptions()
+        self._preference = preference or Commonness()
         self._seed = seed
         self._parser = Parser(max(KINDS[kind].level for kind in self._kinds))
 
@@ -75,36 +83,78 @@ class NegativeMaker:
 
     def _of_one(self, record: Record, caption: Caption) -> list[dict[str, Any]]:
         taken = _Taken(record, caption, self._truth)
-        sources = {kind: self._candidates(record.id, kind, caption) for kind in self._kinds}
-        chosen: list[tuple[str, str, list[Edit]]] = []
-        if self._per_caption is None:
-            for kind, source in sources.items():
-                chosen += _next_valid(kind, source, taken)
-        else:
-            # A round gives each kind one turn, in an order of the record's own.
-            order = sorted(sources, key=lambda kind: self._hash(record.id, "order", kind))
-            while order and len(chosen) < self._per_caption:
-                for kind in list(order):
-                    found = _next_valid(kind, sources[kind], taken)
-                    chosen += found
-                    if not found:
-                        order.remove(kind)
-                    if len(chosen) == self._per_caption:
-                        break
-            chosen.sort(key=lambda item: self._kinds.index(item[0]))
+        judge = self._preference.judge(caption)
+        ranked = {kind: self._ranked(record.id, kind, caption, judge) for kind in self._kinds}
+        chosen = self._choose(record.id, ranked, taken)
+        if not chosen:
+            chosen = self._best_misfit(ranked, taken)
         return [
             {"caption": text, "kind": kind, "edits": [list(edit) for edit in edits]}
             for kind, text, edits in chosen
         ]
 
-    def _candidates(self, name: str, kind: str, caption: Caption) -> Iterator[list[Edit]]:
+    def _choose(
+        self, name: str, ranked: dict[str, list["_Candidate"]], taken: "_Taken"
+    ) -> list["_Chosen"]:
+        """Of each kind one, or ``per_caption`` of different kinds first; no misfits."""
+        max_loss = self._preference.max_loss
+        sources = {
+            kind: (edits for loss, edits in candidates if loss <= max_loss)
+            for kind, candidates in ranked.items()
+        }
+        chosen: list[_Chosen] = []
+        if self._per_caption is None:
+            for kind, source in sources.items():
+                chosen += _next_valid(kind, source, taken)
+            return chosen
+        # A round gives each kind one turn, in an order of the record's own.
+        order = sorted(sources, key=lambda kind: self._hash(name, "order", kind))
+        while order and len(chosen) < self._per_caption:
+            for kind in list(order):
+                found = _next_valid(kind, sources[kind], taken)
+                chosen += found
+                if not found:
+                    order.remove(kind)
+                if len(chosen) == self._per_caption:
+                    break
+        return sorted(chosen, key=lambda item: self._kinds.index(item[0]))
+
+    def _best_misfit(
+        self, ranked: dict[str, list["_Candidate"]], taken: "_Taken"
+    ) -> list["_Chosen"]:
+        """The one that costs least, for a record that has no other."""
+        misfits = [
+            (loss, self._kinds.index(kind), position, edits)
+            for kind, candidates in ranked.items()
+            for position, (loss, edits) in enumerate(candidates)
+            if loss > self._preference.max_loss
+        ]
+        for _, index, _, edits in sorted(misfits):
+            found = _next_valid(self._kinds[index], iter([edits]), taken)
+            if found:
+                return found
+        return []
+
+    def _ranked(self, name: str, kind: str, caption: Caption, judge: Judge) -> list["_Candidate"]:
+        """Candidates with their losses: the best third in the order of a hash, then the others."""
         found = list(islice(KINDS[kind].candidates(caption), MAX_CANDIDATES))
-        for _, index in sorted((self._hash(name, kind, i), i) for i in range(len(found))):
-            yield with_articles(caption, found[index])
+        order = sorted((self._hash(name, kind, i), i) for i in range(len(found)))
+        drawn = [with_articles(caption, found[index]) for _, index in order[:MAX_JUDGED]]
+        places = {place: judge(edits) for place, edits in enumerate(drawn)}
+        by_loss = sorted(places, key=lambda place: (places[place], place))
+        num_best = -(-len(drawn) // BEST_PART)
+        best, others = sorted(by_loss[:num_best]), by_loss[num_best:]
+        return [(places[place], drawn[place]) for place in (*best, *others)]
 
     def _hash(self, *key: object) -> bytes:
         data = "\0".join(map(str, (self._seed, *key))).encode("utf-8", "replace")
         return hashlib.blake2b(data, digest_size=8).digest()
+
+
+# What it costs, and its edits.
+_Candidate = tuple[float, list[Edit]]
+# Its kind, its text, and its edits.
+_Chosen = tuple[str, str, list[Edit]]
 
 
 class _Taken:
@@ -138,9 +188,7 @@ def _listed(record: Record) -> list[str]:
     return record.caption_list if "captions" in record else []
 
 
-def _next_valid(
-    kind: str, candidates: Iterator[list[Edit]], taken: _Taken
-) -> list[tuple[str, str, list[Edit]]]:
+def _next_valid(kind: str, candidates: Iterator[list[Edit]], taken: _Taken) -> list[_Chosen]:
     for edits in candidates:
         text = apply_edits(taken.original, edits)
         if not taken.refuses(text):

@@ -36,19 +36,19 @@ FAMILIES: dict[str, str] = {
         firefighter | fireman/firemen
         police_officer | policeman/policemen cop officer
         farmer
-        doctor nurse
-        clown
-        soldier
+        | doctor nurse
+        | clown
+        | soldier
         = waiter waitress bride groom vendor jockey cowboy
     """,
     "small animal": """
         cat kitten | kitty
         dog puppy | pup/pups poodle bulldog terrier
         bird | pigeon seagull parrot crow owl hawk eagle pelican goose/geese swan duck flamingo
-        monkey
-        rabbit | bunny hare
-        squirrel
-        pig | piglet hog
+        | monkey
+        | rabbit bunny hare
+        | squirrel
+        | pig piglet hog
     """,
     "large animal": """
         horse | pony foal colt mare
@@ -58,9 +58,9 @@ FAMILIES: dict[str, str] = {
         giraffe
         zebra
         bear | polar_bear brown_bear grizzly_bear black_bear bear_cub panda panda_bear
-        lion tiger | leopard cheetah
-        camel | llama alpaca
-        deer/deer | antelope elk/elk moose/moose gazelle
+        | lion tiger leopard cheetah
+        | camel llama alpaca
+        | deer/deer antelope elk/elk moose/moose gazelle
         = animal pet creature cub mammal cattle* gorilla ape
     """,
     "vehicle": """
@@ -69,10 +69,10 @@ FAMILIES: dict[str, str] = {
         bus | school_bus tour_bus city_bus coach
         train | locomotive trolley tram streetcar subway subway_train passenger_train freight_train
         motorcycle bicycle | bike motorbike moped scooter motor_scooter dirt_bike
-        airplane | plane jet jetliner airliner jumbo_jet aircraft/aircraft biplane passenger_jet
-        helicopter
+        airplane | plane air_plane jet jetliner airliner jumbo_jet aircraft/aircraft biplane
+        | helicopter
         boat | ship sailboat ferry canoe kayak yacht raft rowboat speedboat barge motorboat
-        tractor
+        | tractor
         | carriage wagon buggy cart
         = vehicle trailer
     """,
@@ -81,8 +81,8 @@ FAMILIES: dict[str, str] = {
         bed | mattress bunk_bed crib
         table desk | coffee_table dining_table picnic_table
         chair bench | armchair stool recliner rocking_chair lawn_chair
-        shelf/shelves | bookshelf/bookshelves bookcase
-        = dresser nightstand seat ottoman cabinet crate
+        | shelf/shelves bookshelf/bookshelves bookcase
+        = floor dresser nightstand seat ottoman cabinet crate
     """,
     "soft goods": """
         pillow | cushion
@@ -92,9 +92,9 @@ FAMILIES: dict[str, str] = {
     """,
     "appliance": """
         refrigerator stove | fridge oven freezer microwave microwave_oven dishwasher toaster
-        toilet bathtub | tub urinal shower bidet
-        washing_machine | washer
-        piano
+        toilet bathtub | bath_tub tub urinal shower bidet
+        | washing_machine washer
+        | piano
         = sink counter cupboard
     """,
     "device": """
@@ -102,8 +102,8 @@ FAMILIES: dict[str, str] = {
         television | tv tv_set television_set flat_screen_tv
         cell_phone | phone cellphone smartphone telephone iphone mobile_phone smart_phone
         camera
-        printer
-        radio
+        | printer
+        | radio
         = remote remote_control controller game_controller video_game_controller tablet blender
         = wii_remote wii_controller screen
     """,
@@ -111,61 +111,73 @@ FAMILIES: dict[str, str] = {
         fire_hydrant | hydrant
         stop_sign | street_sign road_sign
         parking_meter
-        mailbox
+        | mailbox
         statue | sculpture
         traffic_light | stoplight traffic_signal stop_light
         = sign pole lamppost street_light billboard traffic_cone
     """,
     "building": """
         church | cathedral chapel
-        barn
-        castle
+        | barn
+        | castle
         house | home cottage cabin
-        skyscraper
-        lighthouse
+        | skyscraper
+        | lighthouse
         hotel
-        windmill
+        | windmill
         clock_tower | tower
         = building structure hut shed garage tent
     """,
     "business": """
         restaurant | cafe bakery pizzeria diner cafeteria
-        library | bookstore
-        museum
-        hospital
+        | library bookstore
+        | museum
+        | hospital
         train_station | bus_station subway_station
         airport
-        stadium
-        school | classroom
-        gym
-        = store shop market bar station
+        | stadium
+        | school classroom
+        | gym
+        store | shop market supermarket grocery_store
+        = bar station
     """,
     "room": """
-        kitchen | dining_room living_room kitchenette dining_area
-        bathroom | restroom washroom
+        kitchen | dining_room kitchenette dining_area
+        bathroom | restroom washroom rest_room bath_room
         bedroom | hotel_room
-        = room hallway lobby office
+        living_room | living_area
+        office
+        = room hallway lobby
     """,
     "place in": """
-        forest | woods* wooded_area
-        desert
-        city | downtown*
+        field park yard | pasture meadow garden lawn
+        forest | woods* wooded_area jungle
+        | desert
+        city | downtown* town
         parking_lot
-        swimming_pool | pool
+        pool river lake | swimming_pool ocean pond stream creek sea
         zoo
-        = field park garden yard meadow pasture lake river ocean pond
+        = skate_park
     """,
     "place on": """
-        beach
-        street road | highway sidewalk crosswalk freeway
-        runway | tarmac
-        mountain hill | ski_slope slope hillside mountainside
-        bridge
-        tennis_court | baseball_field soccer_field
+        beach | shore
+        street road sidewalk | side_walk highway crosswalk freeway
+        | runway tarmac
+        hill mountain | ski_slope slope hillside mountainside
+        | bridge
+        | tennis_court baseball_field soccer_field
         = path trail dock pier track court ramp
     """,
+    "ground": """
+        grass*
+        snow* | ice*
+        sand*
+        water*
+        dirt* | mud*
+        = hay* concrete* pavement*
+    """,
     "board": """
-        skateboard
+        skateboard | skate_board
         surfboard | surf_board
         snowboard
         = sled board boogie_board wakeboard
@@ -175,7 +187,7 @@ FAMILIES: dict[str, str] = {
         baseball_bat | bat
         frisbee | frisbie
         soccer_ball
-        basketball
+        | basketball
         kite
         = ball tennis_ball baseball football baseball_glove mitt disc volleyball
     """,
@@ -183,23 +195,23 @@ FAMILIES: dict[str, str] = {
         umbrella | parasol
         suitcase
         backpack | back_pack
-        guitar
-        balloon
+        | guitar
+        | balloon
         basket
         = bag purse handbag box briefcase luggage* flag book newspaper magazine
     """,
     "headgear": """
         hat | cap baseball_cap cowboy_hat
         helmet
-        crown | tiara
+        | crown tiara
         = hood headband mask
     """,
     "outfit": """
         dress | gown
         wetsuit | wet_suit
         suit | tuxedo
-        apron
-        kimono
+        | apron
+        | kimono
         = uniform costume outfit shirt jacket coat sweater vest skirt jersey tie scarf glove
         = -pants -jeans -shorts -trousers -shoes -boots -socks
     """,
@@ -210,9 +222,9 @@ FAMILIES: dict[str, str] = {
         cake | cupcake birthday_cake chocolate_cake
         donut | doughnut
         salad
-        burrito | taco
-        pie
-        omelet | omelette
+        | burrito taco
+        | pie
+        | omelet omelette
         = pastry cookie muffin bagel bun meal dessert snack egg pancake waffle
     """,
     "produce": """
@@ -220,12 +232,12 @@ FAMILIES: dict[str, str] = {
         apple
         orange
         carrot
-        strawberry
-        lemon | lime
+        | strawberry
+        | lemon lime
         tomato/tomatoes
         potato/potatoes
-        pineapple
-        watermelon
+        | pineapple
+        | watermelon
         = onion pear peach fruit vegetable pepper mushroom grape pumpkin
     """,
     "staple": """
@@ -243,23 +255,23 @@ FAMILIES: dict[str, str] = {
         milk*
         coffee* | tea*
         orange_juice* | juice*
-        = soda* water*
+        = soda*
     """,
     "vessel": """
         plate | platter
         bowl
         cup | mug
         bottle
-        jar
-        pan | skillet frying_pan pot
+        | jar
+        | pan skillet frying_pan pot
         = tray container dish saucer glass/glasses pitcher
     """,
     "utensil": """
         fork spoon | knife/knives
-        paintbrush
+        | paintbrush
         toothbrush | tooth_brush
-        comb hairbrush
-        pencil pen | marker
+        | comb hairbrush
+        | pencil pen marker
         = chopstick spatula brush
     """,
     "decoration": """
@@ -292,7 +304,7 @@ FAMILIES: dict[str, str] = {
 
 ANIMATE = {"adult", "youth", "athlete", "profession", "small animal", "large animal"}
 HUMAN = ANIMATE - {"small animal", "large animal"}
-PLACES = {"business", "room", "place in", "place on"}
+PLACES = {"business", "room", "place in", "place on", "ground"}
 
 # What a family can do: swaps across these classes read badly with most verbs.
 CLASSES = {
@@ -306,7 +318,6 @@ CLASSES = {
 SIDE_BY_SIDE = {
     "furniture",
     "soft goods",
-    "appliance",
     "device",
     "street furniture",
     "produce",
@@ -328,7 +339,7 @@ TIED_STEMS = {
     "athlete": ("surf", "ski", "skat", "snow", "wave", "slope", "ramp", "bik", "bicycl", "cycl"),
     "board": ("surf", "ski", "skat", "snow", "wave", "ramp", "rail"),
     "sports gear": ("tennis", "baseball", "soccer", "basketball", "swing", "serv", "pitch"),
-    "place on": ("surf", "ski", "tennis", "baseball", "wave", "traffic"),
+    "place on": ("surf", "ski", "tennis", "baseball", "wave"),
     "headgear": ("baseball", "batt"),
     "utensil": ("brush", "teeth", "paint"),
 }
@@ -336,3 +347,15 @@ TIED_STEMS = {
 # Gendered nouns whose replacement must take its pronouns along.
 FEMALE = {"woman", "girl", "lady", "female", "mother", "mom", "wife", "bride", "waitress"}
 MALE = {"man", "boy", "guy", "gentleman", "male", "dude", "father", "dad", "husband", "groom"}
+
+TRAINS = {"train"}
+BOATS = {"boat"}
+
+# What things lie on, and what they lie in: "in a bed" but "on a couch".
+ON = {"plate", "platter", "tray", "couch", "bench", "table", "desk", "shelf", "floor", "counter"}
+IN = {"bowl", "cup", "bottle", "glass", "box", "basket", "bag", "jar", "pot"}
+
+# Named before "player" or "game", or played.
+SPORTS = ("tennis", "baseball", "soccer", "basketball", "football", "hockey")
+FREQUENT_SPORTS = ("tennis", "baseball", "soccer")
+PLAYED = {"player", "players", "game", "games", "match", "team", "teams", "tournament", "practice"}

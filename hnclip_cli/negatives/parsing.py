@@ -1,10 +1,11 @@
 """Captions as words: what the kinds see of spaCy."""
 
 import importlib.util
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.negatives.attributes import ATTRIBUTE_CLASSES, COLOR_LOOK, COLORS
@@ -32,28 +33,32 @@ WORDS, TAGS, PHRASES = 0, 1, 2
 _EXCLUDED = {
     WORDS: ["tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer", "ner"],
     TAGS: ["parser", "attribute_ruler", "lemmatizer", "ner"],
-    PHRASES: ["lemmatizer", "ner"],
+    # Phrases need no coarse part of speech (`_is_nominal`), and rules cost more than the tagger.
+    PHRASES: ["attribute_ruler", "lemmatizer", "ner"],
 }
 
+# The parts that a noun phrase plays in a sentence, as ClearNLP labels them.
+_NOUN_PHRASE_DEPS = {
+    *("nsubj", "nsubjpass", "dobj", "pobj", "dative", "attr", "appos", "oprd", "pcomp", "ROOT"),
+}
+_NOMINAL_TAGS = {"NN", "NNS", "NNP", "NNPS", "PRP", "PRP$", "WP", "EX"}
 
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A token: characters [start, end) of the caption.
 
-    ``tag`` is the Penn Treebank tag, ``dep`` the dependency label and ``head`` the index of the
-    word it depends on; empty and -1 where the kinds did not ask for them.
+class Word(NamedTuple):
+    """A token: characters [start, end) of the caption; a tuple, as captions hold so many.
+
+    ``lower`` is the text in lower case, ``tag`` the Penn Treebank tag, ``dep`` the dependency
+    label and ``head`` the index of the word it depends on; empty and -1 where the kinds did not
+    ask for them.
     """
 
     text: str
+    lower: str
     start: int
     end: int
     tag: str = ""
     dep: str = ""
     head: int = -1
-
-    @property
-    def lower(self) -> str:
-        return self.text.lower()
 
     @property
     def is_noun(self) -> bool:
@@ -96,7 +101,6 @@ class Caption:
 
     text: str
     words: list[Word]
-    phrases: list[Phrase] = field(default_factory=list)
 
     def span(self, first: int, stop: int) -> str:
         """The original characters of words [first, stop)."""
@@ -113,6 +117,43 @@ class Caption:
     def lowers(self) -> frozenset[str]:
         """All words, lower case."""
         return frozenset(word.lower for word in self.words)
+
+    @cached_property
+    def phrases(self) -> list[Phrase]:
+        """The base noun phrases, which do not overlap, in order; needs ``PHRASES``.
+
+        They are what spaCy's ``noun_chunks`` finds.
+        """
+        found: list[Phrase] = []
+        firsts: list[int] = []
+        last = -1
+        for index, word in enumerate(self.words):
+            if not (_is_nominal(word) and self._heads_phrase(index)):
+                continue
+            firsts = firsts or self._leftmost()
+            if firsts[index] > last:
+                found.append(Phrase(firsts[index], index + 1, index))
+                last = index
+        return found
+
+    def _heads_phrase(self, index: int) -> bool:
+        """Whether a nominal plays a part of its own, or is joined by "and" to one that does."""
+        words = self.words
+        if words[index].dep == "conj":
+            index = words[index].head
+            while words[index].dep == "conj" and words[index].head < index:
+                index = words[index].head
+        return words[index].dep in _NOUN_PHRASE_DEPS
+
+    def _leftmost(self) -> list[int]:
+        """For each word, the first of the words that hang on it."""
+        firsts = list(range(len(self.words)))
+        for index, word in enumerate(self.words):
+            head = word.head
+            while firsts[head] > index:  # those above a word that is marked are marked already
+                firsts[head] = index
+                head = self.words[head].head
+        return firsts
 
     @cached_property
     def phrase_starts(self) -> dict[int, int]:
@@ -211,13 +252,15 @@ class Parser:
     """
 
     def __init__(self, level: int) -> None:
-        import spacy
-
+        spacy = _spacy_without_torch()
         self._level = level
         if level == WORDS:
             self._nlp: Any = spacy.blank("en")
         else:
             self._nlp = spacy.load(_installed_model(), exclude=_EXCLUDED[level])
+        # What is met outside of a memory zone is remembered, all else is taken apart each time.
+        common = " ".join((*self._nlp.Defaults.stop_words, *nouns(), *DESCRIBING_NOUNS))
+        self._nlp.make_doc(f"{common} {common.title()}")
 
     def parse(self, texts: Sequence[str]) -> list[Caption]:
         """Parse captions in order; one that is too long or no valid text comes back wordless."""
@@ -228,22 +271,26 @@ class Parser:
             return [self._caption(text, doc) for text, doc in zip(texts, docs, strict=True)]
 
     def _caption(self, text: str, doc: Any) -> Caption:
-        words = [
-            Word(token.text, token.idx, token.idx + len(token.text), token.tag_)
-            if self._level < PHRASES
-            else Word(
-                token.text,
-                token.idx,
-                token.idx + len(token.text),
-                token.tag_,
-                token.dep_,
-                token.head.i,
-            )
-            for token in doc
-        ]
-        chunks = doc.noun_chunks if self._level >= PHRASES else ()
-        phrases = [Phrase(chunk.start, chunk.end, chunk.root.i) for chunk in chunks]
-        return Caption(text, words, phrases)
+        words = []
+        for token in doc:
+            letters, start = token.text, token.idx
+            place = letters, letters.lower(), start, start + len(letters)
+            if self._level == WORDS:
+                words.append(Word(*place))
+            elif self._level == TAGS:
+                words.append(Word(*place, token.tag_))
+            else:
+                words.append(Word(*place, token.tag_, token.dep_, token.head.i))
+        return Caption(text, words)
+
+
+def _is_nominal(word: Word) -> bool:
+    """Whether a word is a noun or a pronoun, "this" and "which" included when they stand alone."""
+    if word.tag in _NOMINAL_TAGS:
+        return True
+    return word.tag in ("DT", "WDT") and (
+        word.dep not in ("det", "quantmod") or (word.lower == "that" and word.tag == "WDT")
+    )
 
 
 def _is_plural(noun: Noun, words: Sequence[Word]) -> bool:
@@ -260,6 +307,22 @@ def _is_usable(text: str) -> bool:
     except UnicodeEncodeError:  # half of a surrogate pair
         return False
     return True
+
+
+def _spacy_without_torch() -> Any:
+    """spaCy; where torch is not there already, thinc must not import it for wrappers unused here.
+
+    It would cost 2 s and 500 MB in each process.
+    """
+    if "torch" in sys.modules:
+        import spacy
+    else:
+        sys.modules["torch"] = None  # type: ignore[assignment]  # makes importing it fail
+        try:
+            import spacy
+        finally:
+            del sys.modules["torch"]
+    return spacy
 
 
 def _installed_model() -> str:

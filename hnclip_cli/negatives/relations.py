@@ -78,9 +78,10 @@ def ends_directed(lowers: list[str]) -> bool:
 
 @dataclass(frozen=True)
 class Flip:
-    """A pattern over lower-case words and what replaces its group ``x``."""
+    """A pattern over lower-case words, which has ``word``, and what replaces its group ``x``."""
 
     pattern: re.Pattern[str]
+    word: str
     replacement: str
 
 
@@ -99,9 +100,11 @@ _PARTS = {
     r"(?:in|on|at|near|with|next|and|by|while|under|outside|inside|of|beside|that|behind)(?= )|$)",
     "<DESCRIBED>": r"(?: (?!and |with |of |in |on )[a-z]+){0,2}",
     "<INCLINE>": r"(?:hill|hillside|stairs|steps|ramp|slope|mountain|staircase|ladder|tree)",
-    "<VESSEL>": r"(?:bowl|box|basket|suitcase|sink|vase|cup|mug|bathtub|tub|pot|pan|jar|bag|crate)",
     "<SHAPE>": r"(?:circle|square|triangle|star|hexagon|pentagon|diamond|heart|cross|ring|crescent"
     r"|rectangle|oval|cube|sphere|cylinder)",
+    "<OUTDOORS>": r"(?:[a-z]+ )?(?:street|road|field|forest|highway|sidewalk|river|lake|park|ocean"
+    r"|tracks?|runway)",
+    "<INDOORS>": r"(?:[a-z]+ )?(?:room|kitchen|bathroom|bedroom|office|yard|court)",
     "<BREAK>": r"(?: (?:[.,]|in|on|at|near|with|next|and)|$)",
     "<ASIDE>": r"(?: (?:of|side|hand|corner|[.,]|and|is|there)|$)",
 }
@@ -117,7 +120,7 @@ def _flips(text: str) -> tuple[Flip, ...]:
         relation, tail = after.split(")", 1)
         # What follows the relation is only looked at, so that one match does not hide the next.
         whole = rf"(?<![^ ]){before}{name}{relation})(?={tail}(?![^ ]))"
-        flips.append(Flip(re.compile(whole), replacement))
+        flips.append(Flip(re.compile(whole), relation.split()[-1], replacement))
     return tuple(flips)
 
 
@@ -134,15 +137,31 @@ FLIPS = _flips(
     (?P<x>beneath)<THING> => above
     (?P<x>under)<THING><DESCRIBED> <SHAPE> => above
     (?P<x>over)<THING><DESCRIBED> <SHAPE> => below
-    (?P<x>underneath)<THING> => on top of
-    (?P<x>on top of)<THING> => underneath
-    (?P<x>atop)<THING> => beneath
     <HOVERING> (?P<x>over)<THING> => under
     <PASSING> (?P<x>under)<THING> => over
     (?:<ONTOP>|[a-z]+) (?P<x>under)<THING><DESCRIBED> <SUPPORT> => on top of
-    <ONTOP> (?P<x>on) (?:a|an|the)<DESCRIBED> <SUPPORT> => under
     (?P<x>in front of)<THING> => behind
     (?P<x>behind)<THING>(?! (?:wheel|bars|counter|scenes|plate|home)).* => in front of
+    (?P<x>atop)<THING> => under
+    (?P<x>on top of)<THING> => under
+    (?P<x>underneath)<THING> => on
+    (?P<x>on the side) of (?:a|an|the) => in the middle
+    (?P<x>by the side) of (?:a|an|the) => in the middle
+    (?P<x>on the edge) of (?:a|an|the) => in the middle
+    (?P<x>at the end) of (?:a|an|the) => in the middle
+    (?P<x>in the middle) of (?:a|an|the) <OUTDOORS><BREAK> => on the side
+    (?P<x>in the middle) of (?:a|an|the) <INDOORS><BREAK> => in the corner
+    (?P<x>in the corner) of (?:a|an|the) => in the middle
+    (?P<x>on the back) of (?:a|an|the) => in front
+    (?P<x>in the air)<BREAK> => on the ground
+    (?P<x>on the ground)<BREAK> => in the air
+    (?P<x>at night)<BREAK> => during the day
+    (?P<x>during the day)<BREAK> => at night
+    (?P<x>on it)(?: (?:[.,]|and)|$) => under it
+    (?P<x>on them)(?: (?:[.,]|and)|$) => under them
+    (?P<x>in it)(?: (?:[.,]|and)|$) => next to it
+    (?P<x>behind it)(?: (?:[.,]|and)|$) => in front of it
+    (?P<x>behind him)(?: (?:[.,]|and)|$) => in front of him
     (?P<x>inside)<THING> => outside
     (?P<x>inside of)<THING> => outside of
     (?P<x>outside)<THING> => inside
@@ -167,19 +186,14 @@ FLIPS = _flips(
     <MOVING> (?P<x>out of)<THING> => into
     <MOVING> (?P<x>onto)<THING> => off
     <MOVING> (?P<x>off)<THING> => onto
-    <MOVING> (?P<x>towards?)<THING> => away from
+    <MOVING> (?P<x>towards)<THING> => away from
+    <MOVING> (?P<x>toward)<THING> => away from
     <MOVING> (?P<x>away from)<THING> => toward
-    (?:<ONTOP>|[a-z]+s?) (?P<x>in) (?:a|an|the)<DESCRIBED> <VESSEL><BREAK> => next to
-    (?P<x>near)<THING> => far from
-    (?P<x>next to)<THING> => far from
-    (?P<x>beside)<THING> => far from
-    (?P<x>close to)<THING> => far from
     """
 )
 
 
 _CHANGING = {"not", "no", "all", "left", "from", "very", "so", "n't", "half"}
-_CLOSELY = {"right", "directly", "just", "up", "too", "as", "really", "pretty", "immediately"}
 
 
 def flip_relation(caption: Caption) -> Iterator[list[Edit]]:
@@ -187,14 +201,14 @@ def flip_relation(caption: Caption) -> Iterator[list[Edit]]:
     text, borders = _joined(caption)
     done: set[Span] = set()
     for flip in FLIPS:
+        if flip.word not in caption.lowers:
+            continue
         for match in flip.pattern.finditer(text):
             span = borders.get(match.start("x")), borders.get(match.end("x") + 1)
             if span[0] is None or span[1] is None:
                 continue
             words: Span = (span[0], span[1])
-            if _is_relation(caption, words) and not (
-                flip.replacement == "far from" and caption.lower(words[0] - 1) in _CLOSELY
-            ):
+            if _is_relation(caption, words):
                 if words not in done:
                     yield [replace(caption, words, flip.replacement)]
                 done.add(words)

@@ -9,16 +9,25 @@ from hnclip_cli.negatives.attributes import (
     GREENERY,
     LOOKS_OF_FAMILY,
     LOOKS_OF_GREENERY,
-    NUMBER_WORDS,
     SIZE_HEADS_REFUSED,
     SIZE_OPPOSITE,
     SMALL_WORDS,
-    UNITS,
 )
-from hnclip_cli.negatives.lexicon import Noun, nouns, rivals
+from hnclip_cli.negatives.lexicon import Noun, further_rivals, nouns, rivals
 from hnclip_cli.negatives.modifiers import colors, head_noun, known_head, near, sizes
-from hnclip_cli.negatives.objects import FLYERS, SIDE_BY_SIDE, TIED_STEMS
+from hnclip_cli.negatives.objects import (
+    FLYERS,
+    FREQUENT_SPORTS,
+    IN,
+    ON,
+    PLACES,
+    PLAYED,
+    SIDE_BY_SIDE,
+    SPORTS,
+    TIED_STEMS,
+)
 from hnclip_cli.negatives.parsing import Caption, Mention
+from hnclip_cli.negatives.relations import RESTING
 from hnclip_cli.negatives.rewriting import replace
 from hnclip_cli.streams.edits import Edit
 
@@ -28,7 +37,16 @@ _PRONOUNS = {
     "male": {"he": "she", "him": "her", "himself": "herself"},
     "female": {"she": "he", "herself": "himself"},
 }
+_GENDERED = {"he", "she", "his", "her", "hers", "him", "himself", "herself"}
 _LIST_WORDS = {"with", "and", "or", ",", "has", "have", "having", "of", "including", "containing"}
+# What stands before these names a sort of them: a passenger train, a park bench.
+_OF_ANY_SORT = {"vehicle", "furniture", "small animal", "large animal"}
+_PLACING = {"in", "on", "at", "near", "inside", "outside", "into", "through", "across", "down"}
+_WALKING = {"walking", "walks", "walk", "running", "runs", "run"}
+_PERSONAL = {
+    "his", "her", "their", "he", "she", "they", "him", "them", "who", "wearing", "dressed", "suit",
+    "with", "holding", "posing", "of", "at",
+}  # fmt: skip
 _FILLER_TAGS = ("DT", "JJ", "CD", "PRP$", "VBN", "RB")
 
 
@@ -77,58 +95,82 @@ def _opposite(caption: Caption, index: int) -> list[Edit]:
     return [replace(caption, (index, index + 1), SIZE_OPPOSITE[caption.lower(index)])]
 
 
-def replace_number(caption: Caption) -> Iterator[list[Edit]]:
-    """Say another number of things, from two to ten, at most three away."""
-    for index, word in enumerate(caption.words):
-        value = _number(word.lower)
-        if value is None or "both" in caption.lowers or not _counts_things(caption, index):
-            continue
-        for other in range(max(2, value - 3), min(10, value + 3) + 1):
-            if other != value and NUMBER_WORDS[other - 2] not in caption.lowers:
-                text = str(other) if word.text.isdigit() else NUMBER_WORDS[other - 2]
-                yield [replace(caption, (index, index + 1), text)]
-
-
-def _number(word: str) -> int | None:
-    if word in NUMBER_WORDS:
-        return NUMBER_WORDS.index(word) + 2
-    return int(word) if word in ("2", "3", "4", "5", "6", "7", "8", "9") else None
-
-
-def _counts_things(caption: Caption, index: int) -> bool:
-    if caption.touches_hyphen(index, index + 1) or not caption.has_plain_case(index):
-        return False
-    before = caption.lower(index - 1)
-    if before in ("and", "or", "of", "at", "to", "number", "than", "least", "#", "$", ":", "the"):
-        return False
-    noun = head_noun(caption, index)
-    if caption.tag(index - 1).startswith("NN"):  # "world war two"
-        return False
-    if noun is None or caption.tag(noun) != "NNS":
-        return False
-    return not any(caption.lower(i) in UNITS for i in range(index + 1, noun + 1))
-
-
 def replace_noun(caption: Caption) -> Iterator[list[Edit]]:
-    """Name another thing of the same family, never a synonym or one the caption names."""
-    named = {mention.noun.key for mention in caption.mentions}
+    """Name another thing, mostly of the same family, never a synonym or one the caption names."""
     for mention in caption.mentions:
-        if mention.modifies or mention.is_modified or not _is_singled_out(caption, mention):
-            continue
-        if caption.lower(mention.head) in caption.resumed:
-            continue
-        for rival in rivals(mention.noun):
-            text = rival.form(mention.is_plural or not mention.noun.singular)
-            if rival.key in named or not text or not _suits_preposition(caption, mention):
-                continue
-            if not _suits_action(caption, mention, rival):
-                continue
-            pronouns = _pronoun_edits(caption, mention, rival)
-            if pronouns is not None:
-                yield [replace(caption, (mention.first, mention.stop), text), *pronouns]
+        yield from _others(caption, mention)
+    yield from _other_sports(caption)
 
 
-def _before_phrase(caption: Caption, first: int) -> str:
+def replace_subject(caption: Caption) -> Iterator[list[Edit]]:
+    """Name another one of whom or of what the caption speaks first."""
+    mention = next(iter(caption.mentions), None)
+    if mention is None:
+        return
+    before = caption.words[: mention.first]
+    if any(word.tag.startswith(("IN", "VBG")) and word.lower != "of" for word in before):
+        return
+    yield from _others(caption, mention)
+
+
+def _others(caption: Caption, mention: Mention) -> Iterator[list[Edit]]:
+    """Each noun that may stand for this one, with the pronouns that follow it."""
+    noun = mention.noun
+    if mention.modifies or caption.lower(mention.head) in caption.resumed:
+        return
+    if mention.is_modified and noun.family not in _OF_ANY_SORT:  # "key lime pie"
+        return
+    if noun.family == "ground" or (
+        noun.family in PLACES and before_phrase(caption, mention.first) in _PLACING
+    ):
+        return  # replace-location
+    if (
+        not mention.is_plural
+        and caption.tag(mention.first - 1) == "CD"
+        and (caption.lower(mention.first - 1) not in ("one", "1"))
+    ):  # "two ox"
+        return
+    named = {other.noun.key for other in caption.mentions}
+    is_free = _is_singled_out(caption, mention) and _suits_action(caption, mention)
+    own = rivals(noun) if is_free else ()
+    further = () if own and not noun.is_animate else further_rivals(noun, _all_rest(caption))
+    for rival in (*own, *further):
+        text = rival.form(mention.is_plural or not noun.singular)
+        if rival.key in named or not text:
+            continue
+        if not _suits_place(caption, mention, rival) or _falls(caption, noun, rival):
+            continue
+        pronouns = _pronoun_edits(caption, mention, rival)
+        if pronouns is not None:
+            yield [replace(caption, (mention.first, mention.stop), text), *pronouns]
+
+
+def _other_sports(caption: Caption) -> Iterator[list[Edit]]:
+    """A "tennis player" turned into a "baseball player"; "playing tennis" into another sport."""
+    if len(caption.lowers.intersection(SPORTS)) != 1:
+        return
+    for index, word in enumerate(caption.words):
+        if word.lower not in SPORTS or not caption.has_plain_case(index):
+            continue
+        is_name = caption.lower(index + 1) in PLAYED
+        is_played = caption.lower(index - 1).startswith("play") and not caption.tag(
+            index + 1
+        ).startswith("NN")
+        if (is_name or is_played) and not caption.touches_hyphen(index, index + 1):
+            for sport in FREQUENT_SPORTS:
+                if sport != word.lower:
+                    yield [replace(caption, (index, index + 1), sport)]
+
+
+def _all_rest(caption: Caption) -> bool:
+    """Whether every verb says how something rests or walks, and no possessive asks for a person."""
+    verbs = [word.lower for word in caption.words if word.tag.startswith("VB")]
+    return all(verb in RESTING or verb in _WALKING for verb in verbs) and not (
+        caption.lowers & _PERSONAL
+    )
+
+
+def before_phrase(caption: Caption, first: int) -> str:
     """The word before a noun's article and adjectives."""
     index = first - 1
     while index >= 0 and caption.tag(index).startswith(_FILLER_TAGS):
@@ -142,19 +184,28 @@ def _is_singled_out(caption: Caption, mention: Mention) -> bool:
         return True
     if caption.lower(mention.stop) in ("and", ","):
         return False
-    return _before_phrase(caption, mention.first) not in _LIST_WORDS
+    return before_phrase(caption, mention.first) not in _LIST_WORDS
 
 
-def _suits_preposition(caption: Caption, mention: Mention) -> bool:
-    before = _before_phrase(caption, mention.first)
-    if mention.noun.family == "place on":
-        return before in ("on", "near", "by", "of", "at", "behind", "beside", "overlooking", "to")
-    if mention.noun.family == "place in":
-        return before in ("in", "near", "of", "at", "inside", "outside", "into", "through")
-    return True
+def _suits_place(caption: Caption, mention: Mention, rival: Noun) -> bool:
+    """Whether "on" or "in" before the noun can be said of its rival too."""
+    before = before_phrase(caption, mention.first)
+    if mention.noun.singular == "floor" and before != "on":
+        return False
+    if before in ("in", "into", "inside"):
+        return rival.singular not in ON
+    return before not in ("on", "onto", "atop") or rival.singular not in IN
 
 
-def _suits_action(caption: Caption, mention: Mention, rival: Noun) -> bool:
+def _falls(caption: Caption, noun: Noun, rival: Noun) -> bool:
+    """Whether this thing flies in the caption and its rival never does."""
+    if not any(word.startswith(("fly", "flie", "flew", "soar")) for word in caption.lowers):
+        return False
+    flyers = {nouns()[name].key for name in FLYERS}
+    return noun.key in flyers and rival.key not in flyers
+
+
+def _suits_action(caption: Caption, mention: Mention) -> bool:
     """Whether the rest of the caption does not tie the noun to what it does or is used for."""
     family = mention.noun.family
     rest = [
@@ -162,18 +213,18 @@ def _suits_action(caption: Caption, mention: Mention, rival: Noun) -> bool:
         for index, word in enumerate(caption.words)
         if not mention.first <= index < mention.stop
     ]
-    if any(word.startswith(("fly", "flie", "flew", "soar")) for word in rest):
-        flyers = {nouns()[name].key for name in FLYERS}
-        if mention.noun.key in flyers and rival.key not in flyers:
-            return False
     return not any(word.startswith(TIED_STEMS.get(family, ("\0",))) for word in rest)
 
 
 def _pronoun_edits(caption: Caption, mention: Mention, rival: Noun) -> list[Edit] | None:
     """The pronouns that change with a man or woman; None where it is unclear whose they are."""
     old, new = mention.noun.gender, rival.gender
+    if not old and new:  # "a kid holding his arm up"
+        return None if caption.lowers & _GENDERED else []
     if not old or old == new:
         return []
+    if not new:
+        return None if caption.lowers & _GENDERED else []
     edits = []
     for index, word in enumerate(caption.words):
         text = _other_pronoun(word.lower, word.tag, old)

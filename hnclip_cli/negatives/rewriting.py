@@ -40,6 +40,8 @@ def with_articles(caption: Caption, edits: Sequence[Edit]) -> list[Edit]:
     for index, word in enumerate(caption.words[:-1]):
         if word.lower not in ("a", "an") or word.tag not in ("DT", ""):
             continue
+        if any(start <= word.start < end for start, end, _ in edits):  # it is rewritten itself
+            continue
         changed = replacements.get(caption.words[index + 1].start)
         if changed is None:
             continue

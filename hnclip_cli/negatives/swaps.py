@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import combinations
 
-from hnclip_cli.negatives.lexicon import nouns
+from hnclip_cli.negatives.lexicon import Noun, nouns
 from hnclip_cli.negatives.modifiers import Modifier, attributes, chains
 from hnclip_cli.negatives.objects import PLACES
 from hnclip_cli.negatives.parsing import Caption, Mention, Phrase, Word
@@ -15,6 +15,13 @@ _PRONOUNS = {"he", "she", "his", "her", "him", "himself", "herself", "hers"}
 _FACING = {"front", "behind", "left", "right", "above", "below"}
 _WORN = {"outfit", "headgear"}
 _SITTING = {"sitting", "sits", "sit", "seated"}
+# What things are on, in or before.
+_BACKDROPS = {
+    "pole", "wall", "window", "tree", "fence", "basket", "bag", "box", "building", "mirror", "door",
+    "tower", "rock", "road", "bush", "shape", "vase",
+}  # fmt: skip
+# Words of these families include each other: a baseball is a ball, a man is a person.
+_NESTED = {"sports gear", "adult", "youth", "athlete", "profession"}
 _REFERRING = _PRONOUNS | {"who", "whose", "its", "their"}
 
 
@@ -23,7 +30,11 @@ def swap_noun(caption: Caption) -> Iterator[list[Edit]]:
     for one, other in _pairs(caption):
         if one.is_plural != other.is_plural or one.noun.key == other.noun.key:
             continue
+        if None in (one.noun.cluster, other.noun.cluster) and _are_nested(one.noun, other.noun):
+            continue
         if not (_suits(caption, one, other) and _suits(caption, other, one)):
+            continue
+        if _subjecthood(other) > _subjecthood(one):
             continue
         if order_matters(caption, one.stop, _phrase_start(caption, other)) or _described_apart(
             caption, one, other
@@ -43,6 +54,8 @@ def swap_noun_phrase(caption: Caption) -> Iterator[list[Edit]]:
         if not (_is_movable(caption, here) and _is_movable(caption, there)):
             continue
         if one.is_plural != other.is_plural and _has_finite_verb(caption):
+            continue
+        if _subjecthood(other) > _subjecthood(one):
             continue
         if one.noun.key == other.noun.key and not _described_apart(caption, one, other):
             continue
@@ -67,7 +80,12 @@ def swap_adjective(caption: Caption) -> Iterator[list[Edit]]:
 
 def _pairs(caption: Caption) -> Iterator[tuple[Mention, Mention]]:
     """Pairs of known things, in order of place, that may stand in each other's place."""
-    things = [mention for mention in caption.mentions if _is_thing(caption, mention)]
+    named = [mention for mention in caption.mentions if not mention.modifies]
+    if len(named) < 2 or not any(
+        _subjecthood(a) >= _subjecthood(b) for a, b in combinations(named, 2)
+    ):
+        return  # before phrases are looked for
+    things = [mention for mention in named if _is_thing(caption, mention)]
     for one, other in combinations(things, 2):
         if _same_determination(caption, one, other) and _read_well_swapped(caption, one, other):
             yield one, other
@@ -134,6 +152,24 @@ def _suits(caption: Caption, mention: Mention, place: Mention) -> bool:
         if not modifier and described and _nature(mention) != _nature(place):
             return False
     return True
+
+
+def _are_nested(one: Noun, other: Noun) -> bool:
+    return one.family in _NESTED and other.family in _NESTED and one.is_human == other.is_human
+
+
+def _subjecthood(mention: Mention) -> int:
+    """How seldom a caption begins with such a thing.
+
+    A swap that puts the more usual subject last is given away by its first words.
+    """
+    noun = mention.noun
+    if noun.is_human:
+        return 0
+    if noun.singular in _BACKDROPS:
+        return 6
+    ranks = {"furniture": 6, "building": 6, "vessel": 5, "soft goods": 5, "appliance": 5}
+    return {"animate": 1, "vehicle": 2}.get(noun.behavior, ranks.get(noun.family, 4))
 
 
 def _nature(mention: Mention) -> tuple[str, bool]:

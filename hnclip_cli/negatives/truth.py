@@ -5,17 +5,21 @@ import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
+from functools import cache
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.negatives.attributes import COLOR_LOOK
-from hnclip_cli.negatives.lexicon import MAX_WORDS, nouns
+from hnclip_cli.negatives.inflection import actions
+from hnclip_cli.negatives.lexicon import nouns
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record
+
+_MARKS = re.compile(r"[\W_]+")
 
 
 def normalized(caption: str) -> str:
     """A caption without case, spacing and punctuation; marks alone stay as they are."""
-    letters = "".join(letter for letter in caption.casefold() if letter.isalnum())
+    letters = _MARKS.sub("", caption.casefold())
     return letters or caption.casefold().strip()
 
 
@@ -27,21 +31,35 @@ def parts(caption: str) -> list[str]:
 
 
 def facts(caption: str) -> set[str]:
-    """The things and colors that a caption names, whichever synonym it uses."""
+    """The things, colors and actions that a caption names, whichever synonym it uses."""
     words = re.findall(r"[a-z]+", caption.lower())
     found = {COLOR_LOOK[word] for word in words if word in COLOR_LOOK}
-    for first in range(len(words)):
-        for stop in range(first + 1, min(first + MAX_WORDS, len(words)) + 1):
-            noun = nouns().get(" ".join(words[first:stop]))
+    found |= {actions()[word] for word in words if word in actions()}
+    for first, word in enumerate(words):
+        for length in _lengths().get(word, ()):
+            noun = nouns().get(" ".join(words[first : first + length]))
             if noun:
                 found.add(noun.key)
+    return found
+
+
+@cache
+def _lengths() -> dict[str, list[int]]:
+    """How many words the nouns have that begin with a word."""
+    found: dict[str, list[int]] = {}
+    for form in nouns():
+        words = form.split(" ")
+        lengths = found.setdefault(words[0], [])
+        if len(words) not in lengths:
+            lengths.append(len(words))
     return found
 
 
 class TrueCaptions:
     """The true captions of every group, kept as 64-bit hashes: 8 bytes each.
 
-    Holds a hash of each whole caption, and one of each thing and color named for the group.
+    Holds a hash of each whole caption, and one of each thing, color and action named for
+    the group.
 
     Args:
         records: short records, or matching items whose ``captions`` are all true.
@@ -66,7 +84,7 @@ class TrueCaptions:
         return self._holds(_hash("caption", group, normalized(caption)))
 
     def names(self, group: str, fact: str) -> bool:
-        """Whether some caption of the group names this thing or color."""
+        """Whether some caption of the group names this thing, color or action."""
         return self._holds(_hash("fact", group, fact))
 
     def __bool__(self) -> bool:

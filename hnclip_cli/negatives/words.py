@@ -55,4 +55,6 @@ def cased_like(text: str, pattern: str) -> str:
     parts = pattern.split()
     if len(parts) > 1 and all(part[:1].isupper() for part in parts):
         return " ".join(capitalize(part) for part in text.split(" "))
+    if len(parts) > 1 and len(parts[0]) > 1 and parts[0].isupper():  # "STOP sign"
+        return text
     return capitalize(text) if pattern[:1].isupper() else text

@@ -1,5 +1,5 @@
 from hnclip_cli.negatives.attributes import COLORS, CONFUSABLE, LOOKS_OF_FAMILY, SIZE_OPPOSITE
-from hnclip_cli.negatives.lexicon import MAX_WORDS, nouns, rivals
+from hnclip_cli.negatives.lexicon import MAX_WORDS, further_rivals, nouns, rivals
 from hnclip_cli.negatives.objects import (
     ANIMATE,
     CLASSES,
@@ -25,7 +25,7 @@ def test_synonyms_and_more_general_words_never_replace_each_other():
 
 
 def test_rivals_are_things_of_the_same_family():
-    assert {"dog", "rabbit"} <= rival_names("cat")
+    assert {"dog", "bird"} <= rival_names("cat") and "rabbit" not in rival_names("cat")
     assert {"triangle", "star", "hexagon", "cross", "heart", "pentagon"} <= rival_names("circle")
     assert rival_names("man") == {"woman"}
 
@@ -66,3 +66,10 @@ def test_tables_name_only_what_exists():
 
 def test_the_opposite_of_a_size_is_never_the_size():
     assert all(word != opposite for word, opposite in SIZE_OPPOSITE.items())
+
+
+def test_nouns_of_another_family_stand_for_what_rests():
+    person = nouns()["person"]
+    assert further_rivals(person, at_rest=False) == ()
+    assert nouns()["dog"] in further_rivals(person, at_rest=True)
+    assert nouns()["dog"] not in further_rivals(nouns()["puppy"], at_rest=True)

@@ -13,25 +13,54 @@ def test_number_and_case_are_kept(candidates):
     assert "Two birds" in candidates("replace-noun", "Two squirrels")
 
 
+def test_rare_things_are_replaced_but_replace_nothing(candidates):
+    assert "A dog eats" in candidates("replace-noun", "A squirrel eats")
+    assert not any("squirrel" in text for text in candidates("replace-noun", "A dog eats"))
+
+
+def test_the_first_thing_is_replaced_as_the_subject(candidates):
+    made = candidates("replace-subject", "A cat next to a pizza")
+    assert "A dog next to a pizza" in made
+    assert all(text.endswith(" next to a pizza") for text in made)
+    assert candidates("replace-subject", "Looking at a cat") == []
+    assert candidates("replace-subject", "Hello") == []
+
+
+def test_people_and_animals_stand_for_each_other_where_they_only_rest(candidates):
+    assert "A dog standing in a field" in candidates(
+        "replace-subject", "A person standing in a field"
+    )
+    assert candidates("replace-subject", "A person riding a horse") == []
+
+
+def test_sports_are_exchanged_where_they_are_played(candidates):
+    assert candidates("replace-noun", "A tennis player on a court") == [
+        "A baseball player on a court", "A soccer player on a court",
+    ]  # fmt: skip
+    assert "People playing soccer" in candidates("replace-noun", "People playing tennis")
+    assert candidates("replace-noun", "playing tennis and soccer") == []
+
+
 def test_what_the_caption_names_already_does_not_replace(candidates):
     made = candidates("replace-noun", "A cat chases a puppy.")
     assert not any("dog" in text for text in made)
-    assert "A rabbit chases a puppy." in made
+    assert "A bird chases a puppy." in made
 
 
 def test_pronouns_follow_a_man_or_woman(candidates):
     made = candidates("replace-noun", "A woman hides her face from him as she runs.")
-    assert made == ["A man hides his face from him as he runs."]
-    assert candidates("replace-noun", "A woman and a child hold her bag") == []
+    assert "A man hides his face from him as he runs." in made
+    assert all(("his face" in text) == (" he " in text) for text in made)
+    assert candidates("replace-noun", "A woman and a friend hold her") == []
 
 
 @pytest.mark.parametrize(
     "caption",
     [
-        "A kitchen counter with a stove and a sink",
+        "Two ox on a road",
         "a dog house",
         "a key lime pie",
-        "A person and an animal",
+        "A person holding an object",
         "a heart shaped thing",
         "a bird-like thing",
         "Big Ben is flying a kite",
@@ -71,22 +100,6 @@ def test_sizes_turn_to_their_opposites(candidates):
     ]
     assert candidates("replace-size", "A little girl") == []
     assert candidates("replace-size", "Big Ben") == []
-
-
-def test_numbers_change_within_three_and_never_to_one(candidates):
-    assert candidates("replace-number", "Two dogs run") == [
-        "Three dogs run", "Four dogs run", "Five dogs run",
-    ]  # fmt: skip
-    assert candidates("replace-number", "9 red cups") == [
-        "6 red cups", "7 red cups", "8 red cups", "10 red cups",
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "caption", ["a two story house", "two-way traffic", "a bus at 5 o'clock", "two feet of snow"]
-)
-def test_a_number_that_counts_no_things_is_left_alone(candidates, caption):
-    assert candidates("replace-number", caption) == []
 
 
 def test_a_thing_that_is_taken_up_again_is_left_alone(candidates):

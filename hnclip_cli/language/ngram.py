@@ -1,0 +1,266 @@
+"""A word-trigram language model with interpolated Kneser-Ney smoothing.
+
+Source: Chen and Goodman, "An Empirical Study of Smoothing Techniques for Language Modeling" (1999),
+section 2.7 (absolute discounting, one discount an order) in its interpolated form, section 4.1.6.
+The unigrams are interpolated with a uniform distribution over the vocabulary and one unknown word,
+so every text has a probability.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import IO
+
+from hnclip_cli.errors import HnclipError
+
+FORMAT = "hnclip-trigrams"
+VERSION = 1
+
+# More distinct trigrams than this, and those seen once are forgotten: about 1 GB at the limit.
+MAX_TRIGRAMS = 4_000_000
+MAX_WORDS = 2_000_000
+
+# Words by number; these three have fixed ones.
+_START, _END, _UNKNOWN = 0, 1, 2
+_RESERVED = ("<s>", "</s>", "<unk>")
+_BITS = 21  # three numbers fit into 63 bits
+_MASK = (1 << _BITS) - 1
+_PAIR_MASK = (1 << 2 * _BITS) - 1
+
+# Half a surrogate pair is no text, and could not be written.
+_TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s\ud800-\udfff]|_")
+
+
+def tokenize(text: str) -> list[str]:
+    """Lower-case words and single punctuation marks."""
+    return _TOKEN.findall(text.lower())
+
+
+class TrigramModel:
+    """Probabilities of words after two words, fitted from captions.
+
+    Without captions all words are equally probable.
+
+    Attributes:
+        num_captions: how many captions it was fitted from.
+    """
+
+    def __init__(self) -> None:
+        self.num_captions = 0
+        self._numbers = {word: number for number, word in enumerate(_RESERVED)}
+        self._trigrams: Counter[int] = Counter()
+        self._derive()
+
+    @classmethod
+    def fit(
+        cls,
+        captions: Iterable[str],
+        *,
+        max_trigrams: int = MAX_TRIGRAMS,
+        max_words: int = MAX_WORDS,
+    ) -> "TrigramModel":
+        """Count the trigrams of captions; the order of the captions does not matter.
+
+        Beyond ``max_trigrams`` distinct ones, those seen only once so far are forgotten; words
+        beyond ``max_words`` count as unknown. (From then on the order does matter.)
+        """
+        model = cls()
+        numbers, trigrams = model._numbers, model._trigrams
+        for caption in captions:
+            model.num_captions += 1
+            context = 0  # two starts
+            for word in tokenize(caption):
+                number = numbers.get(word, _UNKNOWN)
+                if number == _UNKNOWN and len(numbers) <= max_words:
+                    number = numbers[word] = len(numbers)
+                trigrams[context << _BITS | number] += 1
+                context = (context & _MASK) << _BITS | number
+            trigrams[context << _BITS | _END] += 1
+            if len(trigrams) > max_trigrams:
+                model._forget_rare()
+                trigrams = model._trigrams
+        model._derive()
+        return model
+
+    @classmethod
+    def load(cls, stream: IO[bytes], source: str = "-") -> "TrigramModel":
+        """Read what `save` wrote.
+
+        Raises:
+            HnclipError: it is something else, or damaged.
+        """
+        import orjson
+
+        try:
+            data = orjson.loads(stream.read())
+            if data["format"] != FORMAT or data["version"] != VERSION:
+                raise ValueError
+            words, flat = data["words"], data["trigrams"]
+            model = cls()
+            model.num_captions = int(data["captions"])
+            for word in map(_text, words):
+                model._numbers[word] = len(model._numbers)
+            if len(model._numbers) != len(words) + len(_RESERVED) or len(flat) % 4:
+                raise ValueError
+            for one, two, three, count in zip(*[iter(flat)] * 4, strict=True):
+                key = (one << _BITS | two) << _BITS | three  # of other than integers: TypeError
+                if min(one, two, three) < 0 or max(one, two, three) >= len(model._numbers):
+                    raise ValueError
+                if count < 1 or count != int(count):
+                    raise ValueError
+                model._trigrams[key] = count
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise HnclipError(
+                "not a slot model, or one of another version",
+                where=source,
+                expected=f'a file with "format": "{FORMAT}", "version": {VERSION}',
+                hint="writing it again with hnclip negatives --fit-slots",
+            ) from None
+        model._derive()
+        return model
+
+    def save(self, stream: IO[bytes]) -> None:
+        """Write the counts as one JSON object: the same bytes in whatever order captions came."""
+        import orjson
+
+        words = sorted(self._numbers.keys() - set(_RESERVED))
+        new = {word: number for number, word in enumerate([*_RESERVED, *words])}
+        renumbered = [new[word] for word in self._numbers]
+        rows = sorted(
+            (
+                renumbered[key >> 2 * _BITS],
+                renumbered[key >> _BITS & _MASK],
+                renumbered[key & _MASK],
+                count,
+            )
+            for key, count in self._trigrams.items()
+        )
+        data = {
+            "format": FORMAT,
+            "version": VERSION,
+            "captions": self.num_captions,
+            "words": words,
+            "trigrams": list(chain.from_iterable(rows)),
+        }
+        stream.write(orjson.dumps(data, option=orjson.OPT_APPEND_NEWLINE))
+
+    def log_probability(self, text: str) -> float:
+        """The natural logarithm of the probability of a whole text with its end."""
+        return math.fsum(self.log_probabilities(tokenize(text)))
+
+    def log_probabilities(self, words: Sequence[str]) -> list[float]:
+        """One natural logarithm for each word of a tokenized text, and one for its end."""
+        return [
+            math.log(self._probability(context, key, False)) for context, key in self._keys(words)
+        ]
+
+    def _keys(self, words: Sequence[str]) -> Iterator[tuple[int, int]]:
+        """The context and the trigram of each word and of the end."""
+        context = 0
+        for word in words:
+            number = self._numbers.get(word, _UNKNOWN)
+            key = context << _BITS | number
+            yield context, key
+            context = key & _PAIR_MASK
+        yield context, context << _BITS | _END
+
+    def _probability(self, context: int, key: int, own: bool) -> float:
+        """P(word | two words) of Kneser-Ney, all three orders interpolated."""
+        count = self._trigrams.get(key, 0)
+        own = own and count > 0
+        # A pair loses a context only with its last trigram; first words are counted as they come.
+        own_pair = own and (count == 1 or not context)
+        lower = self._probability_after_one(context & _MASK, key & _MASK, own_pair)
+        seen = self._contexts2.get(context)
+        return _interpolate(count, seen, own, self._discounts[2], lower)
+
+    def _probability_after_one(self, previous: int, word: int, own: bool) -> float:
+        count = self._bigrams.get(previous << _BITS | word, 0)
+        lower = self._probability_alone(word, own and count == 1)
+        return _interpolate(count, self._contexts1.get(previous), own, self._discounts[1], lower)
+
+    def _probability_alone(self, word: int, own: bool) -> float:
+        uniform = 1.0 / (len(self._numbers) - 1)  # every word but the start
+        count = self._unigrams.get(word, 0)
+        return _interpolate(count, self._alone, own, self._discounts[0], uniform)
+
+    def _forget_rare(self) -> None:
+        kept = {key: count for key, count in self._trigrams.items() if count > 1}
+        self._trigrams = Counter(kept)
+
+    def _derive(self) -> None:
+        """The lower orders, which count in how many contexts a word was seen, not how often."""
+        self._bigrams: Counter[int] = Counter()
+        for key, count in self._trigrams.items():
+            # A first word has no other word before it: it counts as often as it was seen.
+            self._bigrams[key & _PAIR_MASK] += 1 if key >> _BITS else count
+        self._unigrams = Counter(key & _MASK for key in self._bigrams)
+        self._contexts2 = _contexts(self._trigrams)
+        self._contexts1 = _contexts(self._bigrams)
+        self._alone = (self._unigrams.total(), len(self._unigrams))
+        self._discounts = [
+            _discount(counts.values()) for counts in (self._unigrams, self._bigrams, self._trigrams)
+        ]
+
+
+class HeldOut:
+    """A model as if one caption had not been counted, for that caption and its near-copies.
+
+    Otherwise a text is favored for having been in the corpus. Every trigram of the caption that was
+    counted is taken off once; this is leave-one-out, but that totals of a context shrink by one
+    only and the discounts stay.
+    """
+
+    def __init__(self, model: TrigramModel, words: Sequence[str]) -> None:
+        self._model = model
+        self._own = frozenset(key for _, key in model._keys(words))
+        # Near-copies share most of their trigrams.
+        self._known: dict[int, float] = {}
+
+    def log_probability(self, words: Sequence[str]) -> float:
+        """The natural logarithm of the probability of a tokenized text with its end."""
+        known = self._known
+        found = []
+        for context, key in self._model._keys(words):
+            if key not in known:
+                known[key] = math.log(self._model._probability(context, key, key in self._own))
+            found.append(known[key])
+        return math.fsum(found)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _contexts(counts: Counter[int]) -> dict[int, tuple[int, int]]:
+    """What follows each context: how many in all, and how many different ones."""
+    totals: Counter[int] = Counter()
+    kinds: Counter[int] = Counter()
+    for key, count in counts.items():
+        totals[key >> _BITS] += count
+        kinds[key >> _BITS] += 1
+    return {context: (total, kinds[context]) for context, total in totals.items()}
+
+
+def _interpolate(
+    count: int, seen: tuple[int, int] | None, own: bool, discount: float, lower: float
+) -> float:
+    """A discounted frequency, and what the discounts left over shared out by the lower order."""
+    total, kinds = seen or (0, 0)
+    if own:
+        total, kinds, count = total - 1, kinds - (count == 1), count - 1
+    if total <= 0:
+        return lower
+    return (max(count - discount, 0.0) + discount * kinds * lower) / total
+
+
+def _discount(counts: Iterable[int]) -> float:
+    """n1 / (n1 + 2 n2): the estimate of Ney, Essen and Kneser (1994)."""
+    frequencies = Counter(count for count in counts if count <= 2)
+    once, twice = frequencies[1], frequencies[2]
+    # Of a few captions all counts are one, or none; then the usual value.
+    return once / (once + 2 * twice) if once and twice else 0.75

@@ -1,0 +1,35 @@
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("caption", "negative"),
+    [
+        ("A dog on a sofa", "A dog not on a sofa"),
+        ("A man riding a horse.", "A man not riding a horse."),
+        ("There is a cat in the sink", "There is no cat in the sink"),
+        ("There are people here", "There are no people here"),
+        ("A man with a hat", "A man without a hat"),
+        ("A man is riding a horse", "A man is not riding a horse"),
+    ],
+)
+def test_a_caption_is_denied(candidates, caption, negative):
+    assert negative in candidates("negate", caption)
+
+
+@pytest.mark.parametrize("caption", ["A room with no people", "A dog", "a man-eating tiger", ""])
+def test_what_is_denied_already_or_claims_nothing_is_left_alone(candidates, caption):
+    assert candidates("negate", caption) == []
+
+
+def test_an_attribute_is_added_that_the_thing_never_has(candidates):
+    made = candidates("add-attribute", "A cat on an umbrella")
+    assert "A purple cat on an umbrella" in made
+    assert candidates("add-attribute", "A red bus") == []
+    assert candidates("add-attribute", "A man") == []
+
+
+def test_a_thing_is_added_that_the_caption_does_not_name(candidates):
+    made = candidates("add-object", "A man next to a horse.")
+    assert "A man next to a horse and an elephant." in made
+    assert candidates("add-object", "A man") == []
+    assert not any("cow and a cow" in text for text in candidates("add-object", "A dog near a cow"))

@@ -1,0 +1,244 @@
+"""Mining against a search by hand, one pair at a time."""
+
+import numpy as np
+import pytest
+
+from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.negatives import mining
+from hnclip_cli.negatives.mining import KIND, Embeddings, Margins, Miner
+from hnclip_cli.negatives.truth import normalized
+from hnclip_cli.streams.edits import apply_edits
+from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader, Shard
+from tests.conftest import parse_lines, run_hnclip, to_lines
+
+
+def array(folder, rows, name="e.npy"):
+    np.save(folder / name, np.asarray(rows, np.float32))
+    return Embeddings(str(folder / name))
+
+
+def mine(folder, records, rows, *, of="caption", k=2, queries=None, margins=None, shard=None,
+         policy=None):  # fmt: skip
+    path = folder / "r.jsonl"
+    path.write_bytes(to_lines(*records))
+    corpus = array(folder, rows)
+    policy = policy or ErrorPolicy()
+    with open(path, "rb") as stream:
+        miner = Miner(
+            RecordReader(stream, "r.jsonl", policy), of, corpus,
+            array(folder, queries, "q.npy") if queries is not None else corpus,
+            k=k, margins=margins or Margins(), policy=policy,
+        )  # fmt: skip
+        found = list(miner.records(shard))
+        miner.close()
+    return found, miner
+
+
+def mined_captions(record):
+    return [n["caption"] for n in record.get("negatives", []) if n["kind"] == KIND]
+
+
+def by_hand(records, corpus, queries, of, k, margins):
+    """Every query against every record, in Python."""
+    results = []
+    for i, record in enumerate(records):
+        group = [r for r in records if r["image"] == record["image"]]
+        own = float(queries[i] @ corpus[i])
+        taken = {normalized(r["caption"]) for r in group} if of == "caption" else set()
+        candidates = []
+        for j, other in enumerate(records):
+            name = normalized(other["caption"]) if of == "caption" else other["image"]
+            if of == "image" and (
+                other["image"] == record["image"]
+                or any(
+                    r["image"] == other["image"]
+                    and normalized(r["caption"]) == normalized(record["caption"])
+                    for r in records
+                )
+            ):
+                continue
+            if name in taken or not corpus[j].any():
+                continue
+            taken.add(name)  # its first row stands for it
+            value = float(queries[i] @ corpus[j])
+            if margins.absolute is not None and value > own - margins.absolute:
+                continue
+            if margins.relative is not None and value > own - margins.relative * abs(own):
+                continue
+            candidates.append((-value, j))
+        field = "caption" if of == "caption" else "image"
+        results.append([records[j][field] for _, j in sorted(candidates)[:k]])
+    return results
+
+
+WORDS = ["red", "cat", "on", "mat", "Dog!"]
+
+
+def example(seed, count=60, dim=6):
+    """Few different images, captions and directions, so that everything is shared and tied."""
+    random = np.random.default_rng(seed)
+    records = [
+        {
+            "image": f"{random.integers(count // 3)}.png",
+            "caption": " ".join(random.choice(WORDS, 3)),
+        }
+        for _ in range(count)
+    ]
+    rows = random.integers(-1, 2, (count, dim)) * random.integers(1, 5, (count, 1))
+    rows[::17] = 0  # has no direction: finds nothing and is not found
+    return records, rows
+
+
+MARGINS = {
+    "none": Margins(),
+    "absolute": Margins(0.3),
+    "relative": Margins(None, 0.25),
+    "both": Margins(0.1, 0.5),
+}
+
+
+@pytest.mark.parametrize("of", ["caption", "image"])
+@pytest.mark.parametrize("margins", MARGINS.values(), ids=MARGINS.keys())
+@pytest.mark.parametrize("tile", [7, 16, 4096])
+def test_mining_is_the_search_by_hand(tmp_path, monkeypatch, of, margins, tile):
+    monkeypatch.setattr(mining, "CANDIDATES", tile)
+    monkeypatch.setattr(mining, "QUERIES", 13)
+    monkeypatch.setattr(mining, "_FEW", 1)
+    for seed, k in [(0, 1), (1, 3), (2, 100)]:
+        records, rows = example(seed)
+        queries = rows if seed != 1 else example(5)[1]
+        unit = [
+            array(tmp_path, values).unit_rows(np.arange(len(records))) for values in (rows, queries)
+        ]
+        found, miner = mine(tmp_path, records, rows, of=of, k=k, queries=queries, margins=margins)
+        expected = by_hand(records, *unit, of, k, margins)
+        expected = [e if unit[1][i].any() else [] for i, e in enumerate(expected)]
+        got = [mined_captions(r) if of == "caption" else r["negative_images"] for r in found]
+        assert got == expected
+        assert miner.num_short == sum(len(e) < k for e in expected)
+
+
+def test_the_edits_of_a_mined_caption_give_it_and_other_negatives_stay(tmp_path):
+    old = [{"caption": "a blue cat", "kind": "replace-color", "edits": [[2, 5, "blue"]]}]
+    records = [
+        {"image": "1", "caption": "a red cat", "negatives": old, "extra": 1},
+        {"image": "2", "caption": "a red dog"},
+        {"image": "3", "caption": "A blue cat."},
+    ]
+    (first, _, _), miner = mine(tmp_path, records, [[1, 0], [1, 0.2], [1, 0.1]])
+    assert list(first) == ["image", "caption", "negatives", "extra"]
+    assert first["negatives"][0] == old[0]
+    assert mined_captions(first) == ["a red dog"]  # the blue cat is among its negatives already
+    assert miner.num_short == 1
+    edits = [tuple(edit) for edit in first["negatives"][1]["edits"]]
+    assert apply_edits("a red cat", edits) == "a red dog"
+
+
+def test_mining_again_changes_nothing(tmp_path):
+    records, rows = example(1)
+    once, _ = mine(tmp_path, records, rows)
+    again, _ = mine(tmp_path, once, rows)
+    assert once == again
+
+
+def test_shards_joined_are_the_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(mining, "QUERIES", 16)
+    random = np.random.default_rng(0)
+    records = [{"image": f"{i // 2}", "caption": f"caption {i}"} for i in range(101)]
+    rows = random.standard_normal((101, 33))[random.integers(0, 40, 101)]
+    whole, _ = mine(tmp_path, records, rows, k=5)
+    parts = [mine(tmp_path, records, rows, k=5, shard=Shard(i, 3))[0] for i in range(3)]
+    assert [record for part in parts for record in part] == whole
+
+
+def test_similarities_do_not_depend_on_the_size_of_a_tile(tmp_path):
+    rows = np.random.default_rng(0).standard_normal((300, 129))
+    unit = array(tmp_path, rows).unit_rows(np.arange(300))
+    assert ((unit @ unit.T)[:7, :5] == unit[:7] @ unit[:5].T).all()
+    assert ((unit @ unit.T) == (unit[:, ::-1] @ unit[:, ::-1].T)).all()
+    assert np.abs(np.linalg.norm(unit, axis=1) - 1).max() < 1e-6
+
+
+def test_skipped_records_and_rows_without_direction_take_no_part(tmp_path):
+    records = [
+        {"image": "1", "caption": "one"},
+        {"image": "2", "caption": 2},
+        {"image": "3", "caption": "three"},
+        {"image": "4", "caption": "four"},
+    ]
+    rows = [[1, 0], [1, 0.1], [np.nan, 1], [0, 1]]
+    found, miner = mine(tmp_path, records, rows, policy=ErrorPolicy("skip"))
+    assert [mined_captions(record) for record in found] == [["four"], [], ["one"]]
+    assert (miner.num_records, miner.num_short) == (3, 3)
+    with pytest.raises(InputError, match=r"r.jsonl:2: field .caption. has the wrong type"):
+        mine(tmp_path, records, rows)
+
+
+def test_nothing_in_nothing_out(tmp_path):
+    assert mine(tmp_path, [], np.zeros((0, 4)))[0] == []
+
+
+@pytest.mark.parametrize("rows", [2, 4])
+def test_an_array_of_other_records_is_refused(tmp_path, rows):
+    records = [{"image": str(i), "caption": f"a {i}"} for i in range(3)]
+    with pytest.raises(HnclipError, match=f"does not belong to the records; got {rows} rows"):
+        mine(tmp_path, records, np.ones((rows, 2)))
+
+
+def test_arrays_that_cannot_be_used_are_named(tmp_path):
+    records = [{"image": "1", "caption": "a"}]
+    with pytest.raises(HnclipError, match="rows of different length; got 3, expected 2"):
+        mine(tmp_path, records, [[1, 2]], queries=[[1, 2, 3]])
+    with pytest.raises(HnclipError, match="cannot read it: No such file"):
+        Embeddings(str(tmp_path / "none.npy"))
+    (tmp_path / "text.npy").write_text("text")
+    with pytest.raises(HnclipError, match="not an NPY array"):
+        Embeddings(str(tmp_path / "text.npy"))
+    data = (tmp_path / "e.npy").read_bytes()
+    (tmp_path / "cut.npy").write_bytes(data[:-2])
+    with pytest.raises(HnclipError, match="truncated; got 6 bytes of rows, expected the 8"):
+        Embeddings(str(tmp_path / "cut.npy"))
+
+
+def test_records_of_several_pairs_are_refused(tmp_path):
+    record = {"images": ["1", "2"], "captions": ["a", "b"], "truth": [[0, 0], [1, 1]]}
+    with pytest.raises(HnclipError, match=r"r\.jsonl:1: mining needs one image and one caption"):
+        mine(tmp_path, [record], [[1, 2]])
+
+
+RECORDS = [
+    {"image": f"{i}.png", "caption": f"a {w} cat"} for i, w in enumerate(["big", "red", "old"])
+]
+
+
+def test_the_command_mines_and_says_how_many_got_fewer(tmp_path):
+    np.save(tmp_path / "e.npy", np.array([[1, 0], [1, 0.1], [1, 1]], np.float16))
+    done = run_hnclip("negatives", "--mine", tmp_path / "e.npy", "-k", 2, stdin=to_lines(*RECORDS))
+    assert (done.returncode, done.stderr) == (0, b"")
+    texts = [mined_captions(record) for record in parse_lines(done.stdout)]
+    assert texts == [
+        ["a red cat", "a old cat"],
+        ["a big cat", "a old cat"],
+        ["a red cat", "a big cat"],
+    ]
+    done = run_hnclip(
+        "negatives", "--mine", tmp_path / "e.npy", "--mine-of", "image", "--margin", 0.1,
+        "--shard", "0/2", stdin=to_lines(*RECORDS),
+    )  # fmt: skip
+    assert [record["negative_images"] for record in parse_lines(done.stdout)] == [["2.png"]]
+    assert done.stderr == b"hnclip: 1 of 1 records got fewer than 3 images\n"
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--mine", "e.npy", "--kind", "swap-noun"], b"--kind does nothing with --mine"),
+        (["--margin", "0.1"], b"--margin does nothing without --mine"),
+        (["-k", "2"], b"--nearest does nothing without --mine"),
+        (["--mine", "e.npy", "--margin", "-1"], b"-1.0 is not in the range"),
+    ],
+)
+def test_flags_that_do_nothing_are_refused(flags, message):
+    done = run_hnclip("negatives", *flags)
+    assert done.returncode == 2
+    assert message in done.stderr

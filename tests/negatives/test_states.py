@@ -1,0 +1,30 @@
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("caption", "negative"),
+    [
+        ("An open suitcase on a bed", "A closed suitcase on a bed"),
+        ("A wet street", "A dry street"),
+        ("an empty plate", "a full plate"),
+        ("A dirty kitchen", "A clean kitchen"),
+        ("An old truck", "A new truck"),
+        ("A young man", "An old man"),
+        ("A female tennis player", "A male tennis player"),
+        ("a cloudy sky", "a clear sky"),
+    ],
+)
+def test_a_state_turns_to_its_opposite(candidates, caption, negative):
+    assert negative in candidates("replace-state", caption)
+
+
+@pytest.mark.parametrize("caption", ["a young boy", "very old man", "open-air market", "old"])
+def test_a_state_that_has_no_clear_opposite_is_left_alone(candidates, caption):
+    assert candidates("replace-state", caption) == []
+
+
+def test_another_material_that_the_thing_can_be_of(candidates):
+    assert candidates("replace-material", "A wooden bench") == ["A metal bench", "A plastic bench"]
+    assert "a wooden house" in candidates("replace-material", "a brick house")
+    assert candidates("replace-material", "stainless steel bowl") == []
+    assert candidates("replace-material", "a wooden table and a metal box and plastic") == []
