@@ -10,13 +10,19 @@ ALSO_REPLACES = """
     woman: boy | dog
     boy: woman | dog
     girl: man | dog
-    person: | dog cat horse cow
+    person: dog | cat horse cow
     child: man woman | dog
     toddler: man woman | dog
     baby: man woman | dog
     kid: man woman | dog
     student: | dog
-    player: | dog
+    player: dog
+    batter: dog
+    catcher: dog
+    umpire: dog
+    rider: dog
+    athlete: dog
+    boarder: dog
     surfer: dog
     skier: dog
     skateboarder: dog

@@ -40,7 +40,19 @@ _PRONOUNS = {
 _GENDERED = {"he", "she", "his", "her", "hers", "him", "himself", "herself"}
 _LIST_WORDS = {"with", "and", "or", ",", "has", "have", "having", "of", "including", "containing"}
 # What stands before these names a sort of them: a passenger train, a park bench.
-_OF_ANY_SORT = {"vehicle", "furniture", "small animal", "large animal"}
+_OF_ANY_SORT = {
+    "vehicle",
+    "furniture",
+    "small animal",
+    "large animal",
+    "room",
+    "headgear",
+    "decoration",
+    "street furniture",
+    "outfit",
+    "sports gear",
+    "business",
+}
 _PLACING = {"in", "on", "at", "near", "inside", "outside", "into", "through", "across", "down"}
 _WALKING = {"walking", "walks", "walk", "running", "runs", "run"}
 _PERSONAL = {
@@ -133,7 +145,10 @@ def _others(caption: Caption, mention: Mention) -> Iterator[list[Edit]]:
     named = {other.noun.key for other in caption.mentions}
     is_free = _is_singled_out(caption, mention) and _suits_action(caption, mention)
     own = rivals(noun) if is_free else ()
-    further = () if own and not noun.is_animate else further_rivals(noun, _all_rest(caption))
+    at_rest = _all_rest(caption)
+    is_busy_crowd = noun.singular == "person" and mention.is_plural and not at_rest
+    needs_more = not is_busy_crowd and (noun.is_animate or not own)
+    further = further_rivals(noun, at_rest) if needs_more else ()
     for rival in (*own, *further):
         text = rival.form(mention.is_plural or not noun.singular)
         if rival.key in named or not text:
