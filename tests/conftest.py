@@ -1,8 +1,10 @@
 """Shared fixtures: running hnclip as a real process, and where the real data lies."""
 
+import gc
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +47,13 @@ def to_lines(*records: dict[str, Any]) -> bytes:
 
 
 @pytest.fixture(autouse=True)
-def normal_verbosity(monkeypatch: pytest.MonkeyPatch) -> None:
-    """-q and -v of one command run inside this process do not reach the next."""
+def untouched_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a command changes of its whole process does not reach the next one in this process."""
     monkeypatch.setattr(console, "verbosity", 1)
+    thresholds = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*thresholds)
 
 
 @pytest.fixture(scope="session")
