@@ -11,7 +11,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 run=${1:-quickstart-run}
 seed=${SEED:-0}
-first=${FIRST_SECONDS:-12} each=${SECONDS_EACH:-80}
+first=${FIRST_SECONDS:-12} each=${SECONDS_EACH:-95}
 
 if ! command -v "${HNCLIP:=$here/.venv/bin/hnclip}" > /dev/null; then
     echo "Setting up $here/.venv (once; PyTorch is large)"

@@ -9,7 +9,7 @@ import pytest
 
 from docs.generate_cli import PAGE, render
 from hnclip_cli.cli import cli
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run_hnclip
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -90,3 +90,11 @@ def test_no_page_names_a_machine():
         if path.is_file():
             assert not re.search(r"/root/|/home/|/work/", path.read_text()), path
     assert Path(PAGE).is_file()
+
+
+def test_the_first_pipe_of_the_readme_prints_what_it_says():
+    lines = (ROOT / "README.md").read_text().splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("    $ echo"))
+    typed, _, arguments = lines[at].removeprefix("    $ echo ").partition(" | hnclip ")
+    done = run_hnclip(*shlex.split(arguments), stdin=shlex.split(typed)[0].encode() + b"\n")
+    assert done.stdout.decode() == lines[at + 1].removeprefix("    ") + "\n"
