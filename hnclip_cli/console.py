@@ -44,10 +44,9 @@ def progress(items: Iterable[T], *, unit: str, total: int | None = None) -> Iter
     return cast(Iterable[T], tqdm(items, unit=unit, total=total, file=sys.stderr))
 
 
-def wants_table(stream: IO[str] | None = None) -> bool:
+def wants_table() -> bool:
     """Whether a person reads standard output."""
-    stream = stream or sys.stdout
-    return stream is not None and stream.isatty()
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 class SkipReport(ErrorPolicy):

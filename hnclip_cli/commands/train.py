@@ -112,7 +112,8 @@ def train(
     JSONL to stdout and the model to the folder -o, in open_clip's local-dir format. One of
     --steps, --epochs and --seconds says how long.
 
-    The input is spooled to a temporary file, so it may be a pipe; memory does not grow with it.
+    The input is spooled to a temporary file, so it may be a pipe; memory grows by 24 bytes a
+    record, and while reading by the names of the groups.
     The same input, seed and machine give the same weights on a CPU (but for --seconds). Images
     get the model's own evaluation preprocessing, without augmentation.
 

@@ -61,7 +61,9 @@ class Record(dict[str, Any]):
     def where(self) -> str:
         return f"{self.source}:{self.line}"
 
-    def error(self, problem: str, *, got: str = "", expected: str = "", hint: str = ""):  # type: ignore[no-untyped-def]
+    def error(
+        self, problem: str, *, got: str = "", expected: str = "", hint: str = ""
+    ) -> InputError:
         """An `InputError` that names this record's line."""
         return InputError(problem, where=self.where, got=got, expected=expected, hint=hint)
 

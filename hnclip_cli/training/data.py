@@ -21,8 +21,8 @@ from hnclip_cli.streams.records import Record, format_record, parse_record
 class RecordStore:
     """Records spooled to a temporary file, so that epochs can read a pipe again.
 
-    Every record is checked on the way in: its fields, and that its image exists. Memory is 16
-    bytes a record.
+    Every record is checked on the way in: its fields, and that its image exists. Memory is 24
+    bytes a record, and while reading the names of the groups.
 
     Args:
         records: with ``image``, ``caption`` and perhaps ``negatives``.
