@@ -13,7 +13,7 @@ from hnclip_cli.commands.eval import eval_
 from hnclip_cli.commands.negatives import negatives
 from hnclip_cli.commands.score import score
 from hnclip_cli.commands.train import train
-from hnclip_cli.errors import ExitCode, HnclipError, ReaderGone
+from hnclip_cli.errors import ExitCode, HnclipError, ReaderGone, Stopped
 
 STAGES = [data, negatives, embed, train, score, eval_]
 
@@ -31,6 +31,9 @@ class Pipeline(click.Group):
             ctx.exit(ExitCode.READER_GONE)
         except KeyboardInterrupt:
             ctx.exit(ExitCode.INTERRUPTED)
+        except Stopped as stopped:
+            console.note(str(stopped))
+            ctx.exit(ExitCode.STOPPED)
         except HnclipError as error:
             if console.verbosity > 1:
                 raise

@@ -42,3 +42,7 @@ class InputError(HnclipError):
 
 class ReaderGone(Exception):
     """The process that read our standard output went away."""
+
+
+class Stopped(Exception):
+    """A signal ended a run whose state is saved; its text says where."""

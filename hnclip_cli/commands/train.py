@@ -1,11 +1,14 @@
 """hnclip train."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hnclip_cli import console, options
 from hnclip_cli.errors import ExitCode
+
+if TYPE_CHECKING:
+    from hnclip_cli.training.config import TrainConfig
 
 OBJECTIVES = ["clip", "negclip", "ce-clip"]  # a test holds them equal to the room's
 
@@ -32,6 +35,13 @@ OBJECTIVES = ["clip", "negclip", "ce-clip"]  # a test holds them equal to the ro
     default=64,
     show_default=True,
     help="Pairs in a step.",
+)
+@click.option(
+    "--micro-batch",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Pairs that the model sees at a time, with the same result; 0: all.",
 )
 @click.option(
     "--lr",
@@ -67,6 +77,13 @@ OBJECTIVES = ["clip", "negclip", "ce-clip"]  # a test holds them equal to the ro
     help="Negative slots K of each pair; of more, K are drawn each epoch.",
 )
 @click.option(
+    "--negative-images-per-caption",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="The same for negative images, where the objective uses them.",
+)
+@click.option(
     "--imc-weight",
     type=click.FloatRange(min=0),
     help="Weight of the intra-modal contrastive term.  [default: the objective's]",
@@ -97,6 +114,33 @@ OBJECTIVES = ["clip", "negclip", "ce-clip"]  # a test holds them equal to the ro
     show_default=True,
     help="Steps between two checkpoints; 0 writes only the last.",
 )
+@click.option(
+    "--val", metavar="FILE", help="Records to measure at the start, at checkpoints and at the end."
+)
+@click.option(
+    "--lock",
+    type=click.Choice(["image", "text"]),
+    help="Leave the weights of this tower as they are.",
+)
+@click.option(
+    "--lora-rank",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Train low-rank updates of this rank in place of the weights; 0: the weights.",
+)
+@click.option(
+    "--wise-ft",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    metavar="ALPHA",
+    help="Write (1 - ALPHA) · start + ALPHA · trained weights.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Say what the run would cost, and load nothing but settings."
+)
+@click.option("--resume", is_flag=True, help="Go on from the state in -o, if it holds one.")
 @options.image_root_option
 @options.workers_option
 @options.seed_option
@@ -104,7 +148,8 @@ OBJECTIVES = ["clip", "negclip", "ce-clip"]  # a test holds them equal to the ro
 @options.verbosity_options
 def train(
     input_: str, model: str, pretrained: str | None, device: str,
-    precision: str | None, output: str, image_root: str | None, on_error: str, **settings: Any,
+    precision: str | None, output: str, val: str | None, dry_run: bool, resume: bool,
+    image_root: str | None, on_error: str, **settings: Any,
 ) -> ExitCode:  # fmt: skip
     """Train a CLIP model on images, captions and their hard negatives.
 
@@ -127,42 +172,92 @@ def train(
     if precision == "fp16":
         raise click.UsageError("training takes --precision fp32 or bf16, not fp16")
 
+    import os
     from pathlib import Path
 
-    from hnclip_cli.models.load import load_clip, resolve_device
-    from hnclip_cli.streams.images import default_image_root
-    from hnclip_cli.streams.jsonl import RecordReader
-    from hnclip_cli.streams.records import format_record
-    from hnclip_cli.training.checkpoints import RUN_NAME, save_checkpoint
     from hnclip_cli.training.config import TrainConfig
-    from hnclip_cli.training.data import RecordStore
-    from hnclip_cli.training.loop import train as run
 
-    where = resolve_device(device)
-    precision = precision or ("bf16" if where.type == "cuda" else "fp32")
     fine_tunes = pretrained is not None or ":" in model or Path(model).is_dir()
     if settings["lr"] is None:
         settings["lr"] = 5e-6 if fine_tunes else 1e-3
     config = TrainConfig(**settings)
+    if dry_run:
+        return _say_plan(config, model, input_)
 
+    import torch
+
+    from hnclip_cli.commands.validation import make_validation
+    from hnclip_cli.models.load import load_clip, resolve_device
+    from hnclip_cli.streams.images import default_image_root
+    from hnclip_cli.streams.jsonl import RecordReader
+    from hnclip_cli.streams.records import format_record
+    from hnclip_cli.training import checkpoints, launch
+    from hnclip_cli.training.data import RecordStore
+    from hnclip_cli.training.loop import train as run
+    from hnclip_cli.training.stopping import StopSignals
+
+    where = resolve_device(device)
+    place = launch.find_place(os.environ)
+    if place and where.type == "cuda" and where.index is None:
+        where = torch.device("cuda", place.local_rank)
+    checkpoints.check_folder(output, resume=resume)
+    ranks = launch.join(place, where)
+    root = image_root or default_image_root(input_)
     with console.error_policy(on_error) as policy, console.open_output("-") as log:
-        with console.open_input(input_) as stream:
-            reader = RecordReader(stream, input_, policy)
-            store = RecordStore(
-                console.progress(reader, unit="record"),
-                image_root or default_image_root(input_),
-                policy,
-            )
-        clip = load_clip(model, pretrained, device=device, precision=precision, seed=config.seed)
 
-        def save(step: int, thresholds: dict[str, float]) -> None:
-            save_checkpoint(
-                clip, output, config, step=step, thresholds=thresholds, model=model,
-                pretrained=pretrained, data=store.digest,
-            )  # fmt: skip
+        def read() -> RecordStore:
+            with console.open_input(input_) as stream:
+                reader = RecordReader(stream, input_, policy)
+                return RecordStore(console.progress(reader, unit="record"), root, policy)
 
-        for metrics in run(clip, store, config, save, policy):
-            log.write(format_record(metrics))
-            log.flush()
-        console.note(f"wrote {output} ({RUN_NAME} says how it was made)")
+        store = RecordStore.shared(read, root, ranks)
+        clip = load_clip(
+            model, pretrained, device=str(where), seed=config.seed,
+            precision=precision or ("bf16" if where.type == "cuda" else "fp32"),
+        )  # fmt: skip
+        state = checkpoints.start(clip, store, config)
+        origin = checkpoints.Origin(config, model, pretrained, store.digest, store.kinds)
+        if resume and checkpoints.load_state(state, origin, output):
+            console.note(f"going on after step {state.step}")
+        checkpoints.check_same(state, ranks)
+        validate = None
+        if val:
+            val_root = image_root or default_image_root(val)
+            validate = make_validation(val, val_root, clip, config.workers)
+
+        def save(finished: bool) -> None:
+            checkpoints.save_checkpoint(state, origin, output)
+            checkpoints.save_state(state, origin, output, finished=finished)
+
+        with StopSignals() as stop:
+            for metrics in run(
+                state, store, config, policy=policy, save=save, stop=stop, validate=validate,
+                ranks=ranks,
+            ):  # fmt: skip
+                if ranks.rank == 0:
+                    log.write(format_record(metrics))
+                    log.flush()
+        if ranks.rank == 0:
+            console.note(f"wrote {output} ({checkpoints.RUN_NAME} says how it was made)")
     return policy.exit_code
+
+
+def _say_plan(config: "TrainConfig", model: str, input_: str) -> ExitCode:
+    """Print the plan. Of the records, only a file's are looked at: how many, and how long."""
+    from hnclip_cli.models.cost import measure_cost
+    from hnclip_cli.streams.jsonl import RecordReader
+    from hnclip_cli.streams.records import format_record
+    from hnclip_cli.training.loop import count_steps
+    from hnclip_cli.training.plan import plan
+
+    num_records = None
+    if input_ != "-":
+        with console.open_input(input_) as stream:
+            num_records = sum(1 for _ in RecordReader(stream, input_))
+    num_steps = None
+    if config.epochs is None or num_records is not None:
+        num_steps = count_steps(config, num_records or 0)
+    line = plan(config, measure_cost(model), num_steps=num_steps, tokens_per_text=None)
+    with console.open_output("-") as out:
+        out.write(format_record(line))
+    return ExitCode.DONE

@@ -40,14 +40,14 @@ def load_clip(
     Raises:
         HnclipError: no such model, tag, folder or device, or weights that do not fit.
     """
-    name = _resolve(name, pretrained)
+    name = resolve_name(name, pretrained)
     where = resolve_device(device)
     torch.manual_seed(seed)
-    config = _model_config(name)
+    config = model_config(name)
     if _wants_quick_gelu(name, pretrained):
         config["quick_gelu"] = True
     try:
-        with _quiet_open_clip():
+        with quiet_open_clip():
             module, _, preprocess = open_clip.create_model_and_transforms(
                 name,
                 pretrained,
@@ -88,7 +88,7 @@ def resolve_device(device: str) -> torch.device:
     return chosen
 
 
-def _resolve(name: str, pretrained: str | None) -> str:
+def resolve_name(name: str, pretrained: str | None) -> str:
     """The name as open_clip understands it."""
     for config in CONFIG_FOLDER.glob("*.json"):
         open_clip.add_model_config(config)
@@ -112,7 +112,12 @@ def _resolve(name: str, pretrained: str | None) -> str:
     )
 
 
-def _model_config(name: str) -> dict[str, Any]:
+def model_config(name: str) -> dict[str, Any]:
+    """open_clip's configuration of a model; nothing is loaded.
+
+    Raises:
+        HnclipError: there is none of this name, or it is damaged.
+    """
     try:
         return deepcopy(open_clip.get_model_config(name))
     except (OSError, ValueError) as error:
@@ -125,7 +130,7 @@ def _wants_quick_gelu(name: str, pretrained: str | None) -> bool:
 
 
 @contextlib.contextmanager
-def _quiet_open_clip() -> Iterator[None]:
+def quiet_open_clip() -> Iterator[None]:
     """open_clip logs and warns at every step of loading; only its errors matter here."""
     level = logging.root.level
     logging.root.setLevel(logging.CRITICAL)

@@ -42,15 +42,39 @@ def atomic_output(path: str) -> Iterator[IO[bytes]]:
         with _open_for_writing(path, target, "wb") as stream:
             yield stream
         return
+    with _replacing(target) as temporary, _open_for_writing(path, temporary, "xb+") as stream:
+        yield stream
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+@contextlib.contextmanager
+def atomic_path(path: str) -> Iterator[str]:
+    """Like `atomic_output`, for libraries that want to write the file themselves.
+
+    Yields the name to write to, a hidden neighbour of the file.
+
+    Raises:
+        HnclipError: the file cannot be created.
+    """
+    with _replacing(os.path.realpath(path)) as temporary:
+        # Here, because libraries would name the hidden neighbour, and in words of their own.
+        with _open_for_writing(path, temporary, "xb") as stream:
+            mode = os.fstat(stream.fileno()).st_mode
+        yield temporary
+        with open(temporary, "rb") as stream:
+            os.fchmod(stream.fileno(), stat.S_IMODE(mode))  # some write a file of their own here
+            os.fsync(stream.fileno())
+
+
+@contextlib.contextmanager
+def _replacing(target: str) -> Iterator[str]:
+    """A name beside the target; what was written there takes the target's name at the end."""
     temporary = os.path.join(
         os.path.dirname(target), f".{os.path.basename(target)}.{uuid.uuid4().hex[:8]}.tmp"
     )
-    stream = _open_for_writing(path, temporary, "xb+")
     try:
-        with stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
+        yield temporary
         os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):

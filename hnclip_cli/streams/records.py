@@ -139,6 +139,11 @@ class Record(dict[str, Any]):
         return negatives
 
     @property
+    def negative_images(self) -> list[str]:
+        """Images that the caption does not describe; an absent field is an empty list."""
+        return self._texts("negative_images") if self.get("negative_images", []) != [] else []
+
+    @property
     def is_matching(self) -> bool:
         """Whether this is the general item with ``images``, ``captions`` and ``truth``."""
         return "images" in self or "captions" in self

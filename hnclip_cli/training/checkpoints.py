@@ -1,57 +1,168 @@
-"""What a run leaves behind: the model, and how it was made."""
+"""What a run leaves behind: the model, how it was made, and the state to go on from."""
 
-import dataclasses
 import json
 import os
+from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
 
 from hnclip_cli import __version__
+from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.save import save_clip
-from hnclip_cli.streams.files import atomic_output
+from hnclip_cli.streams.files import atomic_output, atomic_path
 from hnclip_cli.training.config import TrainConfig
+from hnclip_cli.training.data import RecordStore
+from hnclip_cli.training.distributed import Ranks
+from hnclip_cli.training.optimizer import make_optimizer
 
 RUN_NAME = "hnclip_run.json"
+STATE_NAME = "hnclip_state.safetensors"
+
+# Settings that may change when a run is taken up again: they do not change its outcome.
+FREE_SETTINGS = {"workers", "log_every", "checkpoint_every", "micro_batch"}
 
 
-def save_checkpoint(
-    clip: Clip,
-    folder: str,
-    config: TrainConfig,
-    *,
-    step: int,
-    thresholds: dict[str, float],
-    model: str,
-    pretrained: str | None,
-    data: str,
-) -> None:
-    """Write the model in open_clip's ``local-dir`` format, and ``hnclip_run.json`` beside it.
+@dataclass
+class State:
+    """Everything that changes while a model is trained.
 
-    Args:
+    Attributes:
         clip: the model.
-        folder: made where it is missing.
-        config: the run's settings, written down as resolved.
-        step: optimizer steps behind these weights.
-        thresholds: θ by kind after that step.
+        optimizer: with its moments.
+        thresholds: (num_kinds,), the adaptive thresholds θ.
+        step: optimizer steps done.
+        position: batches drawn from the records; more than the steps where none of a batch's
+            images could be decoded.
+        elapsed: seconds of training.
+    """
+
+    clip: Clip
+    optimizer: torch.optim.Optimizer
+    thresholds: Tensor
+    step: int = 0
+    position: int = 0
+    elapsed: float = 0.0
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a run is made from; a state is taken up by the same run only.
+
+    Attributes:
+        config: the settings.
         model: what ``--model`` named.
         pretrained: what ``--pretrained`` named.
         data: digest of the records.
+        kinds: the kinds of negatives, in the order of their thresholds.
+    """
+
+    config: TrainConfig
+    model: str
+    pretrained: str | None
+    data: str
+    kinds: list[str]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "pretrained": self.pretrained,
+            "data": self.data,
+            "config": self.config.resolved(),
+        }
+
+
+def start(clip: Clip, store: RecordStore, config: TrainConfig) -> State:
+    """The state before the first step."""
+    optimizer = make_optimizer(clip.module, config.lr, config.weight_decay)
+    return State(clip, optimizer, torch.zeros(max(1, len(store.kinds)), device=clip.device))
+
+
+def check_folder(folder: str, *, resume: bool) -> None:
+    """Refuse to write over a run that is not finished.
+
+    Raises:
+        HnclipError: the folder holds one, and it is not to be taken up again.
+    """
+    path = os.path.join(folder, STATE_NAME)
+    if not resume and os.path.exists(path) and not _read_state(path, [])[0]["finished"]:
+        raise HnclipError(
+            "the folder holds a run that is not finished",
+            where=folder,
+            hint="--resume to go on with it, another -o, or removing the folder",
+        )
+
+
+def save_state(state: State, origin: Origin, folder: str, *, finished: bool) -> None:
+    """Write the state as one file, in one step: weights, optimizer, thresholds and position.
+
+    Randomness needs no place in it: every step draws from its own number.
 
     Raises:
         HnclipError: the folder cannot be written.
     """
-    save_clip(clip, folder)
-    spec = config.spec
+    tensors = {f"model.{name}": value for name, value in state.clip.module.state_dict().items()}
+    for number, values in state.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{name}": value for name, value in values.items()}
+    tensors["thresholds"] = state.thresholds
+    metadata = origin.as_dict() | {
+        "step": state.step,
+        "position": state.position,
+        # Clock times would make two equal runs differ.
+        "elapsed": state.elapsed if origin.config.seconds else 0,
+        "finished": finished,
+    }
+    os.makedirs(folder, exist_ok=True)
+    # A run that was killed while writing left its unfinished file here.
+    for leftover in Path(folder).glob(f".{STATE_NAME}.*.tmp"):
+        leftover.unlink()
+    contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    with atomic_path(os.path.join(folder, STATE_NAME)) as path:
+        save_file(contiguous, path, {"hnclip": json.dumps(metadata)})
+
+
+def load_state(state: State, origin: Origin, folder: str) -> bool:
+    """Take up the state that a folder holds, in place; False where it holds none.
+
+    Raises:
+        HnclipError: the file is damaged, or belongs to a run with other settings or records.
+    """
+    path = os.path.join(folder, STATE_NAME)
+    if not os.path.exists(path):
+        return False
+    metadata, tensors = _read_state(path)
+    _check_origin(metadata, origin.as_dict(), path)
+
+    state.clip.module.load_state_dict(_below(tensors, "model."))
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, value in _below(tensors, "optimizer.").items():
+        number, _, field = name.partition(".")
+        moments.setdefault(int(number), {})[field] = value
+    groups = state.optimizer.state_dict()["param_groups"]
+    state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    state.thresholds = tensors["thresholds"].to(state.thresholds.device)
+    state.step, state.position = metadata["step"], metadata["position"]
+    state.elapsed = metadata["elapsed"]
+    return True
+
+
+def save_checkpoint(state: State, origin: Origin, folder: str) -> None:
+    """Write the model in open_clip's ``local-dir`` format, and ``hnclip_run.json`` beside it.
+
+    Raises:
+        HnclipError: the folder cannot be written.
+    """
+    save_clip(state.clip, folder)
     run = {
-        "step": step,
-        "thresholds": thresholds,
-        "model": model,
-        "pretrained": pretrained,
-        "data": data,
-        "config": dataclasses.asdict(config)
-        | {"imc_weight": spec.imc_weight, "cmr_weight": spec.cmr_weight},
+        "step": state.step,
+        "thresholds": dict(zip(origin.kinds, state.thresholds.tolist(), strict=False)),
+        **origin.as_dict(),
         "versions": {
             "hnclip": __version__,
             "open_clip": version("open_clip_torch"),
@@ -60,3 +171,63 @@ def save_checkpoint(
     }
     with atomic_output(os.path.join(folder, RUN_NAME)) as stream:
         stream.write(json.dumps(run, indent=2).encode() + b"\n")
+
+
+def _read_state(
+    path: str, names: list[str] | None = None
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What the state says of itself, and its tensors (of these names)."""
+    try:
+        with safe_open(path, framework="pt") as stream:
+            metadata = json.loads((stream.metadata() or {})["hnclip"])
+            chosen = stream.keys() if names is None else names
+            return metadata, {name: stream.get_tensor(name) for name in chosen}
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise HnclipError(
+            f"cannot read the state ({error})", where=path, hint="a new folder with -o"
+        ) from None
+
+
+def check_same(state: State, ranks: Ranks) -> None:
+    """Make sure that all ranks start alike.
+
+    Raises:
+        HnclipError: they do not.
+    """
+    weights = sum(float(p.detach().double().sum()) for p in state.clip.module.parameters())
+    numbers = torch.tensor([state.step, state.position, weights], dtype=torch.float64)
+    if not torch.equal(ranks.max(numbers), -ranks.max(-numbers)):
+        raise HnclipError(
+            "the processes of this run do not start from the same weights or step",
+            hint="-o and --model on a file system that all nodes share",
+        )
+
+
+def _check_origin(found: dict[str, Any], expected: dict[str, Any], path: str) -> None:
+    for name in ("data", "model", "pretrained"):
+        if found[name] != expected[name]:
+            what = "records" if name == "data" else f"--{name}"
+            raise HnclipError(
+                f"this run was started with other {what}",
+                where=path,
+                got=str(expected[name]),
+                expected=str(found[name]),
+                hint="the command that started it, or a new folder with -o",
+            )
+    for name, value in expected["config"].items():
+        if name not in FREE_SETTINGS and found["config"].get(name) != value:
+            raise HnclipError(
+                f"this run was started with another --{name.replace('_', '-')}",
+                where=path,
+                got=str(value),
+                expected=str(found["config"].get(name)),
+                hint="the command that started it, or a new folder with -o",
+            )
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }

@@ -1,8 +1,23 @@
 """What a training run is made of."""
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from hnclip_cli.training.objectives import OBJECTIVES, ObjectiveSpec
+
+
+@dataclass(frozen=True)
+class NumSlots:
+    """How many negatives of a record take part in a step.
+
+    Attributes:
+        captions: K, negative captions of each pair.
+        images: M, negative images of each pair.
+    """
+
+    captions: int = 0
+    images: int = 0
 
 
 @dataclass(frozen=True)
@@ -14,17 +29,23 @@ class TrainConfig:
         steps: optimizer steps; exactly one of ``steps``, ``epochs`` and ``seconds`` is set.
         epochs: passes over the records.
         seconds: wall-clock time of training; the schedule follows the clock.
-        batch_size: pairs in a step.
+        batch_size: pairs in a step, of all processes together.
+        micro_batch: pairs that the encoders see at a time; 0 is all of them.
         lr: peak learning rate.
         warmup_steps: steps of linear warm-up before the cosine to 0.
         weight_decay: AdamW's, on matrices only.
         grad_clip: largest norm of all gradients together; 0 turns it off.
         negatives_per_caption: K, the negative slots of each pair.
+        negative_images_per_caption: M, the slots for negative images of each pair.
         imc_weight: weight of the intra-modal term; None takes the objective's.
         cmr_weight: weight of the cross-modal rank term; None takes the objective's.
         threshold_bound: upper bound of the adaptive thresholds, in logits.
         log_every: steps between two lines of metrics.
         checkpoint_every: steps between two checkpoints; 0 writes only the last.
+        lock: ``image`` or ``text``, the tower that is not trained.
+        lora_rank: rank of the low-rank updates that are trained in place of the weights; 0 trains
+            the weights.
+        wise_ft: α of the weights that are written, (1 - α)·start + α·trained.
         seed: of the weights where none are loaded, of the order, and of the choice of negatives.
         workers: threads that decode images ahead.
     """
@@ -34,16 +55,21 @@ class TrainConfig:
     epochs: float | None = None
     seconds: float | None = None
     batch_size: int = 64
+    micro_batch: int = 0
     lr: float = 5e-6
     warmup_steps: int = 50
     weight_decay: float = 0.1
     grad_clip: float = 1.0
     negatives_per_caption: int = 4
+    negative_images_per_caption: int = 1
     imc_weight: float | None = None
     cmr_weight: float | None = None
     threshold_bound: float = 10.0
     log_every: int = 10
     checkpoint_every: int = 0
+    lock: str | None = None
+    lora_rank: int = 0
+    wise_ft: float = 1.0
     seed: int = 0
     workers: int = 2
 
@@ -51,13 +77,22 @@ class TrainConfig:
     def spec(self) -> ObjectiveSpec:
         """The objective with the weights that were given in place of its own."""
         named = OBJECTIVES[self.objective]
-        return ObjectiveSpec(
-            named.uses_negatives,
-            named.imc_weight if self.imc_weight is None else self.imc_weight,
-            named.cmr_weight if self.cmr_weight is None else self.cmr_weight,
+        given: dict[str, Any] = {"imc_weight": self.imc_weight, "cmr_weight": self.cmr_weight}
+        return dataclasses.replace(
+            named, **{name: weight for name, weight in given.items() if weight is not None}
         )
 
+    def resolved(self) -> dict[str, Any]:
+        """The settings as a dictionary, with the objective's weights in place of None."""
+        spec = self.spec
+        weights = {"imc_weight": spec.imc_weight, "cmr_weight": spec.cmr_weight}
+        return dataclasses.asdict(self) | weights
+
     @property
-    def num_slots(self) -> int:
-        """K, or 0 for an objective without negatives."""
-        return self.negatives_per_caption if self.spec.uses_negatives else 0
+    def num_slots(self) -> NumSlots:
+        """K and M, 0 where the objective does without."""
+        spec = self.spec
+        return NumSlots(
+            self.negatives_per_caption if spec.uses_negatives else 0,
+            self.negative_images_per_caption if spec.uses_negative_images else 0,
+        )

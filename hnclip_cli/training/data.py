@@ -1,21 +1,29 @@
 """Training records on disk, in any order, and the batches made of them."""
 
 import hashlib
+import json
 import os
 import random
 import tempfile
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from hnclip_cli.errors import InputError
+from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.streams.images import load_image
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record, format_record, parse_record
+from hnclip_cli.training.config import NumSlots
+from hnclip_cli.training.distributed import Ranks
+
+T = TypeVar("T")
+
+_BLOCK_BYTES = 1 << 24
 
 
 class RecordStore:
@@ -38,12 +46,12 @@ class RecordStore:
         self._file = tempfile.TemporaryFile()
         self._offsets = array("q", [0])
         self._lines = array("q")
+        self._groups = array("q")
         self._source = "-"
         self.image_root = image_root
         digest = hashlib.blake2b(digest_size=16)
         kinds: set[str] = set()
         groups: dict[str, int] = {}
-        self._groups = array("q")
         for record in records:
             try:
                 line = self._essentials(record)
@@ -73,21 +81,61 @@ class RecordStore:
         """A number shared by the records that describe the same image."""
         return self._groups[index]
 
+    @classmethod
+    def shared(
+        cls, read: "Callable[[], RecordStore]", image_root: str, ranks: Ranks
+    ) -> "RecordStore":
+        """What rank 0 reads, on every rank.
+
+        Raises:
+            HnclipError: rank 0 could not read it.
+        """
+        if ranks.size == 1:
+            return read()
+        store, failure = cls((), image_root, ErrorPolicy()), None
+        if ranks.rank == 0:
+            try:
+                store = read()
+            except Exception as error:  # the others wait for an answer
+                failure = error
+        if ranks.broadcast(b"failed" if failure else b"") == b"failed":
+            raise failure or HnclipError("rank 0 could not read the records")
+        store._broadcast(ranks)
+        return store
+
+    def _broadcast(self, ranks: Ranks) -> None:
+        header = json.dumps([self.kinds, self.digest, self._source]).encode()
+        self.kinds, self.digest, self._source = json.loads(ranks.broadcast(header))
+        self._offsets = _integers(ranks.broadcast(self._offsets.tobytes()))
+        self._lines = _integers(ranks.broadcast(self._lines.tobytes()))
+        self._groups = _integers(ranks.broadcast(self._groups.tobytes()))
+        file = self._file.fileno()
+        for start in range(0, self._offsets[-1], _BLOCK_BYTES):
+            os.pwrite(file, ranks.broadcast(os.pread(file, _BLOCK_BYTES, start)), start)
+
     def _essentials(self, record: Record) -> bytes:
-        path = os.path.join(self.image_root, record.image)
-        if "://" in record.image or not os.path.exists(path):
-            load_image(record, record.image, self.image_root)  # says what is wrong
-        return format_record(
-            {
-                "id": record.id,
-                "image": record.image,
-                "caption": record.caption,
-                "negatives": [
-                    {"caption": negative.caption, "kind": negative.kind}
-                    for negative in record.negatives
-                ],
-            }
-        )
+        for name in [record.image, *record.negative_images]:
+            path = os.path.join(self.image_root, name)
+            if "://" in name or not os.path.exists(path):
+                load_image(record, name, self.image_root)  # says what is wrong
+        essentials: dict[str, Any] = {
+            "id": record.id,
+            "image": record.image,
+            "caption": record.caption,
+            "negatives": [
+                {"caption": negative.caption, "kind": negative.kind}
+                for negative in record.negatives
+            ],
+        }
+        if record.negative_images:
+            essentials["negative_images"] = record.negative_images
+        return format_record(essentials)
+
+
+def _integers(data: bytes) -> "array[int]":
+    integers = array("q")
+    integers.frombytes(data)
+    return integers
 
 
 @dataclass
@@ -99,56 +147,84 @@ class Sample:
     negatives: list[Tensor]  # up to K of (context,)
     kinds: list[int]
     group: int
+    negative_pixels: list[Tensor]  # up to M of (3, height, width)
 
 
 @dataclass
 class Batch:
-    """B pairs with K negative slots each; negatives are listed without the empty slots."""
+    """B pairs with K negative captions and M negative images each.
+
+    Negatives are listed without the empty slots, in row-major order of their mask.
+    """
 
     pixels: Tensor  # (B, 3, height, width)
     captions: Tensor  # (B, context)
-    negatives: Tensor  # (number of valid slots, context), in row-major order of the mask
+    negatives: Tensor  # (number of valid slots, context)
     mask: Tensor  # (B, K) bool
     kinds: Tensor  # (B, K) int64, 0 where invalid
     groups: Tensor  # (B,) int64
+    negative_pixels: Tensor  # (number of valid slots, 3, height, width)
+    image_mask: Tensor  # (B, M) bool
+
+    def __len__(self) -> int:
+        return len(self.captions)
 
 
 def make_sample(
-    store: RecordStore, index: int, epoch: int, clip: Clip, num_slots: int, seed: int
+    store: RecordStore, index: int, epoch: int, clip: Clip, slots: NumSlots, seed: int
 ) -> Sample:
     """Decode and tokenize one record; the choice of negatives depends on it, seed and epoch only.
 
     Raises:
-        InputError: the image does not decode.
+        InputError: an image does not decode.
     """
     record = store[index]
-    pixels = clip.preprocess(load_image(record, record.image, store.image_root))
-    negatives = record.negatives
-    if len(negatives) > num_slots:
-        chooser = random.Random(f"{seed}/{epoch}/{record.id}")
-        chosen = sorted(chooser.sample(range(len(negatives)), num_slots))
-        negatives = [negatives[position] for position in chosen]
+    chooser = f"{seed}/{epoch}/{record.id}"
+    negatives = _draw(record.negatives, slots.captions, chooser)
     tokens = clip.tokenize([record.caption, *(negative.caption for negative in negatives)])
+    pixels = [
+        clip.preprocess(load_image(record, name, store.image_root))
+        for name in [record.image, *_draw(record.negative_images, slots.images, chooser)]
+    ]
     kinds = [store.kinds.index(negative.kind) for negative in negatives]
-    return Sample(pixels, tokens[0], list(tokens[1:]), kinds, store.group(index))
+    return Sample(pixels[0], tokens[0], list(tokens[1:]), kinds, store.group(index), pixels[1:])
 
 
-def collate(samples: list[Sample], num_slots: int) -> Batch:
-    mask = torch.zeros(len(samples), num_slots, dtype=torch.bool)
-    kinds = torch.zeros(len(samples), num_slots, dtype=torch.int64)
+def _draw(items: list[T], count: int, chooser: str) -> list[T]:
+    """``count`` of the items in their order, or all where there are no more."""
+    if len(items) <= count:
+        return items
+    chosen = random.Random(chooser).sample(range(len(items)), count)
+    return [items[position] for position in sorted(chosen)]
+
+
+def collate(samples: list[Sample], slots: NumSlots) -> Batch:
+    """Samples to a batch."""
+    mask = torch.zeros(len(samples), slots.captions, dtype=torch.bool)
+    kinds = torch.zeros(len(samples), slots.captions, dtype=torch.int64)
+    image_mask = torch.zeros(len(samples), slots.images, dtype=torch.bool)
     for row, sample in enumerate(samples):
         mask[row, : len(sample.kinds)] = True
         kinds[row, : len(sample.kinds)] = torch.tensor(sample.kinds, dtype=torch.int64)
-    captions = torch.stack([sample.caption for sample in samples])
+        image_mask[row, : len(sample.negative_pixels)] = True
+    captions = _stack([sample.caption for sample in samples], torch.zeros(0, 0, dtype=torch.int64))
+    pixels = _stack([sample.pixels for sample in samples], torch.zeros(0, 3, 0, 0))
     negatives = [tokens for sample in samples for tokens in sample.negatives]
+    negative_pixels = [image for sample in samples for image in sample.negative_pixels]
     return Batch(
-        pixels=torch.stack([sample.pixels for sample in samples]),
+        pixels=pixels,
         captions=captions,
-        negatives=torch.stack(negatives) if negatives else captions[:0],
+        negatives=_stack(negatives, captions[:0]),
         mask=mask,
         kinds=kinds,
-        groups=torch.tensor([sample.group for sample in samples]),
+        groups=torch.tensor([sample.group for sample in samples], dtype=torch.int64),
+        negative_pixels=_stack(negative_pixels, pixels[:0]),
+        image_mask=image_mask,
     )
+
+
+def _stack(tensors: list[Tensor], if_none: Tensor) -> Tensor:
+    return torch.stack(tensors) if tensors else if_none
 
 
 def epoch_order(size: int, epoch: int, seed: int) -> list[int]:
@@ -158,11 +234,18 @@ def epoch_order(size: int, epoch: int, seed: int) -> list[int]:
     return order
 
 
-def batch_indices(size: int, batch_size: int, seed: int) -> Iterator[list[tuple[int, int]]]:
-    """Batches of (record, epoch) for ever; the rest of an epoch that fills no batch is left out."""
-    epoch = 0
+def batch_indices(
+    size: int, batch_size: int, seed: int, start: int = 0
+) -> Iterator[list[tuple[int, int]]]:
+    """Batches of (record, epoch) for ever, from batch ``start`` on.
+
+    The rest of an epoch that fills no batch is left out.
+    """
+    per_epoch = size // batch_size
+    epoch, first = divmod(start, per_epoch)
     while True:
         order = epoch_order(size, epoch, seed)
-        for start in range(0, size - batch_size + 1, batch_size):
-            yield [(index, epoch) for index in order[start : start + batch_size]]
-        epoch += 1
+        for number in range(first, per_epoch):
+            rows = order[number * batch_size : (number + 1) * batch_size]
+            yield [(index, epoch) for index in rows]
+        epoch, first = epoch + 1, 0

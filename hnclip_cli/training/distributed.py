@@ -1,10 +1,11 @@
 """The processes of a run, and what they tell each other."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,19 @@ class Ranks:
         """The maximum over the ranks, by element."""
         return self._reduce(tensor, dist.ReduceOp.MAX)
 
+    def broadcast(self, data: bytes) -> bytes:
+        """What rank 0 gives, on every rank."""
+        if self.size == 1:
+            return data
+        length = torch.tensor([len(data)])
+        dist.broadcast(length, 0)
+        content = torch.zeros(int(length), dtype=torch.uint8)
+        if self.rank == 0:
+            content[:] = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+        if len(content):
+            dist.broadcast(content, 0)
+        return content.numpy().tobytes()
+
     def own(self, rows: Tensor, counts: list[int]) -> Tensor:
         """This rank's part of rows that `gather` has put together."""
         start = sum(counts[: self.rank])
@@ -61,3 +75,21 @@ class Ranks:
         if self.size > 1:
             dist.all_reduce(reduced, operation)
         return reduced
+
+
+def sum_gradients(parameters: Iterable[nn.Parameter], ranks: Ranks) -> None:
+    """Replace each gradient by its sum over the ranks, in one call.
+
+    A parameter without a gradient on any rank stays without one, as in a single process.
+    """
+    if ranks.size == 1:
+        return
+    trained = [parameter for parameter in parameters if parameter.requires_grad]
+    present = ranks.max(torch.tensor([float(p.grad is not None) for p in trained]))
+    used = [p for p, is_present in zip(trained, present.tolist(), strict=True) if is_present]
+    flat = [torch.zeros_like(p) if p.grad is None else p.grad for p in used]
+    if not flat:
+        return
+    total = ranks.sum(torch.cat([gradient.flatten() for gradient in flat]))
+    for parameter, part in zip(used, torch.split(total, [p.numel() for p in used]), strict=True):
+        parameter.grad = part.view_as(parameter).to(parameter.dtype)

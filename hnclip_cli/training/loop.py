@@ -3,102 +3,140 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import torch
 
-from hnclip_cli.errors import HnclipError, InputError
-from hnclip_cli.models.clip import Clip
-from hnclip_cli.streams.ahead import map_ahead
+from hnclip_cli.errors import HnclipError, Stopped
 from hnclip_cli.streams.jsonl import ErrorPolicy
+from hnclip_cli.training.batches import Batches
+from hnclip_cli.training.checkpoints import State
 from hnclip_cli.training.config import TrainConfig
-from hnclip_cli.training.data import (
-    Batch,
-    RecordStore,
-    Sample,
-    batch_indices,
-    collate,
-    make_sample,
-)
-from hnclip_cli.training.objectives.hard_negatives import Objective, hard_negative_objective
-from hnclip_cli.training.optimizer import clamp_logit_scale, lr_factor, make_optimizer
+from hnclip_cli.training.data import Batch, RecordStore
+from hnclip_cli.training.distributed import Ranks, sum_gradients
+from hnclip_cli.training.optimizer import clamp_logit_scale, lr_factor
+from hnclip_cli.training.step import forward_backward
 
 Metrics = dict[str, Any]
-Save = Callable[[int, dict[str, float]], None]
 
 
 def train(
-    clip: Clip, store: RecordStore, config: TrainConfig, save: Save, policy: ErrorPolicy
+    state: State,
+    store: RecordStore,
+    config: TrainConfig,
+    *,
+    policy: ErrorPolicy,
+    save: Callable[[bool], None] = lambda finished: None,
+    stop: Callable[[], bool] = lambda: False,
+    validate: Callable[[], Metrics] | None = None,
+    ranks: Ranks = Ranks(),
 ) -> Iterator[Metrics]:
-    """Train in place, yielding metrics every ``log_every`` steps and at the last.
+    """Train in place from where the state stands, yielding metrics.
+
+    Every rank runs this and yields the same metrics.
 
     Args:
-        clip: the model; its weights are changed.
+        state: the model and what goes with it.
         store: the records.
         config: the settings.
-        save: called with the step and the thresholds by kind, at checkpoints and at the end.
         policy: what to do with a record whose image does not decode.
+        save: called on rank 0 at checkpoints, before stopping (with False) and at the end (with
+            True).
+        stop: whether to stop; asked between two steps.
+        validate: called on rank 0 before the first step, at checkpoints and at the end.
+        ranks: the processes that share each batch.
 
     Raises:
         HnclipError: too few records for a batch, or a loss that is not finite.
         InputError: a bad image, where the policy is to fail.
+        Stopped: `stop` said so; the state has been saved.
     """
-    if len(store) < config.batch_size:
+    check_records(store, config)
+    num_steps = count_steps(config, len(store))
+    state.clip.module.train()
+    batches = Batches(state.clip, store, config, policy, ranks, start=state.position)
+    started = time.monotonic() - state.elapsed
+    unsaid: Metrics | None = None  # of a last step that is no multiple of --log-every
+
+    if validate and state.step == 0:
+        yield _validated(state, validate, ranks)
+    while num_steps is None or state.step < num_steps:
+        # ---- what all ranks must agree on: whether to go on, the time, the size of the batch
+        batch = batches.draw()
+        own = [batches.failed, stop(), time.monotonic() - started, len(batch)]
+        failed, stopping, state.elapsed, size = ranks.max(torch.tensor(own).double()).tolist()
+        batches.check(failed=bool(failed), empty=not size)
+        if stopping:
+            if ranks.rank == 0:
+                save(False)
+            raise Stopped(f"stopped by a signal after step {state.step}, with the state saved")
+        if config.seconds and state.elapsed >= config.seconds:
+            break
+        state.position += 1
+        if not size:
+            continue
+
+        # ---- one step, and what it leaves behind
+        progress = state.step / num_steps if num_steps else state.elapsed / (config.seconds or 1)
+        metrics = _step(state, batch, config, progress, ranks)
+        metrics["epoch"] = state.position * config.batch_size / len(store)
+        if config.num_slots.captions:
+            metrics["thresholds"] = dict(zip(store.kinds, state.thresholds.tolist(), strict=False))
+        said = state.step % config.log_every == 0
+        unsaid = None if said else metrics
+        if said:
+            yield metrics
+        every = config.checkpoint_every
+        if every and state.step % every == 0 and state.step != num_steps:
+            if ranks.rank == 0:
+                save(False)
+            if validate:
+                yield _validated(state, validate, ranks)
+    if unsaid:
+        yield unsaid
+    state.clip.module.eval()
+    if ranks.rank == 0:
+        save(True)
+    if validate:
+        yield _validated(state, validate, ranks)
+
+
+def _step(
+    state: State, batch: Batch, config: TrainConfig, progress: float, ranks: Ranks
+) -> Metrics:
+    """Forward, backward, update."""
+    module = state.clip.module
+    lr = config.lr * lr_factor(state.step, config.warmup_steps, progress)
+    for group in state.optimizer.param_groups:
+        group["lr"] = lr
+    state.optimizer.zero_grad(set_to_none=True)
+    outcome = forward_backward(
+        state.clip, batch, config, state.thresholds, step=state.step, ranks=ranks
+    )
+    loss = outcome.loss.item()  # sync
+    if not math.isfinite(loss):
         raise HnclipError(
-            "too few records for one batch",
-            got=f"{len(store)} records",
-            expected=f"at least --batch-size {config.batch_size}",
-            hint=f"--batch-size {max(1, len(store))}" if len(store) else "other input",
+            f"the loss is not finite at step {state.step + 1}",
+            got=str(loss),
+            hint="a lower --lr, or --precision fp32",
         )
-    if config.num_slots and not store.kinds:
-        raise HnclipError(
-            f"no record has negatives, and --objective {config.objective} needs them",
-            hint="hnclip negatives before this, or --objective clip",
-        )
-
-    # ---- model and optimizer
-    module = clip.module.train()
-    optimizer = make_optimizer(module, config.lr, config.weight_decay)
-    thresholds = torch.zeros(max(1, len(store.kinds)), device=clip.device)
-    num_steps = _num_steps(config, len(store))
-
-    # ---- loop
-    started = time.monotonic()
-    batches = _batches(clip, store, config, policy)
-    step, last = 0, False
-    while not last:
-        elapsed = time.monotonic() - started
-        progress = step / num_steps if num_steps else elapsed / (config.seconds or 1)
-        lr = config.lr * lr_factor(step, config.warmup_steps, progress)
-        for group in optimizer.param_groups:
-            group["lr"] = lr
-
-        result = _objective(clip, next(batches), config, thresholds)
-        if not math.isfinite(result.loss.item()):  # sync
-            raise HnclipError(
-                f"the loss is not finite at step {step + 1}",
-                got=str(result.loss.item()),
-                hint="a lower --lr, or --precision fp32",
-            )
-        optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(result.loss)
-        norm = torch.nn.utils.clip_grad_norm_(module.parameters(), config.grad_clip or math.inf)
-        optimizer.step()
-        clamp_logit_scale(module)
-        thresholds = result.thresholds
-        step += 1
-
-        elapsed = time.monotonic() - started
-        last = step >= num_steps if num_steps else elapsed >= (config.seconds or 0)
-        if last or step % config.log_every == 0:
-            yield _metrics(step, config, result, lr, norm, clip, store)
-        if last or (config.checkpoint_every and step % config.checkpoint_every == 0):
-            save(step, _by_kind(store, thresholds))
-    module.eval()
+    sum_gradients(module.parameters(), ranks)
+    norm = torch.nn.utils.clip_grad_norm_(module.parameters(), config.grad_clip or math.inf)
+    state.optimizer.step()
+    clamp_logit_scale(module)
+    state.thresholds = outcome.thresholds
+    state.step += 1
+    return {
+        "step": state.step,
+        "loss": loss,
+        **{name: term.item() for name, term in outcome.terms.items()},
+        "lr": lr,
+        "grad_norm": norm.item(),
+        "logit_scale": state.clip.logit_scale.item(),
+    }
 
 
-def _num_steps(config: TrainConfig, num_records: int) -> int | None:
+def count_steps(config: TrainConfig, num_records: int) -> int | None:
     """Steps of the run; None where the clock ends it."""
     if config.seconds:
         return None
@@ -107,91 +145,29 @@ def _num_steps(config: TrainConfig, num_records: int) -> int | None:
     return max(1, round((config.epochs or 0) * (num_records // config.batch_size)))
 
 
-def _batches(
-    clip: Clip, store: RecordStore, config: TrainConfig, policy: ErrorPolicy
-) -> Iterator[Batch]:
-    """Collated batches, samples decoded ahead; a bad image costs its own row only."""
+def check_records(store: RecordStore, config: TrainConfig) -> None:
+    """Refuse records that the objective cannot be trained on.
 
-    def load(item: tuple[int, int]) -> Sample | InputError:
-        try:
-            return make_sample(store, *item, clip, config.num_slots, config.seed)
-        except InputError as error:
-            return error
-
-    named: set[str] = set()
-
-    def good(results: list[Sample | InputError]) -> Iterator[Sample]:
-        for result in results:
-            if isinstance(result, Sample):
-                yield result
-            elif str(result) not in named:  # once a run, not once an epoch
-                named.add(str(result))
-                policy.bad(result)
-
-    indices = batch_indices(len(store), config.batch_size, config.seed)
-    flat = (item for batch in indices for item in batch)
-    results = map_ahead(load, flat, config.workers, depth=2 * config.batch_size)
-    num_empty = 0
-    while num_empty <= len(store) // config.batch_size:
-        samples = list(good([next(results) for _ in range(config.batch_size)]))
-        num_empty = 0 if samples else num_empty + 1
-        if samples:
-            yield collate(samples, config.num_slots)
-    raise HnclipError("not one image of an epoch could be decoded")
+    Raises:
+        HnclipError: fewer than a batch, or none with the negatives that the objective needs.
+    """
+    if len(store) < config.batch_size:
+        raise HnclipError(
+            "too few records for one batch",
+            got=f"{len(store)} records",
+            expected=f"at least --batch-size {config.batch_size}",
+            hint=f"--batch-size {max(1, len(store))}" if len(store) else "other input",
+        )
+    if config.num_slots.captions and not store.kinds:
+        raise HnclipError(
+            f"no record has negatives, and --objective {config.objective} needs them",
+            hint="hnclip negatives before this, or --objective clip",
+        )
 
 
-def _objective(
-    clip: Clip, batch: Batch, config: TrainConfig, thresholds: torch.Tensor
-) -> Objective:
-    spec = config.spec
-    move = partial(torch.Tensor.to, device=clip.device, non_blocking=True)
-    mask, kinds, groups = move(batch.mask), move(batch.kinds), move(batch.groups)
-    images = clip.encode_images(batch.pixels)
-    texts = clip.encode_tokens(torch.cat([batch.captions, batch.negatives]))
-    captions, valid = texts[: len(images)], texts[len(images) :]
-    negatives = valid.new_zeros(*mask.shape, valid.shape[1])
-    negatives[mask] = valid  # (B, K, D), zero where a slot is empty
-    return hard_negative_objective(
-        images,
-        captions,
-        negatives,
-        mask,
-        clip.logit_scale,
-        negative_kinds=kinds,
-        thresholds=thresholds,
-        imc_weight=spec.imc_weight,
-        cmr_weight=spec.cmr_weight,
-        threshold_bound=config.threshold_bound,
-        groups=groups,
-    )
-
-
-def _metrics(
-    step: int,
-    config: TrainConfig,
-    result: Objective,
-    lr: float,
-    norm: torch.Tensor,
-    clip: Clip,
-    store: RecordStore,
-) -> Metrics:
-    metrics: Metrics = {
-        "step": step,
-        "loss": result.loss.item(),
-        "contrastive": result.contrastive.item(),
-    }
-    if config.num_slots:
-        metrics |= {"imc": result.imc.item(), "cmr": result.cmr.item()}
-    metrics |= {
-        "lr": lr,
-        "grad_norm": norm.item(),
-        "logit_scale": clip.logit_scale.item(),
-        "epoch": step * config.batch_size / len(store),
-    }
-    if config.num_slots:
-        metrics["thresholds"] = _by_kind(store, result.thresholds)
-    return metrics
-
-
-def _by_kind(store: RecordStore, thresholds: torch.Tensor) -> dict[str, float]:
-    return dict(zip(store.kinds, thresholds.tolist(), strict=False))
+def _validated(state: State, validate: Callable[[], Metrics], ranks: Ranks) -> Metrics:
+    training = state.clip.module.training
+    state.clip.module.eval()
+    report = validate() if ranks.rank == 0 else {}
+    state.clip.module.train(training)
+    return {"step": state.step, "val": report}

@@ -4,7 +4,7 @@ import stat
 import pytest
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.streams.files import atomic_output, inside, open_input_file
+from hnclip_cli.streams.files import atomic_output, atomic_path, inside, open_input_file
 
 
 def test_a_file_appears_whole(tmp_path):
@@ -36,6 +36,22 @@ def test_links_are_followed_and_permissions_are_the_users(tmp_path):
     umask = os.umask(0)
     os.umask(umask)
     assert stat.S_IMODE((tmp_path / "real").stat().st_mode) == 0o666 & ~umask
+
+
+def test_a_library_may_write_the_file_itself(tmp_path):
+    path = tmp_path / "out"
+    path.write_bytes(b"old")
+    with atomic_path(str(path)) as name:
+        os.unlink(name)  # as safetensors does, which then makes a private file
+        os.close(os.open(name, os.O_CREAT | os.O_WRONLY, 0o600))
+        assert path.read_bytes() == b"old"
+    umask = os.umask(0)
+    os.umask(umask)
+    assert path.read_bytes() == b"" and os.listdir(tmp_path) == ["out"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
+    with pytest.raises(KeyboardInterrupt), atomic_path(str(path)):
+        raise KeyboardInterrupt
+    assert os.listdir(tmp_path) == ["out"]
 
 
 def test_devices_are_written_not_replaced():

@@ -6,6 +6,7 @@ import torch
 from hnclip_cli.errors import InputError
 from hnclip_cli.models.load import load_clip
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
+from hnclip_cli.training.config import NumSlots
 from hnclip_cli.training.data import RecordStore, batch_indices, collate, make_sample
 from tests.conftest import to_lines
 from tests.factories import make_records
@@ -79,10 +80,10 @@ def test_negatives_beyond_the_slots_are_drawn_anew_each_epoch(clip, tmp_path):
     record = make_records(tmp_path, 1)[0]
     record["negatives"] = [{"caption": f"word{i}", "kind": f"k{i}"} for i in range(9)]
     store = store_of(to_lines(record), tmp_path)
-    drawn = [tuple(make_sample(store, 0, epoch, clip, 3, seed=0).kinds) for epoch in range(20)]
+    drawn = [tuple(make_sample(store, 0, epoch, clip, NumSlots(3), seed=0).kinds) for epoch in range(20)]
     assert all(len(set(kinds)) == 3 for kinds in drawn)
     assert len(set(drawn)) > 5
-    assert drawn[7] == tuple(make_sample(store, 0, 7, clip, 3, seed=0).kinds)
+    assert drawn[7] == tuple(make_sample(store, 0, 7, clip, NumSlots(3), seed=0).kinds)
 
 
 def test_batches_list_the_valid_negatives_in_the_order_of_the_mask(clip, tmp_path):
@@ -90,7 +91,7 @@ def test_batches_list_the_valid_negatives_in_the_order_of_the_mask(clip, tmp_pat
     records[1]["negatives"] = []
     records[2]["negatives"] = records[2]["negatives"][:1]
     store = store_of(to_lines(*records), tmp_path)
-    batch = collate([make_sample(store, i, 0, clip, 2, 0) for i in range(3)], 2)
+    batch = collate([make_sample(store, i, 0, clip, NumSlots(2), 0) for i in range(3)], NumSlots(2))
     assert batch.mask.tolist() == [[True, True], [False, False], [True, False]]
     assert batch.kinds.tolist() == [[0, 1], [0, 0], [0, 0]]
     expected = clip.tokenize([n["caption"] for record in records for n in record["negatives"]])
@@ -100,6 +101,6 @@ def test_batches_list_the_valid_negatives_in_the_order_of_the_mask(clip, tmp_pat
 
 def test_without_slots_there_are_no_negatives(clip, tmp_path):
     store = store_of(to_lines(*make_records(tmp_path, 2)), tmp_path)
-    batch = collate([make_sample(store, i, 0, clip, 0, 0) for i in range(2)], 0)
+    batch = collate([make_sample(store, i, 0, clip, NumSlots(), 0) for i in range(2)], NumSlots())
     assert batch.negatives.shape == (0, clip.tokenize(["x"]).shape[1])
     assert batch.mask.shape == (2, 0)

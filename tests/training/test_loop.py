@@ -7,7 +7,8 @@ import torch
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.models.load import load_clip
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
-from hnclip_cli.training import loop
+from hnclip_cli.training import loop, step
+from hnclip_cli.training.checkpoints import start
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.data import RecordStore
 from hnclip_cli.training.objectives import OBJECTIVES
@@ -22,8 +23,13 @@ def run(folder, records, policy=None, **settings):
     reader = RecordReader(io.BytesIO(to_lines(*records)), "x.jsonl")
     store = RecordStore(reader, str(folder), policy)
     clip = load_clip("hnclip-tiny", device="cpu", seed=config.seed)
+    state = start(clip, store, config)
     saves = []
-    metrics = list(loop.train(clip, store, config, lambda *details: saves.append(details), policy))
+
+    def save(finished):
+        saves.append((state.step, finished, state.thresholds.tolist()))
+
+    metrics = list(loop.train(state, store, config, policy=policy, save=save))
     return clip, metrics, saves
 
 
@@ -33,7 +39,7 @@ def test_the_loss_falls_on_records_seen_again(tmp_path, objective):
     _, metrics, saves = run(tmp_path, records, objective=objective, steps=12, batch_size=6)
     assert metrics[-1]["loss"] < 0.7 * metrics[0]["loss"]
     assert [line["step"] for line in metrics] == list(range(1, 13))
-    assert [step for step, _ in saves] == [12]
+    assert [step for step, *_ in saves] == [12]
     assert ("imc" in metrics[0]) == OBJECTIVES[objective].uses_negatives
 
 
@@ -50,9 +56,9 @@ def test_the_same_settings_give_the_same_weights_whatever_the_workers(tmp_path):
 
 def test_thresholds_start_at_0_and_are_saved_by_kind(tmp_path):
     _, metrics, saves = run(tmp_path, make_records(tmp_path), steps=4, checkpoint_every=2)
-    assert [step for step, _ in saves] == [2, 4]
-    assert set(saves[-1][1]) == {"replace-color", "replace-noun"}
-    assert saves[-1][1] == metrics[-1]["thresholds"]
+    assert [(step, finished) for step, finished, _ in saves] == [(2, False), (4, True)]
+    assert set(metrics[-1]["thresholds"]) == {"replace-color", "replace-noun"}
+    assert saves[-1][2] == list(metrics[-1]["thresholds"].values())
 
 
 def test_epochs_are_turned_into_steps(tmp_path):
@@ -96,13 +102,13 @@ def test_if_no_image_decodes_the_run_ends(tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_at_its_step(tmp_path, monkeypatch):
-    real = loop.hard_negative_objective
+    real = step.compute_objective
 
     def broken(*args, **options):
-        result = real(*args, **options)
-        return result._replace(loss=result.loss * torch.nan)
+        outcome = real(*args, **options)
+        return outcome._replace(loss=outcome.loss * torch.nan)
 
-    monkeypatch.setattr(loop, "hard_negative_objective", broken)
+    monkeypatch.setattr(step, "compute_objective", broken)
     with pytest.raises(HnclipError, match="not finite at step 1"):
         run(tmp_path, make_records(tmp_path))
 

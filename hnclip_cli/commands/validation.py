@@ -1,0 +1,83 @@
+"""``train --val``: the pipe of embed, score and eval over one file, inside of a process."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+from hnclip_cli.embedding.embed import embed
+from hnclip_cli.evaluation.report import evaluate
+from hnclip_cli.models.clip import Clip
+from hnclip_cli.scoring.from_arrays import score_with_arrays
+from hnclip_cli.streams.files import open_input_file
+from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
+from hnclip_cli.streams.npy import NpyReader, NpyWriter
+from hnclip_cli.streams.records import RowsOf, format_record
+
+BATCH_SIZE = 64
+
+
+def make_validation(
+    path: str, image_root: str, clip: Clip, workers: int
+) -> Callable[[], dict[str, Any]]:
+    """A function that measures the model as it is then: matching, and retrieval where it can be.
+
+    The file is read here, so that its faults are found before training; records whose images
+    cannot be read are an error.
+
+    Raises:
+        HnclipError: the file cannot be read, or holds a bad record.
+    """
+    with open_input_file(path) as stream:
+        data = stream.read()
+    records = list(RecordReader(io.BytesIO(data), path))
+    # Retrieval pairs one image with one caption; benchmarks with several have no such pairs.
+    are_pairs = not any(record.is_matching for record in records)
+
+    def reader() -> RecordReader:
+        return RecordReader(io.BytesIO(data), path)
+
+    def rows(of: RowsOf) -> bytes:
+        blocks = embed(
+            reader(), clip, of, batch_size=BATCH_SIZE, policy=ErrorPolicy(),
+            image_root=image_root, workers=workers,
+        )  # fmt: skip
+        stream = io.BytesIO()
+        with NpyWriter(stream, clip.embed_dim) as writer:
+            for block in blocks:
+                writer.write(block)
+        return stream.getvalue()
+
+    def validate() -> dict[str, Any]:
+        arrays: dict[RowsOf, bytes] = {of: rows(of) for of in ("image", "caption", "negatives")}
+
+        def array(of: RowsOf) -> NpyReader:
+            return NpyReader(io.BytesIO(arrays[of]), of)
+
+        scored = score_with_arrays(reader(), {of: array(of) for of in arrays}, ErrorPolicy())
+        lines = b"".join(format_record(record) for record in scored)
+        report = evaluate(
+            RecordReader(io.BytesIO(lines), path),
+            image_embeddings=array("image") if are_pairs else None,
+            caption_embeddings=array("caption") if are_pairs else None,
+            rounds=0,
+        )
+        return _values(report)
+
+    return validate
+
+
+def _values(report: dict[str, Any]) -> dict[str, Any]:
+    """The numbers of a report without what stands behind each."""
+    sections = {
+        name: report[name] for name in ("accuracy", "matching", "by", "retrieval") if name in report
+    }
+    return {name: _value(section) for name, section in sections.items()}
+
+
+def _value(entry: Any) -> Any:
+    if not isinstance(entry, dict):
+        return entry
+    if "value" in entry:
+        return entry["value"]
+    hidden = {"intervals", "n", "num_ties"}
+    return {name: _value(part) for name, part in entry.items() if name not in hidden}

@@ -1,0 +1,99 @@
+"""What a model costs, from its configuration alone: no weights are made or loaded."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import open_clip
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from hnclip_cli.models.load import model_config, quiet_open_clip, resolve_name
+
+
+@dataclass(frozen=True)
+class TowerCost:
+    """One tower's size, and what one image or one text of full length asks of it.
+
+    Attributes:
+        parameters: how many.
+        forward_flops: multiplications and additions of a forward pass, each counted.
+        saved_bytes: what autograd keeps of the forward pass, in float32.
+    """
+
+    parameters: int
+    forward_flops: int
+    saved_bytes: int
+
+
+@dataclass(frozen=True)
+class ModelCost:
+    """The two towers and what they share.
+
+    Attributes:
+        image: of one image.
+        text: of one text that fills the context.
+        embed_dim: D.
+        context_length: tokens.
+        has_batch_norm: whether the rows of a batch see each other.
+    """
+
+    image: TowerCost
+    text: TowerCost
+    embed_dim: int
+    context_length: int
+    has_batch_norm: bool
+
+
+def measure_cost(name: str) -> ModelCost:
+    """Run both towers once on tensors without content (torch's ``meta`` device).
+
+    Args:
+        name: as `load_clip` takes it.
+
+    Raises:
+        HnclipError: no such model.
+    """
+    name = resolve_name(name, None)
+    config = model_config(name)
+    with quiet_open_clip():
+        module: Any = open_clip.create_model(name, device="meta", load_weights=False)
+    size = module.visual.image_size
+    height, width = size if isinstance(size, tuple) else (size, size)
+    context = int(config.get("text_cfg", {}).get("context_length", 77))
+    num_image = sum(parameter.numel() for parameter in module.visual.parameters())
+    num_all = sum(parameter.numel() for parameter in module.parameters())
+    pixels = torch.zeros(1, 3, height, width, device="meta")
+    tokens = torch.zeros(1, context, dtype=torch.int64, device="meta")
+    return ModelCost(
+        TowerCost(num_image, *_measure(module, module.encode_image, pixels)),
+        TowerCost(num_all - num_image, *_measure(module, module.encode_text, tokens)),
+        int(config["embed_dim"]),
+        context,
+        has_batch_norm(module),
+    )
+
+
+def has_batch_norm(module: nn.Module) -> bool:
+    """Whether an output depends on the other rows of its batch while training."""
+    return any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in module.modules())
+
+
+def _measure(
+    module: nn.Module, encode: Callable[[Tensor], Tensor], inputs: Tensor
+) -> tuple[int, int]:
+    # One storage may be saved many times, and the weights are there anyway.
+    weights = {parameter.untyped_storage()._cdata for parameter in module.parameters()}
+    saved: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in weights:
+            saved[storage._cdata] = storage.nbytes()
+        return tensor
+
+    counter = FlopCounterMode(display=False)
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor), counter:
+        encode(inputs)
+    return counter.get_total_flops(), sum(saved.values())

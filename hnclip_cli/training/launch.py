@@ -1,0 +1,123 @@
+"""Joining the processes that torchrun or srun started."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch.distributed.rendezvous import rendezvous
+
+from hnclip_cli.errors import HnclipError
+from hnclip_cli.training.distributed import Ranks
+
+START_SECONDS = 60
+# Rank 0 may read a slow pipe while the others wait; a process that died is noticed at once.
+WAIT = timedelta(hours=2)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a process stands among those of its run.
+
+    Attributes:
+        rank: of all processes, from 0.
+        size: how many there are.
+        local_rank: of the processes of this node, from 0; it chooses the GPU.
+        address: host of rank 0.
+        port: where rank 0 listens.
+    """
+
+    rank: int
+    size: int
+    local_rank: int
+    address: str
+    port: int
+
+
+def find_place(environment: Mapping[str, str]) -> Place | None:
+    """Read torchrun's variables, else those of a Slurm step; None for a single process.
+
+    Slurm's are only those of a step (``srun``): in a batch script outside of ``srun`` the job
+    has many tasks, too, but only one process runs.
+
+    Raises:
+        HnclipError: some of the variables are there and others, which are needed, are not.
+    """
+    if "WORLD_SIZE" in environment or "RANK" in environment:
+        size = _number(environment, "WORLD_SIZE")
+        rank = _number(environment, "RANK")
+        if size == 1:
+            return None
+        port, address = _number(environment, "MASTER_PORT"), _text(environment, "MASTER_ADDR")
+        return Place(rank, size, _number(environment, "LOCAL_RANK"), address, port)
+    if _number(environment, "SLURM_STEP_NUM_TASKS", "1") == 1:
+        return None
+    address = environment.get("MASTER_ADDR") or _first_host(
+        _text(environment, "SLURM_STEP_NODELIST")
+    )
+    job = _number(environment, "SLURM_JOB_ID")
+    return Place(
+        _number(environment, "SLURM_PROCID"),
+        _number(environment, "SLURM_STEP_NUM_TASKS"),
+        _number(environment, "SLURM_LOCALID"),
+        address,
+        # The same on every node, and another one for another job on the same node.
+        _number(environment, "MASTER_PORT", str(20000 + job % 20000)),
+    )
+
+
+def join(place: Place | None, device: torch.device) -> Ranks:
+    """Meet the other processes; without a place, alone.
+
+    Raises:
+        HnclipError: the others did not come within a minute.
+    """
+    if place is None:
+        return Ranks()
+    os.environ |= {
+        "RANK": str(place.rank),
+        "WORLD_SIZE": str(place.size),
+        "MASTER_ADDR": place.address,
+        "MASTER_PORT": str(place.port),
+    }
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    try:
+        meeting = rendezvous("env://", timeout=timedelta(seconds=START_SECONDS))
+        store, _, _ = next(iter(meeting))
+        store.set_timeout(WAIT)
+        dist.init_process_group(
+            backend, store=store, rank=place.rank, world_size=place.size, timeout=WAIT
+        )
+    except (RuntimeError, ValueError, dist.DistError) as error:
+        raise HnclipError(
+            f"rank {place.rank} of {place.size} could not meet the others "
+            f"({str(error).splitlines()[0]})",
+            where=f"{place.address}:{place.port}",
+            hint="the same MASTER_ADDR and MASTER_PORT on every node",
+        ) from None
+    return Ranks(place.rank, place.size)
+
+
+def _text(environment: Mapping[str, str], name: str) -> str:
+    if name not in environment:
+        raise HnclipError(f"{name} is not set", expected="what torchrun or srun sets")
+    return environment[name]
+
+
+def _number(environment: Mapping[str, str], name: str, default: str | None = None) -> int:
+    text = environment.get(name, default) if default is not None else _text(environment, name)
+    if text is None or not text.isdecimal():
+        raise HnclipError(f"{name} is no number", got=repr(text))
+    return int(text)
+
+
+def _first_host(nodes: str) -> str:
+    """The first host of a Slurm node list: ``gpu[07-09,12],login1`` gives ``gpu07``."""
+    match = re.match(r"([^,\[]+)(?:\[([^\]]+)\]([^,\[]*))?", nodes)
+    if not match:
+        raise HnclipError("SLURM_STEP_NODELIST is no list of hosts", got=repr(nodes))
+    prefix, numbers, suffix = match.groups()
+    return prefix + (re.split("[-,]", numbers)[0] + suffix if numbers else "")

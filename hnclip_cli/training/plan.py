@@ -1,0 +1,94 @@
+"""What a run would cost, before anything is loaded (``--dry-run``)."""
+
+from typing import Any
+
+from hnclip_cli.models.cost import ModelCost, TowerCost
+from hnclip_cli.training.config import TrainConfig
+
+# Weight, gradient, and AdamW's two moments, in float32.
+BYTES_PER_FROZEN, BYTES_PER_TRAINED = 4, 16
+
+
+def plan(
+    config: TrainConfig, cost: ModelCost, *, num_steps: int | None, tokens_per_text: float | None
+) -> dict[str, Any]:
+    """The resolved settings with an estimate of work and memory.
+
+    FLOPs count a multiplication and an addition as two; a backward pass is taken for twice the
+    forward pass, once where the weights are frozen and only gradients pass through (LoRA), and
+    nothing for a locked tower. With micro-batches each forward pass runs twice. Texts are taken
+    to fill their slots, and their work to grow with their tokens.
+
+    Args:
+        config: the settings.
+        cost: of the model.
+        num_steps: of the run; None where it cannot be known yet.
+        tokens_per_text: mean length of the records' texts; None takes the context length.
+    """
+    slots = config.num_slots
+    tokens = min(cost.context_length, tokens_per_text or cost.context_length)
+    texts = config.batch_size * (1 + slots.captions)
+    images = config.batch_size * (1 + slots.images)
+    flops = {
+        "image": images * _passes(config, "image") * cost.image.forward_flops,
+        "text": texts * _passes(config, "text") * cost.text.forward_flops
+        * tokens / cost.context_length,
+        "loss": _objective_flops(config, cost.embed_dim),
+    }  # fmt: skip
+    total = sum(flops.values())
+    memory = _memory(config, cost, tokens)
+    return {
+        "config": config.resolved(),
+        "steps": num_steps,
+        "records_seen": num_steps * config.batch_size if num_steps else None,
+        "parameters": {
+            "image": cost.image.parameters,
+            "text": cost.text.parameters,
+            "trained": sum(
+                tower.parameters
+                for side, tower in (("image", cost.image), ("text", cost.text))
+                if not config.lora_rank and config.lock != side
+            ),
+        },
+        "tokens_per_text": round(tokens, 1),
+        "flops_per_step": {name: round(value) for name, value in flops.items()},
+        "flops_share": {name: round(value / total, 4) for name, value in flops.items()},
+        "memory_bytes": memory | {"total": sum(memory.values())},
+    }
+
+
+def _passes(config: TrainConfig, side: str) -> int:
+    """Forward passes and their like that a tower runs through in a step."""
+    if config.lock == side:
+        return 1
+    backward = 1 if config.lora_rank else 2
+    return 1 + backward + (1 if config.micro_batch else 0)
+
+
+def _objective_flops(config: TrainConfig, dim: int) -> float:
+    """Three products for each matrix of logits, and the pass over its columns before them."""
+    size, slots = config.batch_size, config.num_slots.captions
+    columns = size * (1 + slots) if config.spec.negative_scope == "batch" else size
+    return 6.0 * size * columns * dim + 2.0 * size * size * dim + 12.0 * size * slots * dim
+
+
+def _memory(config: TrainConfig, cost: ModelCost, tokens: float) -> dict[str, int]:
+    slots, rows = config.num_slots, config.micro_batch or config.batch_size
+
+    def held(side: str, tower: TowerCost) -> int:
+        trained = not config.lora_rank and config.lock != side
+        return tower.parameters * (BYTES_PER_TRAINED if trained else BYTES_PER_FROZEN)
+
+    saved = {
+        "image": cost.image.saved_bytes * rows * (1 + slots.images),
+        "text": cost.text.saved_bytes * rows * (1 + slots.captions) * tokens / cost.context_length,
+    }
+    kept = [0.0 if config.lock == side else size for side, size in saved.items()]
+    # With micro-batches only one tower's part is alive at a time.
+    activations = max(kept) if config.micro_batch else sum(kept)
+    features = config.batch_size * (2 + slots.captions + slots.images) * cost.embed_dim
+    return {
+        "weights_gradients_optimizer": held("image", cost.image) + held("text", cost.text),
+        "activations": round(activations),
+        "objective": 2 * 4 * features,  # the features and their gradients
+    }

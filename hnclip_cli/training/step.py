@@ -1,0 +1,183 @@
+"""One step's loss and gradients: encoders, objective, and what happens between them.
+
+The objective sees the whole batch at once; the encoders need not. With micro-batches every
+feature is computed without a graph first, the objective gives the gradient of each, and then
+the encoders run again, a part of the batch at a time, to carry those gradients on to the
+parameters (GradCache; Gao et al., 2021).
+"""
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hnclip_cli.models.clip import Clip
+from hnclip_cli.training.config import TrainConfig
+from hnclip_cli.training.data import Batch
+from hnclip_cli.training.distributed import Ranks
+from hnclip_cli.training.objectives.compose import Features, Outcome, Slots, compute_objective
+
+Named = dict[str, Tensor]
+Encode = Callable[[slice], Named]
+
+
+def forward_backward(
+    clip: Clip,
+    batch: Batch,
+    config: TrainConfig,
+    thresholds: Tensor,
+    *,
+    step: int = 0,
+    ranks: Ranks = Ranks(),
+) -> Outcome:
+    """Add the gradients of this rank's rows to the parameters' ``grad``.
+
+    Summed over the ranks they are the gradients of the mean loss of the global batch, whatever
+    the size of the micro-batches; but for batch normalization, which would see another batch.
+    Dropout and the like draw from the seed, the step, the rank and the micro-batch, so that the
+    second pass over a micro-batch repeats the first, and a run that is taken up again goes on
+    as it would have.
+
+    Args:
+        clip: the model in training mode.
+        batch: this rank's rows, perhaps none.
+        config: ``micro_batch`` says how many rows an encoder sees at a time.
+        thresholds: (num_kinds,), of the step before.
+        step: number of the step, from 0.
+        ranks: the processes that share the global batch.
+
+    Returns:
+        Loss, terms and thresholds of the global batch.
+    """
+    encoders: list[Encode] = [
+        partial(encode_images, clip, batch, config), partial(encode_texts, clip, batch, config)
+    ]  # fmt: skip
+    objective = partial(_objective, clip, batch, config, thresholds, ranks)
+    seed = f"{config.seed}/{step}/{ranks.rank}"
+    if config.micro_batch and config.micro_batch < len(batch):
+        return _in_parts(encoders, objective, len(batch), config.micro_batch, seed)
+    features: Named = {}
+    for number, encode in enumerate(encoders):
+        _seed(f"{seed}/{number}/0")
+        features |= encode(slice(0, len(batch)))
+    outcome = objective(features)
+    torch.autograd.backward(outcome.loss)
+    return outcome
+
+
+def _in_parts(
+    encoders: list[Encode],
+    objective: Callable[[Named], Outcome],
+    num_rows: int,
+    size: int,
+    seed: str,
+) -> Outcome:
+    parts = [slice(start, min(start + size, num_rows)) for start in range(0, num_rows, size)]
+    cached: Named = {}
+    for number, encode in enumerate(encoders):
+        rows: list[Named] = []
+        for part in parts:
+            _seed(f"{seed}/{number}/{part.start}")
+            with torch.no_grad():
+                rows.append(encode(part))
+        for name in rows[0]:
+            whole = torch.cat(_to_common_length([features[name] for features in rows]))
+            cached[name] = whole.requires_grad_(whole.is_floating_point())
+    outcome = objective(cached)
+    torch.autograd.backward(outcome.loss)
+    for number, encode in enumerate(encoders):
+        for part in parts:
+            _seed(f"{seed}/{number}/{part.start}")
+            if not _carry_on(encode(part), cached, part):
+                break  # a locked tower: no part of it has a gradient
+    return outcome
+
+
+def _carry_on(features: Named, cached: Named, part: slice) -> bool:
+    """Push the cached gradients of these rows through the graph that made the features."""
+    outputs, gradients = [], []
+    for name, feature in features.items():
+        gradient = cached[name].grad
+        if feature.requires_grad and gradient is not None:
+            outputs.append(feature)
+            # Tokens of a part may be fewer than those of the batch, never more.
+            within = tuple(slice(0, length) for length in feature.shape[1:])
+            gradients.append(gradient[(part, *within)])
+    if outputs:
+        torch.autograd.backward(outputs, gradients)
+    return bool(outputs)
+
+
+def _to_common_length(parts: list[Tensor]) -> list[Tensor]:
+    """Pad the third dimension, if any: each part of a batch may have its own number of tokens."""
+    if parts[0].ndim < 3 or len({part.shape[2] for part in parts}) == 1:
+        return parts
+    longest = max(part.shape[2] for part in parts)
+    return [F.pad(part, [0, 0] * (part.ndim - 3) + [0, longest - part.shape[2]]) for part in parts]
+
+
+def encode_images(clip: Clip, batch: Batch, config: TrainConfig, rows: slice) -> Named:
+    """``images`` (b, D) of these rows and, where the objective uses them, ``negative_images``."""
+    mask = batch.image_mask[rows]
+    pixels = torch.cat([batch.pixels[rows], batch.negative_pixels[_packed(batch.image_mask, rows)]])
+    own, negatives = _split(clip, clip.encode_images, pixels, mask)
+    features = {"images": own}
+    if config.spec.uses_negative_images:
+        features["negative_images"] = negatives
+    return features
+
+
+def encode_texts(clip: Clip, batch: Batch, config: TrainConfig, rows: slice) -> Named:
+    """``texts`` (b, D) of these rows and their ``negatives`` (b, K, D), zero in empty slots."""
+    tokens = torch.cat([batch.captions[rows], batch.negatives[_packed(batch.mask, rows)]])
+    own, negatives = _split(clip, clip.encode_tokens, tokens, batch.mask[rows])
+    return {"texts": own, "negatives": negatives}
+
+
+def _split(
+    clip: Clip, encode: Callable[[Tensor], Tensor], inputs: Tensor, mask: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Encode b inputs and their valid negatives in one go: (b, D) and (b, slots, D)."""
+    if not len(inputs):  # towers stumble over nothing
+        empty = torch.zeros(0, clip.embed_dim, device=clip.device)
+        return empty, empty.new_zeros(*mask.shape, clip.embed_dim)
+    features = encode(inputs)
+    own, valid = features[: len(mask)], features[len(mask) :]
+    negatives = valid.new_zeros(*mask.shape, valid.shape[1])
+    negatives[mask.to(valid.device)] = valid
+    return own, negatives
+
+
+def _objective(
+    clip: Clip,
+    batch: Batch,
+    config: TrainConfig,
+    thresholds: Tensor,
+    ranks: Ranks,
+    features: Named,
+) -> Outcome:
+    move = partial(Tensor.to, device=clip.device, non_blocking=True)
+    slots = Slots(move(batch.mask), move(batch.kinds), move(batch.groups), move(batch.image_mask))
+    return compute_objective(
+        config.spec,
+        Features(**features),
+        slots,
+        clip.logit_scale,
+        thresholds,
+        threshold_bound=config.threshold_bound,
+        ranks=ranks,
+    )
+
+
+def _packed(mask: Tensor, rows: slice) -> slice:
+    """Where the valid slots of these rows lie among those of all rows."""
+    before = mask[: rows.start].sum()
+    return slice(int(before), int(before + mask[rows].sum()))
+
+
+def _seed(name: str) -> None:
+    digest = hashlib.blake2b(name.encode(), digest_size=7).digest()
+    torch.manual_seed(int.from_bytes(digest, "big"))

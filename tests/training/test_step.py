@@ -1,0 +1,105 @@
+import io
+
+import pytest
+import torch
+
+from hnclip_cli.models.load import load_clip
+from hnclip_cli.streams.jsonl import RecordReader, ErrorPolicy
+from hnclip_cli.training.config import TrainConfig
+from hnclip_cli.training.data import RecordStore, collate, make_sample, slots_of
+from hnclip_cli.training.step import forward_backward
+from tests.conftest import to_lines
+from tests.factories import make_records
+
+SIZE = 6
+
+
+@pytest.fixture(scope="module")
+def clip():
+    """A model without batch normalization, in float64: there a difference is a mistake."""
+    clip = load_clip("hnclip-tiny-vit", device="cpu")
+    clip.module.double()
+    return clip
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("records")
+    records = make_records(folder, SIZE)
+    records[1]["negatives"] = []
+    records[2]["caption"] += " and some more words, so that its part is longer"
+    records[4]["image"] = records[0]["image"]
+    records[0]["negative_images"] = ["2.png"]
+    records[5]["negative_images"] = ["3.png", "1.png"]
+    reader = RecordReader(io.BytesIO(to_lines(*records)), "x.jsonl")
+    return RecordStore(reader, str(folder), ErrorPolicy())
+
+
+def gradients(clip, store, objective, micro_batch, **settings):
+    config = TrainConfig(objective=objective, micro_batch=micro_batch, **settings)
+    slots = slots_of(config, store)
+    samples = [make_sample(store, index, 0, clip, slots, 0) for index in range(SIZE)]
+    batch = collate(samples, slots)
+    batch.pixels = batch.pixels.double()
+    batch.negative_pixels = batch.negative_pixels.double()
+    clip.module.zero_grad()
+    thresholds = torch.full((len(store.threshold_names),), 2.0, dtype=torch.float64)
+    outcome = forward_backward(clip, batch, config, thresholds)
+    grads = {
+        name: parameter.grad.clone()
+        for name, parameter in clip.module.named_parameters()
+        if parameter.grad is not None
+    }
+    return outcome, grads
+
+
+@pytest.mark.parametrize("objective", ["clip", "negclip", "ce-clip", "fsc-clip", "triplet"])
+def test_micro_batches_change_nothing(clip, store, objective):
+    whole, expected = gradients(clip, store, objective, 0)
+    assert "logit_scale" in expected and len(expected) > 40
+    for micro_batch in (1, 3, 4, SIZE):
+        outcome, grads = gradients(clip, store, objective, micro_batch)
+        torch.testing.assert_close(outcome.loss, whole.loss, rtol=1e-9, atol=0)
+        torch.testing.assert_close(outcome.thresholds, whole.thresholds, rtol=1e-9, atol=0)
+        assert grads.keys() == expected.keys()
+        for name, grad in grads.items():
+            scale = expected[name].norm()
+            assert (grad - expected[name]).norm() <= 1e-9 * scale, (micro_batch, name)
+
+
+def test_randomness_is_repeated_in_the_second_pass(clip, store, monkeypatch):
+    """With dropout, the second pass must see the features that the objective saw."""
+    seen = []
+    encode = clip.module.encode_image
+
+    def noisy(pixels):
+        features = encode(pixels)
+        noise = torch.rand_like(features)
+        seen.append((torch.is_grad_enabled(), noise))
+        return features * noise
+
+    monkeypatch.setattr(clip.module, "encode_image", noisy, raising=False)
+    gradients(clip, store, "clip", 3)
+    first = [noise for with_graph, noise in seen if not with_graph]
+    second = [noise for with_graph, noise in seen if with_graph]
+    assert len(first) == len(second) == 2
+    for one, other in zip(first, second, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+    assert not torch.equal(first[0], first[1])
+
+
+def test_a_tower_without_gradients_is_not_run_again(clip, store, monkeypatch):
+    calls = []
+    encode = clip.module.encode_image
+    monkeypatch.setattr(
+        clip.module, "encode_image", lambda p: calls.append(len(p)) or encode(p), raising=False
+    )
+    for parameter in clip.module.visual.parameters():
+        parameter.requires_grad = False
+    try:
+        _, grads = gradients(clip, store, "clip", 2)
+    finally:
+        for parameter in clip.module.visual.parameters():
+            parameter.requires_grad = True
+    assert not any(name.startswith("visual") for name in grads)
+    assert calls == [2, 2, 2, 2]  # three parts once, and one look at the first again
