@@ -3,11 +3,14 @@
 Shapes: B pairs, K negative slots each, D features.
 """
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from hnclip_cli.training.distributed import Ranks
+from hnclip_cli.training.objectives import NegativeScope
 
 Implementation = Literal["auto", "dense"]
 
@@ -36,6 +39,8 @@ def hard_negative_objective(
     threshold_bound: float = 10.0,
     groups: Tensor | None = None,
     implementation: Implementation = "auto",
+    negative_scope: NegativeScope = "batch",
+    ranks: Ranks = Ranks(),  # noqa: B008, frozen
 ) -> Objective:
     """Contrast pairs against the batch and against their own hard negatives.
 
@@ -70,6 +75,9 @@ def hard_negative_objective(
         groups: (B,) integers. Pairs of one group describe the same image, so they are not
             contrasted with each other; negatives always are.
         implementation: ``dense`` writes out all logits; ``auto`` chooses.
+        negative_scope: whose negatives are columns of image-to-text: those of the ``batch``, the
+            row's ``own``, or ``none``. The other terms are the same for all three.
+        ranks: the processes that share the batch.
 
     Raises:
         ValueError: shapes do not fit, or the implementation is unknown.
@@ -77,6 +85,8 @@ def hard_negative_objective(
     _check_shapes(image_features, text_features, negative_features, negative_mask, negative_kinds)
     if implementation not in ("auto", "dense"):
         raise ValueError(f"got implementation {implementation!r}, expected auto or dense")
+    if ranks.size > 1:
+        return _over_ranks(ranks, negative_scope, locals())
     dtype = torch.promote_types(image_features.dtype, torch.float32)
     images, texts = image_features.to(dtype), text_features.to(dtype)
     negatives = negative_features.to(dtype)
@@ -87,9 +97,12 @@ def hard_negative_objective(
     image_own = scale * torch.einsum("bd,bkd->bk", images, negatives)
     text_own = scale * torch.einsum("bd,bkd->bk", texts, negatives)
 
-    contrastive = _contrastive(
-        image_text, scale * images @ negatives.flatten(0, 1).T, negative_mask, groups
-    )
+    if negative_scope == "batch":
+        columns = scale * images @ negatives.flatten(0, 1).T
+        valid = negative_mask.flatten().expand_as(columns)
+    else:
+        columns, valid = image_own, negative_mask & (negative_scope == "own")
+    contrastive = _contrastive(image_text, columns.masked_fill(~valid, -torch.inf), groups)
     imc = _intra_modal(positive, text_own, negative_mask)
     margins = thresholds.to(dtype)[negative_kinds.masked_fill(~negative_mask, 0)]
     hinge = F.relu(image_own - positive[:, None] + margins)
@@ -100,15 +113,39 @@ def hard_negative_objective(
     return Objective(loss, contrastive, imc, cmr, updated)
 
 
-def _contrastive(
-    image_text: Tensor, image_negative: Tensor, negative_mask: Tensor, groups: Tensor | None
-) -> Tensor:
+class _Gather(torch.autograd.Function):
+    """The rows of all ranks; each rank's gradient is summed over the ranks."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, ranks: Ranks, counts: list[int]) -> Tensor:
+        ctx.ranks, ctx.counts = ranks, counts
+        return ranks.gather(rows, counts)
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.ranks.own(ctx.ranks.sum(upstream[0]), ctx.counts), None, None
+
+
+def _over_ranks(ranks: Ranks, scope: NegativeScope, arguments: dict[str, Any]) -> Objective:
+    """Every rank computes the whole; each takes its share of the gradient."""
+    rows = ["image_features", "text_features", "negative_features"]
+    rows += ["negative_mask", "negative_kinds", "groups"]
+    counts = ranks.counts(len(arguments["image_features"]), arguments["logit_scale"].device)
+    whole: dict[str, Any] = dict(arguments, ranks=Ranks(), negative_scope=scope)
+    for name in rows:
+        if whole[name] is not None:
+            whole[name] = _Gather.apply(whole[name], ranks, counts)
+    result = hard_negative_objective(**whole)
+    share = result.loss / ranks.size
+    return result._replace(loss=share + (result.loss - share).detach())
+
+
+def _contrastive(image_text: Tensor, image_negative: Tensor, groups: Tensor | None) -> Tensor:
     labels = torch.arange(len(image_text), device=image_text.device)
     if groups is not None:
         same = groups[:, None] == groups[None, :]
         same.fill_diagonal_(False)
         image_text = image_text.masked_fill(same, -torch.inf)
-    image_negative = image_negative.masked_fill(~negative_mask.flatten(), -torch.inf)
     image_to_text = F.cross_entropy(torch.cat([image_text, image_negative], dim=1), labels)
     return (image_to_text + F.cross_entropy(image_text.T, labels)) / 2
 

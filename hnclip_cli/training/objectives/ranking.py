@@ -1,0 +1,59 @@
+"""Agreement of rankings: what is close to an image should be close to its caption."""
+
+from torch import Tensor
+
+from hnclip_cli.training.objectives.batch import Batch
+from hnclip_cli.training.objectives.rows import sum_over_rows, widened
+
+
+def rank(batch: Batch, chunk_size: int | None = None) -> Tensor:
+    """Cross-modal and in-modal rank consistency (Zhang et al., ICCV 2025, RankCLIP).
+
+    With ℓ(S, R) the mean over rows of `list_mle`, N columns, and S the scaled similarities::
+
+        ( ℓ(S_IT, S_TI) + ℓ(S_TI, S_IT) + ℓ(S_II, S_TT) + ℓ(S_TT, S_II) ) / N
+    """
+    images, texts = batch.features.images, batch.features.texts
+    num_rows = sum(batch.ranks.counts(len(images), images.device))
+
+    def rows_of(chunk: list[Tensor], columns: list[Tensor], scale: Tensor, _: int) -> Tensor:
+        own_images, own_texts = (scale * widened(x) for x in chunk)
+        images, texts = columns
+        image_text, text_image = own_images @ texts.T, own_texts @ images.T
+        image_image, text_text = own_images @ images.T, own_texts @ texts.T
+        return (
+            list_mle(image_text, text_image).sum()
+            + list_mle(text_image, image_text).sum()
+            + list_mle(image_image, text_text).sum()
+            + list_mle(text_text, image_image).sum()
+        )
+
+    total = sum_over_rows(
+        rows_of,
+        [images, texts],
+        [images, texts],
+        batch.scale,
+        batch.ranks,
+        numbers_per_row=16 * num_rows,
+        chunk_size=chunk_size,
+    )
+    return total / num_rows**2
+
+
+def list_mle(scores: Tensor, truth: Tensor) -> Tensor:
+    """−log likelihood of the true order under Plackett and Luce's model (Xia et al., ICML 2008).
+
+    Σⱼ [ log Σ_{l ≥ j} exp(scores_l) − scores_j ], columns sorted by falling truth. The truth has
+    no gradient; of columns with equal truth the first comes first.
+
+    Args:
+        scores: (c, N).
+        truth: (c, N).
+
+    Returns:
+        (c,)
+    """
+    order = truth.detach().argsort(dim=1, descending=True, stable=True)
+    ranked = scores.gather(1, order)
+    behind = ranked.flip(1).logcumsumexp(dim=1).flip(1)
+    return (behind - ranked).sum(dim=1)

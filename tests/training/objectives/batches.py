@@ -1,0 +1,79 @@
+"""Random batches with every kind of feature, some slots empty."""
+
+from dataclasses import fields, replace
+
+import torch
+import torch.nn.functional as F
+
+from hnclip_cli.training.objectives.batch import Features, Slots
+
+NUM_KINDS = 3  # and that of negative images
+DIM = 5
+TENSORS = ("images", "texts", "negatives", "negative_images", "image_tokens", "text_tokens")
+
+
+def make_batch(size=4, slots=2, images=2, seed=0, valid=0.7, groups=None, dtype=torch.float64):
+    """Features, slots; without negative images where ``images`` is None."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def normal(*shape):
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    def unit(*shape):
+        return F.normalize(normal(*shape), dim=-1).to(dtype).requires_grad_()
+
+    words = torch.rand(size, 1 + slots, 4, generator=generator) < 0.6
+    words[..., -1] = True
+    mask = torch.rand(size, slots, generator=generator) < valid
+    words[:, 1:] &= mask[..., None]
+    features = Features(
+        images=unit(size, DIM),
+        texts=unit(size, DIM),
+        negatives=unit(size, slots, DIM),
+        negative_images=None if images is None else unit(size, images, DIM),
+        image_tokens=normal(size, 3, DIM).to(dtype).requires_grad_(),
+        text_tokens=normal(size, 1 + slots, 4, DIM).to(dtype).requires_grad_(),
+        text_token_mask=words,
+    )
+    return features, Slots(
+        mask=mask,
+        kinds=torch.randint(NUM_KINDS, mask.shape, generator=generator),
+        groups=None if groups is None else torch.tensor(groups),
+        image_mask=None
+        if images is None
+        else torch.rand(size, images, generator=generator) < valid,
+    )
+
+
+def make_scale(value=7.0):
+    return torch.tensor(value, dtype=torch.float64, requires_grad=True)
+
+
+def make_thresholds():
+    return torch.tensor([0.0, 1.5, 4.0, 2.0], dtype=torch.float64)
+
+
+def cut(features, slots, start, stop):
+    """Some of the rows, as leaves of their own."""
+
+    def part(value):
+        if not isinstance(value, torch.Tensor):
+            return value
+        return value[start:stop].detach().clone().requires_grad_(value.requires_grad)
+
+    return tuple(
+        replace(x, **{field.name: part(getattr(x, field.name)) for field in fields(x)})
+        for x in (features, slots)
+    )
+
+
+def gradients(loss, features, scale):
+    """By name; zeros where a tensor takes no part."""
+    inputs = {
+        name: getattr(features, name) for name in TENSORS if getattr(features, name) is not None
+    }
+    inputs["scale"] = scale
+    found = torch.autograd.grad(
+        loss, list(inputs.values()), allow_unused=True, materialize_grads=True
+    )
+    return dict(zip(inputs, found, strict=True))

@@ -1,0 +1,198 @@
+"""Every objective against its paper in loops: values, gradients, empty slots, edges."""
+
+import dataclasses
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hnclip_cli.training.objectives import OBJECTIVES, ObjectiveSpec
+from hnclip_cli.training.objectives.compute import OF_NEGATIVE_IMAGES, TERMS, compute_objective
+from tests.training.objectives import oracle
+from tests.training.objectives.batches import (
+    TENSORS,
+    gradients,
+    make_batch,
+    make_scale,
+    make_thresholds,
+)
+
+NAMES = list(OBJECTIVES)
+
+
+def compare(name, features, slots, scale=7.0, bound=10.0):
+    scale, thresholds = make_scale(scale), make_thresholds()
+    ours = compute_objective(
+        OBJECTIVES[name], features, slots, scale, thresholds, threshold_bound=bound
+    )
+    loss, updated = oracle.objective(name, features, slots, scale, thresholds, bound)
+    torch.testing.assert_close(ours.loss, loss, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(ours.thresholds, torch.tensor(updated, dtype=torch.float64))
+    theirs = gradients(loss, features, scale)
+    for part, gradient in gradients(ours.loss, features, scale).items():
+        torch.testing.assert_close(gradient, theirs[part], rtol=1e-8, atol=1e-10, msg=part)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("size", "slots", "images"), [(1, 1, 1), (2, 0, 2), (4, 2, 3), (5, 2, 0)])
+def test_loss_and_gradients_equal_the_paper(name, size, slots, images):
+    compare(name, *make_batch(size, slots, images))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_negative_images_their_terms_are_left_out(name):
+    compare(name, *make_batch(images=None))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    name=st.sampled_from(NAMES),
+    size=st.integers(1, 4),
+    slots=st.integers(0, 2),
+    images=st.integers(0, 2) | st.none(),
+    seed=st.integers(0, 1000),
+    valid=st.sampled_from([0.0, 0.4, 1.0]),
+    scale=st.sampled_from([1.0, 14.3, 100.0]),
+    groups=st.lists(st.integers(0, 2), min_size=4, max_size=4) | st.none(),
+)
+def test_any_mask_scale_and_grouping_equals_the_paper(
+    name, size, slots, images, seed, valid, scale, groups
+):
+    features, where = make_batch(size, slots, images, seed, valid, groups and groups[:size])
+    compare(name, features, where, scale)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_equal_differences(name):
+    features, slots = make_batch(3, 2, 2)
+    inputs = [getattr(features, part) for part in TENSORS]
+
+    def loss(*tensors):
+        given = dataclasses.replace(features, **dict(zip(TENSORS, tensors[:-1], strict=True)))
+        spec = OBJECTIVES[name]
+        return compute_objective(spec, given, slots, tensors[-1], make_thresholds()).loss
+
+    # The attention of the local term has no gradient by definition, so tokens are held fixed.
+    if OBJECTIVES[name].uses_local:
+        inputs[4:] = [tensor.detach() for tensor in inputs[4:]]
+    torch.autograd.gradcheck(loss, [*inputs, make_scale()])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_lies_in_empty_slots_does_not_matter(name):
+    features, slots = make_batch(4, 3, 3, valid=0.5)
+    scale, thresholds = make_scale(), make_thresholds()
+    plain = compute_objective(OBJECTIVES[name], features, slots, scale, thresholds)
+    empty = ~slots.mask
+    dirty = dataclasses.replace(
+        features,
+        negatives=features.negatives.detach().clone().masked_fill_(empty[..., None], 5.0),
+        negative_images=features.negative_images.detach()
+        .clone()
+        .masked_fill_(~slots.image_mask[..., None], -9.0),
+        text_tokens=features.text_tokens.detach()
+        .clone()
+        .masked_fill_(~features.text_token_mask[..., None], 7.0),
+    )
+    dirty = dataclasses.replace(
+        dirty, **{part: getattr(dirty, part).requires_grad_() for part in TENSORS}
+    )
+    result = compute_objective(OBJECTIVES[name], dirty, slots, scale, thresholds)
+    torch.testing.assert_close(result.loss, plain.loss)
+    found = gradients(result.loss, dirty, scale)
+    assert all(gradient.isfinite().all() for gradient in found.values())
+    assert not found["negatives"][empty].any()
+    assert not found["negative_images"][~slots.image_mask].any()
+    assert not found["text_tokens"][~features.text_token_mask].any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_loss_is_the_weighted_sum_of_the_terms(name):
+    spec = OBJECTIVES[name]
+    result = compute_objective(spec, *make_batch(), make_scale(), make_thresholds())
+    total = result.terms["contrastive"]
+    for term, value in result.terms.items():
+        assert not value.requires_grad
+        total = total + getattr(spec, f"{term}_weight", 0.0) * value
+    torch.testing.assert_close(result.loss, spec.factor * total)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_half_precision_features_are_computed_in_float32(name):
+    features, slots = make_batch(5, 2, 2)
+    exact = compute_objective(OBJECTIVES[name], features, slots, make_scale(), make_thresholds())
+    rounded, _ = make_batch(5, 2, 2, dtype=torch.bfloat16)
+    scale = torch.tensor(7.0, requires_grad=True)
+    result = compute_objective(OBJECTIVES[name], rounded, slots, scale, make_thresholds().float())
+    assert result.loss.dtype == torch.float32
+    torch.testing.assert_close(result.loss.double(), exact.loss, rtol=0.02, atol=0.02)
+    for part, gradient in gradients(result.loss, rounded, scale).items():
+        assert gradient.isfinite().all(), part
+
+
+def test_without_gradients_the_loss_is_the_same():
+    features, slots = make_batch()
+    for name in NAMES:
+        spec, scale = OBJECTIVES[name], make_scale()
+        loss = compute_objective(spec, features, slots, scale, make_thresholds()).loss
+        with torch.no_grad():
+            again = compute_objective(spec, features, slots, scale, make_thresholds()).loss
+        torch.testing.assert_close(again, loss.detach())
+        assert not again.requires_grad
+
+
+def test_every_term_has_a_weight_and_every_weight_a_term():
+    weights = {
+        field.name.removesuffix("_weight")
+        for field in dataclasses.fields(ObjectiveSpec)
+        if field.name.endswith("_weight")
+    }
+    assert weights == set(TERMS) | {"imc", "cmr"}
+    for name in OF_NEGATIVE_IMAGES:
+        assert ObjectiveSpec(True, **{f"{name}_weight": 1.0}).uses_negative_images
+    others = {f"{name}_weight": 1.0 for name in weights - OF_NEGATIVE_IMAGES}
+    assert not ObjectiveSpec(True, **others).uses_negative_images
+
+
+@pytest.mark.parametrize("spec", OBJECTIVES.values(), ids=NAMES)
+def test_an_objective_says_what_must_be_encoded(spec):
+    features, slots = make_batch()
+    loss = compute_objective(spec, features, slots, make_scale(), make_thresholds()).loss
+    found = gradients(loss, features, make_scale())
+    assert bool(found["negatives"].any()) == spec.uses_negatives
+    assert bool(found["negative_images"].any()) == spec.uses_negative_images
+    assert bool(found["image_tokens"].any()) == spec.uses_local
+    assert bool(found["text_tokens"].any()) == spec.uses_local
+
+
+def test_the_threshold_of_negative_images_is_bounded_and_kept_without_any():
+    features, slots = make_batch(3, 1, 1, valid=1.0)
+    towards = dataclasses.replace(features, texts=features.images)
+    spec, thresholds = OBJECTIVES["ce-clip"], make_thresholds()
+    result = compute_objective(
+        spec, towards, slots, make_scale(100.0), thresholds, threshold_bound=3.0
+    )
+    assert result.thresholds[-1] == 3.0 and not result.thresholds.requires_grad
+    none = dataclasses.replace(slots, image_mask=torch.zeros_like(slots.image_mask))
+    kept = compute_objective(spec, features, none, make_scale(), thresholds).thresholds
+    assert kept[-1] == thresholds[-1]
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "message"),
+    [
+        ("negative_images", None, "without their mask"),
+        ("negative_images", torch.zeros(3, 2, 5), "expected \\(4, M, 5\\)"),
+        ("negative_images", torch.zeros(4, 1, 5), "image mask"),
+        ("image_tokens", None, "needs image_tokens"),
+        ("image_tokens", torch.zeros(4, 3, 6), "expected \\(4, P, 5\\)"),
+        ("text_tokens", torch.zeros(4, 2, 4, 5), "expected \\(4, 3, L, 5\\)"),
+        ("text_token_mask", torch.ones(4, 3, 4), "expected bool"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused(part, value, message):
+    features, slots = make_batch(4, 2, 2)
+    broken = dataclasses.replace(features, **{part: value})
+    with pytest.raises(ValueError, match=message):
+        compute_objective(OBJECTIVES["fsc-clip"], broken, slots, make_scale(), make_thresholds())
