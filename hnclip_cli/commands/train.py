@@ -6,11 +6,12 @@ import click
 
 from hnclip_cli import console, options
 from hnclip_cli.errors import ExitCode
+from hnclip_cli.training.objectives import OBJECTIVES
 
 if TYPE_CHECKING:
     from hnclip_cli.training.config import TrainConfig
 
-OBJECTIVES = ["clip", "negclip", "ce-clip"]  # a test holds them equal to the room's
+NUM_MEASURED_TEXTS = 1000  # for --dry-run
 
 
 @click.command()
@@ -19,7 +20,7 @@ OBJECTIVES = ["clip", "negclip", "ce-clip"]  # a test holds them equal to the ro
 @click.option("-o", "--output", required=True, metavar="DIR", help="Folder for the checkpoint.")
 @click.option(
     "--objective",
-    type=click.Choice(OBJECTIVES),
+    type=click.Choice(list(OBJECTIVES)),
     default="ce-clip",
     show_default=True,
     help="What to minimize.",
@@ -184,8 +185,6 @@ def train(
     if dry_run:
         return _say_plan(config, model, input_)
 
-    import torch
-
     from hnclip_cli.commands.validation import make_validation
     from hnclip_cli.models.load import load_clip, resolve_device
     from hnclip_cli.streams.images import default_image_root
@@ -196,10 +195,8 @@ def train(
     from hnclip_cli.training.loop import train as run
     from hnclip_cli.training.stopping import StopSignals
 
-    where = resolve_device(device)
     place = launch.find_place(os.environ)
-    if place and where.type == "cuda" and where.index is None:
-        where = torch.device("cuda", place.local_rank)
+    where = launch.own_device(resolve_device(device), place)
     checkpoints.check_folder(output, resume=resume)
     ranks = launch.join(place, where)
     root = image_root or default_image_root(input_)
@@ -216,7 +213,7 @@ def train(
             precision=precision or ("bf16" if where.type == "cuda" else "fp32"),
         )  # fmt: skip
         state = checkpoints.start(clip, store, config)
-        origin = checkpoints.Origin(config, model, pretrained, store.digest, store.kinds)
+        origin = checkpoints.Origin(config, model, pretrained, store.digest, store.threshold_names)
         if resume and checkpoints.load_state(state, origin, output):
             console.note(f"going on after step {state.step}")
         checkpoints.check_same(state, ranks)
@@ -243,21 +240,30 @@ def train(
 
 
 def _say_plan(config: "TrainConfig", model: str, input_: str) -> ExitCode:
-    """Print the plan. Of the records, only a file's are looked at: how many, and how long."""
-    from hnclip_cli.models.cost import measure_cost
+    """Print the plan. Of a file's records it is told how many there are, and how long.
+
+    A pipe is left alone.
+    """
+    from hnclip_cli.models.cost import mean_tokens, measure_cost
     from hnclip_cli.streams.jsonl import RecordReader
     from hnclip_cli.streams.records import format_record
     from hnclip_cli.training.loop import count_steps
     from hnclip_cli.training.plan import plan
 
     num_records = None
+    texts: list[str] = []
     if input_ != "-":
+        num_records = 0
         with console.open_input(input_) as stream:
-            num_records = sum(1 for _ in RecordReader(stream, input_))
+            for record in RecordReader(stream, input_):
+                num_records += 1
+                if len(texts) < NUM_MEASURED_TEXTS:
+                    texts += [record.caption, *(item.caption for item in record.negatives)]
     num_steps = None
     if config.epochs is None or num_records is not None:
         num_steps = count_steps(config, num_records or 0)
-    line = plan(config, measure_cost(model), num_steps=num_steps, tokens_per_text=None)
+    tokens = mean_tokens(model, texts) if texts else None
+    line = plan(config, measure_cost(model), num_steps=num_steps, tokens_per_text=tokens)
     with console.open_output("-") as out:
         out.write(format_record(line))
     return ExitCode.DONE

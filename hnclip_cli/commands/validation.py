@@ -30,6 +30,8 @@ def make_validation(
     with open_input_file(path) as stream:
         data = stream.read()
     records = list(RecordReader(io.BytesIO(data), path))
+    for record in records:
+        record.matching  # noqa: B018  (checks what will be measured)
     # Retrieval pairs one image with one caption; benchmarks with several have no such pairs.
     are_pairs = not any(record.is_matching for record in records)
 

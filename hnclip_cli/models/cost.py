@@ -1,6 +1,6 @@
 """What a model costs, from its configuration alone: no weights are made or loaded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +73,19 @@ def measure_cost(name: str) -> ModelCost:
         context,
         has_batch_norm(module),
     )
+
+
+def mean_tokens(name: str, texts: Sequence[str]) -> float:
+    """Mean length of these texts in tokens, with the marks of start and end.
+
+    Raises:
+        HnclipError: no such model.
+    """
+    name = resolve_name(name, None)
+    model_config(name)
+    with quiet_open_clip():
+        tokens = open_clip.get_tokenizer(name)(list(texts))
+    return float((tokens != 0).sum(dim=1).float().mean())
 
 
 def has_batch_norm(module: nn.Module) -> bool:

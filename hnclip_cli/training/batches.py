@@ -14,6 +14,7 @@ from hnclip_cli.training.data import (
     batch_indices,
     collate,
     make_sample,
+    slots_of,
 )
 from hnclip_cli.training.distributed import Ranks
 
@@ -44,7 +45,7 @@ class Batches:
         self._error: Exception | None = None
         self._policy = policy
         self._named: set[str] = set()
-        self._num_slots = config.num_slots
+        self._num_slots = slots_of(config, store)
         size = config.batch_size
         self._first, last = size * ranks.rank // ranks.size, size * (ranks.rank + 1) // ranks.size
         self._num_rows = last - self._first
@@ -52,7 +53,7 @@ class Batches:
 
         def load(item: tuple[int, int]) -> Sample | InputError:
             try:
-                return make_sample(store, *item, clip, config.num_slots, config.seed)
+                return make_sample(store, *item, clip, self._num_slots, config.seed)
             except InputError as error:
                 return error
 

@@ -60,14 +60,14 @@ class Origin:
         model: what ``--model`` named.
         pretrained: what ``--pretrained`` named.
         data: digest of the records.
-        kinds: the kinds of negatives, in the order of their thresholds.
+        threshold_names: what each threshold is of.
     """
 
     config: TrainConfig
     model: str
     pretrained: str | None
     data: str
-    kinds: list[str]
+    threshold_names: list[str]
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -81,7 +81,9 @@ class Origin:
 def start(clip: Clip, store: RecordStore, config: TrainConfig) -> State:
     """The state before the first step."""
     optimizer = make_optimizer(clip.module, config.lr, config.weight_decay)
-    return State(clip, optimizer, torch.zeros(max(1, len(store.kinds)), device=clip.device))
+    return State(
+        clip, optimizer, torch.zeros(max(1, len(store.threshold_names)), device=clip.device)
+    )
 
 
 def check_folder(folder: str, *, resume: bool) -> None:
@@ -161,7 +163,7 @@ def save_checkpoint(state: State, origin: Origin, folder: str) -> None:
     save_clip(state.clip, folder)
     run = {
         "step": state.step,
-        "thresholds": dict(zip(origin.kinds, state.thresholds.tolist(), strict=False)),
+        "thresholds": dict(zip(origin.threshold_names, state.thresholds.tolist(), strict=False)),
         **origin.as_dict(),
         "versions": {
             "hnclip": __version__,

@@ -87,12 +87,3 @@ class TrainConfig:
         spec = self.spec
         weights = {"imc_weight": spec.imc_weight, "cmr_weight": spec.cmr_weight}
         return dataclasses.asdict(self) | weights
-
-    @property
-    def num_slots(self) -> NumSlots:
-        """K and M, 0 where the objective does without."""
-        spec = self.spec
-        return NumSlots(
-            self.negatives_per_caption if spec.uses_negatives else 0,
-            self.negative_images_per_caption if spec.uses_negative_images else 0,
-        )

@@ -18,7 +18,7 @@ from hnclip_cli.models.clip import Clip
 from hnclip_cli.streams.images import load_image
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record, format_record, parse_record
-from hnclip_cli.training.config import NumSlots
+from hnclip_cli.training.config import NumSlots, TrainConfig
 from hnclip_cli.training.distributed import Ranks
 
 T = TypeVar("T")
@@ -39,6 +39,7 @@ class RecordStore:
 
     Attributes:
         kinds: the kinds of negatives, sorted; a kind's id is its position.
+        has_negative_images: whether any record has some.
         digest: hash of what was read, the same for a file and a pipe.
     """
 
@@ -51,6 +52,7 @@ class RecordStore:
         self.image_root = image_root
         digest = hashlib.blake2b(digest_size=16)
         kinds: set[str] = set()
+        has_negative_images = False
         groups: dict[str, int] = {}
         for record in records:
             try:
@@ -64,9 +66,11 @@ class RecordStore:
             self._lines.append(record.line)
             self._source = record.source
             self._groups.append(groups.setdefault(record.group, len(groups)))
+            has_negative_images |= bool(record.negative_images)
             kinds.update(negative.kind for negative in record.negatives)
         self._file.flush()
         self.kinds = sorted(kinds)
+        self.has_negative_images = has_negative_images
         self.digest = digest.hexdigest()
 
     def __len__(self) -> int:
@@ -76,6 +80,11 @@ class RecordStore:
         start, stop = self._offsets[index], self._offsets[index + 1]
         line = os.pread(self._file.fileno(), stop - start, start)
         return parse_record(line, self._source, self._lines[index], index)
+
+    @property
+    def threshold_names(self) -> list[str]:
+        """What each adaptive threshold is of: the kinds, and last the negative images."""
+        return [*self.kinds, "negative-image"] if self.has_negative_images else self.kinds
 
     def group(self, index: int) -> int:
         """A number shared by the records that describe the same image."""
@@ -104,8 +113,9 @@ class RecordStore:
         return store
 
     def _broadcast(self, ranks: Ranks) -> None:
-        header = json.dumps([self.kinds, self.digest, self._source]).encode()
-        self.kinds, self.digest, self._source = json.loads(ranks.broadcast(header))
+        facts = [self.kinds, self.has_negative_images, self.digest, self._source]
+        facts = json.loads(ranks.broadcast(json.dumps(facts).encode()))
+        self.kinds, self.has_negative_images, self.digest, self._source = facts
         self._offsets = _integers(ranks.broadcast(self._offsets.tobytes()))
         self._lines = _integers(ranks.broadcast(self._lines.tobytes()))
         self._groups = _integers(ranks.broadcast(self._groups.tobytes()))
@@ -136,6 +146,16 @@ def _integers(data: bytes) -> "array[int]":
     integers = array("q")
     integers.frombytes(data)
     return integers
+
+
+def slots_of(config: TrainConfig, store: RecordStore) -> NumSlots:
+    """The slots of a batch: none for what the objective does without or no record has."""
+    spec = config.spec
+    with_images = spec.uses_negative_images and store.has_negative_images
+    return NumSlots(
+        config.negatives_per_caption if spec.uses_negatives else 0,
+        config.negative_images_per_caption if with_images else 0,
+    )
 
 
 @dataclass

@@ -69,6 +69,13 @@ def find_place(environment: Mapping[str, str]) -> Place | None:
     )
 
 
+def own_device(device: torch.device, place: Place | None) -> torch.device:
+    """The GPU of this process, where several share a node and none was named."""
+    if place and device.type == "cuda" and device.index is None:
+        return torch.device("cuda", place.local_rank)
+    return device
+
+
 def join(place: Place | None, device: torch.device) -> Ranks:
     """Meet the other processes; without a place, alone.
 

@@ -80,8 +80,10 @@ def train(
         progress = state.step / num_steps if num_steps else state.elapsed / (config.seconds or 1)
         metrics = _step(state, batch, config, progress, ranks)
         metrics["epoch"] = state.position * config.batch_size / len(store)
-        if config.num_slots.captions:
-            metrics["thresholds"] = dict(zip(store.kinds, state.thresholds.tolist(), strict=False))
+        if config.spec.uses_negatives:
+            metrics["thresholds"] = dict(
+                zip(store.threshold_names, state.thresholds.tolist(), strict=False)
+            )
         said = state.step % config.log_every == 0
         unsaid = None if said else metrics
         if said:
@@ -158,7 +160,7 @@ def check_records(store: RecordStore, config: TrainConfig) -> None:
             expected=f"at least --batch-size {config.batch_size}",
             hint=f"--batch-size {max(1, len(store))}" if len(store) else "other input",
         )
-    if config.num_slots.captions and not store.kinds:
+    if config.spec.uses_negatives and not store.kinds:
         raise HnclipError(
             f"no record has negatives, and --objective {config.objective} needs them",
             hint="hnclip negatives before this, or --objective clip",

@@ -3,7 +3,7 @@
 from typing import Any
 
 from hnclip_cli.models.cost import ModelCost, TowerCost
-from hnclip_cli.training.config import TrainConfig
+from hnclip_cli.training.config import NumSlots, TrainConfig
 
 # Weight, gradient, and AdamW's two moments, in float32.
 BYTES_PER_FROZEN, BYTES_PER_TRAINED = 4, 16
@@ -25,7 +25,7 @@ def plan(
         num_steps: of the run; None where it cannot be known yet.
         tokens_per_text: mean length of the records' texts; None takes the context length.
     """
-    slots = config.num_slots
+    slots = _slots(config)
     tokens = min(cost.context_length, tokens_per_text or cost.context_length)
     texts = config.batch_size * (1 + slots.captions)
     images = config.batch_size * (1 + slots.images)
@@ -57,6 +57,11 @@ def plan(
     }
 
 
+def _slots(config: TrainConfig) -> NumSlots:
+    """The most that a record can fill; negative images are not counted on."""
+    return NumSlots(config.negatives_per_caption if config.spec.uses_negatives else 0)
+
+
 def _passes(config: TrainConfig, side: str) -> int:
     """Forward passes and their like that a tower runs through in a step."""
     if config.lock == side:
@@ -67,13 +72,13 @@ def _passes(config: TrainConfig, side: str) -> int:
 
 def _objective_flops(config: TrainConfig, dim: int) -> float:
     """Three products for each matrix of logits, and the pass over its columns before them."""
-    size, slots = config.batch_size, config.num_slots.captions
+    size, slots = config.batch_size, _slots(config).captions
     columns = size * (1 + slots) if config.spec.negative_scope == "batch" else size
     return 6.0 * size * columns * dim + 2.0 * size * size * dim + 12.0 * size * slots * dim
 
 
 def _memory(config: TrainConfig, cost: ModelCost, tokens: float) -> dict[str, int]:
-    slots, rows = config.num_slots, config.micro_batch or config.batch_size
+    slots, rows = _slots(config), config.micro_batch or config.batch_size
 
     def held(side: str, tower: TowerCost) -> int:
         trained = not config.lora_rank and config.lock != side

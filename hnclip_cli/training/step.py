@@ -18,7 +18,8 @@ from hnclip_cli.models.clip import Clip
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.data import Batch
 from hnclip_cli.training.distributed import Ranks
-from hnclip_cli.training.objectives.compose import Features, Outcome, Slots, compute_objective
+from hnclip_cli.training.objectives.batch import Features, Slots, fill_slots
+from hnclip_cli.training.objectives.compute import Outcome, compute_objective
 
 Named = dict[str, Tensor]
 Encode = Callable[[slice], Named]
@@ -125,7 +126,7 @@ def encode_images(clip: Clip, batch: Batch, config: TrainConfig, rows: slice) ->
     pixels = torch.cat([batch.pixels[rows], batch.negative_pixels[_packed(batch.image_mask, rows)]])
     own, negatives = _split(clip, clip.encode_images, pixels, mask)
     features = {"images": own}
-    if config.spec.uses_negative_images:
+    if mask.shape[1]:
         features["negative_images"] = negatives
     return features
 
@@ -145,10 +146,8 @@ def _split(
         empty = torch.zeros(0, clip.embed_dim, device=clip.device)
         return empty, empty.new_zeros(*mask.shape, clip.embed_dim)
     features = encode(inputs)
-    own, valid = features[: len(mask)], features[len(mask) :]
-    negatives = valid.new_zeros(*mask.shape, valid.shape[1])
-    negatives[mask.to(valid.device)] = valid
-    return own, negatives
+    mask = mask.to(features.device)
+    return features[: len(mask)], fill_slots(features[len(mask) :], mask)
 
 
 def _objective(
@@ -160,7 +159,12 @@ def _objective(
     features: Named,
 ) -> Outcome:
     move = partial(Tensor.to, device=clip.device, non_blocking=True)
-    slots = Slots(move(batch.mask), move(batch.kinds), move(batch.groups), move(batch.image_mask))
+    slots = Slots(
+        move(batch.mask),
+        move(batch.kinds),
+        move(batch.groups),
+        move(batch.image_mask) if batch.image_mask.shape[1] else None,
+    )
     return compute_objective(
         config.spec,
         Features(**features),

@@ -13,14 +13,13 @@ from hnclip_cli.cli import cli
 from hnclip_cli.commands import train as command
 from hnclip_cli.models.load import load_clip
 from hnclip_cli.training.config import TrainConfig
-from hnclip_cli.training.objectives import OBJECTIVES
 from tests.conftest import parse_lines, to_lines
 from tests.factories import make_records
 
 # Growing the surface of the command is a decision, not an accident.
 FLAGS = {
     "model", "pretrained", "device", "precision", "output", "image_root", "on_error", "verbose",
-    "quiet", "resume", *(field.name for field in dataclasses.fields(TrainConfig)),
+    "quiet", "resume", "dry_run", "val", *(field.name for field in dataclasses.fields(TrainConfig)),
 }  # fmt: skip
 
 
@@ -49,7 +48,6 @@ def test_flags_are_the_settings_with_the_same_defaults():
     for field in dataclasses.fields(TrainConfig):
         if field.name != "lr":  # resolved from the model
             assert values[field.name] == field.default, field.name
-    assert list(OBJECTIVES) == command.OBJECTIVES
 
 
 def test_it_writes_metrics_and_a_folder_that_open_clip_loads(records, tmp_path):
@@ -122,3 +120,45 @@ def test_an_output_that_cannot_be_written_is_found(records, tmp_path):
     assert result.exit_code == 1
     assert result.stderr.startswith("hnclip: run: ")
     assert "Traceback" not in result.stderr
+
+
+def test_a_dry_run_says_what_it_would_cost_and_writes_nothing(records, tmp_path):
+    result = train("--epochs", 3, "--dry-run", "r.jsonl")
+    assert result.exit_code == 0, result.stderr
+    (said,) = parse_lines(result.stdout_bytes)
+    assert said["steps"] == 6 and said["config"]["objective"] == "ce-clip"
+    assert 5 < said["tokens_per_text"] < 12
+    assert not (tmp_path / "run").exists()
+    assert parse_lines(train("--epochs", 3, "--dry-run").stdout_bytes)[0]["steps"] is None
+
+
+def test_validation_comes_at_the_start_at_checkpoints_and_at_the_end(records):
+    result = train("--steps", 3, "--checkpoint-every", 2, "--val", "r.jsonl", "r.jsonl")
+    assert result.exit_code == 0, result.stderr
+    said = [line for line in parse_lines(result.stdout_bytes) if "val" in line]
+    assert [line["step"] for line in said] == [0, 2, 3]
+    for line in said:
+        assert set(line["val"]) == {"accuracy", "by", "retrieval"}
+        assert set(line["val"]["by"]["kind"]) == {"replace-color", "replace-noun"}
+        assert 0 <= line["val"]["retrieval"]["image_to_text"]["R@1"] <= 1
+
+
+def test_validation_is_that_of_the_pipe(records, tmp_path):
+    said = parse_lines(train("--steps", 1, "--val", "r.jsonl", "r.jsonl").stdout_bytes)[-1]["val"]
+    scored = CliRunner().invoke(cli, ["score", "--model", "run", "r.jsonl"]).stdout_bytes
+    report = parse_lines(CliRunner().invoke(cli, ["eval"], input=scored).stdout_bytes)[0]
+    assert said["accuracy"]["pair"] == report["accuracy"]["pair"]["value"]
+
+
+def test_validation_does_not_change_the_run(records, tmp_path):
+    train("--steps", 3, "r.jsonl")
+    plain = (tmp_path / "run" / "open_clip_model.safetensors").read_bytes()
+    train("--steps", 3, "--checkpoint-every", 1, "--val", "r.jsonl", "r.jsonl")
+    assert (tmp_path / "run" / "open_clip_model.safetensors").read_bytes() == plain
+
+
+def test_bad_records_to_validate_on_are_found_before_training(records, tmp_path):
+    (tmp_path / "v.jsonl").write_bytes(b'{"image": "0.png"}\n')
+    result = train("--steps", 1, "--val", "v.jsonl", "r.jsonl")
+    assert result.exit_code == 1 and 'v.jsonl:1: missing field "caption"' in result.stderr
+    assert not (tmp_path / "run").exists()

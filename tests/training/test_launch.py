@@ -3,7 +3,7 @@ import torch
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.training import launch
-from hnclip_cli.training.launch import Place, find_place, join
+from hnclip_cli.training.launch import Place, find_place, join, own_device
 
 TORCHRUN = {
     "RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "MASTER_ADDR": "n1", "MASTER_PORT": "29500",
@@ -53,6 +53,14 @@ def test_a_missing_variable_is_named(missing):
 def test_a_variable_that_is_no_number_is_named():
     with pytest.raises(HnclipError, match="SLURM_PROCID is no number; got 'x'"):
         find_place(SLURM | {"SLURM_PROCID": "x"})
+
+
+def test_each_process_of_a_node_takes_its_own_gpu():
+    place = find_place(TORCHRUN)
+    assert own_device(torch.device("cuda"), place) == torch.device("cuda:1")
+    assert own_device(torch.device("cuda:3"), place) == torch.device("cuda:3")
+    assert own_device(torch.device("cpu"), place) == torch.device("cpu")
+    assert own_device(torch.device("cuda"), None) == torch.device("cuda")
 
 
 def test_others_that_do_not_come_are_not_waited_for_long(monkeypatch):

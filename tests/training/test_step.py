@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hnclip_cli.models.load import load_clip
-from hnclip_cli.streams.jsonl import RecordReader, ErrorPolicy
+from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.data import RecordStore, collate, make_sample, slots_of
 from hnclip_cli.training.step import forward_backward

@@ -49,7 +49,7 @@ def compute_objective(
     *,
     threshold_bound: float = 10.0,
     implementation: Implementation = "auto",
-    ranks: Ranks = Ranks(),  # noqa: B008, frozen
+    ranks: Ranks = Ranks(),
 ) -> Outcome:
     """The objective of a batch.
 

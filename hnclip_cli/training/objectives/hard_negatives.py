@@ -40,7 +40,7 @@ def hard_negative_objective(
     groups: Tensor | None = None,
     implementation: Implementation = "auto",
     negative_scope: NegativeScope = "batch",
-    ranks: Ranks = Ranks(),  # noqa: B008, frozen
+    ranks: Ranks = Ranks(),
 ) -> Objective:
     """Contrast pairs against the batch and against their own hard negatives.
 

@@ -1,0 +1,142 @@
+import io
+import json
+
+import pytest
+import torch
+
+from hnclip_cli.errors import HnclipError, Stopped
+from hnclip_cli.models.load import load_clip
+from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
+from hnclip_cli.training import checkpoints, loop
+from hnclip_cli.training.checkpoints import Origin
+from hnclip_cli.training.config import TrainConfig
+from hnclip_cli.training.data import RecordStore
+from hnclip_cli.training.distributed import Ranks
+from tests.conftest import to_lines
+from tests.factories import make_records
+
+SETTINGS = {"steps": 7, "batch_size": 3, "lr": 1e-3, "warmup_steps": 2, "log_every": 1}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("records")
+    data = to_lines(*make_records(folder))
+    return RecordStore(RecordReader(io.BytesIO(data), "x.jsonl"), str(folder), ErrorPolicy())
+
+
+def run(store, folder, *, stop_after=None, resume=False, seed=0, **settings):
+    """Train as the command does; returns the state and the metrics."""
+    config = TrainConfig(**(SETTINGS | settings))
+    # Another seed for the weights: a state that is taken up must bring its own.
+    state = checkpoints.start(load_clip("hnclip-tiny", device="cpu", seed=seed), store, config)
+    origin = Origin(config, "hnclip-tiny", None, store.digest, store.threshold_names)
+    if resume:
+        assert checkpoints.load_state(state, origin, str(folder))
+
+    def save(finished):
+        checkpoints.save_state(state, origin, str(folder), finished=finished)
+
+    lines = []
+    with pytest.raises(Stopped) if stop_after else io.BytesIO():
+        for metrics in loop.train(
+            state, store, config, policy=ErrorPolicy(), save=save,
+            stop=lambda: state.step == stop_after,
+        ):  # fmt: skip
+            lines.append(metrics)
+    return state, lines
+
+
+@pytest.mark.parametrize("stop_after", [1, 2, 5])
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(store, tmp_path, stop_after):
+    whole, lines = run(store, tmp_path / "whole")
+    _, before = run(store, tmp_path / "part", stop_after=stop_after)
+    resumed, after = run(store, tmp_path / "part", resume=True, seed=9)
+    assert before + after == lines
+    expected = whole.clip.module.state_dict()
+    for name, value in resumed.clip.module.state_dict().items():
+        assert torch.equal(value, expected[name]), name
+    states = [(tmp_path / name / checkpoints.STATE_NAME).read_bytes() for name in ("whole", "part")]
+    assert states[0] == states[1]
+
+
+def test_a_finished_run_has_nothing_left_to_do(store, tmp_path):
+    run(store, tmp_path)
+    state, lines = run(store, tmp_path, resume=True)
+    assert state.step == 7 and lines == []
+
+
+def test_without_a_state_there_is_nothing_to_take_up(store, tmp_path):
+    config = TrainConfig(**SETTINGS)
+    state = checkpoints.start(load_clip("hnclip-tiny", device="cpu"), store, config)
+    assert not checkpoints.load_state(state, Origin(config, "m", None, "d", []), str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"lr": 1e-2}, "another --lr; got 0.01, expected 0.001"),
+        ({"negatives_per_caption": 1}, "another --negatives-per-caption"),
+        ({"cmr_weight": 0.0}, "another --cmr-weight"),
+        ({"workers": 0, "log_every": 3, "micro_batch": 0, "checkpoint_every": 9}, None),
+    ],
+)
+def test_a_state_is_taken_up_with_its_own_settings_only(store, tmp_path, change, message):
+    run(store, tmp_path, stop_after=2)
+    if message:
+        with pytest.raises(HnclipError, match=message):
+            run(store, tmp_path, resume=True, **change)
+    else:
+        run(store, tmp_path, resume=True, **change)
+
+
+@pytest.mark.parametrize(("field", "what"), [("model", "--model"), ("data", "records")])
+def test_a_state_belongs_to_its_model_and_records(store, tmp_path, field, what):
+    run(store, tmp_path, stop_after=1)
+    config = TrainConfig(**SETTINGS)
+    facts = {"model": "hnclip-tiny", "data": store.digest} | {field: "other"}
+    origin = Origin(config, facts["model"], None, facts["data"], store.threshold_names)
+    state = checkpoints.start(load_clip("hnclip-tiny", device="cpu"), store, config)
+    with pytest.raises(HnclipError, match=f"other {what}; got other"):
+        checkpoints.load_state(state, origin, str(tmp_path))
+
+
+def test_an_unfinished_run_is_not_written_over(store, tmp_path):
+    checkpoints.check_folder(str(tmp_path), resume=False)
+    run(store, tmp_path, stop_after=1)
+    with pytest.raises(HnclipError, match="a run that is not finished; try --resume"):
+        checkpoints.check_folder(str(tmp_path), resume=False)
+    checkpoints.check_folder(str(tmp_path), resume=True)
+    run(store, tmp_path, resume=True)
+    checkpoints.check_folder(str(tmp_path), resume=False)
+
+
+@pytest.mark.parametrize("content", [b"", b"no state", b"\x08\0\0\0\0\0\0\0{}      "])
+def test_a_damaged_state_is_named(tmp_path, content):
+    (tmp_path / checkpoints.STATE_NAME).write_bytes(content)
+    with pytest.raises(HnclipError, match="cannot read the state"):
+        checkpoints.check_folder(str(tmp_path), resume=False)
+
+
+def test_what_a_killed_run_left_half_written_is_removed(store, tmp_path):
+    leftover = tmp_path / f".{checkpoints.STATE_NAME}.0123abcd.tmp"
+    leftover.write_bytes(b"half")
+    run(store, tmp_path)
+    assert not leftover.exists()
+
+
+def test_a_checkpoint_says_how_it_was_made(store, tmp_path):
+    config = TrainConfig(**SETTINGS)
+    state = checkpoints.start(load_clip("hnclip-tiny", device="cpu"), store, config)
+    origin = Origin(config, "hnclip-tiny", None, store.digest, store.threshold_names)
+    checkpoints.save_checkpoint(state, origin, str(tmp_path))
+    said = json.loads((tmp_path / checkpoints.RUN_NAME).read_bytes())
+    assert said["config"]["imc_weight"] == 0.3 and said["data"] == store.digest
+    assert said["thresholds"] == {"replace-color": 0.0, "replace-noun": 0.0}
+    load_clip(str(tmp_path), device="cpu")
+
+
+def test_one_process_agrees_with_itself(store):
+    config = TrainConfig(**SETTINGS)
+    state = checkpoints.start(load_clip("hnclip-tiny", device="cpu"), store, config)
+    checkpoints.check_same(state, Ranks())
