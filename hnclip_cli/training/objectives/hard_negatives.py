@@ -3,16 +3,22 @@
 Shapes: B pairs, K negative slots each, D features.
 """
 
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from hnclip_cli.training.distributed import Ranks
-from hnclip_cli.training.objectives import NegativeScope
+from hnclip_cli.training.objectives.chunked import (
+    TORCH_PASSES,
+    Passes,
+    Plan,
+    chunked_contrastive,
+)
 
-Implementation = Literal["auto", "dense"]
+Implementation = Literal["auto", "dense", "chunked", "triton"]
+NegativeScope = Literal["batch", "own", "none"]
 
 
 class Objective(NamedTuple):
@@ -40,7 +46,8 @@ def hard_negative_objective(
     groups: Tensor | None = None,
     implementation: Implementation = "auto",
     negative_scope: NegativeScope = "batch",
-    ranks: Ranks = Ranks(),
+    chunk_size: int | None = None,
+    ranks: Ranks = Ranks(),  # noqa: B008  (frozen)
 ) -> Objective:
     """Contrast pairs against the batch and against their own hard negatives.
 
@@ -52,7 +59,8 @@ def hard_negative_objective(
         cmr         = mean_ik max(0, s·Iᵢ·Nᵢₖ − s·Iᵢ·Tᵢ + θ[kindᵢₖ])
         loss        = contrastive + imc_weight·imc + cmr_weight·cmr
 
-    ``imc`` averages over the rows that have a valid negative, ``cmr`` over the valid negatives;
+    ``negative_scope`` says which N the image to text softmax of row i holds: those of the whole
+    batch, its own, or none. ``imc`` averages over the rows that have a valid negative, ``cmr`` over the valid negatives;
     both are 0 where there are none. The returned thresholds are, per kind, this batch's mean of
     s·Iᵢ·Tᵢ − s·Iᵢ·Nᵢₖ, clamped to [0, threshold_bound] and without gradient; a kind without a
     valid negative keeps its value.
@@ -61,10 +69,16 @@ def hard_negative_objective(
     adaptive threshold), with negatives that are missing masked out of every term. With both
     weights 0 it is NegCLIP's loss (Yuksekgonul et al., ICLR 2023); with K = 0 it is CLIP's.
 
+    With several processes, each passes its own rows, as many as it has. Loss, terms and
+    thresholds are those of the whole batch on every rank. Gradients are complete for a rank's
+    own features; for the scale they are the part of its rows. So what parameters receive,
+    summed over the ranks, is the gradient of one process with the whole batch.
+
     Args:
         image_features: (B, D), L2-normalised.
         text_features: (B, D), L2-normalised.
-        negative_features: (B, K, D), L2-normalised where valid, finite elsewhere.
+        negative_features: (B, K, D), L2-normalised where valid, finite elsewhere. K may differ
+            between ranks.
         negative_mask: (B, K) bool, which slots hold a negative.
         logit_scale: (), the factor itself (up to 100), not its logarithm.
         negative_kinds: (B, K) int64, indices into ``thresholds``; ignored where invalid.
@@ -73,101 +87,167 @@ def hard_negative_objective(
         cmr_weight: weight of the cross-modal rank term.
         threshold_bound: upper bound of θ, in logits.
         groups: (B,) integers. Pairs of one group describe the same image, so they are not
-            contrasted with each other; negatives always are.
-        implementation: ``dense`` writes out all logits; ``auto`` chooses.
-        negative_scope: whose negatives are columns of image-to-text: those of the ``batch``, the
-            row's ``own``, or ``none``. The other terms are the same for all three.
+            contrasted with each other; negatives always are. Given on all ranks or on none.
+        implementation: how the contrastive term is computed. ``dense`` writes out all logits:
+            O(B²·(1+K)) memory, the definition, and differentiable twice; with several
+            processes it is ``chunked``. ``chunked`` keeps no logits: O((2+K)·B·D) memory.
+            ``triton`` is ``chunked`` with CUDA kernels for the rows, and fp16 matrix products
+            where the features are in half precision. ``auto`` is ``chunked``.
+        negative_scope: ``batch`` (NegCLIP, CE-CLIP), ``own`` (Rösch et al.) or ``none``
+            (FSC-CLIP's contrastive term).
+        chunk_size: rows at a time of ``chunked`` and ``triton``; by default what was measured
+            to be fast.
         ranks: the processes that share the batch.
 
     Raises:
-        ValueError: shapes do not fit, or the implementation is unknown.
+        ValueError: shapes do not fit, an option is unknown, the batch is empty on all ranks,
+            or Triton cannot run here.
     """
     _check_shapes(image_features, text_features, negative_features, negative_mask, negative_kinds)
-    if implementation not in ("auto", "dense"):
-        raise ValueError(f"got implementation {implementation!r}, expected auto or dense")
-    if ranks.size > 1:
-        return _over_ranks(ranks, negative_scope, locals())
-    dtype = torch.promote_types(image_features.dtype, torch.float32)
-    images, texts = image_features.to(dtype), text_features.to(dtype)
-    negatives = negative_features.to(dtype)
-    scale = logit_scale.to(dtype)
+    _check_options(implementation, negative_scope, chunk_size)
+    num_rows = sum(ranks.counts(len(image_features), image_features.device))
+    if num_rows == 0:
+        raise ValueError("got no rows, expected at least one")
+    # Autocast would round the logits to half precision.
+    with torch.autocast(image_features.device.type, enabled=False):
+        dtype = torch.promote_types(image_features.dtype, torch.float32)
+        images, texts = image_features.to(dtype), text_features.to(dtype)
+        # Flat before its two uses, so that autograd adds their gradients in place.
+        negatives = negative_features.to(dtype).flatten(0, 1)  # (B·K, D)
+        scale = logit_scale.to(dtype)
 
-    image_text = scale * images @ texts.T  # (B, B)
-    positive = image_text.diagonal()  # (B,)
-    image_own = scale * torch.einsum("bd,bkd->bk", images, negatives)
-    text_own = scale * torch.einsum("bd,bkd->bk", texts, negatives)
+        own_negatives = negatives.view_as(negative_features)
+        own = scale * (torch.stack([images, texts], dim=1) @ own_negatives.mT)  # (B, 2, K)
+        image_own, text_own = own.unbind(1)
+        positive = scale * (images * texts).sum(dim=1)  # (B,)
 
-    if negative_scope == "batch":
-        columns = scale * images @ negatives.flatten(0, 1).T
-        valid = negative_mask.flatten().expand_as(columns)
-    else:
-        columns, valid = image_own, negative_mask & (negative_scope == "own")
-    contrastive = _contrastive(image_text, columns.masked_fill(~valid, -torch.inf), groups)
-    imc = _intra_modal(positive, text_own, negative_mask)
-    margins = thresholds.to(dtype)[negative_kinds.masked_fill(~negative_mask, 0)]
-    hinge = F.relu(image_own - positive[:, None] + margins)
-    cmr = _masked_mean(hinge, negative_mask)
-    loss = contrastive + imc_weight * imc + cmr_weight * cmr
-    gaps = (positive[:, None] - image_own).detach()
-    updated = _update_thresholds(thresholds, gaps, negative_kinds, negative_mask, threshold_bound)
+        if implementation == "dense" and ranks.size == 1:
+            contrastive = _dense_contrastive(
+                images, texts, negatives, image_own, negative_mask, scale, groups, negative_scope
+            )
+        else:
+            columns, own_lse = _negative_columns(
+                negatives, image_own, negative_mask, negative_scope
+            )
+            inputs = (images, texts, columns, own_lse, scale)
+            half = image_features.dtype != dtype
+            passes, inner = _passes(implementation, dtype, images.device, half=half)
+            wanted = torch.is_grad_enabled() and any(x.requires_grad for x in inputs)
+            plan = Plan(groups, passes, inner, chunk_size, ranks, wanted)
+            contrastive = chunked_contrastive(*inputs, plan)
+
+        imc = _intra_modal(positive, text_own, negative_mask, ranks)
+        gaps = positive[:, None] - image_own
+        margins = thresholds.to(dtype)[negative_kinds.masked_fill(~negative_mask, 0)]
+        cmr = _masked_mean(F.relu(margins - gaps), negative_mask, ranks)
+        loss = contrastive + imc_weight * imc + cmr_weight * cmr
+        updated = _update_thresholds(
+            thresholds, gaps.detach(), negative_kinds, negative_mask, threshold_bound, ranks
+        )
     return Objective(loss, contrastive, imc, cmr, updated)
 
 
-class _Gather(torch.autograd.Function):
-    """The rows of all ranks; each rank's gradient is summed over the ranks."""
-
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor, ranks: Ranks, counts: list[int]) -> Tensor:
-        ctx.ranks, ctx.counts = ranks, counts
-        return ranks.gather(rows, counts)
-
-    @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None]:
-        return ctx.ranks.own(ctx.ranks.sum(upstream[0]), ctx.counts), None, None
-
-
-def _over_ranks(ranks: Ranks, scope: NegativeScope, arguments: dict[str, Any]) -> Objective:
-    """Every rank computes the whole; each takes its share of the gradient."""
-    rows = ["image_features", "text_features", "negative_features"]
-    rows += ["negative_mask", "negative_kinds", "groups"]
-    counts = ranks.counts(len(arguments["image_features"]), arguments["logit_scale"].device)
-    whole: dict[str, Any] = dict(arguments, ranks=Ranks(), negative_scope=scope)
-    for name in rows:
-        if whole[name] is not None:
-            whole[name] = _Gather.apply(whole[name], ranks, counts)
-    result = hard_negative_objective(**whole)
-    share = result.loss / ranks.size
-    return result._replace(loss=share + (result.loss - share).detach())
-
-
-def _contrastive(image_text: Tensor, image_negative: Tensor, groups: Tensor | None) -> Tensor:
-    labels = torch.arange(len(image_text), device=image_text.device)
+def _dense_contrastive(
+    images: Tensor,
+    texts: Tensor,
+    negatives: Tensor,
+    image_own: Tensor,
+    mask: Tensor,
+    scale: Tensor,
+    groups: Tensor | None,
+    scope: NegativeScope,
+) -> Tensor:
+    image_text = scale * images @ texts.T  # (B, B)
+    labels = torch.arange(len(images), device=images.device)
     if groups is not None:
         same = groups[:, None] == groups[None, :]
         same.fill_diagonal_(False)
         image_text = image_text.masked_fill(same, -torch.inf)
-    image_to_text = F.cross_entropy(torch.cat([image_text, image_negative], dim=1), labels)
+    candidates = [image_text]
+    if scope == "batch":
+        image_negative = scale * images @ negatives.T  # (B, B·K)
+        candidates.append(image_negative.masked_fill(~mask.flatten(), -torch.inf))
+    elif scope == "own":
+        candidates.append(image_own.masked_fill(~mask, -torch.inf))
+    image_to_text = F.cross_entropy(torch.cat(candidates, dim=1), labels)
     return (image_to_text + F.cross_entropy(image_text.T, labels)) / 2
 
 
-def _intra_modal(positive: Tensor, text_own: Tensor, negative_mask: Tensor) -> Tensor:
-    own = text_own.masked_fill(~negative_mask, -torch.inf)
-    rows = torch.logsumexp(torch.cat([positive[:, None], own], dim=1), dim=1) - positive
-    return _masked_mean(rows, negative_mask.any(dim=1))
+def _negative_columns(
+    negatives: Tensor, image_own: Tensor, mask: Tensor, scope: NegativeScope
+) -> tuple[Tensor, Tensor]:
+    """The negatives (V, D) that all rows see, and the log-mass (B,) that only its own row sees."""
+    nothing = image_own.new_full(mask.shape[:1], -torch.inf)
+    if scope == "own":
+        return negatives[:0], _masked_logsumexp(image_own, mask)
+    if scope == "none":
+        return negatives[:0], nothing
+    # How many are valid is the one thing that the CPU must know of a batch on CUDA.
+    valid = mask.flatten().nonzero().squeeze(1)
+    return (negatives if len(valid) == len(negatives) else negatives[valid]), nothing
 
 
-def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    return values.masked_fill(~mask, 0).sum() / mask.sum().clamp(min=1)
+def _passes(
+    implementation: Implementation, dtype: torch.dtype, device: torch.device, *, half: bool
+) -> tuple[Passes, torch.dtype]:
+    """What works on a chunk, and in which dtype."""
+    if implementation != "triton":
+        return TORCH_PASSES, dtype
+    try:
+        from hnclip_cli.training.objectives import triton_passes
+    except ImportError as error:
+        raise ValueError("got implementation triton, but Triton is not installed") from error
+    triton_passes.check_device(device)
+    # Unit vectors and cosines are at most 1: fp16 has 3 more bits for them than bf16. Sums of
+    # the products must stay in float32, which older torch cannot ask of half precision.
+    has_mixed_products = hasattr(torch.ops.aten.addmm, "dtype_out")
+    inner = torch.float16 if half and device.type == "cuda" and has_mixed_products else dtype
+    return triton_passes.TRITON_PASSES, inner
+
+
+def _intra_modal(positive: Tensor, text_own: Tensor, mask: Tensor, ranks: Ranks) -> Tensor:
+    # softplus(lse(negatives) − positive), whose gradient keeps its precision near p = 1.
+    rows = -F.logsigmoid(positive - _masked_logsumexp(text_own, mask))
+    return _masked_mean(rows, mask.any(dim=1), ranks)
+
+
+def _masked_logsumexp(logits: Tensor, mask: Tensor) -> Tensor:
+    """(B, K) to (B,): over what the mask keeps; −inf, without NaN in its gradient, for nothing."""
+    nothing = ~mask.any(dim=1)
+    kept = logits.masked_fill(~mask & ~nothing[:, None], -torch.inf)
+    return torch.logsumexp(kept, dim=1).masked_fill(nothing, -torch.inf)
+
+
+def _masked_mean(values: Tensor, mask: Tensor, ranks: Ranks) -> Tensor:
+    """The mean over all ranks, with the gradient of this rank's part of it."""
+    part = values.masked_fill(~mask, 0).sum() / ranks.sum(mask.sum()).clamp(min=1)
+    if ranks.size == 1:
+        return part
+    return part + (ranks.sum(part) - part.detach())
 
 
 def _update_thresholds(
-    thresholds: Tensor, gaps: Tensor, kinds: Tensor, mask: Tensor, bound: float
+    thresholds: Tensor, gaps: Tensor, kinds: Tensor, mask: Tensor, bound: float, ranks: Ranks
 ) -> Tensor:
-    valid_gaps, valid_kinds = gaps[mask].to(thresholds.dtype), kinds[mask]
-    sums = torch.zeros_like(thresholds).index_add_(0, valid_kinds, valid_gaps)
-    counts = torch.zeros_like(thresholds).index_add_(0, valid_kinds, torch.ones_like(valid_gaps))
-    means = (sums / counts.clamp(min=1)).clamp(0, bound)
+    # Invalid slots add 0 to kind 0, which keeps shapes free of what the mask holds.
+    kinds = kinds.masked_fill(~mask, 0).flatten()
+    values = torch.stack([gaps.masked_fill(~mask, 0), mask.to(gaps.dtype)]).flatten(1)
+    sums, counts = ranks.sum(values.new_zeros(2, len(thresholds)).index_add_(1, kinds, values))
+    means = (sums / counts.clamp(min=1)).clamp(0, bound).to(thresholds.dtype)
     return torch.where(counts > 0, means, thresholds)
+
+
+def _check_options(
+    implementation: Implementation, scope: NegativeScope, chunk_size: int | None
+) -> None:
+    if implementation not in get_args(Implementation):
+        choices = ", ".join(get_args(Implementation))
+        raise ValueError(f"got implementation {implementation!r}, expected one of {choices}")
+    if scope not in get_args(NegativeScope):
+        choices = ", ".join(get_args(NegativeScope))
+        raise ValueError(f"got negative scope {scope!r}, expected one of {choices}")
+    if chunk_size is not None and chunk_size < 1:
+        raise ValueError(f"got a chunk size of {chunk_size}, expected at least 1")
 
 
 def _check_shapes(

@@ -1,0 +1,162 @@
+"""`chunked.Passes` as Triton kernels: a chunk's cosines are read twice and written once.
+
+No atomics: a program owns its row, or its columns, so results do not change between runs.
+Cosines may be float16, float32 or float64; exponents and sums are in the dtype of the scale.
+"""
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from hnclip_cli.training.objectives.chunked import Passes
+
+# Gradients of half precision are stored times this. They are at most 2, and 2¹⁵ fits into
+# float16; without it, all softmax probabilities under 6e-8 would be lost.
+HALF_UNIT = 2.0**14
+
+# The interpreter runs one program at a time, in NumPy: larger blocks are all it can gain from.
+ROW_BLOCK = 2048
+TILE = 64
+
+
+def check_device(device: torch.device) -> None:
+    """Raises ValueError where these kernels cannot run."""
+    if device.type != "cuda" and not triton.knobs.runtime.interpret:
+        raise ValueError(f"got implementation triton on {device.type}, expected cuda")
+
+
+def gradient_unit(dtype: torch.dtype) -> float:
+    """What gradients are multiplied by while they are stored in this dtype."""
+    return HALF_UNIT if dtype == torch.float16 else 1.0
+
+
+@triton.jit
+def _shift(top):
+    # −inf − −inf would be NaN; where nothing is summed, any finite shift will do.
+    return tl.where(top == float("-inf"), 0.0, top)
+
+
+@triton.jit
+def _log_add_exp(a, b):
+    top = _shift(tl.maximum(a, b))
+    return top + tl.log(tl.exp(a - top) + tl.exp(b - top))
+
+
+@triton.jit
+def _merge_columns(
+    cosines, scale, row_labels, labels, lse, merged, num_rows, num_texts, TILE: tl.constexpr
+):
+    """A program merges all rows into TILE columns' log-sum-exp."""
+    column = tl.program_id(0) * TILE + tl.arange(0, TILE)
+    factor = tl.load(scale)
+    label = tl.load(labels + column, mask=column < num_texts)
+    top = tl.load(lse + column, mask=column < num_texts, other=float("-inf"))
+    total = tl.where(top == float("-inf"), 0.0, 1.0).to(top.dtype)
+    for start in range(0, num_rows, TILE):
+        row = start + tl.arange(0, TILE)
+        inside = (row < num_rows)[:, None] & (column < num_texts)[None, :]
+        # A chunk may hold more than 2³¹ cosines.
+        at = row.to(tl.int64)[:, None] * num_texts + column[None, :]
+        logits = tl.load(cosines + at, mask=inside, other=0.0).to(top.dtype) * factor
+        same = tl.load(row_labels + row, mask=row < num_rows)[:, None] == label[None, :]
+        logits = tl.where(inside & ~same, logits, float("-inf"))
+        new_top = tl.maximum(top, tl.max(logits, axis=0))
+        shift = _shift(new_top)
+        total = total * tl.exp(top - shift) + tl.sum(tl.exp(logits - shift[None, :]), axis=0)
+        top = new_top
+    tl.store(merged + column, _shift(top) + tl.log(total), mask=column < num_texts)
+
+
+@triton.jit
+def _form_gradient(
+    cosines,
+    scale,
+    row_labels,
+    labels,
+    positive,
+    own_lse,
+    column_lse,
+    others,
+    width,
+    num_texts,
+    unit,
+    BLOCK: tl.constexpr,
+):
+    """A program finds its row's log-sum-exp, then replaces the row by its gradient."""
+    row = tl.program_id(0).to(tl.int64)
+    at = cosines + row * width
+    factor = tl.load(scale)
+    label = tl.load(row_labels + row)
+    own = tl.load(own_lse + row)
+
+    top = own
+    total = tl.where(top == float("-inf"), 0.0, 1.0).to(top.dtype)
+    for start in range(0, width, BLOCK):
+        column = start + tl.arange(0, BLOCK)
+        logits = tl.load(at + column, mask=column < width, other=0.0).to(top.dtype) * factor
+        is_text = column < num_texts
+        same = is_text & (tl.load(labels + column, mask=is_text) == label)
+        logits = tl.where((column < width) & ~same, logits, float("-inf"))
+        new_top = tl.maximum(top, tl.max(logits, axis=0))
+        shift = _shift(new_top)
+        total = total * tl.exp(top - shift) + tl.sum(tl.exp(logits - shift), axis=0)
+        top = new_top
+    row_others = _shift(top) + tl.log(total)
+    tl.store(others + row, row_others)
+
+    lse = _log_add_exp(row_others, tl.load(positive + row))
+    for start in range(0, width, BLOCK):
+        column = start + tl.arange(0, BLOCK)
+        logits = tl.load(at + column, mask=column < width, other=0.0).to(top.dtype) * factor
+        is_text = column < num_texts
+        same = is_text & (tl.load(labels + column, mask=is_text) == label)
+        by_column = tl.exp(logits - tl.load(column_lse + column, mask=is_text, other=0.0))
+        gradient = tl.exp(logits - lse) + tl.where(is_text, by_column, 0.0)
+        gradient = tl.where(same, 0.0, gradient * unit)
+        tl.store(at + column, gradient.to(cosines.dtype.element_ty), mask=column < width)
+
+
+def merge_columns(
+    cosines: Tensor, scale: Tensor, row_labels: Tensor, labels: Tensor, lse: Tensor
+) -> Tensor:
+    """`Passes.merge_columns`."""
+    merged = torch.empty_like(lse)
+    num_rows, num_texts = cosines.shape
+    grid = (triton.cdiv(num_texts, TILE),)
+    _merge_columns[grid](
+        cosines, scale, row_labels, labels, lse, merged, num_rows, num_texts, TILE=TILE
+    )
+    return merged
+
+
+def form_gradient(
+    cosines: Tensor,
+    scale: Tensor,
+    row_labels: Tensor,
+    labels: Tensor,
+    positive: Tensor,
+    own_lse: Tensor,
+    column_lse: Tensor,
+) -> Tensor:
+    """`Passes.form_gradient`."""
+    others = torch.empty_like(positive)
+    num_rows, width = cosines.shape
+    _form_gradient[(num_rows,)](
+        cosines,
+        scale,
+        row_labels,
+        labels,
+        positive,
+        own_lse,
+        column_lse,
+        others,
+        width,
+        len(labels),
+        gradient_unit(cosines.dtype),
+        BLOCK=ROW_BLOCK,
+    )
+    return others
+
+
+TRITON_PASSES = Passes(merge_columns, form_gradient, gradient_unit)

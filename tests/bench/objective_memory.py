@@ -1,0 +1,117 @@
+"""Peak memory of the objective, forward and backward: chunked against dense.
+
+    python -m tests.bench.objective_memory [--size 2048] [--slots 4] [--dim 512] [--valid 1.0]
+        [--device cpu] [--dtype float32] [--implementations dense chunked]
+
+Each implementation runs in a process of its own, first on a small batch. What counts is how much
+the peak of resident memory lies above what was resident before the step, with the inputs in it
+(Linux: VmHWM, reset before the step; on CUDA, what torch's allocator held at most). The
+features' gradients, which the step leaves behind, are part of it. Also measured is what autograd
+keeps between forward and backward, at this size and at twice it. Prints one JSON line.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tests.bench.machine import describe
+from tests.bench.objective import make_batch, step
+
+MB = 1e6
+
+
+def resident(field: str) -> float:
+    """VmRSS or VmHWM of this process, in bytes."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field):
+            return int(line.split()[1]) * 1024
+    raise SystemExit(f"no {field} in /proc/self/status")
+
+
+def peak_extra(options: argparse.Namespace, implementation: str) -> float:
+    """Bytes at the peak of one step, above those before it."""
+    dtype = getattr(torch, options.dtype)
+    shape = (options.slots, options.dim, options.valid, options.device, dtype)
+    step(make_batch(64, *shape), implementation=implementation)
+    batch = make_batch(options.size, *shape)
+    if options.device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        step(batch, implementation=implementation)
+        return torch.cuda.max_memory_allocated() - before
+    Path("/proc/self/clear_refs").write_text("5")  # VmHWM := VmRSS
+    before = resident("VmRSS")
+    step(batch, implementation=implementation)
+    return resident("VmHWM") - before
+
+
+def saved_bytes(options: argparse.Namespace, implementation: str, size: int) -> int:
+    """What autograd keeps of the forward pass, inputs left out, each storage counted once."""
+    from hnclip_cli.training.objectives.hard_negatives import hard_negative_objective
+
+    dtype = getattr(torch, options.dtype)
+    batch = make_batch(size, options.slots, options.dim, options.valid, options.device, dtype)
+    given = {
+        value.untyped_storage().data_ptr()
+        for value in batch.values()
+        if isinstance(value, torch.Tensor)
+    }
+    kept: dict[int, int] = {}
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in given:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        loss = hard_negative_objective(**batch, implementation=implementation).loss
+    assert loss.requires_grad  # the graph lives until here, so no storage was counted twice
+    return sum(kept.values())
+
+
+def measure(options: argparse.Namespace, implementation: str) -> dict[str, Any]:
+    extra = peak_extra(options, implementation)
+    saved = saved_bytes(options, implementation, options.size)
+    doubled = saved_bytes(options, implementation, 2 * options.size)
+    return {
+        "peak_extra_mb": round(extra / MB, 1),
+        "saved_mb": round(saved / MB, 1),
+        "saved_when_size_doubles": round(doubled / saved, 2),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=2048)
+    parser.add_argument("--slots", type=int, default=4)
+    parser.add_argument("--dim", type=int, default=512)
+    parser.add_argument("--valid", type=float, default=1.0, help="share of slots in use")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--implementations", nargs="+", default=["dense", "chunked"])
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(measure(options, options.one)))
+        return
+    figures = {}
+    for name in options.implementations:
+        command = [sys.executable, "-m", "tests.bench.objective_memory", *sys.argv[1:]]
+        output = subprocess.run([*command, "--one", name], check=True, stdout=subprocess.PIPE)
+        figures[name] = json.loads(output.stdout)
+    first = next(iter(figures.values()))["peak_extra_mb"]
+    for found in figures.values():
+        found["share"] = round(found["peak_extra_mb"] / first, 3)
+    setting = {key: value for key, value in vars(options).items() if key != "one"}
+    line = {"benchmark": "objective_memory", **setting, **figures, "machine": describe()}
+    print(json.dumps(line))
+
+
+if __name__ == "__main__":
+    main()
