@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hnclip_cli.models.text import encode_text
+from hnclip_cli.models.vision import encode_image
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -59,13 +60,13 @@ class Clip:
     def encode_images(self, pixels: Tensor) -> Tensor:
         """(n, 3, height, width) to unit vectors, float32, shape (n, D)."""
         with self._autocast():
-            features = self.module.encode_image(pixels.to(self.device))
+            features = encode_image(self.module, pixels.to(self.device))
         return F.normalize(features.float(), dim=-1)
 
     def encode_tokens(self, tokens: Tensor) -> Tensor:
-        """(n, context length) token ids to unit vectors, float32, shape (n, D)."""
+        """(n, context length) token ids, on any device, to unit vectors, float32, shape (n, D)."""
         with self._autocast():
-            features = encode_text(self.module, tokens.to(self.device))
+            features = encode_text(self.module, tokens)
         return F.normalize(features.float(), dim=-1)
 
     def encode_captions(self, captions: Sequence[str]) -> Tensor:

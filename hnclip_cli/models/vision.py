@@ -1,0 +1,60 @@
+"""Image towers, without computing what their result does not use."""
+
+from typing import Any
+
+import torch
+from open_clip.transformer import VisionTransformer
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from hnclip_cli.models.packed import can_pack, has_hooks
+
+
+def encode_image(module: Any, pixels: Tensor) -> Tensor:
+    """open_clip's ``encode_image``, the last block for the class token only.
+
+    In a ViT that is pooled at its class token, nothing reads the patches that come out of the
+    last block. Other towers (ResNets, timm's, pooled otherwise) are run as they are.
+
+    Args:
+        module: an open_clip model.
+        pixels: (n, 3, height, width), on the module's device.
+
+    Returns:
+        (n, D) features, not normalised.
+    """
+    visual = module.visual
+    if not _pools_class_token(visual):
+        features: Tensor = module.encode_image(pixels, normalize=False)
+        return features
+    x = visual._embeds(pixels)
+    *blocks, last = visual.transformer.resblocks
+    for block in blocks:
+        if visual.transformer.grad_checkpointing and torch.is_grad_enabled():
+            x = checkpoint(block, x, use_reentrant=False)
+        else:
+            x = block(x)
+    pooled, _ = visual._pool(_run_for_first(last, x))
+    projected: Tensor = pooled if visual.proj is None else pooled @ visual.proj
+    return projected
+
+
+def _run_for_first(block: Any, x: Tensor) -> Tensor:
+    """A block's output at the first position: (n, length, width) to (n, 1, width)."""
+    normed, first = block.ln_1(x), x[:, :1]
+    first = first + block.ls_1(block.attention(q_x=normed[:, :1], k_x=normed, v_x=normed))
+    output: Tensor = first + block.ls_2(block.mlp(block.ln_2(first)))
+    return output
+
+
+def _pools_class_token(visual: Any) -> bool:
+    return (
+        type(visual) is VisionTransformer
+        and hasattr(visual, "_embeds")  # private, so another version may lack it
+        and hasattr(visual, "_pool")
+        and visual.pool_type == "tok"
+        and visual.attn_pool is None
+        and visual.transformer.batch_first
+        and can_pack(visual.transformer)
+        and not has_hooks(visual)
+    )
