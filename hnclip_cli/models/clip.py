@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hnclip_cli.models.local import encode_image_local, encode_text_local
 from hnclip_cli.models.text import encode_text
 from hnclip_cli.models.vision import encode_image
 
@@ -61,13 +62,28 @@ class Clip:
         """(n, 3, height, width) to unit vectors, float32, shape (n, D)."""
         with self._autocast():
             features = encode_image(self.module, pixels.to(self.device))
-        return F.normalize(features.float(), dim=-1)
+        return _unit(features)
 
     def encode_tokens(self, tokens: Tensor) -> Tensor:
         """(n, context length) token ids, on any device, to unit vectors, float32, shape (n, D)."""
         with self._autocast():
             features = encode_text(self.module, tokens)
-        return F.normalize(features.float(), dim=-1)
+        return _unit(features)
+
+    def encode_images_local(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Unit vectors (n, D), and the patches' features (n, P, D), which are not normalized."""
+        with self._autocast():
+            features, patches = encode_image_local(self.module, pixels.to(self.device))
+        return _unit(features), _at_least_float32(patches)
+
+    def encode_tokens_local(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Unit vectors (n, D), the words' features (n, L, D), and which are words (n, L) bool.
+
+        The words' features are not normalized.
+        """
+        with self._autocast():
+            features, words, are_words = encode_text_local(self.module, tokens.to(self.device))
+        return _unit(features), _at_least_float32(words), are_words
 
     def encode_captions(self, captions: Sequence[str]) -> Tensor:
         """Unit vectors, float32, shape (n, D)."""
@@ -79,3 +95,11 @@ class Clip:
         if self.precision == "fp32":
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, AUTOCAST_DTYPES[self.precision])
+
+
+def _unit(features: Tensor) -> Tensor:
+    return F.normalize(_at_least_float32(features), dim=-1)
+
+
+def _at_least_float32(features: Tensor) -> Tensor:
+    return features.to(torch.promote_types(features.dtype, torch.float32))

@@ -58,15 +58,15 @@ def forward_backward(
     ]  # fmt: skip
     objective = partial(_objective, clip, batch, config, thresholds, ranks)
     seed = f"{config.seed}/{step}/{ranks.rank}"
+    if not len(batch):
+        return _backward(objective(_none(clip, batch, config)))
     if config.micro_batch and config.micro_batch < len(batch):
         return _in_parts(encoders, objective, len(batch), config.micro_batch, seed)
     features: Named = {}
     for number, encode in enumerate(encoders):
         _seed(f"{seed}/{number}/0")
         features |= encode(slice(0, len(batch)))
-    outcome = objective(features)
-    torch.autograd.backward(outcome.loss)
-    return outcome
+    return _backward(objective(features))
 
 
 def _in_parts(
@@ -87,13 +87,17 @@ def _in_parts(
         for name in rows[0]:
             whole = torch.cat(_to_common_length([features[name] for features in rows]))
             cached[name] = whole.requires_grad_(whole.is_floating_point())
-    outcome = objective(cached)
-    torch.autograd.backward(outcome.loss)
+    outcome = _backward(objective(cached))
     for number, encode in enumerate(encoders):
         for part in parts:
             _seed(f"{seed}/{number}/{part.start}")
             if not _carry_on(encode(part), cached, part):
                 break  # a locked tower: no part of it has a gradient
+    return outcome
+
+
+def _backward(outcome: Outcome) -> Outcome:
+    torch.autograd.backward(outcome.loss)
     return outcome
 
 
@@ -121,33 +125,64 @@ def _to_common_length(parts: list[Tensor]) -> list[Tensor]:
 
 
 def encode_images(clip: Clip, batch: Batch, config: TrainConfig, rows: slice) -> Named:
-    """``images`` (b, D) of these rows and, where the objective uses them, ``negative_images``."""
-    mask = batch.image_mask[rows]
-    pixels = torch.cat([batch.pixels[rows], batch.negative_pixels[_packed(batch.image_mask, rows)]])
-    own, negatives = _split(clip, clip.encode_images, pixels, mask)
-    features = {"images": own}
+    """``images`` (b, D) of these rows, ``negative_images`` (b, M, D), ``image_tokens`` (b, P, D).
+
+    The latter two only where there are slots for them, and where the objective looks at patches.
+    """
+    mask, negatives = batch.image_mask[rows], batch.negative_pixels[_packed(batch.image_mask, rows)]
+    if config.spec.uses_local:
+        images, patches = clip.encode_images_local(batch.pixels[rows])
+        features = {"images": images, "image_tokens": patches}
+        if len(negatives):
+            images = torch.cat([images, clip.encode_images(negatives)])
+    else:
+        images = clip.encode_images(torch.cat([batch.pixels[rows], negatives]))
+        features = {"images": images[: len(mask)]}
     if mask.shape[1]:
-        features["negative_images"] = negatives
+        features["negative_images"] = fill_slots(images[len(mask) :], mask.to(images.device))
     return features
 
 
 def encode_texts(clip: Clip, batch: Batch, config: TrainConfig, rows: slice) -> Named:
-    """``texts`` (b, D) of these rows and their ``negatives`` (b, K, D), zero in empty slots."""
+    """``texts`` (b, D) of these rows and ``negatives`` (b, K, D), zero in empty slots.
+
+    Where the objective looks at words, also ``text_tokens`` (b, 1 + K, L, D) and their mask.
+    """
+    mask = batch.mask[rows].to(clip.device)
     tokens = torch.cat([batch.captions[rows], batch.negatives[_packed(batch.mask, rows)]])
-    own, negatives = _split(clip, clip.encode_tokens, tokens, batch.mask[rows])
-    return {"texts": own, "negatives": negatives}
+    if not config.spec.uses_local:
+        texts = clip.encode_tokens(tokens)
+        return {"texts": texts[: len(mask)], "negatives": fill_slots(texts[len(mask) :], mask)}
+    texts, words, are_words = clip.encode_tokens_local(tokens)
+    return {
+        "texts": texts[: len(mask)],
+        "negatives": fill_slots(texts[len(mask) :], mask),
+        "text_tokens": _caption_and_negatives(words, mask),
+        "text_token_mask": _caption_and_negatives(are_words, mask),
+    }
 
 
-def _split(
-    clip: Clip, encode: Callable[[Tensor], Tensor], inputs: Tensor, mask: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Encode b inputs and their valid negatives in one go: (b, D) and (b, slots, D)."""
-    if not len(inputs):  # towers stumble over nothing
-        empty = torch.zeros(0, clip.embed_dim, device=clip.device)
-        return empty, empty.new_zeros(*mask.shape, clip.embed_dim)
-    features = encode(inputs)
-    mask = mask.to(features.device)
-    return features[: len(mask)], fill_slots(features[len(mask) :], mask)
+def _caption_and_negatives(packed: Tensor, mask: Tensor) -> Tensor:
+    """(b + number of filled slots, …) to (b, 1 + K, …)."""
+    own = packed[: len(mask), None]
+    return torch.cat([own, fill_slots(packed[len(mask) :], mask)], dim=1)
+
+
+def _none(clip: Clip, batch: Batch, config: TrainConfig) -> Named:
+    """The features of no rows at all; the towers would stumble over them."""
+    dim = clip.embed_dim
+    features = {
+        "images": torch.zeros(0, dim),
+        "texts": torch.zeros(0, dim),
+        "negatives": torch.zeros(0, batch.mask.shape[1], dim),
+    }
+    if batch.image_mask.shape[1]:
+        features["negative_images"] = torch.zeros(0, batch.image_mask.shape[1], dim)
+    if config.spec.uses_local:
+        features["image_tokens"] = torch.zeros(0, 1, dim)
+        features["text_tokens"] = torch.zeros(0, 1 + batch.mask.shape[1], 1, dim)
+        features["text_token_mask"] = torch.zeros(0, 1 + batch.mask.shape[1], 1, dtype=torch.bool)
+    return {name: feature.to(clip.device) for name, feature in features.items()}
 
 
 def _objective(

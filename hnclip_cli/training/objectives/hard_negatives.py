@@ -47,7 +47,7 @@ def hard_negative_objective(
     implementation: Implementation = "auto",
     negative_scope: NegativeScope = "batch",
     chunk_size: int | None = None,
-    ranks: Ranks = Ranks(),  # noqa: B008  (frozen)
+    ranks: Ranks = Ranks(),
 ) -> Objective:
     """Contrast pairs against the batch and against their own hard negatives.
 
