@@ -192,6 +192,7 @@ def train(
     from hnclip_cli.streams.records import format_record
     from hnclip_cli.training import checkpoints, launch
     from hnclip_cli.training.data import RecordStore
+    from hnclip_cli.training.export import Export
     from hnclip_cli.training.loop import train as run
     from hnclip_cli.training.stopping import StopSignals
 
@@ -212,24 +213,27 @@ def train(
             model, pretrained, device=str(where), seed=config.seed,
             precision=precision or ("bf16" if where.type == "cuda" else "fp32"),
         )  # fmt: skip
+        export = Export(clip, config)
         state = checkpoints.start(clip, store, config)
         origin = checkpoints.Origin(config, model, pretrained, store.digest, store.threshold_names)
         if resume and checkpoints.load_state(state, origin, output):
             console.note(f"going on after step {state.step}")
         checkpoints.check_same(state, ranks)
-        validate = None
+        measure = None
         if val:
-            val_root = image_root or default_image_root(val)
-            validate = make_validation(val, val_root, clip, config.workers)
+            measure = make_validation(val, image_root or default_image_root(val), config.workers)
 
         def save(finished: bool) -> None:
-            checkpoints.save_checkpoint(state, origin, output)
+            checkpoints.save_checkpoint(export.clip(), state, origin, output)
             checkpoints.save_state(state, origin, output, finished=finished)
+
+        def validate() -> dict[str, Any]:
+            return measure(export.clip()) if measure else {}
 
         with StopSignals() as stop:
             for metrics in run(
-                state, store, config, policy=policy, save=save, stop=stop, validate=validate,
-                ranks=ranks,
+                state, store, config, policy=policy, save=save, stop=stop,
+                validate=validate if val else None, ranks=ranks,
             ):  # fmt: skip
                 if ranks.rank == 0:
                     log.write(format_record(metrics))

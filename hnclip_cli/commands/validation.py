@@ -16,10 +16,8 @@ from hnclip_cli.streams.records import RowsOf, format_record
 BATCH_SIZE = 64
 
 
-def make_validation(
-    path: str, image_root: str, clip: Clip, workers: int
-) -> Callable[[], dict[str, Any]]:
-    """A function that measures the model as it is then: matching, and retrieval where it can be.
+def make_validation(path: str, image_root: str, workers: int) -> Callable[[Clip], dict[str, Any]]:
+    """A function that measures a model: its matching, and retrieval where the records are pairs.
 
     The file is read here, so that its faults are found before training; records whose images
     cannot be read are an error.
@@ -38,7 +36,7 @@ def make_validation(
     def reader() -> RecordReader:
         return RecordReader(io.BytesIO(data), path)
 
-    def rows(of: RowsOf) -> bytes:
+    def rows(clip: Clip, of: RowsOf) -> bytes:
         blocks = embed(
             reader(), clip, of, batch_size=BATCH_SIZE, policy=ErrorPolicy(),
             image_root=image_root, workers=workers,
@@ -49,8 +47,10 @@ def make_validation(
                 writer.write(block)
         return stream.getvalue()
 
-    def validate() -> dict[str, Any]:
-        arrays: dict[RowsOf, bytes] = {of: rows(of) for of in ("image", "caption", "negatives")}
+    def validate(clip: Clip) -> dict[str, Any]:
+        arrays: dict[RowsOf, bytes] = {
+            of: rows(clip, of) for of in ("image", "caption", "negatives")
+        }
 
         def array(of: RowsOf) -> NpyReader:
             return NpyReader(io.BytesIO(arrays[of]), of)

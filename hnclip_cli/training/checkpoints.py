@@ -154,13 +154,19 @@ def load_state(state: State, origin: Origin, folder: str) -> bool:
     return True
 
 
-def save_checkpoint(state: State, origin: Origin, folder: str) -> None:
+def save_checkpoint(clip: Clip, state: State, origin: Origin, folder: str) -> None:
     """Write the model in open_clip's ``local-dir`` format, and ``hnclip_run.json`` beside it.
+
+    Args:
+        clip: the model to write, made of the state's (`export.exported`).
+        state: of the run.
+        origin: what the run is made from.
+        folder: made where it is missing.
 
     Raises:
         HnclipError: the folder cannot be written.
     """
-    save_clip(state.clip, folder)
+    save_clip(clip, folder)
     run = {
         "step": state.step,
         "thresholds": dict(zip(origin.threshold_names, state.thresholds.tolist(), strict=False)),

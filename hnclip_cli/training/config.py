@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from hnclip_cli.training.objectives import OBJECTIVES, ObjectiveSpec
 
@@ -67,7 +67,7 @@ class TrainConfig:
     threshold_bound: float = 10.0
     log_every: int = 10
     checkpoint_every: int = 0
-    lock: str | None = None
+    lock: Literal["image", "text"] | None = None
     lora_rank: int = 0
     wise_ft: float = 1.0
     seed: int = 0

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from torch import nn
 
 from hnclip_cli.errors import HnclipError, Stopped
+from hnclip_cli.models.cost import has_batch_norm
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.training.batches import Batches
 from hnclip_cli.training.checkpoints import State
@@ -47,11 +49,12 @@ def train(
         ranks: the processes that share each batch.
 
     Raises:
-        HnclipError: too few records for a batch, or a loss that is not finite.
+        HnclipError: records or a model that do not fit the settings, or a loss that is not finite.
         InputError: a bad image, where the policy is to fail.
         Stopped: `stop` said so; the state has been saved.
     """
     check_records(store, config)
+    check_model(state.clip.module, config, ranks)
     num_steps = count_steps(config, len(store))
     state.clip.module.train()
     batches = Batches(state.clip, store, config, policy, ranks, start=state.position)
@@ -164,6 +167,22 @@ def check_records(store: RecordStore, config: TrainConfig) -> None:
         raise HnclipError(
             f"no record has negatives, and --objective {config.objective} needs them",
             hint="hnclip negatives before this, or --objective clip",
+        )
+
+
+def check_model(module: nn.Module, config: TrainConfig, ranks: Ranks) -> None:
+    """Refuse to split a batch for a model that must see it as a whole.
+
+    Raises:
+        HnclipError: it has batch normalization, and the batch is split.
+    """
+    in_parts = 0 < config.micro_batch < config.batch_size
+    if has_batch_norm(module) and (in_parts or ranks.size > 1):
+        raise HnclipError(
+            "the model has batch normalization, whose batches cannot be split",
+            got=f"{ranks.size} processes" if ranks.size > 1 else "--micro-batch",
+            expected="one process and whole batches",
+            hint="a vision transformer, or --lock image or --lora-rank, which keep its statistics",
         )
 
 

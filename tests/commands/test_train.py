@@ -162,3 +162,21 @@ def test_bad_records_to_validate_on_are_found_before_training(records, tmp_path)
     result = train("--steps", 1, "--val", "v.jsonl", "r.jsonl")
     assert result.exit_code == 1 and 'v.jsonl:1: missing field "caption"' in result.stderr
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("more", [["--lora-rank", 2], ["--lock", "text"], ["--wise-ft", 0.5]])
+def test_ways_to_keep_general_ability_train_and_load(records, tmp_path, more):
+    train("--steps", 1, "--lr", 1e-9, "--warmup-steps", 0, "r.jsonl")
+    start = load_clip("run", device="cpu")
+    result = CliRunner().invoke(
+        cli,
+        ["train", "--model", "run", "--steps", "3", "--lr", "0.01", "--batch-size", "3", "-o",
+         "next", "--val", "r.jsonl", *map(str, more), "r.jsonl"],
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    tuned = load_clip("next", device="cpu")
+    assert tuned.module.state_dict().keys() == start.module.state_dict().keys()
+    pixels = torch.ones(1, 3, 64, 64)
+    assert not torch.equal(tuned.encode_images(pixels), start.encode_images(pixels))
+    captions = [tuned.encode_captions(["a cat"]), start.encode_captions(["a cat"])]
+    assert torch.equal(*captions) == ("--lock" in more)

@@ -130,3 +130,10 @@ def test_an_objective_with_negatives_needs_some(tmp_path):
     with pytest.raises(HnclipError, match="try hnclip negatives before this, or --objective clip"):
         run(tmp_path, records)
     run(tmp_path, records, objective="clip", steps=1)
+
+
+def test_batches_of_a_model_with_batch_normalization_are_not_split(tmp_path):
+    records = make_records(tmp_path)
+    with pytest.raises(HnclipError, match="batch normalization, whose batches cannot be split"):
+        run(tmp_path, records, micro_batch=2)
+    run(tmp_path, records, micro_batch=3, steps=1)

@@ -1,0 +1,52 @@
+"""The model that a run writes, made of the one that it trains."""
+
+import copy
+import dataclasses
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from hnclip_cli.models.clip import Clip
+from hnclip_cli.models.lock import interpolate, lock
+from hnclip_cli.models.lora import add_lora, merged_state_dict
+from hnclip_cli.training.config import TrainConfig
+
+
+class Export:
+    """Locks a tower and adds LoRA as the settings say, and undoes it in what is written.
+
+    Args:
+        clip: the model to train; changed in place.
+        config: the settings.
+    """
+
+    def __init__(self, clip: Clip, config: TrainConfig) -> None:
+        self._trained = clip
+        self._alpha = config.wise_ft
+        self._start: Mapping[str, Tensor] | None = None
+        # LoRA cannot be taken out of a copy without taking it out of the model (parametrizations
+        # live in the class that both share), so the weights go into a copy from before.
+        self._written: Clip | None = None
+        if config.lora_rank or config.wise_ft < 1:
+            self._written = dataclasses.replace(clip, module=copy.deepcopy(clip.module))
+        if config.wise_ft < 1:
+            start = clip.module.state_dict()
+            self._start = {name: value.cpu().clone() for name, value in start.items()}
+        if config.lock:
+            lock(clip.module, config.lock)
+        if config.lora_rank:
+            add_lora(clip.module, config.lora_rank, seed=config.seed)
+
+    def clip(self) -> Clip:
+        """The model with LoRA merged and interpolated with the start; the trained one stays.
+
+        Valid until the next call.
+        """
+        if self._written is None:
+            return self._trained
+        module = self._written.module
+        module.load_state_dict(merged_state_dict(self._trained.module))
+        if self._start is not None:
+            interpolate(module, self._start, self._alpha)
+        module.eval()
+        return self._written
