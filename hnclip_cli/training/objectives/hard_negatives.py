@@ -60,10 +60,10 @@ def hard_negative_objective(
         loss        = contrastive + imc_weight·imc + cmr_weight·cmr
 
     ``negative_scope`` says which N the image to text softmax of row i holds: those of the whole
-    batch, its own, or none. ``imc`` averages over the rows that have a valid negative, ``cmr`` over the valid negatives;
-    both are 0 where there are none. The returned thresholds are, per kind, this batch's mean of
-    s·Iᵢ·Tᵢ − s·Iᵢ·Nᵢₖ, clamped to [0, threshold_bound] and without gradient; a kind without a
-    valid negative keeps its value.
+    batch, its own, or none. ``imc`` averages over the rows that have a valid negative, ``cmr``
+    over the valid negatives; both are 0 where there are none. The returned thresholds are, per
+    kind, this batch's mean of s·Iᵢ·Tᵢ − s·Iᵢ·Nᵢₖ, clamped to [0, threshold_bound] and without
+    gradient; a kind without a valid negative keeps its value.
 
     Source: CE-CLIP (Zhang, Awal, Agrawal, CVPR 2024; ITC with hard negatives, IMC, CMR and its
     adaptive threshold), with negatives that are missing masked out of every term. With both

@@ -111,9 +111,9 @@ def _form_gradient(
         logits = tl.load(at + column, mask=column < width, other=0.0).to(top.dtype) * factor
         is_text = column < num_texts
         same = is_text & (tl.load(labels + column, mask=is_text) == label)
-        by_column = tl.exp(logits - tl.load(column_lse + column, mask=is_text, other=0.0))
-        gradient = tl.exp(logits - lse) + tl.where(is_text, by_column, 0.0)
-        gradient = tl.where(same, 0.0, gradient * unit)
+        logits = tl.where(same, float("-inf"), logits)
+        column_shift = tl.load(column_lse + column, mask=is_text, other=float("inf"))
+        gradient = unit * (tl.exp(logits - lse) + tl.exp(logits - column_shift))
         tl.store(at + column, gradient.to(cosines.dtype.element_ty), mask=column < width)
 
 
