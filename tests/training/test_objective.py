@@ -215,6 +215,7 @@ def test_an_empty_batch_is_refused(implementation):
         ("negative_features", torch.zeros(4, 2, 5), "expected \\(B, K, D\\)"),
         ("negative_kinds", torch.zeros(4, 1, dtype=torch.long), "kinds"),
         ("negative_mask", torch.ones(4, 2), "expected bool"),
+        ("logit_scale", torch.ones(1), "expected \\(\\)"),
     ],
 )
 def test_shapes_that_do_not_fit_are_refused(name, value, message):

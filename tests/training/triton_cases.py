@@ -139,7 +139,7 @@ def test_half_precision_inside_keeps_three_digits(monkeypatch):
     exact = [x.detach().double().requires_grad_() for x in rounded]
 
     def solve(arguments, which, dtype):
-        plan = Plan(None, which, dtype, 12, RANKS, True)
+        plan = Plan(None, which, dtype, 12, RANKS, [32], True)
         loss = chunked_contrastive(*arguments, plan)
         return loss, torch.autograd.grad(loss, arguments)
 
@@ -157,11 +157,12 @@ def test_memory_that_was_never_written_is_never_read(monkeypatch):
     exact = gradients(hard_negative_objective(**batch, **options).loss, batch)
     monkeypatch.setattr(torch, "empty_like", lambda like: torch.full_like(like, torch.nan))
     new_empty = torch.Tensor.new_empty
-    monkeypatch.setattr(
-        torch.Tensor,
-        "new_empty",
-        lambda *args, **options: new_empty(*args, **options).fill_(torch.nan),
-    )
+
+    def poisoned(*args, **options):
+        empty = new_empty(*args, **options)
+        return empty.fill_(torch.nan) if empty.is_floating_point() else empty
+
+    monkeypatch.setattr(torch.Tensor, "new_empty", poisoned)
     mine = gradients(hard_negative_objective(**batch, **options).loss, batch)
     assert all(torch.equal(a, b) for a, b in zip(mine, exact, strict=True))
 

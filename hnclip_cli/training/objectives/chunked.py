@@ -92,6 +92,7 @@ class Plan:
         dtype: that of the features and cosines inside; sums are in that of the arguments.
         chunk_size: rows at a time, or None for `default_chunk_size`.
         ranks: the processes.
+        counts: how many rows each holds.
         with_gradient: form it. All ranks must agree.
     """
 
@@ -100,14 +101,15 @@ class Plan:
     dtype: torch.dtype
     chunk_size: int | None
     ranks: Ranks
+    counts: list[int]
     with_gradient: bool
 
 
 def default_chunk_size(num_candidates: int, device: torch.device) -> int:
     """Rows of a chunk: enough to keep matrix products efficient, few enough to stay in cache."""
     if device.type == "cuda":
-        return 4096
-    return max(64, min(1024, 2**21 // max(1, num_candidates)))
+        return max(1024, min(8192, 2**28 // num_candidates))
+    return max(64, min(1024, 2**21 // num_candidates))
 
 
 def chunked_contrastive(
@@ -183,7 +185,7 @@ def _solve(
     row_others = torch.empty_like(positive)
     candidates = [batch.texts, batch.negatives]
     sizes = [len(block) for block in candidates]
-    image_gradient = torch.zeros_like(images)
+    image_gradient = images.new_zeros(images.shape)
     gradients = [images.new_zeros(block.shape if plan.with_gradient else 0) for block in candidates]
     for part in batch.parts():
         cosines = batch.cosines(part, candidates)
@@ -255,7 +257,7 @@ class _Batch:
     @classmethod
     def gather(cls, images: Tensor, texts: Tensor, negatives: Tensor, plan: Plan) -> "_Batch":
         ranks, device = plan.ranks, images.device
-        counts = ranks.counts(len(images), device)
+        counts = plan.counts
         negative_counts = ranks.counts(len(negatives), device)
         num_texts, num_candidates = sum(counts), sum(counts) + sum(negative_counts)
         if plan.groups is None:

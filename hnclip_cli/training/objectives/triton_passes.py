@@ -124,9 +124,10 @@ def merge_columns(
     merged = torch.empty_like(lse)
     num_rows, num_texts = cosines.shape
     grid = (triton.cdiv(num_texts, TILE),)
-    _merge_columns[grid](
-        cosines, scale, row_labels, labels, lse, merged, num_rows, num_texts, TILE=TILE
-    )
+    with torch.cuda.device_of(cosines):  # Triton launches on the current device
+        _merge_columns[grid](
+            cosines, scale, row_labels, labels, lse, merged, num_rows, num_texts, TILE=TILE
+        )
     return merged
 
 
@@ -142,20 +143,21 @@ def form_gradient(
     """`Passes.form_gradient`."""
     others = torch.empty_like(positive)
     num_rows, width = cosines.shape
-    _form_gradient[(num_rows,)](
-        cosines,
-        scale,
-        row_labels,
-        labels,
-        positive,
-        own_lse,
-        column_lse,
-        others,
-        width,
-        len(labels),
-        gradient_unit(cosines.dtype),
-        BLOCK=ROW_BLOCK,
-    )
+    with torch.cuda.device_of(cosines):
+        _form_gradient[(num_rows,)](
+            cosines,
+            scale,
+            row_labels,
+            labels,
+            positive,
+            own_lse,
+            column_lse,
+            others,
+            width,
+            len(labels),
+            gradient_unit(cosines.dtype),
+            BLOCK=ROW_BLOCK,
+        )
     return others
 
 
