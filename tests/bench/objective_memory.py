@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from hnclip_cli.training.objectives.hard_negatives import hard_negative_objective
 from tests.bench.machine import describe
 from tests.bench.objective import make_batch, step
 
@@ -50,12 +51,11 @@ def peak_extra(options: argparse.Namespace, implementation: str) -> float:
     return resident("VmHWM") - before
 
 
-def saved_bytes(options: argparse.Namespace, implementation: str, size: int) -> int:
+def saved_bytes(
+    implementation: str, size: int, slots: int, dim: int, valid: float, device: str = "cpu"
+) -> int:
     """What autograd keeps of the forward pass, inputs left out, each storage counted once."""
-    from hnclip_cli.training.objectives.hard_negatives import hard_negative_objective
-
-    dtype = getattr(torch, options.dtype)
-    batch = make_batch(size, options.slots, options.dim, options.valid, options.device, dtype)
+    batch = make_batch(size, slots, dim, valid, device, torch.float32)
     given = {
         value.untyped_storage().data_ptr()
         for value in batch.values()
@@ -77,8 +77,9 @@ def saved_bytes(options: argparse.Namespace, implementation: str, size: int) -> 
 
 def measure(options: argparse.Namespace, implementation: str) -> dict[str, Any]:
     extra = peak_extra(options, implementation)
-    saved = saved_bytes(options, implementation, options.size)
-    doubled = saved_bytes(options, implementation, 2 * options.size)
+    shape = (options.slots, options.dim, options.valid, options.device)
+    saved = saved_bytes(implementation, options.size, *shape)
+    doubled = saved_bytes(implementation, 2 * options.size, *shape)
     return {
         "peak_extra_mb": round(extra / MB, 1),
         "saved_mb": round(saved / MB, 1),

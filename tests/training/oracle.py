@@ -18,7 +18,18 @@ def _log_sum_exp(terms):
 
 
 def oracle(
-    images, texts, negatives, mask, scale, kinds, thresholds, imc_weight, cmr_weight, bound, groups
+    images,
+    texts,
+    negatives,
+    mask,
+    scale,
+    kinds,
+    thresholds,
+    imc_weight,
+    cmr_weight,
+    bound,
+    groups,
+    scope,
 ):
     """Returns (loss, contrastive, imc, cmr, list of thresholds)."""
     size, slots = len(images), negatives.shape[1]
@@ -35,7 +46,7 @@ def oracle(
         ]
         row += [
             scale * _dot(images[i], negatives[j][k])
-            for j in range(size)
+            for j in {"batch": range(size), "own": [i], "none": []}[scope]
             for k in range(slots)
             if mask[j][k]
         ]

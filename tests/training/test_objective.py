@@ -1,4 +1,4 @@
-"""The objective against the float64 oracle: values, every gradient, masks, edges."""
+"""The objective, in every implementation, against the float64 oracle: values, gradients, edges."""
 
 import pytest
 import torch
@@ -42,14 +42,16 @@ def gradients(loss, batch):
     ]
 
 
-def compare(batch, imc_weight=0.3, cmr_weight=0.2, bound=10.0, groups=None):
-    ours = hard_negative_objective(
-        **batch,
-        imc_weight=imc_weight,
-        cmr_weight=cmr_weight,
-        threshold_bound=bound,
-        groups=None if groups is None else torch.tensor(groups),
-    )
+def compare(
+    batch,
+    implementations=("dense", "chunked"),
+    imc_weight=0.3,
+    cmr_weight=0.2,
+    bound=10.0,
+    groups=None,
+    scope="batch",
+    chunk_size=None,
+):
     theirs = oracle(
         batch["image_features"],
         batch["text_features"],
@@ -62,32 +64,55 @@ def compare(batch, imc_weight=0.3, cmr_weight=0.2, bound=10.0, groups=None):
         cmr_weight,
         bound,
         groups,
+        scope,
     )
-    for mine, other in zip(ours[:4], theirs[:4], strict=True):
-        torch.testing.assert_close(mine, other, rtol=1e-10, atol=1e-10)
-    torch.testing.assert_close(ours.thresholds, torch.tensor(theirs[4], dtype=torch.float64))
-    for mine, other in zip(gradients(ours.loss, batch), gradients(theirs[0], batch), strict=True):
-        torch.testing.assert_close(mine, other, rtol=1e-9, atol=1e-10)
+    expected = gradients(theirs[0], batch)
+    for implementation in implementations:
+        ours = hard_negative_objective(
+            **batch,
+            imc_weight=imc_weight,
+            cmr_weight=cmr_weight,
+            threshold_bound=bound,
+            groups=None if groups is None else torch.tensor(groups),
+            implementation=implementation,
+            negative_scope=scope,
+            chunk_size=chunk_size,
+        )
+        for mine, other in zip(ours[:4], theirs[:4], strict=True):
+            torch.testing.assert_close(mine, other, rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(ours.thresholds, torch.tensor(theirs[4], dtype=torch.float64))
+        for mine, other in zip(gradients(ours.loss, batch), expected, strict=True):
+            torch.testing.assert_close(mine, other, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("size", [1, 2, 5, 7])
+@pytest.mark.parametrize("scope", ["batch", "own", "none"])
+@pytest.mark.parametrize("size", [1, 2, 7])
 @pytest.mark.parametrize("slots", [0, 1, 3])
-def test_loss_and_gradients_equal_the_oracle(size, slots):
-    compare(make_batch(size, slots))
+def test_loss_and_gradients_equal_the_oracle(size, slots, scope):
+    compare(make_batch(size, slots), scope=scope)
 
 
 @settings(max_examples=25, deadline=None)
 @given(
-    size=st.integers(1, 5),
-    slots=st.integers(0, 3),
+    size=st.sampled_from([1, 2, 5, 7, 12]),
+    slots=st.sampled_from([0, 1, 3, 4]),
     seed=st.integers(0, 1000),
     valid=st.sampled_from([0.0, 0.3, 1.0]),
     scale=st.sampled_from([1.0, 14.3, 100.0]),
-    groups=st.lists(st.integers(0, 2), min_size=5, max_size=5) | st.none(),
+    groups=st.lists(st.integers(0, 5), min_size=12, max_size=12) | st.none(),
+    scope=st.sampled_from(["batch", "own", "none"]),
+    chunk_size=st.none() | st.integers(1, 15),
 )
-def test_any_mask_scale_and_grouping_equals_the_oracle(size, slots, seed, valid, scale, groups):
+def test_any_mask_scale_grouping_scope_and_chunk_size_equals_the_oracle(
+    size, slots, seed, valid, scale, groups, scope, chunk_size
+):
     batch = make_batch(size, slots, seed=seed, valid=valid, scale=scale)
-    compare(batch, groups=groups and groups[:size])
+    compare(batch, groups=groups and groups[:size], scope=scope, chunk_size=chunk_size)
+
+
+def test_a_batch_of_64_equals_the_oracle():
+    groups = [i // 3 for i in range(64)]
+    compare(make_batch(64, 4, dim=16), groups=groups, chunk_size=27)
 
 
 def test_rows_without_negatives_leave_imc_and_cmr():
@@ -130,6 +155,59 @@ def test_half_precision_features_are_computed_in_float32():
     assert abs(result.loss.item() - exact.loss.item()) < 0.05 * exact.loss.item()
 
 
+@pytest.mark.parametrize("implementation", ["dense", "chunked"])
+def test_autocast_does_not_round_the_logits(implementation):
+    batch = make_batch(8, 2)
+    batch = {
+        name: value.float() if value.is_floating_point() else value for name, value in batch.items()
+    }
+    options = {"imc_weight": 0.3, "cmr_weight": 0.2, "implementation": implementation}
+    exact = hard_negative_objective(**batch, **options)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = hard_negative_objective(**batch, **options)
+    assert torch.equal(found.loss, exact.loss)
+
+
+@pytest.mark.parametrize("term", ["contrastive", "imc", "cmr"])
+def test_every_term_has_its_own_gradient(term):
+    batch = make_batch(6, 2)
+    dense, chunked = (
+        gradients(
+            getattr(
+                hard_negative_objective(
+                    **batch, imc_weight=0.3, cmr_weight=0.2, implementation=implementation
+                ),
+                term,
+            ),
+            batch,
+        )
+        for implementation in ("dense", "chunked")
+    )
+    for mine, other in zip(chunked, dense, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"implementation": "fused"}, "expected one of auto, dense, chunked, triton"),
+        ({"negative_scope": "all"}, "expected one of batch, own, none"),
+        ({"chunk_size": 0}, "expected at least 1"),
+    ],
+)
+def test_unknown_options_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        hard_negative_objective(**make_batch(4, 2), imc_weight=0.3, cmr_weight=0.2, **options)
+
+
+@pytest.mark.parametrize("implementation", ["dense", "chunked"])
+def test_an_empty_batch_is_refused(implementation):
+    with pytest.raises(ValueError, match="no rows"):
+        hard_negative_objective(
+            **make_batch(0, 2), imc_weight=0.3, cmr_weight=0.2, implementation=implementation
+        )
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
@@ -137,6 +215,7 @@ def test_half_precision_features_are_computed_in_float32():
         ("negative_features", torch.zeros(4, 2, 5), "expected \\(B, K, D\\)"),
         ("negative_kinds", torch.zeros(4, 1, dtype=torch.long), "kinds"),
         ("negative_mask", torch.ones(4, 2), "expected bool"),
+        ("logit_scale", torch.ones(1), "expected \\(\\)"),
     ],
 )
 def test_shapes_that_do_not_fit_are_refused(name, value, message):

@@ -21,7 +21,6 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from hnclip_cli.training.distributed import Ranks
 
@@ -93,6 +92,7 @@ class Plan:
         dtype: that of the features and cosines inside; sums are in that of the arguments.
         chunk_size: rows at a time, or None for `default_chunk_size`.
         ranks: the processes.
+        counts: how many rows each holds.
         with_gradient: form it. All ranks must agree.
     """
 
@@ -101,14 +101,15 @@ class Plan:
     dtype: torch.dtype
     chunk_size: int | None
     ranks: Ranks
+    counts: list[int]
     with_gradient: bool
 
 
 def default_chunk_size(num_candidates: int, device: torch.device) -> int:
     """Rows of a chunk: enough to keep matrix products efficient, few enough to stay in cache."""
     if device.type == "cuda":
-        return 4096
-    return max(32, min(256, 2**21 // max(1, num_candidates)))
+        return max(1024, min(8192, 2**28 // num_candidates))
+    return max(64, min(1024, 2**21 // num_candidates))
 
 
 def chunked_contrastive(
@@ -132,7 +133,7 @@ def chunked_contrastive(
     Source: the contrastive term of NegCLIP (Yuksekgonul et al., ICLR 2023), with the
     gradient formed in the forward pass as in Liger Kernel's fused linear cross-entropy.
     """
-    loss: Tensor = _Contrastive.apply(images, texts, negatives, own_lse, scale, plan)  # type: ignore[no-untyped-call]
+    loss: Tensor = _Contrastive.apply(images, texts, negatives, own_lse, scale, plan)
     return loss
 
 
@@ -152,8 +153,10 @@ class _Contrastive(torch.autograd.Function):
         return loss
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        # once_differentiable would let a second derivative pass, as 0, where upstream is constant.
+        if torch.is_grad_enabled():
+            raise RuntimeError("got create_graph, expected implementation dense with it")
         return (*(gradient * upstream for gradient in ctx.saved_tensors), None)
 
 
@@ -182,7 +185,7 @@ def _solve(
     row_others = torch.empty_like(positive)
     candidates = [batch.texts, batch.negatives]
     sizes = [len(block) for block in candidates]
-    image_gradient = torch.zeros_like(images)
+    image_gradient = images.new_zeros(images.shape)
     gradients = [images.new_zeros(block.shape if plan.with_gradient else 0) for block in candidates]
     for part in batch.parts():
         cosines = batch.cosines(part, candidates)
@@ -198,7 +201,7 @@ def _solve(
         if not plan.with_gradient:
             continue
         for block, gradient, total in zip(
-            candidates, cosines.split(sizes, 1), gradients, strict=True
+            candidates, cosines.split_with_sizes(sizes, dim=1), gradients, strict=True
         ):
             _add_product(image_gradient[part], gradient, block)
             _add_product(total, gradient.T, batch.rows[part])
@@ -254,7 +257,7 @@ class _Batch:
     @classmethod
     def gather(cls, images: Tensor, texts: Tensor, negatives: Tensor, plan: Plan) -> "_Batch":
         ranks, device = plan.ranks, images.device
-        counts = ranks.counts(len(images), device)
+        counts = plan.counts
         negative_counts = ranks.counts(len(negatives), device)
         num_texts, num_candidates = sum(counts), sum(counts) + sum(negative_counts)
         if plan.groups is None:
@@ -287,7 +290,7 @@ class _Batch:
         sizes = [len(block) for block in candidates]
         shape = part.stop - part.start, sum(sizes)
         cosines = self.workspace[: math.prod(shape)].view(shape)
-        for block, columns in zip(candidates, cosines.split(sizes, dim=1), strict=True):
+        for block, columns in zip(candidates, cosines.split_with_sizes(sizes, dim=1), strict=True):
             torch.mm(self.rows[part], block.T, out=columns)
         return cosines
 

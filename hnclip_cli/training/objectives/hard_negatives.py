@@ -60,10 +60,10 @@ def hard_negative_objective(
         loss        = contrastive + imc_weight·imc + cmr_weight·cmr
 
     ``negative_scope`` says which N the image to text softmax of row i holds: those of the whole
-    batch, its own, or none. ``imc`` averages over the rows that have a valid negative, ``cmr`` over the valid negatives;
-    both are 0 where there are none. The returned thresholds are, per kind, this batch's mean of
-    s·Iᵢ·Tᵢ − s·Iᵢ·Nᵢₖ, clamped to [0, threshold_bound] and without gradient; a kind without a
-    valid negative keeps its value.
+    batch, its own, or none. ``imc`` averages over the rows that have a valid negative, ``cmr``
+    over the valid negatives; both are 0 where there are none. The returned thresholds are, per
+    kind, this batch's mean of s·Iᵢ·Tᵢ − s·Iᵢ·Nᵢₖ, clamped to [0, threshold_bound] and without
+    gradient; a kind without a valid negative keeps its value.
 
     Source: CE-CLIP (Zhang, Awal, Agrawal, CVPR 2024; ITC with hard negatives, IMC, CMR and its
     adaptive threshold), with negatives that are missing masked out of every term. With both
@@ -103,10 +103,17 @@ def hard_negative_objective(
         ValueError: shapes do not fit, an option is unknown, the batch is empty on all ranks,
             or Triton cannot run here.
     """
-    _check_shapes(image_features, text_features, negative_features, negative_mask, negative_kinds)
+    _check_shapes(
+        image_features,
+        text_features,
+        negative_features,
+        negative_mask,
+        negative_kinds,
+        logit_scale,
+    )
     _check_options(implementation, negative_scope, chunk_size)
-    num_rows = sum(ranks.counts(len(image_features), image_features.device))
-    if num_rows == 0:
+    counts = ranks.counts(len(image_features), image_features.device)
+    if not any(counts):
         raise ValueError("got no rows, expected at least one")
     # Autocast would round the logits to half precision.
     with torch.autocast(image_features.device.type, enabled=False):
@@ -130,10 +137,12 @@ def hard_negative_objective(
                 negatives, image_own, negative_mask, negative_scope
             )
             inputs = (images, texts, columns, own_lse, scale)
-            half = image_features.dtype != dtype
-            passes, inner = _passes(implementation, dtype, images.device, half=half)
-            wanted = torch.is_grad_enabled() and any(x.requires_grad for x in inputs)
-            plan = Plan(groups, passes, inner, chunk_size, ranks, wanted)
+            passes, inner = _passes(implementation, image_features)
+            # With several ranks all must agree, so what requires a gradient on one does not count.
+            wanted = torch.is_grad_enabled() and (
+                ranks.size > 1 or any(x.requires_grad for x in inputs)
+            )
+            plan = Plan(groups, passes, inner, chunk_size, ranks, counts, wanted)
             contrastive = chunked_contrastive(*inputs, plan)
 
         imc = _intra_modal(positive, text_own, negative_mask, ranks)
@@ -184,25 +193,26 @@ def _negative_columns(
         return negatives[:0], nothing
     # How many are valid is the one thing that the CPU must know of a batch on CUDA.
     valid = mask.flatten().nonzero().squeeze(1)
-    return (negatives if len(valid) == len(negatives) else negatives[valid]), nothing
+    if len(valid) < len(negatives):
+        negatives = negatives.index_select(0, valid)
+    return negatives, nothing
 
 
-def _passes(
-    implementation: Implementation, dtype: torch.dtype, device: torch.device, *, half: bool
-) -> tuple[Passes, torch.dtype]:
+def _passes(implementation: Implementation, features: Tensor) -> tuple[Passes, torch.dtype]:
     """What works on a chunk, and in which dtype."""
+    dtype = torch.promote_types(features.dtype, torch.float32)
     if implementation != "triton":
         return TORCH_PASSES, dtype
     try:
         from hnclip_cli.training.objectives import triton_passes
     except ImportError as error:
         raise ValueError("got implementation triton, but Triton is not installed") from error
-    triton_passes.check_device(device)
+    triton_passes.check_device(features.device)
     # Unit vectors and cosines are at most 1: fp16 has 3 more bits for them than bf16. Sums of
     # the products must stay in float32, which older torch cannot ask of half precision.
-    has_mixed_products = hasattr(torch.ops.aten.addmm, "dtype_out")
-    inner = torch.float16 if half and device.type == "cuda" and has_mixed_products else dtype
-    return triton_passes.TRITON_PASSES, inner
+    if features.is_cuda and features.dtype != dtype and hasattr(torch.ops.aten.addmm, "dtype_out"):
+        return triton_passes.TRITON_PASSES, torch.float16
+    return triton_passes.TRITON_PASSES, dtype
 
 
 def _intra_modal(positive: Tensor, text_own: Tensor, mask: Tensor, ranks: Ranks) -> Tensor:
@@ -251,7 +261,7 @@ def _check_options(
 
 
 def _check_shapes(
-    images: Tensor, texts: Tensor, negatives: Tensor, mask: Tensor, kinds: Tensor
+    images: Tensor, texts: Tensor, negatives: Tensor, mask: Tensor, kinds: Tensor, scale: Tensor
 ) -> None:
     if images.ndim != 2 or texts.shape != images.shape:
         raise ValueError(f"got features {images.shape} and {texts.shape}, expected (B, D) twice")
@@ -263,3 +273,5 @@ def _check_shapes(
         )
     if mask.dtype != torch.bool:
         raise ValueError(f"got a mask of {mask.dtype}, expected bool")
+    if scale.ndim:
+        raise ValueError(f"got a logit scale of shape {tuple(scale.shape)}, expected ()")

@@ -111,9 +111,9 @@ def _form_gradient(
         logits = tl.load(at + column, mask=column < width, other=0.0).to(top.dtype) * factor
         is_text = column < num_texts
         same = is_text & (tl.load(labels + column, mask=is_text) == label)
-        by_column = tl.exp(logits - tl.load(column_lse + column, mask=is_text, other=0.0))
-        gradient = tl.exp(logits - lse) + tl.where(is_text, by_column, 0.0)
-        gradient = tl.where(same, 0.0, gradient * unit)
+        logits = tl.where(same, float("-inf"), logits)
+        column_shift = tl.load(column_lse + column, mask=is_text, other=float("inf"))
+        gradient = unit * (tl.exp(logits - lse) + tl.exp(logits - column_shift))
         tl.store(at + column, gradient.to(cosines.dtype.element_ty), mask=column < width)
 
 
@@ -124,9 +124,10 @@ def merge_columns(
     merged = torch.empty_like(lse)
     num_rows, num_texts = cosines.shape
     grid = (triton.cdiv(num_texts, TILE),)
-    _merge_columns[grid](
-        cosines, scale, row_labels, labels, lse, merged, num_rows, num_texts, TILE=TILE
-    )
+    with torch.cuda.device_of(cosines):  # Triton launches on the current device
+        _merge_columns[grid](
+            cosines, scale, row_labels, labels, lse, merged, num_rows, num_texts, TILE=TILE
+        )
     return merged
 
 
@@ -142,20 +143,21 @@ def form_gradient(
     """`Passes.form_gradient`."""
     others = torch.empty_like(positive)
     num_rows, width = cosines.shape
-    _form_gradient[(num_rows,)](
-        cosines,
-        scale,
-        row_labels,
-        labels,
-        positive,
-        own_lse,
-        column_lse,
-        others,
-        width,
-        len(labels),
-        gradient_unit(cosines.dtype),
-        BLOCK=ROW_BLOCK,
-    )
+    with torch.cuda.device_of(cosines):
+        _form_gradient[(num_rows,)](
+            cosines,
+            scale,
+            row_labels,
+            labels,
+            positive,
+            own_lse,
+            column_lse,
+            others,
+            width,
+            len(labels),
+            gradient_unit(cosines.dtype),
+            BLOCK=ROW_BLOCK,
+        )
     return others
 
 

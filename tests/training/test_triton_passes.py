@@ -1,0 +1,70 @@
+"""The Triton kernels, as far as a machine without a GPU can tell."""
+
+import inspect
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from hnclip_cli.training.objectives.hard_negatives import hard_negative_objective
+from tests.conftest import ROOT
+from tests.training.test_objective import make_batch
+
+
+def test_the_kernels_pass_their_cases_in_the_interpreter():
+    pytest.importorskip("triton")
+    cases = "tests/training/triton_cases.py"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", cases, "-p", "no:cacheprovider"],
+        cwd=ROOT,
+        env=os.environ | {"TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout and "skipped" not in done.stdout
+
+
+@pytest.mark.skipif("TRITON_INTERPRET" in os.environ, reason="kernels are interpreted")
+@pytest.mark.parametrize("dtype", ["fp16", "fp32"])
+@pytest.mark.parametrize("kernel", ["_merge_columns", "_form_gradient"])
+def test_the_kernels_compile_for_hopper(kernel, dtype):
+    triton = pytest.importorskip("triton")
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    from hnclip_cli.training.objectives import triton_passes
+
+    function = getattr(triton_passes, kernel)
+    names = list(inspect.signature(function.fn).parameters)
+    block = names[-1]
+    types = dict.fromkeys(names, "*fp32") | {"cosines": f"*{dtype}", block: "constexpr"}
+    types |= {name: "*i64" for name in names if name.endswith("labels")}
+    types |= {name: "i32" for name in names if name.startswith("num_") or name == "width"}
+    types |= {name: "fp32" for name in names if name == "unit"}
+    size = triton_passes.TILE if block == "TILE" else triton_passes.ROW_BLOCK
+    source = ASTSource(fn=function, signature=types, constexprs={(len(names) - 1,): size})
+    compiled = triton.compile(source, target=GPUTarget("cuda", 90, 32))
+    assert compiled.asm["cubin"]
+    assert ".target sm_90" in compiled.asm["ptx"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the kernels would run")
+@pytest.mark.skipif("TRITON_INTERPRET" in os.environ, reason="kernels are interpreted")
+def test_without_cuda_triton_is_refused():
+    with pytest.raises(ValueError, match="got implementation triton"):
+        hard_negative_objective(
+            **make_batch(4, 2), imc_weight=0.3, cmr_weight=0.2, implementation="triton"
+        )
+
+
+def test_where_triton_is_not_installed_it_is_refused(monkeypatch):
+    monkeypatch.setitem(sys.modules, "triton", None)
+    monkeypatch.delitem(sys.modules, "hnclip_cli.training.objectives.triton_passes", raising=False)
+    monkeypatch.delattr("hnclip_cli.training.objectives.triton_passes", raising=False)
+    with pytest.raises(ValueError, match="Triton is not installed"):
+        hard_negative_objective(
+            **make_batch(4, 2), imc_weight=0.3, cmr_weight=0.2, implementation="triton"
+        )

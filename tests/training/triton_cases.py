@@ -1,0 +1,197 @@
+"""The Triton kernels in Triton's interpreter; test_triton_passes.py runs this in a process of its
+own, because the interpreter must be asked for before Triton is imported.
+
+The interpreter shows that indices and masks are right, not speed, races or CUDA's arithmetic.
+"""
+
+import os
+
+os.environ["TRITON_INTERPRET"] = "1"
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from hnclip_cli.training.objectives import chunked, hard_negatives
+from hnclip_cli.training.objectives import triton_passes as passes
+from hnclip_cli.training.objectives.chunked import TORCH_PASSES, Plan, chunked_contrastive
+from hnclip_cli.training.objectives.hard_negatives import hard_negative_objective
+from hnclip_cli.training.objectives.triton_passes import TRITON_PASSES
+from tests.training.test_objective import compare, gradients, make_batch
+
+RANKS = hard_negatives.Ranks()
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    # So that a small batch has several blocks, and a last one that is not full.
+    monkeypatch.setattr(passes, "ROW_BLOCK", 16)
+    monkeypatch.setattr(passes, "TILE", 16)
+
+
+@pytest.mark.parametrize("scope", ["batch", "own", "none"])
+@pytest.mark.parametrize(
+    ("size", "slots", "dim", "chunk_size", "valid", "scale"),
+    [
+        (1, 0, 6, None, 1.0, 12.0),
+        (1, 3, 6, None, 0.0, 100.0),
+        (2, 1, 6, 1, 1.0, 1.0),
+        (7, 3, 48, 3, 0.5, 100.0),
+        (12, 4, 32, 5, 0.7, 14.3),
+    ],
+)
+def test_loss_and_gradients_equal_the_oracle(scope, size, slots, dim, chunk_size, valid, scale):
+    batch = make_batch(size, slots, dim=dim, valid=valid, scale=scale)
+    options = {"scope": scope, "chunk_size": chunk_size}
+    compare(batch, ["triton"], **options)
+    compare(batch, ["triton"], groups=[i // 2 for i in range(size)], **options)
+
+
+def test_a_batch_of_64_equals_the_oracle(monkeypatch):
+    monkeypatch.setattr(passes, "ROW_BLOCK", 64)
+    groups = [i // 3 for i in range(64)]
+    compare(make_batch(64, 1, dim=16), ["triton"], groups=groups, chunk_size=27)
+
+
+def random_chunk(dtype, rows=5, texts=19, negatives=23, scale=100.0):
+    """Arguments of both passes; the chunk's rows are texts 3 to 8."""
+    generator = torch.Generator().manual_seed(0)
+    wide = torch.float64 if dtype == torch.float64 else torch.float32
+
+    def uniform(*shape):
+        return torch.rand(*shape, generator=generator, dtype=torch.float64).mul(2).sub(1).to(wide)
+
+    labels = torch.arange(texts) // 2
+    positive = scale * uniform(rows)
+    own_lse = scale * uniform(rows)
+    own_lse[1] = -torch.inf
+    return {
+        "cosines": uniform(rows, texts + negatives).to(dtype),
+        "scale": torch.tensor(scale, dtype=wide),
+        "row_labels": labels[3 : 3 + rows],
+        "labels": labels,
+        "positive": positive,
+        "own_lse": own_lse,
+        "column_lse": scale + uniform(texts).abs(),
+    }
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_a_chunk_equals_the_plain_passes(dtype):
+    ours, theirs = random_chunk(dtype), random_chunk(dtype)
+    exact = theirs["cosines"].to(theirs["scale"].dtype)
+    expected = TORCH_PASSES.form_gradient(**theirs | {"cosines": exact})
+    found = TRITON_PASSES.form_gradient(**ours)
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
+    unit = TRITON_PASSES.gradient_unit(dtype)
+    tolerance = {torch.float16: 1e-3, torch.float32: 1e-4, torch.float64: 1e-12}[dtype]
+    torch.testing.assert_close(
+        ours["cosines"].to(exact.dtype) / unit, exact, rtol=tolerance, atol=2**-24 / unit
+    )
+    same = ours["row_labels"][:, None] == ours["labels"]
+    assert same.any() and (ours["cosines"][:, :19][same] == 0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_columns_equal_the_plain_pass(dtype):
+    chunk = random_chunk(dtype, rows=37, texts=41, negatives=0)
+    lse = torch.full((41,), -torch.inf, dtype=chunk["scale"].dtype)
+    lse[5] = 30
+    arguments = (chunk["scale"], chunk["row_labels"], chunk["labels"], lse)
+    found = TRITON_PASSES.merge_columns(chunk["cosines"], *arguments)
+    exact = chunk["cosines"].to(lse.dtype)
+    expected = TORCH_PASSES.merge_columns(exact, *arguments)
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_a_row_and_a_column_without_others_are_nothing_not_nan():
+    labels = torch.zeros(3, dtype=torch.long)
+    nothing = torch.full((3,), -torch.inf)
+    scale, zero = torch.tensor(100.0), torch.zeros(3)
+    merged = TRITON_PASSES.merge_columns(torch.ones(3, 3), scale, labels, labels, nothing)
+    assert torch.equal(merged, nothing)
+    cosines = torch.ones(3, 3)
+    others = TRITON_PASSES.form_gradient(cosines, scale, labels, labels, zero, nothing, zero)
+    assert torch.equal(others, nothing)
+    assert torch.equal(cosines, torch.zeros(3, 3))
+
+
+def test_half_precision_inside_keeps_three_digits(monkeypatch):
+    """The rounding of CUDA's path: features, cosines and gradients in fp16, sums in float32."""
+    monkeypatch.setattr(passes, "ROW_BLOCK", 128)
+    batch = make_batch(32, 2, dim=64, scale=100.0, valid=1.0)
+    # Cosines as CLIP has them: 0.3 in a pair, 0.12 otherwise, but for chance.
+    generator = torch.Generator().manual_seed(1)
+    pairs = torch.randn(32, 64, generator=generator, dtype=torch.float64)
+    pairs = 0.55 * F.normalize(pairs, dim=1)
+    pairs[:, 0] += 0.35
+    features = [
+        F.normalize(pairs + 0.75 * batch[name].detach(), dim=1)
+        for name in ("image_features", "text_features")
+    ]
+    inputs = [
+        *features,
+        batch["negative_features"].flatten(0, 1),
+        torch.full((32,), -torch.inf),
+        batch["logit_scale"],
+    ]
+    rounded = [x.detach().half().float().requires_grad_() for x in inputs]
+    exact = [x.detach().double().requires_grad_() for x in rounded]
+
+    def solve(arguments, which, dtype):
+        plan = Plan(None, which, dtype, 12, RANKS, [32], True)
+        loss = chunked_contrastive(*arguments, plan)
+        return loss, torch.autograd.grad(loss, arguments)
+
+    loss, mine = solve(rounded, TRITON_PASSES, torch.float16)
+    true_loss, expected = solve(exact, TORCH_PASSES, torch.float64)
+    assert abs(loss - true_loss) < 1e-3 * true_loss
+    for found, truth in zip(mine, expected, strict=True):
+        assert found.dtype == torch.float32
+        assert (found - truth).norm() <= 6e-3 * truth.norm()
+
+
+def test_memory_that_was_never_written_is_never_read(monkeypatch):
+    batch = make_batch(7, 2)
+    options = {"imc_weight": 0.3, "cmr_weight": 0.2, "implementation": "triton", "chunk_size": 3}
+    exact = gradients(hard_negative_objective(**batch, **options).loss, batch)
+    monkeypatch.setattr(torch, "empty_like", lambda like: torch.full_like(like, torch.nan))
+    new_empty = torch.Tensor.new_empty
+
+    def poisoned(*args, **options):
+        empty = new_empty(*args, **options)
+        return empty.fill_(torch.nan) if empty.is_floating_point() else empty
+
+    monkeypatch.setattr(torch.Tensor, "new_empty", poisoned)
+    mine = gradients(hard_negative_objective(**batch, **options).loss, batch)
+    assert all(torch.equal(a, b) for a, b in zip(mine, exact, strict=True))
+
+
+def test_gradients_equal_central_differences():
+    batch = make_batch(3, 2, dim=3, scale=5.0)
+    names = ["image_features", "text_features", "negative_features", "logit_scale"]
+
+    def loss(*inputs):
+        return hard_negative_objective(
+            **batch | dict(zip(names, inputs, strict=True)),
+            imc_weight=0.3,
+            cmr_weight=0.0,
+            implementation="triton",
+            chunk_size=2,
+        ).loss
+
+    inputs = [batch[name] for name in names]
+    assert torch.autograd.gradcheck(loss, inputs, eps=1e-6, atol=1e-6, fast_mode=True)
+
+
+def test_the_kernels_were_the_ones_that_ran(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("the plain pass ran")
+
+    monkeypatch.setattr(chunked, "form_gradient", refuse)
+    monkeypatch.setattr(hard_negatives, "TORCH_PASSES", TORCH_PASSES._replace(form_gradient=refuse))
+    batch = make_batch(3, 1)
+    options = {"imc_weight": 0.3, "cmr_weight": 0.2}
+    hard_negative_objective(**batch, **options, implementation="triton")
+    with pytest.raises(AssertionError, match="the plain pass ran"):
+        hard_negative_objective(**batch, **options, implementation="chunked")
