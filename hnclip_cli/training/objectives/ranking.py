@@ -44,7 +44,7 @@ def list_mle(scores: Tensor, truth: Tensor) -> Tensor:
     """−log likelihood of the true order under Plackett and Luce's model (Xia et al., ICML 2008).
 
     Σⱼ [ log Σ_{l ≥ j} exp(scores_l) − scores_j ], columns sorted by falling truth. The truth has
-    no gradient; of columns with equal truth the first comes first.
+    no gradient; columns with equal truth rank by their place in the batch.
 
     Args:
         scores: (c, N).
@@ -53,7 +53,6 @@ def list_mle(scores: Tensor, truth: Tensor) -> Tensor:
     Returns:
         (c,)
     """
-    order = truth.detach().argsort(dim=1, descending=True, stable=True)
-    ranked = scores.gather(1, order)
-    behind = ranked.flip(1).logcumsumexp(dim=1).flip(1)
-    return (behind - ranked).sum(dim=1)
+    # Sorted the other way round, what lies behind a column has been passed before it.
+    ranked = scores.gather(1, truth.detach().argsort(dim=1, stable=True))
+    return (ranked.logcumsumexp(dim=1) - ranked).sum(dim=1)

@@ -13,7 +13,9 @@ from hnclip_cli.training.distributed import Ranks
 # chunk's first row) to the sum over the chunk's rows, shape ().
 RowTerm = Callable[[list[Tensor], list[Tensor], Tensor, int], Tensor]
 
-CHUNK_NUMBERS = 1 << 22
+# A chunk's size in numbers: what stays in a CPU's cache, and what keeps an accelerator busy.
+CPU_CHUNK = 1 << 20
+ACCELERATOR_CHUNK = 1 << 26
 
 
 def masked_mean(values: Tensor, mask: Tensor, ranks: Ranks) -> Tensor:
@@ -69,7 +71,8 @@ def sum_over_rows(
     shared = [x for x in (*gathered, factor) if x.requires_grad]
     shared_gradients = [torch.zeros_like(x) for x in shared]
 
-    size = chunk_size or max(1, CHUNK_NUMBERS // max(1, numbers_per_row))
+    numbers = CPU_CHUNK if scale.device.type == "cpu" else ACCELERATOR_CHUNK
+    size = chunk_size or max(1, numbers // max(1, numbers_per_row))
     for start in range(0, num_rows, size):
         chunk = [_leaf(x[start : start + size], x) for x in rows]
         with torch.set_grad_enabled(wants_gradients):
