@@ -1,5 +1,8 @@
 """hnclip embed."""
 
+import contextlib
+import os
+
 import click
 
 from hnclip_cli import console, options
@@ -20,10 +23,16 @@ from hnclip_cli.streams.records import RowsOf
 @options.model_options()
 @click.option(
     "--dtype",
-    type=click.Choice(["float32", "float16"]),
-    default="float32",
+    type=click.Choice(["fp32", "fp16", "float32", "float16"]),
+    metavar="fp32|fp16",
+    default="fp32",
     show_default=True,
     help="Type of the numbers in the array.",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on where an earlier run of the same command with -o FILE was ended.",
 )
 @options.image_root_option
 @options.batch_size_option
@@ -33,8 +42,8 @@ from hnclip_cli.streams.records import RowsOf
 @options.verbosity_options
 def embed(
     input_: str, output: str, of: RowsOf, model: str, pretrained: str | None, device: str,
-    precision: str | None, dtype: str, image_root: str | None, batch_size: int, workers: int,
-    shard: Shard | None, on_error: str,
+    precision: str | None, dtype: str, resume: bool, image_root: str | None, batch_size: int,
+    workers: int, shard: Shard | None, on_error: str,
 ) -> ExitCode:  # fmt: skip
     """Embed images or texts of records as rows of one NPY array.
 
@@ -42,33 +51,53 @@ def embed(
     gives a row for each negative, a record's rows together. With --on-error skip a bad image or
     caption leaves a row of NaN, so that the rows stay in place.
 
-    Rows are written as they come, memory does not grow. An NPY header holds the number of rows,
-    so a pipe gets its first byte at the end.
+    Each distinct image or caption is encoded once. Rows are written as they come, memory does not
+    grow. An NPY header holds the number of rows, so a pipe gets its first byte at the end.
+
+    With -o FILE the rows so far lie in FILE.partial until the array is whole. After a kill,
+    --resume takes them and gives the same bytes as one run.
 
     \b
     Example:
       hnclip embed --of image --model run/ caps.jsonl -o images.npy
       hnclip embed --of caption --model run/ < caps.jsonl > captions.npy
+      hnclip embed --of caption --model run/ caps.jsonl -o captions.npy --resume
     """
     options.check_has_weights(model, pretrained)
+    is_file = output != "-" and (not os.path.exists(output) or os.path.isfile(output))
+    if resume and not is_file:
+        raise click.UsageError("--resume needs -o FILE, a plain file")
 
     from hnclip_cli.embedding.embed import embed as run
+    from hnclip_cli.embedding.partial import partial_array
     from hnclip_cli.models.load import load_clip
     from hnclip_cli.streams.images import default_image_root
     from hnclip_cli.streams.npy import NpyWriter
 
-    with (
-        console.error_policy(on_error) as policy,
-        console.open_input(input_) as stream,
-        console.open_output(output, binary=True) as out,
-    ):
+    image_root = image_root or default_image_root(input_)
+    dtype = {"fp32": "float32", "fp16": "float16"}.get(dtype, dtype)
+    with contextlib.ExitStack() as stack:
+        policy = stack.enter_context(console.error_policy(on_error))
+        stream = stack.enter_context(console.open_input(input_))
+        out = None if is_file else stack.enter_context(console.open_output(output, binary=True))
         clip = load_clip(model, pretrained, device=device, precision=precision or "fp32")
-        reader = RecordReader(stream, input_, policy, shard)
+        kept = writer = None
+        if out is not None:
+            writer = stack.enter_context(NpyWriter(out, clip.embed_dim, dtype))
+        else:
+            settings = clip.settings() | {
+                "of": of, "dtype": dtype, "batch_size": batch_size, "image_root": image_root,
+            }  # fmt: skip
+            kept = stack.enter_context(
+                partial_array(output, clip.embed_dim, dtype, settings, resume=resume)
+            )
         blocks = run(
-            reader, clip, of, batch_size=batch_size, policy=policy,
-            image_root=image_root or default_image_root(input_), workers=workers,
+            RecordReader(stream, input_, policy, shard), clip, of, batch_size=batch_size,
+            policy=policy, image_root=image_root, workers=workers, kept=kept,
         )  # fmt: skip
-        with NpyWriter(out, clip.embed_dim, dtype) as writer:
-            for block in console.progress(blocks, unit="record"):
-                writer.write(block)
+        for rows, digest in console.progress(blocks, unit="block"):
+            if kept:
+                kept.write(rows, digest)
+            elif writer:
+                writer.write(rows)
     return policy.exit_code

@@ -1,17 +1,36 @@
 """Records to rows of unit vectors."""
 
-from collections.abc import Iterable, Iterator
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from hnclip_cli.errors import InputError
+from hnclip_cli.embedding.plan import Item, KeptRows, Slot, plan
+from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.models.pixels import iter_pixels
-from hnclip_cli.streams.ahead import chunked
+from hnclip_cli.streams.ahead import map_ahead
+from hnclip_cli.streams.images import load_image
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
-from hnclip_cli.streams.records import Record, RowsOf
+from hnclip_cli.streams.records import RowsOf
+
+MEMORY_BYTES = 64 << 20  # of rows that are remembered
+MAX_RECORDS = 4096  # in a window, which may bring nothing new
+MAX_CAPTIONS = 4096  # new ones in a window
+
+
+class Block(NamedTuple):
+    """Rows of successive records.
+
+    Attributes:
+        rows: float32, shape (n, D).
+        digest: hash of all that was embedded up to here.
+    """
+
+    rows: np.ndarray
+    digest: str
 
 
 def embed(
@@ -23,87 +42,140 @@ def embed(
     policy: ErrorPolicy,
     image_root: str = ".",
     workers: int = 0,
-) -> Iterator[np.ndarray]:
-    """Yield blocks of rows, float32, shape (n, D), in the order of the records.
+    kept: KeptRows | None = None,
+) -> Iterator[Block]:
+    """Yield blocks of rows in the order of the records.
 
     ``image`` and ``caption`` give one row a record (or one for each of ``images`` and
-    ``captions``), ``negatives`` one row for each negative, a record's rows together. Where
-    images or captions cannot be had and the policy skips, their rows are NaN, so that row and
-    record stay together; records with bad negatives have no rows. The lines that are not even
-    records have one NaN row.
+    ``captions``), ``negatives`` one row for each negative, a record's rows together. Where an
+    image or a record's captions cannot be had and the policy skips, their rows are NaN, so that
+    row and record stay together; records with bad negatives have no rows. The lines that are not
+    even records have one NaN row.
+
+    Each distinct image or caption is encoded once, as long as the last 64 MiB of rows remember
+    it. Blocks depend on the records and the batch size only, not on how fast the records come.
+
+    Args:
+        reader: the records; its policy is ``policy``.
+        clip: the model.
+        of: what to embed of them.
+        batch_size: images or captions encoded at a time.
+        policy: what to do with a bad record.
+        image_root: where relative image paths start.
+        workers: threads that decode images ahead.
+        kept: rows that an earlier run has left; blocks begin behind them.
+
+    Raises:
+        InputError: a record is bad, where the policy is to fail.
+        HnclipError: ``kept`` does not end between two blocks of these records.
     """
+    capacity = max(1, MEMORY_BYTES // (4 * clip.embed_dim))
+    items: Iterable[Item] = plan(reader, of, capacity, kept)
+    sizes = _caption_windows(batch_size)
     if of == "image":
-        blocks = _image_blocks(reader, clip, batch_size, policy, image_root, workers)
-    else:
-        blocks = _text_blocks(reader, clip, of, batch_size, policy)
-    next_index = 0
-    for index, rows in blocks:
-        if of != "negatives" and index > next_index:
-            yield _missing(index - next_index, clip)
-        next_index = index + 1
-        yield rows
-    if of != "negatives" and reader.num_lines > next_index:
-        yield _missing(reader.num_lines - next_index, clip)
+        items = map_ahead(_decoder(clip, image_root), items, workers)
+        sizes = iter(lambda: batch_size, None)
+    num_kept = kept.num_rows if kept else 0
+    num_rows = 0
+    digest = hashlib.blake2b(digest_size=16)
+    for window in _windows(items, sizes):
+        count = sum(item.num_rows for item in window)
+        num_rows += count
+        digest.update(json.dumps([[item.num_rows, *item.contents] for item in window]).encode())
+        if not count:
+            continue
+        if num_rows - count < num_kept < num_rows:
+            raise _other_records()
+        if num_rows > num_kept:
+            (_encode_images if of == "image" else _encode_captions)(clip, window, batch_size)
+        rows = _rows(window, clip.embed_dim, policy)  # names bad images, also those of kept rows
+        if num_rows > num_kept:
+            yield Block(rows, digest.hexdigest())
+        elif kept and num_rows == num_kept and digest.hexdigest() != kept.digest:
+            raise _other_records()
+    if num_rows < num_kept:
+        raise _other_records()
 
 
-def _image_blocks(
-    records: Iterable[Record],
-    clip: Clip,
-    batch_size: int,
-    policy: ErrorPolicy,
-    image_root: str,
-    workers: int,
-) -> Iterator[tuple[int, np.ndarray]]:
-    loaded = iter_pixels(records, clip, image_root, workers)
-    for chunk in chunked(loaded, batch_size):
-        good = [pixels for _, pixels in chunk if isinstance(pixels, Tensor)]
-        rows = _encode_images(clip, good)
-        start = 0
-        for record, pixels in chunk:
-            if isinstance(pixels, InputError):
-                policy.bad(pixels)
-                yield record.index, _missing(record.num_rows("image"), clip)
-            else:
-                yield record.index, rows[start : start + len(pixels)]
-                start += len(pixels)
+def _other_records() -> HnclipError:
+    return HnclipError(
+        "the rows kept so far are of other records", hint="the same input, or without --resume"
+    )
 
 
-def _encode_images(clip: Clip, pixels: list[Tensor]) -> np.ndarray:
-    if not pixels:
-        return np.zeros((0, clip.embed_dim), np.float32)
-    with torch.inference_mode():
-        rows: np.ndarray = clip.encode_images(torch.cat(pixels)).cpu().numpy()
-    return rows
+def _windows(items: Iterable[Item], sizes: Iterator[int]) -> Iterator[list[Item]]:
+    """Successive items that bring so many new images or captions."""
+    window: list[Item] = []
+    num_new, size = 0, next(sizes)
+    for item in items:
+        window.append(item)
+        num_new += len(item.new)
+        if num_new >= size or len(window) == MAX_RECORDS:
+            yield window
+            window, num_new, size = [], 0, next(sizes)
+    yield window
 
 
-def _text_blocks(
-    records: Iterable[Record], clip: Clip, of: RowsOf, batch_size: int, policy: ErrorPolicy
-) -> Iterator[tuple[int, np.ndarray]]:
-    for chunk in chunked(records, batch_size):
-        texts: list[list[str] | None] = []
-        for record in chunk:
+def _caption_windows(batch_size: int) -> Iterator[int]:
+    """Growing windows: the first rows come soon, later captions find neighbors to share with."""
+    size = batch_size
+    while True:
+        yield size
+        size = max(batch_size, min(2 * size, MAX_CAPTIONS))
+
+
+def _decoder(clip: Clip, image_root: str) -> Callable[[Item], Item]:
+    def decode(item: Item) -> Item:
+        for slot in item.new:
+            if item.record is None or slot.row is not None or slot.problem:
+                continue
             try:
-                texts.append(_texts(record, of))
+                slot.source = clip.preprocess(load_image(item.record, slot.content, image_root))
             except InputError as error:
-                policy.bad(error)
-                texts.append(None)
+                slot.problem = str(error).removeprefix(f"{item.record.where}: ")
+        return item
+
+    return decode
+
+
+def _encode_images(clip: Clip, window: list[Item], batch_size: int) -> None:
+    new = [slot for item in window for slot in item.new if slot.source is not None]
+    for start in range(0, len(new), batch_size):
+        batch = new[start : start + batch_size]
         with torch.inference_mode():
-            rows = clip.encode_captions([text for group in texts for text in group or ()])
-        block = rows.cpu().numpy()
-        start = 0
-        for record, group in zip(chunk, texts, strict=True):
-            if group is None:
-                yield record.index, _missing(record.num_rows(of), clip)
-            else:
-                yield record.index, block[start : start + len(group)]
-                start += len(group)
+            rows = clip.encode_images(torch.stack([slot.source for slot in batch]))
+        _store(batch, rows)
 
 
-def _texts(record: Record, of: RowsOf) -> list[str]:
-    if of == "negatives":
-        return [negative.caption for negative in record.negatives]
-    return record.caption_list
+def _encode_captions(clip: Clip, window: list[Item], batch_size: int) -> None:
+    """Captions that begin alike are encoded together, so that their beginning is encoded once."""
+    new = sorted((slot for item in window for slot in item.new), key=_caption_order)
+    for start in range(0, len(new), batch_size):
+        batch = new[start : start + batch_size]
+        with torch.inference_mode():
+            rows = clip.encode_captions([slot.content for slot in batch])
+        _store(batch, rows)
 
 
-def _missing(num_rows: int, clip: Clip) -> np.ndarray:
-    return np.full((num_rows, clip.embed_dim), np.nan, np.float32)
+def _caption_order(slot: Slot) -> str:
+    return slot.content.casefold()  # CLIP's tokenizer lowers case too
+
+
+def _store(slots: list[Slot], rows: torch.Tensor) -> None:
+    for slot, row in zip(slots, rows.cpu().numpy(), strict=True):
+        slot.row, slot.source = row.copy(), None  # a view would keep the whole batch
+
+
+def _rows(window: list[Item], width: int, policy: ErrorPolicy) -> np.ndarray:
+    rows = np.full((sum(item.num_rows for item in window), width), np.nan, np.float32)
+    position = 0
+    for item in window:
+        position += item.gap + item.num_bad
+        problems = [slot.problem for slot in item.slots if slot.problem]
+        if problems and item.record is not None:
+            policy.bad(InputError(problems[0], where=item.record.where))
+        for slot in item.slots:
+            if slot.row is not None:
+                rows[position] = slot.row
+            position += 1
+    return rows

@@ -1,6 +1,8 @@
 """A loaded CLIP model: images and captions to unit vectors."""
 
 import contextlib
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -90,6 +92,21 @@ class Clip:
         if not captions:
             return torch.zeros(0, self.embed_dim, device=self.device)
         return self.encode_tokens(self.tokenize(captions))
+
+    def settings(self) -> dict[str, str]:
+        """All that decides the features of an input, in a form that can be compared."""
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(json.dumps(self.model_config, sort_keys=True, default=str).encode())
+        digest.update(repr(self.preprocess).encode())
+        for name, tensor in sorted(self.module.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        return {
+            "model": digest.hexdigest(),
+            "precision": self.precision,
+            "device": self.device.type,
+            "torch": str(torch.__version__),
+        }
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
         if self.precision == "fp32":

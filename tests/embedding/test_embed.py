@@ -1,8 +1,11 @@
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from hnclip_cli.embedding import embed as embed_module
 from hnclip_cli.embedding.embed import embed
 from hnclip_cli.errors import InputError
 from hnclip_cli.models.load import load_clip
@@ -22,7 +25,9 @@ def rows(clip, data, of, folder=".", on_error="fail", batch_size=4):
     blocks = embed(
         reader, clip, of, batch_size=batch_size, policy=policy, image_root=str(folder), workers=2
     )
-    return np.concatenate([np.zeros((0, clip.embed_dim), np.float32), *blocks]), policy
+    return np.concatenate(
+        [np.zeros((0, clip.embed_dim), np.float32), *(block.rows for block in blocks)]
+    ), policy
 
 
 def test_rows_are_unit_vectors_in_the_order_of_the_records(clip, tmp_path):
@@ -83,3 +88,97 @@ def test_an_empty_caption_fails_or_leaves_a_row_of_nan(clip):
 
 def test_no_records_give_no_rows(clip):
     assert rows(clip, b"", "image")[0].shape == (0, 128)
+
+
+def test_an_image_that_cannot_be_used_costs_its_own_row_and_is_named_wherever_it_stands(
+    clip, tmp_path
+):
+    make_records(tmp_path, 2)
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    items = [{"images": ["0.png", "bad.png"]}, {"image": "bad.png"}, {"image": "0.png"}]
+    policy = ErrorPolicy("skip", messages := [])
+    policy.report = lambda error: messages.append(str(error))
+    reader = RecordReader(io.BytesIO(to_lines(*items)), "x.jsonl", policy)
+    blocks = embed(reader, clip, "image", batch_size=4, policy=policy, image_root=str(tmp_path))
+    found = np.concatenate([block.rows for block in blocks])
+    assert np.isnan(found).all(axis=1).tolist() == [False, True, True, False]
+    assert [message.partition(" cannot")[0] for message in messages] == [
+        "x.jsonl:1: image",
+        "x.jsonl:2: image",
+    ]
+
+
+@pytest.fixture
+def encoded(clip, monkeypatch):
+    """What the model is given: captions, and numbers of images."""
+    seen = SimpleNamespace(captions=[], images=[])
+
+    def captions(texts, original=clip.encode_captions):
+        seen.captions.extend(texts)
+        return original(texts)
+
+    def images(pixels, original=clip.encode_images):
+        seen.images.append(len(pixels))
+        return original(pixels)
+
+    monkeypatch.setattr(clip, "encode_captions", captions)
+    monkeypatch.setattr(clip, "encode_images", images)
+    return seen
+
+
+def test_each_distinct_caption_and_image_is_encoded_once(clip, tmp_path, encoded, monkeypatch):
+    decoded = []
+    monkeypatch.setattr(
+        embed_module,
+        "load_image",
+        lambda record, name, root: decoded.append(name) or Image.open(f"{root}/{name}"),
+    )
+    records = make_records(tmp_path, 3) * 4
+    rows(clip, to_lines(*records), "caption")
+    assert sorted(encoded.captions) == sorted({record["caption"] for record in records})
+    found, _ = rows(clip, to_lines(*records), "image", tmp_path)
+    assert sorted(decoded) == ["0.png", "1.png", "2.png"]
+    assert sum(encoded.images) == 3
+    assert np.array_equal(found[:3], found[9:])
+
+
+def test_what_is_remembered_is_bounded(clip, encoded, monkeypatch):
+    monkeypatch.setattr(embed_module, "MEMORY_BYTES", 2 * 4 * clip.embed_dim)
+    data = to_lines(*({"caption": text} for text in "aabbaccb"))
+    found, _ = rows(clip, data, "caption", batch_size=1)
+    assert encoded.captions == ["a", "b", "c", "b"]
+    assert np.allclose(found[2], found[7], atol=1e-6)
+
+
+def test_a_window_without_anything_new_ends_too(clip, monkeypatch):
+    monkeypatch.setattr(embed_module, "MAX_RECORDS", 4)
+    reader = RecordReader(io.BytesIO(to_lines(*([{"caption": "a"}] * 10))), "x", ErrorPolicy())
+    blocks = list(embed(reader, clip, "caption", batch_size=8, policy=reader.policy))
+    assert [len(block.rows) for block in blocks] == [4, 4, 2]
+
+
+def test_the_first_rows_come_before_the_end_of_the_input(clip):
+    def lines():
+        for number in range(5):
+            yield {"caption": f"caption {number}"}
+        raise AssertionError("read further than needed")
+
+    class Live(io.RawIOBase):
+        source = lines()
+
+        def readable(self):
+            return True
+
+        def read1(self, size):
+            return to_lines(next(self.source))
+
+    reader = RecordReader(Live(), "-", ErrorPolicy())
+    block = next(embed(reader, clip, "caption", batch_size=4, policy=reader.policy))
+    assert block.rows.shape == (4, 128)
+
+
+def test_windows_grow_so_that_captions_find_neighbors(clip):
+    data = to_lines(*({"caption": f"caption {number}"} for number in range(20)))
+    reader = RecordReader(io.BytesIO(data), "x", ErrorPolicy())
+    blocks = embed(reader, clip, "caption", batch_size=2, policy=reader.policy)
+    assert [len(block.rows) for block in blocks] == [2, 4, 8, 6]

@@ -1,0 +1,185 @@
+"""An array that is written over several runs, and appears under its name when it is whole."""
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from typing import IO, Any
+
+import numpy as np
+
+from hnclip_cli.errors import HnclipError
+from hnclip_cli.streams.files import atomic_output
+from hnclip_cli.streams.npy import NpyWriter
+
+COMMIT_SECONDS = 1.0
+
+Settings = dict[str, Any]
+
+
+class PartialArray:
+    """Rows on disk, with a note that says how many of them are safe.
+
+    ``FILE.partial`` is the array without its final header. ``FILE.partial.json`` holds the
+    settings, how many rows are on the disk for certain, and the digest of what they were made
+    from; it is replaced in one step after the rows are synced. Rows behind those are thrown away.
+
+    Attributes:
+        num_rows: rows that an earlier run has left.
+        digest: of what they were made from.
+    """
+
+    def __init__(
+        self, stream: IO[bytes], path: str, num_columns: int, dtype: str, settings: Settings
+    ) -> None:
+        self.num_rows, self.digest = 0, ""
+        self._stream, self._path, self._settings = stream, path, settings
+        self._committed = -COMMIT_SECONDS
+        self._writer = NpyWriter(stream, num_columns, dtype)
+        self._header_bytes = stream.tell()
+        self._row = np.dtype((np.dtype(dtype).newbyteorder("<"), num_columns))
+        self._num_read = 0
+
+    def keep(self, num_rows: int, digest: str) -> None:
+        """Keep the rows of an earlier run.
+
+        Raises:
+            HnclipError: they are not all there.
+        """
+        end = self._header_bytes + num_rows * self._row.itemsize
+        if os.fstat(self._stream.fileno()).st_size < end:
+            raise _refused(self._path, "lost rows that were written", hint="without --resume")
+        self.num_rows, self.digest = num_rows, digest
+        self._writer.num_rows = num_rows
+        self._stream.seek(end)
+
+    def read(self, num_rows: int) -> np.ndarray:
+        """The next of the kept rows, float32, shape (num_rows, D)."""
+        start = self._header_bytes + self._num_read * self._row.itemsize
+        data = os.pread(self._stream.fileno(), num_rows * self._row.itemsize, start)
+        self._num_read += num_rows
+        return np.frombuffer(data, self._row).astype(np.float32)
+
+    def write(self, rows: np.ndarray, digest: str) -> None:
+        """Append rows, and about once a second make sure of all so far."""
+        self._writer.write(rows)
+        if time.monotonic() - self._committed >= COMMIT_SECONDS:
+            self._sync()
+            state = {"rows": self._writer.num_rows, "digest": digest}
+            with atomic_output(f"{self._path}.json") as stream:
+                stream.write(json.dumps({"settings": self._settings, **state}).encode() + b"\n")
+            self._committed = time.monotonic()
+
+    def finish(self) -> None:
+        """Write the final header and make sure of all."""
+        self._writer.__exit__(None, None, None)
+        self._sync()
+
+    def _sync(self) -> None:
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+
+
+@contextlib.contextmanager
+def partial_array(
+    path: str, num_columns: int, dtype: str, settings: Settings, *, resume: bool
+) -> Iterator[PartialArray]:
+    """An array that takes its name when the block ends without an error.
+
+    Where the process is killed or stopped by a signal, what it has written stays beside the
+    name for a run with ``resume``. Where it fails, only ``resume`` keeps that.
+
+    Args:
+        path: of a plain file.
+        num_columns: D.
+        dtype: ``float32`` or ``float16``.
+        settings: all that the rows depend on beside the input; kept rows must have the same.
+        resume: keep what an earlier run has left, if anything.
+
+    Raises:
+        HnclipError: the file cannot be written, another process writes it, or what is left was
+            made with other settings or is damaged.
+    """
+    target = os.path.realpath(path)
+    partial = f"{target}.partial"
+    stream = _open_alone(partial, path)
+    state = _read_state(partial, settings) if resume else None
+    array = PartialArray(stream, partial, num_columns, dtype, settings)
+    try:
+        if state:
+            array.keep(*state)
+        else:
+            _remove(f"{partial}.json")
+        stream.truncate()
+        yield array
+        array.finish()
+        os.replace(partial, target)
+        _remove(f"{partial}.json")
+    except Exception:
+        if not resume:
+            _remove(partial, f"{partial}.json")
+        raise
+    finally:
+        if not os.path.exists(f"{partial}.json"):  # nothing that could be resumed
+            _remove(partial)
+        stream.close()
+
+
+def _open_alone(partial: str, path: str) -> IO[bytes]:
+    """Open a file that no other process is writing."""
+    while True:
+        try:
+            stream = open(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), "r+b")
+        except OSError as error:
+            raise HnclipError(
+                f"cannot write it: {error.strerror}", where=path, hint="another path with -o"
+            ) from None
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            stream.close()
+            raise HnclipError(
+                "another process is writing it", where=path, hint="another path with -o"
+            ) from None
+        # Whoever held the lock may have renamed or removed the file in between.
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(partial), os.fstat(stream.fileno())):
+                return stream
+        stream.close()
+
+
+def _read_state(partial: str, settings: Settings) -> tuple[int, str] | None:
+    try:
+        with open(f"{partial}.json", "rb") as stream:
+            state = json.load(stream)
+        made_with, num_rows, digest = state["settings"], state["rows"], state["digest"]
+        if not (isinstance(made_with, dict) and type(num_rows) is int and num_rows > 0):
+            raise ValueError("not a note of rows")
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise _refused(
+            partial, f"has a damaged note beside it ({error})", hint="without --resume"
+        ) from None
+    for name in sorted(settings.keys() | made_with.keys()):
+        if made_with.get(name) != settings.get(name):
+            raise _refused(
+                partial,
+                f"was made with another {name.replace('_', ' ')}",
+                got=str(settings.get(name)),
+                expected=str(made_with.get(name)),
+                hint="the same command, or without --resume to start over",
+            )
+    return num_rows, str(digest)
+
+
+def _refused(partial: str, problem: str, **parts: str) -> HnclipError:
+    return HnclipError(f"cannot be resumed: it {problem}", where=partial, **parts)
+
+
+def _remove(*paths: str) -> None:
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
