@@ -44,7 +44,7 @@ def make_validation(path: str, image_root: str, workers: int) -> Callable[[Clip]
         stream = io.BytesIO()
         with NpyWriter(stream, clip.embed_dim) as writer:
             for block in blocks:
-                writer.write(block)
+                writer.write(block.rows)
         return stream.getvalue()
 
     def validate(clip: Clip) -> dict[str, Any]:

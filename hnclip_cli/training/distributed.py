@@ -1,11 +1,25 @@
 """The processes of a run, and what they tell each other."""
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+from hnclip_cli.errors import HnclipError
+
+
+@contextlib.contextmanager
+def _talking() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        raise HnclipError(
+            f"another process of this run went away ({str(error).splitlines()[0]})",
+            hint="reading what it said",
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -29,7 +43,8 @@ class Ranks:
             return [num_rows]
         own = torch.tensor([num_rows], device=device)
         every = [torch.empty_like(own) for _ in range(self.size)]
-        dist.all_gather(every, own)
+        with _talking():
+            dist.all_gather(every, own)
         return [int(count) for count in torch.cat(every)]
 
     def gather(self, rows: Tensor, counts: list[int]) -> Tensor:
@@ -41,7 +56,8 @@ class Ranks:
         padded = rows.new_zeros(max(counts), *rows.shape[1:])
         padded[: len(rows)] = rows
         every = [torch.empty_like(padded) for _ in range(self.size)]
-        dist.all_gather(every, padded)
+        with _talking():
+            dist.all_gather(every, padded)
         return torch.cat([part[:count] for part, count in zip(every, counts, strict=True)])
 
     def sum(self, tensor: Tensor) -> Tensor:
@@ -57,12 +73,14 @@ class Ranks:
         if self.size == 1:
             return data
         length = torch.tensor([len(data)])
-        dist.broadcast(length, 0)
+        with _talking():
+            dist.broadcast(length, 0)
         content = torch.zeros(int(length), dtype=torch.uint8)
-        if self.rank == 0:
-            content[:] = torch.frombuffer(bytearray(data), dtype=torch.uint8)
         if len(content):
-            dist.broadcast(content, 0)
+            if self.rank == 0:
+                content[:] = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+            with _talking():
+                dist.broadcast(content, 0)
         return content.numpy().tobytes()
 
     def own(self, rows: Tensor, counts: list[int]) -> Tensor:
@@ -82,7 +100,8 @@ class Ranks:
         if self.size == 1:
             return tensor.detach()
         reduced = tensor.detach().clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(reduced, operation)
+        with _talking():
+            dist.all_reduce(reduced, operation)
         return reduced
 
 

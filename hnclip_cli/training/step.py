@@ -170,19 +170,19 @@ def _caption_and_negatives(packed: Tensor, mask: Tensor) -> Tensor:
 
 def _none(clip: Clip, batch: Batch, config: TrainConfig) -> Named:
     """The features of no rows at all; the towers would stumble over them."""
-    dim = clip.embed_dim
+    dim, slots = clip.embed_dim, batch.mask.shape[1]
+    dtype = torch.promote_types(clip.logit_scale.dtype, torch.float32)
+    nothing = partial(torch.zeros, device=clip.device, dtype=dtype)
     features = {
-        "images": torch.zeros(0, dim),
-        "texts": torch.zeros(0, dim),
-        "negatives": torch.zeros(0, batch.mask.shape[1], dim),
-    }
+        "images": nothing(0, dim), "texts": nothing(0, dim), "negatives": nothing(0, slots, dim),
+    }  # fmt: skip
     if batch.image_mask.shape[1]:
-        features["negative_images"] = torch.zeros(0, batch.image_mask.shape[1], dim)
+        features["negative_images"] = nothing(0, batch.image_mask.shape[1], dim)
     if config.spec.uses_local:
-        features["image_tokens"] = torch.zeros(0, 1, dim)
-        features["text_tokens"] = torch.zeros(0, 1 + batch.mask.shape[1], 1, dim)
-        features["text_token_mask"] = torch.zeros(0, 1 + batch.mask.shape[1], 1, dtype=torch.bool)
-    return {name: feature.to(clip.device) for name, feature in features.items()}
+        features["image_tokens"] = nothing(0, 1, dim)
+        features["text_tokens"] = nothing(0, 1 + slots, 1, dim)
+        features["text_token_mask"] = nothing(0, 1 + slots, 1, dtype=torch.bool)
+    return features
 
 
 def _objective(

@@ -22,28 +22,35 @@ from tests.conftest import environment, parse_lines, to_lines
 from tests.factories import make_records
 
 NUM_ROWS = 7
-OBJECTIVES = ["clip", "ce-clip", "fsc-clip", "roesch"]
+OBJECTIVES = ["ce-clip", "fsc-clip"]
+# With three processes one has no rows: all of its images may have been damaged.
+ROWS = {2: [range(0, 3), range(3, 7)], 3: [range(0, 5), range(0, 0), range(5, 7)]}
 
 
-def step(folder, ranks, objective, micro_batch, rows):
-    """Loss, thresholds and summed gradients of one step over these rows of seven."""
+def make_step(folder):
+    """A function that gives loss, thresholds and summed gradients over some of seven rows."""
     with open(f"{folder}/r.jsonl", "rb") as stream:
         reader = RecordReader(io.BytesIO(stream.read()), "x.jsonl")
-    store = RecordStore(reader, folder, ErrorPolicy())
+    store = RecordStore(reader, str(folder), ErrorPolicy())
     clip = load_clip("hnclip-tiny-vit", device="cpu")
     clip.module.double()
-    config = TrainConfig(objective=objective, micro_batch=micro_batch)
-    slots = slots_of(config, store)
-    batch = collate([make_sample(store, row, 0, clip, slots, 0) for row in rows], slots)
-    batch.pixels = batch.pixels.double()
-    thresholds = torch.full((len(store.threshold_names),), 2.0, dtype=torch.float64)
-    outcome = forward_backward(clip, batch, config, thresholds, ranks=ranks)
-    sum_gradients(clip.module.parameters(), ranks)
-    found = {"loss": outcome.loss.detach().clone(), "thresholds": outcome.thresholds}
-    for name, parameter in clip.module.named_parameters():
-        if parameter.grad is not None:
-            found[name] = parameter.grad
-    return found
+
+    def step(ranks, objective, micro_batch, rows):
+        config = TrainConfig(objective=objective, micro_batch=micro_batch)
+        slots = slots_of(config, store)
+        batch = collate([make_sample(store, row, 0, clip, slots, 0) for row in rows], slots)
+        batch.pixels = batch.pixels.double()
+        thresholds = torch.full((len(store.threshold_names),), 2.0, dtype=torch.float64)
+        clip.module.zero_grad()
+        outcome = forward_backward(clip, batch, config, thresholds, ranks=ranks)
+        sum_gradients(clip.module.parameters(), ranks)
+        found = {"loss": outcome.loss.detach().clone(), "thresholds": outcome.thresholds}
+        for name, parameter in clip.module.named_parameters():
+            if parameter.grad is not None:
+                found[name] = parameter.grad.contiguous()
+        return found
+
+    return step
 
 
 def work(rank, size, folder):
@@ -52,15 +59,11 @@ def work(rank, size, folder):
     dist.init_process_group(
         "gloo", store=store, rank=rank, world_size=size, timeout=timedelta(seconds=120)
     )
-    # With three processes one has no rows: all of its images may have been damaged.
-    rows = [range(0, 3), range(3, 7)] if size == 2 else [range(0, 5), range(0, 0), range(5, 7)]
+    step = make_step(folder)
     for objective in OBJECTIVES:
         for micro_batch in (0, 2):
-            found = step(folder, Ranks(rank, size), objective, micro_batch, rows[rank])
-            save_file(
-                {name: value.contiguous() for name, value in found.items()},
-                f"{folder}/{size}-{rank}-{objective}-{micro_batch}.safetensors",
-            )
+            found = step(Ranks(rank, size), objective, micro_batch, ROWS[size][rank])
+            save_file(found, f"{folder}/{size}-{rank}-{objective}-{micro_batch}.safetensors")
     dist.destroy_process_group()
 
 
@@ -72,8 +75,9 @@ def test_processes_together_do_what_one_does(tmp_path, size):
     records[5]["negatives"] = records[5]["negatives"][:1]
     (tmp_path / "r.jsonl").write_bytes(to_lines(*records))
     mp.spawn(work, args=(size, str(tmp_path)), nprocs=size)
+    step = make_step(tmp_path)
     for objective in OBJECTIVES:
-        expected = step(str(tmp_path), Ranks(), objective, 0, range(NUM_ROWS))
+        expected = step(Ranks(), objective, 0, range(NUM_ROWS))
         for rank in range(size):
             for micro_batch in (0, 2):
                 name = f"{size}-{rank}-{objective}-{micro_batch}.safetensors"
