@@ -5,9 +5,11 @@
         [--chunk-sizes N ...] [--no-backward]
 
 Random unit features; the implementations take turns, the median of each counts. With
---chunk-sizes, chunked is also timed at each of them. Prints one JSON line: seconds, the ratio of
-each to the first implementation, and useful FLOPs a second: 6·B·(B + V)·D of the contrastive
-term, V the valid negatives (a third of that with --no-backward).
+--chunk-sizes, chunked is also timed at each of them. Prints one JSON line: seconds by the clock
+and of the processor, the ratios of each to the first implementation, and useful FLOPs a second:
+6·B·(B + V)·D of the contrastive term, V the valid negatives (a third of that with
+--no-backward). On a busy machine, trust the processor's seconds of a single thread
+(OMP_NUM_THREADS=1).
 """
 
 import argparse
@@ -64,17 +66,34 @@ def step(batch: dict[str, Any], backward: bool = True, **options: Any) -> None:
     torch.autograd.backward(hard_negative_objective(**batch, **options).loss)
 
 
-def median_times(steps: dict[str, Callable[[], None]], rounds: int, device: str) -> dict[str, Any]:
-    """Median seconds of each step, all in turn, after a round that does not count."""
+def median_times(
+    steps: dict[str, Callable[[], None]], rounds: int, device: str
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Median seconds of each step by the clock and of the processor, all steps in turn.
+
+    A first round does not count.
+    """
     times: dict[str, list[float]] = {name: [] for name in steps}
+    processor: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(rounds + 1):
         for name, run in steps.items():
-            started = time.perf_counter()
+            started, used = time.perf_counter(), time.process_time()
             run()
             if device == "cuda":
                 torch.cuda.synchronize()
             times[name].append(time.perf_counter() - started)
-    return {name: statistics.median(found[1:]) for name, found in times.items()}
+            processor[name].append(time.process_time() - used)
+    clock, cpu = (
+        {name: statistics.median(found[1:]) for name, found in measured.items()}
+        for measured in (times, processor)
+    )
+    return clock, cpu
+
+
+def ratios(seconds: dict[str, float]) -> dict[str, float]:
+    """Each to the first."""
+    first = next(iter(seconds.values()))
+    return {name: round(value / first, 3) for name, value in seconds.items()}
 
 
 def main() -> None:
@@ -98,14 +117,14 @@ def main() -> None:
     steps = {name: partial(run, implementation=name) for name in options.implementations}
     for size in options.chunk_sizes:
         steps[f"chunked, {size} rows"] = partial(run, implementation="chunked", chunk_size=size)
-    seconds = median_times(steps, options.rounds, options.device)
+    seconds, processor = median_times(steps, options.rounds, options.device)
     num_valid = int(batch["negative_mask"].sum())
     products = 2 if options.no_backward else 6
     flops = products * options.size * (options.size + num_valid) * options.dim
-    first = next(iter(seconds.values()))
     figures = {
         "seconds": {name: round(value, 4) for name, value in seconds.items()},
-        "ratio": {name: round(value / first, 3) for name, value in seconds.items()},
+        "ratio": ratios(seconds),
+        "processor_ratio": ratios(processor),
         "gflops": {name: round(flops / value / 1e9, 1) for name, value in seconds.items()},
     }
     setting = {"threads": torch.get_num_threads(), **vars(options)}

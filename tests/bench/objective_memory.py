@@ -6,16 +6,18 @@
 Each implementation runs in a process of its own, first on a small batch. What counts is how much
 the peak of resident memory lies above what was resident before the step, with the inputs in it
 (Linux: VmHWM, reset before the step; on CUDA, what torch's allocator held at most). The
-features' gradients, which the step leaves behind, are part of it. Also measured is what autograd
-keeps between forward and backward, at this size and at twice it. Prints one JSON line.
+features' gradients, which the step leaves behind, are part of it. glibc keeps much of what is
+freed; peak_extra_mb is with blocks over 1 MB handed back at once (MALLOC_MMAP_THRESHOLD_), so
+that it is what was in use, glibc_default_mb is without. Also measured is what autograd keeps
+between forward and backward, at this size and at twice it. Prints one JSON line.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -75,16 +77,26 @@ def saved_bytes(
     return sum(kept.values())
 
 
-def measure(options: argparse.Namespace, implementation: str) -> dict[str, Any]:
-    extra = peak_extra(options, implementation)
+def saved_figures(options: argparse.Namespace, implementation: str) -> dict[str, float]:
     shape = (options.slots, options.dim, options.valid, options.device)
     saved = saved_bytes(implementation, options.size, *shape)
     doubled = saved_bytes(implementation, 2 * options.size, *shape)
     return {
-        "peak_extra_mb": round(extra / MB, 1),
         "saved_mb": round(saved / MB, 1),
         "saved_when_size_doubles": round(doubled / saved, 2),
     }
+
+
+def in_own_process(implementation: str, **environment: str) -> float:
+    """`peak_extra` in MB, as measured by a new process with our arguments."""
+    command = [sys.executable, "-m", "tests.bench.objective_memory", *sys.argv[1:]]
+    output = subprocess.run(
+        [*command, "--one", implementation],
+        env=os.environ | environment,
+        check=True,
+        stdout=subprocess.PIPE,
+    ).stdout
+    return round(float(output) / MB, 1)
 
 
 def main() -> None:
@@ -99,19 +111,26 @@ def main() -> None:
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(measure(options, options.one)))
+        print(peak_extra(options, options.one))
         return
-    figures = {}
-    for name in options.implementations:
-        command = [sys.executable, "-m", "tests.bench.objective_memory", *sys.argv[1:]]
-        output = subprocess.run([*command, "--one", name], check=True, stdout=subprocess.PIPE)
-        figures[name] = json.loads(output.stdout)
-    first = next(iter(figures.values()))["peak_extra_mb"]
-    for found in figures.values():
-        found["share"] = round(found["peak_extra_mb"] / first, 3)
+    figures = {
+        name: {
+            "peak_extra_mb": in_own_process(name, MALLOC_MMAP_THRESHOLD_=str(2**20)),
+            "glibc_default_mb": in_own_process(name),
+            **saved_figures(options, name),
+        }
+        for name in options.implementations
+    }
+    first = next(iter(figures.values()))
+    shares = {
+        measure: {
+            name: round(found[measure] / first[measure], 3) for name, found in figures.items()
+        }
+        for measure in ("peak_extra_mb", "glibc_default_mb")
+    }
     setting = {key: value for key, value in vars(options).items() if key != "one"}
-    line = {"benchmark": "objective_memory", **setting, **figures, "machine": describe()}
-    print(json.dumps(line))
+    line = {"benchmark": "objective_memory", **setting, **figures, "share": shares}
+    print(json.dumps(line | {"machine": describe()}))
 
 
 if __name__ == "__main__":

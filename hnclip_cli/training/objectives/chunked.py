@@ -109,7 +109,7 @@ def default_chunk_size(num_candidates: int, device: torch.device) -> int:
     """Rows of a chunk: enough to keep matrix products efficient, few enough to stay in cache."""
     if device.type == "cuda":
         return max(1024, min(8192, 2**28 // num_candidates))
-    return max(64, min(1024, 2**21 // num_candidates))
+    return max(64, min(1024, 2**22 // num_candidates))
 
 
 def chunked_contrastive(
