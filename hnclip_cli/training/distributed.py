@@ -34,7 +34,7 @@ class Ranks:
     def gather(self, rows: Tensor, counts: list[int]) -> Tensor:
         """The rows of all ranks, in the order of the ranks: (b, …) to (sum of counts, …)."""
         rows = rows.detach().contiguous()
-        if self.size == 1:
+        if self.size == 1 or not any(counts):
             return rows
         # Collectives want equal shapes, so shorter ranks pad.
         padded = rows.new_zeros(max(counts), *rows.shape[1:])
@@ -56,8 +56,17 @@ class Ranks:
         start = sum(counts[: self.rank])
         return rows[start : start + counts[self.rank]]
 
+    def scatter_sum(self, rows: Tensor, counts: list[int]) -> Tensor:
+        """This rank's part of the sum over the ranks: the transpose of `gather`."""
+        if self.size == 1:
+            return rows.detach()
+        # All-reduce moves twice what reduce-scatter would, but gloo has no reduce-scatter of
+        # uneven parts. The copy lets go of the other ranks' parts.
+        return self.own(self.sum(rows), counts).clone()
+
     def _reduce(self, tensor: Tensor, operation: dist.ReduceOp.RedOpType) -> Tensor:
-        reduced = tensor.detach().clone()
-        if self.size > 1:
-            dist.all_reduce(reduced, operation)
+        if self.size == 1:
+            return tensor.detach()
+        reduced = tensor.detach().clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(reduced, operation)
         return reduced
