@@ -39,6 +39,17 @@ class Features:
     text_tokens: Tensor | None = None
     text_token_mask: Tensor | None = None
 
+    def tokens(self) -> tuple[Tensor, Tensor, Tensor]:
+        """``image_tokens``, ``text_tokens`` and ``text_token_mask``.
+
+        Raises:
+            ValueError: one is missing.
+        """
+        patches, words, mask = self.image_tokens, self.text_tokens, self.text_token_mask
+        if patches is None or words is None or mask is None:
+            raise ValueError("a local term needs image_tokens, text_tokens and text_token_mask")
+        return patches, words, mask
+
 
 @dataclass(frozen=True)
 class Slots:
@@ -113,10 +124,7 @@ def check_batch(spec: ObjectiveSpec, features: Features, slots: Slots) -> None:
             raise ValueError(f"got image mask {mask.shape}, expected bool {images.shape[:2]}")
     if not spec.uses_local:
         return
-    patches, tokens = features.image_tokens, features.text_tokens
-    words = features.text_token_mask
-    if patches is None or tokens is None or words is None:
-        raise ValueError("a local term needs image_tokens, text_tokens and text_token_mask")
+    patches, tokens, words = features.tokens()
     if patches.ndim != 3 or (len(patches), patches.shape[2]) != (size, dim):
         raise ValueError(f"got image tokens {patches.shape}, expected ({size}, P, {dim})")
     if tokens.ndim != 4 or tokens.shape[:2] != (size, 1 + slots_per_row):

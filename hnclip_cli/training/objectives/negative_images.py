@@ -95,7 +95,7 @@ def mirror(batch: Batch) -> Tensor:
         texts[:, None],
         ones,
         batch.scale,
-        negative_kinds=ones.long() * 0,
+        negative_kinds=torch.zeros_like(ones, dtype=torch.long),
         thresholds=batch.thresholds,
         imc_weight=0.0,
         cmr_weight=0.0,

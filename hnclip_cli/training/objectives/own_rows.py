@@ -37,10 +37,8 @@ def local(batch: Batch, chunk_size: int | None = None) -> Tensor:
         batch: with the features of patches and tokens.
         chunk_size: rows that are computed at a time; chosen by memory by default.
     """
-    features, spec, mask = batch.features, batch.spec, batch.slots.mask
-    patches, tokens, words = features.image_tokens, features.text_tokens, features.text_token_mask
-    if patches is None or tokens is None or words is None:  # check_batch has said so
-        raise ValueError("a local term needs the features of patches and tokens")
+    spec, mask = batch.spec, batch.slots.mask
+    patches, tokens, words = batch.features.tokens()
 
     def rows_of(chunk: list[Tensor], _: list[Tensor], scale: Tensor, __: int) -> Tensor:
         patches, tokens, words, mask = chunk

@@ -61,54 +61,42 @@ def sum_over_rows(
     """
     inputs = [*rows, *columns, scale]
     wants_gradients = torch.is_grad_enabled() and any(x.requires_grad for x in inputs)
-    num_rows = len(rows[0])
-    counts = ranks.counts(num_rows, scale.device)
+    counts = ranks.counts(len(rows[0]), scale.device)
     first = sum(counts[: ranks.rank])
-    gathered = [_leaf(widened(ranks.gather(x, counts)), x) for x in columns]
+    seen_by_all = [_leaf(widened(ranks.gather(x, counts)), x) for x in columns]
     factor = _leaf(widened(scale), scale)
-    total = torch.zeros_like(factor, requires_grad=False)
-    row_gradients = [torch.zeros_like(x) if x.requires_grad else None for x in rows]
-    shared = [x for x in (*gathered, factor) if x.requires_grad]
-    shared_gradients = [torch.zeros_like(x) for x in shared]
-
     numbers = CPU_CHUNK if scale.device.type == "cpu" else ACCELERATOR_CHUNK
     size = chunk_size or max(1, numbers // max(1, numbers_per_row))
-    for start in range(0, num_rows, size):
+
+    total = torch.zeros_like(factor, requires_grad=False)
+    sums = [
+        torch.zeros_like(x) if x.requires_grad and wants_gradients else None
+        for x in (*rows, *seen_by_all, factor)
+    ]
+    for start in range(0, len(rows[0]), size):
         chunk = [_leaf(x[start : start + size], x) for x in rows]
         with torch.set_grad_enabled(wants_gradients):
-            value = term(chunk, gathered, factor, first + start)
+            value = term(chunk, seen_by_all, factor, first + start)
         total += value.detach()
-        if not wants_gradients:
-            continue
-        leaves = [x for x in chunk if x.requires_grad]
-        found = torch.autograd.grad(
-            value, [*leaves, *shared], allow_unused=True, materialize_grads=True
-        )
-        slots = (slot for slot in row_gradients if slot is not None)
-        for slot, gradient in zip(slots, found, strict=False):
-            slot[start : start + size] = gradient
-        for slot, gradient in zip(shared_gradients, found[len(leaves) :], strict=True):
-            slot += gradient
+        if wants_gradients:
+            found = _gradients(value, [*chunk, *seen_by_all, factor])
+            for place, (whole, gradient) in enumerate(zip(sums, found, strict=True)):
+                if whole is not None and gradient is not None:
+                    part = whole[start : start + size] if place < len(rows) else whole
+                    part += gradient
 
-    value = ranks.sum(total)
-    if not wants_gradients:
-        return value
-    summed = iter(shared_gradients)
-    gradients = [
-        *row_gradients,
-        *(
-            ranks.own(ranks.sum(next(summed)), counts) if x.requires_grad else None
-            for x in gathered
-        ),
-        next(summed) if factor.requires_grad else None,
-    ]
-    wanted = [
-        (x, gradient.to(x.dtype))
-        for x, gradient in zip(inputs, gradients, strict=True)
-        if gradient is not None
-    ]
-    result: Tensor = _GivenGradients.apply(value, *(part for pair in wanted for part in pair))
-    return result
+    ends = len(rows) + len(columns)
+    for place, whole in enumerate(sums[len(rows) : ends], len(rows)):
+        if whole is not None:
+            sums[place] = ranks.scatter_sum(whole, counts)
+    return _with_gradients(ranks.sum(total), inputs, sums)
+
+
+def _gradients(value: Tensor, leaves: list[Tensor]) -> list[Tensor | None]:
+    """The gradient of each leaf that wants one."""
+    wanted = [leaf for leaf in leaves if leaf.requires_grad]
+    found = iter(torch.autograd.grad(value, wanted, allow_unused=True, materialize_grads=True))
+    return [next(found) if leaf.requires_grad else None for leaf in leaves]
 
 
 def widened(x: Tensor) -> Tensor:
@@ -119,6 +107,18 @@ def widened(x: Tensor) -> Tensor:
 def _leaf(x: Tensor, origin: Tensor) -> Tensor:
     """The same numbers without their history, with a gradient where the origin has one."""
     return x.detach().requires_grad_(origin.requires_grad)
+
+
+def _with_gradients(
+    value: Tensor, inputs: list[Tensor], gradients: Sequence[Tensor | None]
+) -> Tensor:
+    """The value as a function of the inputs that have a gradient here."""
+    pairs: list[Tensor] = []
+    for x, gradient in zip(inputs, gradients, strict=True):
+        if gradient is not None:
+            pairs += [x, gradient.to(x.dtype)]
+    result: Tensor = _GivenGradients.apply(value, *pairs) if pairs else value
+    return result
 
 
 class _GivenGradients(torch.autograd.Function):
