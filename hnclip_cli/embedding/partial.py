@@ -105,9 +105,9 @@ def partial_array(
     target = os.path.realpath(path)
     partial = f"{target}.partial"
     stream = _open_alone(partial, path)
-    state = _read_state(partial, settings) if resume else None
-    array = PartialArray(stream, partial, num_columns, dtype, settings)
     try:
+        state = _read_state(partial, settings) if resume else None
+        array = PartialArray(stream, partial, num_columns, dtype, settings)
         if state:
             array.keep(*state)
         else:
@@ -117,13 +117,12 @@ def partial_array(
         array.finish()
         os.replace(partial, target)
         _remove(f"{partial}.json")
-    except Exception:
-        if not resume:
+    except BaseException as error:
+        failed = isinstance(error, Exception)  # and not stopped by a signal
+        if (failed and not resume) or not os.path.exists(f"{partial}.json"):
             _remove(partial, f"{partial}.json")
         raise
     finally:
-        if not os.path.exists(f"{partial}.json"):  # nothing that could be resumed
-            _remove(partial)
         stream.close()
 
 
