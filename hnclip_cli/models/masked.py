@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.models.device import resolve_device
 
 # Log-probabilities are compared to so many decimals: less is noise of the batch's shape.
 DECIMALS = 3
@@ -47,8 +48,6 @@ class MaskedModel:
     """
 
     def __init__(self, name: str, *, device: str = "auto", download: bool = False) -> None:
-        from hnclip_cli.models.load import resolve_device
-
         self._device = resolve_device(device)
         self._tokenizer, model = _load(name, download)
         self._model = model.to(self._device, torch.float32).eval()

@@ -170,7 +170,14 @@ class Taken:
         self._texts = {normalized(text) for text in (caption.text, *others)}
         self._other_facts = {fact for text in others for fact in facts(text)}
 
-    def refuses(self, negative: str) -> bool:
+    def accepts(self, negative: str, edits: Sequence[Edit]) -> bool:
+        """Whether this may be said; once said, it is taken."""
+        if self._refuses(negative):
+            return False
+        self._texts.add(normalized(negative))
+        return True
+
+    def _refuses(self, negative: str) -> bool:
         if normalized(negative) in self._texts or parts(negative) == self._parts:
             return True
         if self._truth.has(self._group, negative):
@@ -180,9 +187,6 @@ class Taken:
             for fact in facts(negative) - self._facts
         )
 
-    def add(self, negative: str) -> None:
-        self._texts.add(normalized(negative))
-
 
 def _listed(record: Record) -> list[str]:
     return record.caption_list if "captions" in record else []
@@ -191,7 +195,6 @@ def _listed(record: Record) -> list[str]:
 def _next_valid(kind: str, candidates: Iterator[list[Edit]], taken: Taken) -> list[_Chosen]:
     for edits in candidates:
         text = apply_edits(taken.original, edits)
-        if not taken.refuses(text):
-            taken.add(text)
+        if taken.accepts(text, edits):
             return [(kind, text, edits)]
     return []

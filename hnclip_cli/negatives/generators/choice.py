@@ -90,6 +90,5 @@ def hash_of(*key: object) -> int:
 def _accepted(found: Iterator[list[Edit]], taken: Taken) -> Iterator[tuple[str, list[Edit]]]:
     for edits in found:
         text = apply_edits(taken.original, edits)
-        if not taken.refuses(text):
-            taken.add(text)
+        if taken.accepts(text, edits):
             yield text, edits
