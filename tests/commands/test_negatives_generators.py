@@ -1,4 +1,4 @@
-"""hnclip negatives --generator among real processes and a real server on this machine."""
+"""hnclip negatives --generator against a real server on this machine; pipes among processes."""
 
 import io
 import os
@@ -23,19 +23,20 @@ DOG = {"id": "7", "caption": "A red dog sitting on a bench.", "extra": [1]}
 KEY = "sk-secret-123"
 
 
-def start(*args, **extra):
+def start(*args):
+    """A real process, for pipes and signals."""
     return subprocess.Popen(
         [sys.executable, "-m", "hnclip_cli", "negatives", *KINDS, *map(str, args)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=environment() | extra,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(),
     )  # fmt: skip
 
 
-def run(*args, records=(DOG,), **extra):
-    """The lines, the lines on stderr, and the exit code."""
-    process = start(*args, **extra)
-    output, errors = process.communicate(to_lines(*records), timeout=120)
-    return parse_lines(output), errors.decode().splitlines(), process.returncode
+def run(*args, records=(DOG,), **variables):
+    """The records, the lines on stderr, and the exit code."""
+    stdin = io.BytesIO(to_lines(*records))
+    arguments = ["negatives", *KINDS, *map(str, args)]
+    result = CliRunner().invoke(cli, arguments, input=stdin, env=variables)
+    return parse_lines(result.stdout_bytes), result.stderr.splitlines(), result.exit_code
 
 
 def dogs(count):
@@ -189,18 +190,9 @@ def test_shards_joined_are_the_whole(serve, tmp_path):
     assert parts[0] + parts[1] == whole
 
 
-def run_here(*args, records):
-    """In this process, where transformers is loaded already."""
-    stdin = io.BytesIO(to_lines(*records))
-    result = CliRunner().invoke(cli, ["negatives", *KINDS, *map(str, args)], input=stdin)
-    return parse_lines(result.stdout_bytes), result.stderr, result.exit_code
-
-
 def test_a_masked_model_replaces_words(masked_folder):
-    records, errors, code = run_here(
-        *mlm(masked_folder), records=[DOG, DOG | {"caption": "nothing"}]
-    )
-    assert (errors, code) == ("", 0)
+    records, errors, code = run(*mlm(masked_folder), records=[DOG, DOG | {"caption": "nothing"}])
+    assert (errors, code) == ([], 0)
     (noun, color), nothing = (record.pop("negatives") for record in records)
     assert records == [DOG, DOG | {"caption": "nothing"}]
     assert (noun["kind"], color["kind"], nothing) == ("replace-noun", "replace-color", [])
@@ -208,9 +200,9 @@ def test_a_masked_model_replaces_words(masked_folder):
 
 
 def test_bad_records_are_named_in_order_with_a_masked_model(masked_folder):
-    records, errors, code = run_here(*mlm(masked_folder), records=[DOG, {"image": "x"}, DOG])
+    records, errors, code = run(*mlm(masked_folder), records=[DOG, {"image": "x"}, DOG])
     assert (len(records), code) == (1, 1)
-    assert errors == 'hnclip: -:2: missing field "caption"; got the fields image\n'
+    assert errors == ['hnclip: -:2: missing field "caption"; got the fields image']
 
 
 def usage(*args):

@@ -198,6 +198,8 @@ def of_one_sort(word: str, known: str) -> bool:
 
 
 def _are_alike(one: Noun, word: str, other: Noun, known: str) -> bool:
+    if other.singular == other.plural:  # "sheep" does not say whether "zebra" or "zebras" agrees
+        return False
     flyers = {nouns()[name].key for name in FLYERS}
     return (
         one.family == other.family

@@ -72,6 +72,13 @@ class TestChoice:
         (negatives,) = made(Parrot("kitten", "horse"), record, truth=truth)
         assert texts(negatives) == ["A horse under a tree."]
 
+    def test_one_stays_one_and_many_stay_many(self):
+        model = Parrot("zebras", "zebra")
+        (one,), (many,) = made(
+            model, {"caption": "A giraffe by a tree"}, {"caption": "Giraffes by a tree"}
+        )
+        assert texts([one, many]) == ["A zebra by a tree", "Zebras by a tree"]
+
     def test_articles_and_case_follow(self):
         (negatives,) = made(Parrot("elephant"), {"caption": "A DOG UNDER A TREE"})
         assert negatives[0]["caption"] == "AN ELEPHANT UNDER A TREE"
@@ -149,6 +156,8 @@ def test_a_word_of_no_known_sort_is_not_filled_in(parser):
     [
         ("kitten", "cat", True),
         ("kittens", "cat", False),
+        ("zebras", "sheep", False),
+        ("zebra", "sheep", False),
         ("animal", "cat", False),
         ("couch", "cat", False),
         ("pigeon", "cat", False),  # it flies
