@@ -49,6 +49,7 @@ class Template:
 class Slot:
     """Characters [start, end) of a caption that a kind replaces, and what it would put there."""
 
+    kind: str
     start: int
     end: int
     templates: tuple[Template, ...]
@@ -166,14 +167,15 @@ def find_slots(kind: str, caption: Caption) -> list[Slot]:
         start, end, word = _narrowed(caption.text, start, end, text)
         if word and start < end:
             found.setdefault((start, end), []).append(Template(word, tuple(others)))
-    return [Slot(start, end, tuple(templates)) for (start, end), templates in found.items()]
+    return [Slot(kind, start, end, tuple(templates)) for (start, end), templates in found.items()]
 
 
 def filled_edits(caption: Caption, slot: Slot, word: str) -> list[Edit] | None:
     """The edits that put a word into a slot; None where it might leave the caption true."""
     template = next((t for t in slot.templates if t.word == word), None)
     if template is None and not facts(word) & facts(caption.text):  # it may name what is there
-        template = next((t for t in slot.templates if of_one_sort(word, t.word)), None)
+        alike = (t for t in slot.templates if of_one_sort(slot.kind, word, t.word))
+        template = next(alike, None)
     if template is None:
         return None
     text = cased_like(word, caption.text[slot.start : slot.end])
@@ -181,19 +183,21 @@ def filled_edits(caption: Caption, slot: Slot, word: str) -> list[Edit] | None:
 
 
 @cache
-def of_one_sort(word: str, known: str) -> bool:
-    """Whether one word is as false as the other in the place of a third.
+def of_one_sort(kind: str, word: str, known: str) -> bool:
+    """Whether one word is as false as the other where a kind replaces a third.
 
     Nouns of one family that agree in number and gender, words for one color, or verbs for one
-    action in one form.
+    action in one form. Which it is, the kind says: a "painting" is a thing to one, an action to
+    another.
     """
-    one, other = nouns().get(word), nouns().get(known)
-    if one and other:
-        return _are_alike(one, word, other, known)
-    if word in COLOR_LOOK:
-        return COLOR_LOOK[word] == COLOR_LOOK.get(known)
-    if word in actions():
-        return actions()[word] == actions().get(known) and word[-1] == known[-1]
+    if kind in ("replace-noun", "replace-subject"):
+        one, other = nouns().get(word), nouns().get(known)
+        return one is not None and other is not None and _are_alike(one, word, other, known)
+    if kind == "replace-color":
+        return word in COLOR_LOOK and COLOR_LOOK[word] == COLOR_LOOK.get(known)
+    if kind == "replace-verb":
+        same_action = word in actions() and actions()[word] == actions().get(known)
+        return same_action and word[-1] == known[-1]
     return False
 
 

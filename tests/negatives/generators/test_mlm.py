@@ -79,6 +79,11 @@ class TestChoice:
         )
         assert texts([one, many]) == ["A zebra by a tree", "Zebras by a tree"]
 
+    def test_a_verb_is_replaced_by_a_verb(self):
+        record = {"caption": "A man is flying a kite at the beach."}
+        (negatives,) = made(Parrot("clock", "painting"), record, kinds=("replace-verb",))
+        assert texts(negatives) == ["A man is painting a kite at the beach."]
+
     def test_articles_and_case_follow(self):
         (negatives,) = made(Parrot("elephant"), {"caption": "A DOG UNDER A TREE"})
         assert negatives[0]["caption"] == "AN ELEPHANT UNDER A TREE"
@@ -152,21 +157,27 @@ def test_a_word_of_no_known_sort_is_not_filled_in(parser):
 
 
 @pytest.mark.parametrize(
-    ("word", "known", "expected"),
+    ("kind", "word", "known", "expected"),
     [
-        ("kitten", "cat", True),
-        ("kittens", "cat", False),
-        ("zebras", "sheep", False),
-        ("zebra", "sheep", False),
-        ("animal", "cat", False),
-        ("couch", "cat", False),
-        ("pigeon", "cat", False),  # it flies
-        ("woman", "boy", False),
-        ("jogging", "running", True),
-        ("jogs", "running", False),
-        ("walking", "running", False),
-        ("fast", "slow", False),
+        ("replace-noun", "kitten", "cat", True),
+        ("replace-subject", "kitten", "cat", True),
+        ("replace-location", "kitten", "cat", False),
+        ("replace-noun", "kittens", "cat", False),
+        ("replace-noun", "zebras", "sheep", False),
+        ("replace-noun", "zebra", "sheep", False),
+        ("replace-noun", "animal", "cat", False),
+        ("replace-noun", "couch", "cat", False),
+        ("replace-noun", "pigeon", "cat", False),  # it flies
+        ("replace-noun", "woman", "boy", False),
+        ("replace-noun", "blurb", "cat", False),
+        ("replace-color", "grey", "gray", True),
+        ("replace-color", "red", "blue", False),
+        ("replace-verb", "jogging", "running", True),
+        ("replace-verb", "jogs", "running", False),
+        ("replace-verb", "walking", "running", False),
+        ("replace-verb", "clock", "painting", False),
+        ("replace-state", "quick", "slow", False),
     ],
 )
-def test_words_of_one_sort(word, known, expected):
-    assert of_one_sort(word, known) is expected
+def test_words_of_one_sort(kind, word, known, expected):
+    assert of_one_sort(kind, word, known) is expected
