@@ -186,7 +186,8 @@ def train(
         return _say_plan(config, model, input_)
 
     from hnclip_cli.commands.validation import make_validation
-    from hnclip_cli.models.load import load_clip, resolve_device
+    from hnclip_cli.models.device import resolve_device
+    from hnclip_cli.models.load import load_clip
     from hnclip_cli.streams.images import default_image_root
     from hnclip_cli.streams.jsonl import RecordReader
     from hnclip_cli.streams.records import format_record

@@ -13,6 +13,7 @@ import torch
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.clip import Clip
+from hnclip_cli.models.device import resolve_device
 
 CONFIG_FOLDER = Path(__file__).parent / "configs"
 CONFIG_NAME = "open_clip_config.json"
@@ -63,29 +64,6 @@ def load_clip(
         ) from error
     module.eval()
     return Clip(module, preprocess, tokenizer, config, where, precision)
-
-
-def resolve_device(device: str) -> torch.device:
-    """``auto`` takes CUDA where there is one.
-
-    Raises:
-        HnclipError: no such device here.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(device)
-    except RuntimeError:
-        raise HnclipError(
-            "no such device", got=repr(device), expected="auto, cpu, cuda or cuda:N"
-        ) from None
-    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
-        raise HnclipError(
-            f"device {device} is not there",
-            got=f"{torch.cuda.device_count()} CUDA devices",
-            hint="--device cpu",
-        )
-    return chosen
 
 
 def resolve_name(name: str, pretrained: str | None) -> str:

@@ -82,7 +82,7 @@ class NegativeMaker:
         ]
 
     def _of_one(self, record: Record, caption: Caption) -> list[dict[str, Any]]:
-        taken = _Taken(record, caption, self._truth)
+        taken = Taken(record, caption, self._truth)
         judge = self._preference.judge(caption)
         ranked = {kind: self._ranked(record.id, kind, caption, judge) for kind in self._kinds}
         chosen = self._choose(record.id, ranked, taken)
@@ -94,7 +94,7 @@ class NegativeMaker:
         ]
 
     def _choose(
-        self, name: str, ranked: dict[str, list["_Candidate"]], taken: "_Taken"
+        self, name: str, ranked: dict[str, list["_Candidate"]], taken: "Taken"
     ) -> list["_Chosen"]:
         """Of each kind one, or ``per_caption`` of different kinds first; no misfits."""
         max_loss = self._preference.max_loss
@@ -120,7 +120,7 @@ class NegativeMaker:
         return sorted(chosen, key=lambda item: self._kinds.index(item[0]))
 
     def _best_misfit(
-        self, ranked: dict[str, list["_Candidate"]], taken: "_Taken"
+        self, ranked: dict[str, list["_Candidate"]], taken: "Taken"
     ) -> list["_Chosen"]:
         """The one that costs least, for a record that has no other."""
         misfits = [
@@ -157,7 +157,7 @@ _Candidate = tuple[float, list[Edit]]
 _Chosen = tuple[str, str, list[Edit]]
 
 
-class _Taken:
+class Taken:
     """What a further negative of this record must not say."""
 
     def __init__(self, record: Record, caption: Caption, truth: TrueCaptions) -> None:
@@ -170,7 +170,14 @@ class _Taken:
         self._texts = {normalized(text) for text in (caption.text, *others)}
         self._other_facts = {fact for text in others for fact in facts(text)}
 
-    def refuses(self, negative: str) -> bool:
+    def accepts(self, negative: str, edits: Sequence[Edit]) -> bool:
+        """Whether this may be said; once said, it is taken."""
+        if self._refuses(negative):
+            return False
+        self._texts.add(normalized(negative))
+        return True
+
+    def _refuses(self, negative: str) -> bool:
         if normalized(negative) in self._texts or parts(negative) == self._parts:
             return True
         if self._truth.has(self._group, negative):
@@ -180,18 +187,14 @@ class _Taken:
             for fact in facts(negative) - self._facts
         )
 
-    def add(self, negative: str) -> None:
-        self._texts.add(normalized(negative))
-
 
 def _listed(record: Record) -> list[str]:
     return record.caption_list if "captions" in record else []
 
 
-def _next_valid(kind: str, candidates: Iterator[list[Edit]], taken: _Taken) -> list[_Chosen]:
+def _next_valid(kind: str, candidates: Iterator[list[Edit]], taken: Taken) -> list[_Chosen]:
     for edits in candidates:
         text = apply_edits(taken.original, edits)
-        if not taken.refuses(text):
-            taken.add(text)
+        if taken.accepts(text, edits):
             return [(kind, text, edits)]
     return []

@@ -1,0 +1,264 @@
+"""The flags of hnclip negatives, by the mode they belong to."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class KindType(click.ParamType[str]):
+    """A name from the registry of kinds, which is loaded only when one is named or listed."""
+
+    name = "kind"
+
+    def _names(self) -> list[str]:
+        from hnclip_cli.negatives.kinds import KINDS
+
+        return list(KINDS)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return f"[{'|'.join(self._names())}]"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value not in self._names():
+            self.fail(f"got {value!r}, expected one of {', '.join(self._names())}", param, ctx)
+        return value
+
+
+class PresetType(KindType):
+    """A name from the presets, loaded as late as the kinds."""
+
+    name = "preset"
+
+    def _names(self) -> list[str]:
+        from hnclip_cli.negatives.presets import PRESETS
+
+        return list(PRESETS)
+
+
+def _together(*options: Callable[[Any], Any]) -> Callable[[F], F]:
+    """One decorator for several options, which the help shows in this order."""
+
+    def decorate(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+making_options = _together(
+    click.option(
+        "--kind",
+        "kinds",
+        multiple=True,
+        type=KindType(),
+        help="A kind of negative; repeatable.  [default: those that read well, see the docs]",
+    ),
+    click.option(
+        "--preset",
+        "presets",
+        multiple=True,
+        type=PresetType(),
+        help="The kinds of a paper; repeatable, and together with --kind.",
+    ),
+    click.option(
+        "--per-caption",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Keep N negatives, of different kinds first.  [default: one of each kind]",
+    ),
+    click.option(
+        "--true-captions",
+        metavar="FILE",
+        help="Records whose captions are true of the same group; no negative repeats one.",
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(min=0),
+        default=1,
+        show_default=True,
+        help="Processes that work side by side; 0 and 1 are this one. The output is the same.",
+    ),
+    click.option(
+        "--slots",
+        metavar="FILE",
+        help=(
+            "A slot model: take what fits between its neighbors as in the corpus it was fitted"
+            " from."
+        ),
+    ),
+)
+
+fitting_options = _together(
+    click.option(
+        "--fit-slots",
+        metavar="FILE",
+        help="Make no negatives; fit a slot model from the captions and write it to FILE.",
+    ),
+)
+
+refining_options = _together(
+    click.option(
+        "--refine",
+        is_flag=True,
+        help=(
+            "Make no negatives; drop those that the text alone gives away from records that have"
+            " some. Reads the whole input first, into a temporary file; not for --shard."
+        ),
+    ),
+)
+
+mining_options = _together(
+    click.option(
+        "--mine",
+        metavar="NPY",
+        help=(
+            "Make no negatives; add the nearest captions (or images) of other groups, by"
+            " embeddings whose row i belongs to record i. Reads the whole input first, into a"
+            " temporary file."
+        ),
+    ),
+    click.option(
+        "--mine-of",
+        type=click.Choice(["caption", "image"]),
+        default="caption",
+        show_default=True,
+        help='What to add: captions to "negatives", or images as "negative_images".',
+    ),
+    click.option(
+        "--mine-queries",
+        metavar="NPY",
+        help="Embeddings to compare those of --mine with, for captions near to an image, for"
+        " example.  [default: those of --mine]",
+    ),
+    click.option(
+        "-k",
+        "--nearest",
+        type=click.IntRange(min=1),
+        default=3,
+        show_default=True,
+        help="How many --mine adds to a record.",
+    ),
+    click.option(
+        "--margin",
+        type=click.FloatRange(min=0),
+        metavar="X",
+        help="Mine only what is at least X less similar than the record's own pair.",
+    ),
+    click.option(
+        "--relative-margin",
+        type=click.FloatRange(min=0),
+        metavar="X",
+        help="The same, X being a part of the similarity of the record's own pair, as 0.05.",
+    ),
+)
+
+generator_options = _together(
+    click.option(
+        "--generator",
+        type=click.Choice(["mlm", "http"]),
+        help=(
+            "Who proposes negatives instead of the lexicon: a masked language model fills what"
+            " the replace-* kinds replace, or a chat endpoint writes all."
+        ),
+    ),
+    click.option(
+        "--mlm-model",
+        metavar="NAME|DIR",
+        help="With --generator mlm: a folder, or a name in the cache of the Hugging Face hub.",
+    ),
+    click.option(
+        "--download", is_flag=True, help="Fetch --mlm-model from the hub if it is not there."
+    ),
+    click.option(
+        "--top-k",
+        type=click.IntRange(min=1),
+        default=64,
+        show_default=True,
+        help="Words of the masked language model that are tried in a place.",
+    ),
+    click.option(
+        "--batch-size",
+        type=click.IntRange(min=1),
+        default=32,
+        show_default=True,
+        help="Places that the masked language model fills at a time.",
+    ),
+    click.option(
+        "--device",
+        default="auto",
+        show_default=True,
+        metavar="auto|cpu|cuda[:N]",
+        help="Where the masked language model runs.",
+    ),
+    click.option(
+        "--endpoint",
+        metavar="URL",
+        help="With --generator http: an OpenAI-compatible server, up to its /v1.",
+    ),
+    click.option(
+        "--endpoint-model", metavar="NAME", help="The model to ask for.  [default: the server's]"
+    ),
+    click.option(
+        "--api-key-env",
+        metavar="VAR",
+        help="The environment variable that holds the key.  [default: no key is sent]",
+    ),
+    click.option(
+        "--requests-per-minute",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="N",
+        help="Ask at most so often.  [default: without limit]",
+    ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True, max=86400),
+        default=60.0,
+        show_default=True,
+        metavar="S",
+        help="Seconds for a connection, and for its answer.",
+    ),
+    click.option(
+        "--retries",
+        type=click.IntRange(min=0),
+        default=4,
+        show_default=True,
+        metavar="N",
+        help="Further attempts where one fails in passing.",
+    ),
+    click.option(
+        "--concurrency",
+        type=click.IntRange(min=1, max=1024),
+        default=4,
+        show_default=True,
+        metavar="N",
+        help="Requests at a time.",
+    ),
+)
+
+
+def refuse_all_but(ctx: click.Context, mode: str, *used: str) -> None:
+    """Refuse flags that would do nothing.
+
+    Raises:
+        click.UsageError: one was given.
+    """
+    known = (*used, "quiet", "verbose")
+    others = [str(param.name) for param in ctx.command.params if param.name not in known]
+    refuse(ctx, f"with {mode}", *others)
+
+
+def refuse(ctx: click.Context, when: str, *names: str) -> None:
+    """Refuse flags of these names.
+
+    Raises:
+        click.UsageError: one was given.
+    """
+    for param in ctx.command.params:
+        given = ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE
+        if given and param.name in names:
+            raise click.UsageError(f"{param.opts[-1]} does nothing {when}; leave it out")

@@ -1,0 +1,185 @@
+"""A masked language model: which words a place in a text asks for."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hnclip_cli.errors import HnclipError
+from hnclip_cli.models.device import resolve_device
+
+# Log-probabilities are compared to so many decimals: less is noise of the batch's shape.
+DECIMALS = 3
+# A marker of word starts is the tokenizer's own where at least this part of its tokens has it.
+_MARKED = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Characters [start, end) of a text, to be filled with one word."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Filler:
+    """A whole word, lower case, and its log-probability in nats, rounded to `DECIMALS`."""
+
+    word: str
+    log_probability: float
+
+
+class MaskedModel:
+    """A masked language model of ``transformers``, in evaluation mode, 32-bit floats.
+
+    Args:
+        name: a folder with ``config.json``, a fast tokenizer and safetensors weights, or the
+            name of such a model on the Hugging Face hub.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        download: whether a model of the hub may be fetched; else it must be in its cache.
+
+    Raises:
+        HnclipError: ``transformers`` is not installed, there is no such model or device, it is
+            no masked language model, or its weights are incomplete or not safetensors.
+    """
+
+    def __init__(self, name: str, *, device: str = "auto", download: bool = False) -> None:
+        self._device = resolve_device(device)
+        self._tokenizer, model = _load(name, download)
+        self._model = model.to(self._device, torch.float32).eval()
+        self._words = _whole_words(self._tokenizer.get_vocab())
+        self._allowed = torch.tensor(sorted(self._words), device=self._device)
+        if not self._words:
+            raise HnclipError("the vocabulary has no whole English words", where=name)
+        longest = getattr(model.config, "max_position_embeddings", None) or 512
+        # Some models count positions from 2.
+        self._max_tokens = min(self._tokenizer.model_max_length, longest - 2)
+
+    def fill(self, gaps: Sequence[Gap], k: int, batch_size: int = 32) -> list[list[Filler]]:
+        """The most probable words for each gap, best first, ties in alphabetic order.
+
+        A gap is one mask, however many tokens it hides. What stands in the same batch changes
+        nothing but the last bits, which are rounded away.
+
+        Args:
+            gaps: in any order.
+            k: words a gap; a gap in a text that is too long for the model gets none.
+            batch_size: gaps computed at a time.
+        """
+        found: list[list[Filler]] = [[] for _ in gaps]
+        encoded = [self._encode(gap) for gap in gaps]
+        fitting = [i for i, (ids, place) in enumerate(encoded) if place >= 0]
+        fitting.sort(key=lambda i: len(encoded[i][0]))  # little padding
+        for start in range(0, len(fitting), batch_size):
+            chosen = fitting[start : start + batch_size]
+            filled = self._fill([encoded[i] for i in chosen], k)
+            for index, fillers in zip(chosen, filled, strict=True):
+                found[index] = fillers
+        return found
+
+    def _encode(self, gap: Gap) -> tuple[list[int], int]:
+        """Token ids, and where the mask is among them; -1 where the text is too long."""
+        mask = self._tokenizer.mask_token
+        text = f"{gap.text[: gap.start]}{mask}{gap.text[gap.end :]}"
+        encoding = self._tokenizer(text, return_offsets_mapping=True, verbose=False)
+        ids = encoding["input_ids"]
+        if len(ids) > self._max_tokens:
+            return [], -1
+        # By its place, for a caption may hold the mask token itself; by its end, for some
+        # tokenizers make the space before it a part of it.
+        stop = gap.start + len(mask)
+        for place, (_, end) in enumerate(encoding["offset_mapping"]):
+            if end == stop and ids[place] == self._tokenizer.mask_token_id:
+                return ids, place
+        return [], -1
+
+    @torch.inference_mode()
+    def _fill(self, encoded: Sequence[tuple[list[int], int]], k: int) -> Iterator[list[Filler]]:
+        width = max(len(ids) for ids, _ in encoded)
+        padding = self._tokenizer.pad_token_id or 0
+        ids = torch.full((len(encoded), width), padding)
+        attention = torch.zeros((len(encoded), width), dtype=torch.long)
+        for row, (sequence, _) in enumerate(encoded):
+            ids[row, : len(sequence)] = torch.tensor(sequence)
+            attention[row, : len(sequence)] = 1
+        output = self._model(
+            input_ids=ids.to(self._device), attention_mask=attention.to(self._device)
+        )
+        places = torch.tensor([place for _, place in encoded], device=self._device)
+        rows = torch.arange(len(encoded), device=self._device)
+        scores = output.logits[rows, places].float().log_softmax(-1)[:, self._allowed]
+        best = scores.topk(min(k, scores.shape[1]))
+        tokens = self._allowed[best.indices]
+        for row_values, row_tokens in zip(best.values.tolist(), tokens.tolist(), strict=True):
+            yield self._ranked(row_values, row_tokens)
+
+    def _ranked(self, values: Sequence[float], ids: Sequence[int]) -> list[Filler]:
+        """Each word once, whichever its case, at its best."""
+        words: dict[str, float] = {}
+        for value, token in zip(values, ids, strict=True):
+            words.setdefault(self._words[token].lower(), round(value, DECIMALS))
+        ranked = sorted(words.items(), key=lambda item: (-item[1], item[0]))
+        return [Filler(word, value) for word, value in ranked]
+
+
+def _load(name: str, download: bool) -> tuple[Any, Any]:
+    try:
+        from transformers import AutoModelForMaskedLM, AutoTokenizer
+        from transformers.utils import logging
+    except ImportError:
+        raise HnclipError(
+            "transformers is not installed", hint="pip install 'hnclip[mlm]'"
+        ) from None
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    is_folder = Path(name).is_dir()
+    common = {"local_files_only": is_folder or not download, "trust_remote_code": False}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, **common)
+        model, report = AutoModelForMaskedLM.from_pretrained(
+            name, use_safetensors=True, output_loading_info=True, **common
+        )
+    except Exception as error:  # transformers, safetensors and the hub each have their own
+        hint = "another --mlm-model" if is_folder or download else "a folder, or --download"
+        raise HnclipError(
+            f"model cannot be loaded ({_first_line(error)})", where=name, hint=hint
+        ) from error
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise HnclipError(
+            "the weights lack what a masked language model needs",
+            where=name,
+            got=f"no {missing[0]}",
+            hint="a model trained to fill masks",
+        )
+    if not tokenizer.is_fast or tokenizer.mask_token is None:
+        raise HnclipError("the tokenizer is not fast or has no mask token", where=name)
+    return tokenizer, model
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:200]
+
+
+def _whole_words(vocabulary: Mapping[str, int]) -> dict[int, str]:
+    """The tokens that are English words by themselves: id to word.
+
+    WordPiece marks what continues a word (``##ing``); byte-level BPE (``Ġdog``) and SentencePiece
+    (``▁dog``) mark what begins one.
+    """
+    marker = ""
+    for mark in ("Ġ", "▁"):
+        if sum(token.startswith(mark) for token in vocabulary) > _MARKED * len(vocabulary):
+            marker = mark
+    return {
+        index: word
+        for token, index in vocabulary.items()
+        if token.startswith(marker)
+        and (word := token.removeprefix(marker)).isascii()
+        and word.isalpha()
+    }

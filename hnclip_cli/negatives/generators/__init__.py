@@ -1,0 +1,1 @@
+"""Generators: other sources of negatives than the lexicon, held to the same truth."""

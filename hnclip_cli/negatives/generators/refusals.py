@@ -1,0 +1,147 @@
+"""Why a negative that a language model wrote is not taken.
+
+The lexicon does not know every word that a model may use; so unlike a lexicon candidate, which is
+known to be false, a written negative is taken unless something is known against it.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+from hnclip_cli.negatives.attributes import COLOR_LOOK, COLOR_SHADES
+from hnclip_cli.negatives.inflection import actions
+from hnclip_cli.negatives.lexicon import Noun, nouns
+from hnclip_cli.negatives.modifiers import near
+from hnclip_cli.negatives.parsing import Caption
+from hnclip_cli.negatives.relations import order_matters
+from hnclip_cli.negatives.truth import facts
+from hnclip_cli.streams.edits import Edit
+
+# A negative may change this many words, or this part of the caption's words.
+MAX_CHANGED_WORDS = 2
+MAX_CHANGED_PART = 0.5
+
+_WORD = re.compile(r"\w+(?:['’]\w+)*")
+_ARTICLES = {"a", "an", "the"}
+_DENYING = {"no", "not", "without", "never", "nothing", "nobody", "none", "cannot", "neither"}
+_DESCRIBING = ("DT", "JJ", "PRP$", "CD", "VBN", "PDT")
+
+
+def refusal(kind: str, caption: Caption, negative: str, edits: Sequence[Edit]) -> str:
+    """What speaks against a negative: a reason of a few words, or "".
+
+    Args:
+        kind: what the model says it did.
+        caption: parsed with tags, where the kind is a swap of nouns.
+        negative: what it wrote.
+        edits: that turn the one into the other.
+    """
+    if not negative.strip() or not edits:
+        return "nothing changed"
+    if any(not letter.isprintable() and letter not in caption.text for letter in negative):
+        return "control characters"
+    old, new = content_words(caption.text), content_words(negative)
+    if _senses(old) == _senses(new):
+        return "it says the same"
+    removed, added = Counter(old) - Counter(new), Counter(new) - Counter(old)
+    num_changed = max(removed.total(), added.total())
+    if num_changed > max(MAX_CHANGED_WORDS, math.ceil(MAX_CHANGED_PART * len(old))):
+        return "too far from the caption"
+    if not _is_of_kind(kind, old, new, removed, added):
+        return "another kind than it says"
+    if facts(" ".join(added)) & facts(caption.text):
+        return "it puts in what is there already"
+    if _may_be_true(removed, added):
+        return "it may be true as well"
+    if kind in ("swap-noun", "swap-noun-phrase") and not _matters(caption, edits):
+        return "it says the same in another order"
+    return ""
+
+
+def content_words(text: str) -> list[str]:
+    """The words of a text in lower case, without articles."""
+    return [word for word in _WORD.findall(text.lower()) if word not in _ARTICLES]
+
+
+def _senses(words: Sequence[str]) -> list[str]:
+    """What the words mean: synonyms, and singular and plural, have one sense."""
+    return [_sense(word) for word in words]
+
+
+def _sense(word: str) -> str:
+    if word in COLOR_LOOK:
+        return COLOR_LOOK[word]
+    if word in nouns():
+        return nouns()[word].key
+    return actions().get(word) or (word[:-1] if word.endswith("s") and len(word) > 3 else word)
+
+
+def _is_of_kind(
+    kind: str, old: list[str], new: list[str], removed: Counter[str], added: Counter[str]
+) -> bool:
+    denies = any(word in _DENYING or word.endswith(("n't", "n’t")) for word in added)
+    if kind.startswith("swap-"):
+        return not removed and not added
+    if kind == "negate":
+        return denies
+    if kind.startswith("add-"):
+        return bool(added) and not denies and _is_subsequence(old, new)
+    if kind == "replace-color" and not (_are_colors(removed) and _are_colors(added)):
+        return False
+    return bool(removed) and bool(added) and not denies
+
+
+def _are_colors(words: Counter[str]) -> bool:
+    return bool(_looks(words)) and words.keys() <= COLOR_LOOK.keys() | COLOR_SHADES
+
+
+def _is_subsequence(old: list[str], new: list[str]) -> bool:
+    rest = iter(new)
+    return all(word in rest for word in old)
+
+
+def _may_be_true(removed: Counter[str], added: Counter[str]) -> bool:
+    """Whether a color is near the one that it replaces, or one noun includes the other."""
+    if any(near(one, other) for one in _looks(removed) for other in _looks(added)):
+        return True
+    gone = [nouns()[word] for word in removed if word in nouns()]
+    come = [nouns()[word] for word in added if word in nouns()]
+    return any(_are_nested(one, other) for one in gone for other in come)
+
+
+def _looks(words: Counter[str]) -> set[str]:
+    return {COLOR_LOOK[word] for word in words if word in COLOR_LOOK}
+
+
+def _are_nested(one: Noun, other: Noun) -> bool:
+    """Whether both may name one thing: they are synonyms, or one is general and includes both."""
+    if one.key == other.key:
+        return True
+    if one.cluster is not None and other.cluster is not None:
+        return False
+    if one.is_animate and other.is_animate:
+        return one.is_human == other.is_human
+    return one.family == other.family
+
+
+def _matters(caption: Caption, edits: Sequence[Edit]) -> bool:
+    """Whether what was exchanged stood around a relation that has a direction.
+
+    The relation is the longest run of words left as they are between two edits. Where a thing
+    there keeps adjectives of its own, the exchange matters whatever the relation.
+    """
+    gaps = [
+        [i for i, word in enumerate(caption.words) if end <= word.start and word.end <= start]
+        for (_, end, _), (start, _, _) in pairwise(edits)
+    ]
+    gap = max(gaps, key=len, default=[])
+    if not gap:
+        return False
+    first, stop = gap[0], gap[-1] + 1
+    while stop > first and caption.tag(stop - 1).startswith(_DESCRIBING):
+        stop -= 1
+        if caption.tag(stop).startswith("JJ"):
+            return True
+    return stop > first and order_matters(caption, first, stop)

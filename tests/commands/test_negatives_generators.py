@@ -1,0 +1,276 @@
+"""hnclip negatives --generator against a real server on this machine; pipes among processes."""
+
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+from click.testing import CliRunner
+
+from hnclip_cli.cli import cli
+from tests.conftest import environment, parse_lines, to_lines
+from tests.negatives.generators.conftest import masked_folder, no_proxies, serve
+from tests.negatives.generators.server import failing, good, written
+
+__all__ = ["masked_folder", "no_proxies", "serve"]
+
+KINDS = ("--kind", "replace-noun", "--kind", "replace-color")
+DOG = {"id": "7", "caption": "A red dog sitting on a bench.", "extra": [1]}
+KEY = "sk-secret-123"
+
+
+def start(*args):
+    """A real process, for pipes and signals."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "hnclip_cli", "negatives", *KINDS, *map(str, args)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(),
+    )  # fmt: skip
+
+
+def run(*args, records=(DOG,), **variables):
+    """The records, the lines on stderr, and the exit code."""
+    stdin = io.BytesIO(to_lines(*records))
+    arguments = ["negatives", *KINDS, *map(str, args)]
+    result = CliRunner().invoke(cli, arguments, input=stdin, env=variables)
+    return parse_lines(result.stdout_bytes), result.stderr.splitlines(), result.exit_code
+
+
+def dogs(count):
+    return [{"id": str(number), "caption": f"{number} red dogs"} for number in range(count)]
+
+
+def http(server, *args):
+    return ("--generator", "http", "--endpoint", server.url, *args)
+
+
+def mlm(folder, *args):
+    return ("--generator", "mlm", "--mlm-model", folder, "--device", "cpu", *args)
+
+
+def test_an_endpoint_writes_negatives_into_records(serve):
+    server = serve(good)
+    records, errors, code = run(
+        *http(server, "--api-key-env", "OUR_KEY", "--endpoint-model", "m"), OUR_KEY=KEY
+    )
+    assert code == 0
+    assert records == [
+        DOG
+        | {
+            "negatives": [
+                {
+                    "caption": "A red cat sitting on a bench.",
+                    "kind": "replace-noun",
+                    "edits": [[6, 9, "cat"]],
+                },
+                {
+                    "caption": "A blue dog sitting on a bench.",
+                    "kind": "replace-color",
+                    "edits": [[2, 5, "blue"]],
+                },
+            ]
+        }
+    ]
+    assert errors == ["hnclip: 2 of 2 written negatives kept"]
+    ((_, headers, question),) = server.requests
+    assert (headers["Authorization"], question["model"]) == (f"Bearer {KEY}", "m")
+
+
+def test_slow_answers_come_in_the_order_of_the_records(serve):
+    def uneven(handler):
+        time.sleep(0.3 if handler.caption.startswith(("0", "5")) else 0)
+        return good(handler)
+
+    server = serve(uneven)
+    one, _, _ = run(*http(server, "--concurrency", 1), records=dogs(12))
+    many, _, code = run(*http(server, "--concurrency", 6), records=dogs(12))
+    assert code == 0
+    assert many == one
+    assert [record["id"] for record in many] == [str(number) for number in range(12)]
+
+
+@pytest.mark.parametrize("generator", ["http", "mlm"])
+def test_each_line_is_answered_before_the_next_is_written(serve, generator, masked_folder):
+    args = http(serve(good)) if generator == "http" else mlm(masked_folder)
+    process = start(*args)
+    for _ in range(3):
+        process.stdin.write(to_lines(DOG))
+        process.stdin.flush()
+        assert b'"negatives":[{' in process.stdout.readline()
+    output, _ = process.communicate(timeout=60)
+    assert (output, process.returncode) == (b"", 0)
+
+
+def test_a_question_that_fails_for_good_is_a_bad_record(serve):
+    server = serve(lambda handler: failing(400) if handler.caption[0] == "1" else good(handler))
+    records, errors, code = run(*http(server), records=dogs(3))
+    assert ([record["id"] for record in records], code) == (["0"], 1)
+    assert errors == [
+        "hnclip: -:2: no negatives from the endpoint: the endpoint says 400 Bad Request (no luck)"
+    ]
+    records, errors, code = run(*http(server, "--on-error", "skip"), records=dogs(3))
+    assert ([record["id"] for record in records], code) == (["0", "2"], 3)
+    assert errors[0].startswith("hnclip: skipped: -:2: no negatives from the endpoint")
+    assert errors[-1] == "hnclip: skipped 1 bad record"
+
+
+@pytest.mark.parametrize("policy", ["fail", "skip"])
+def test_a_wrong_key_stops_at_once_with_one_line(serve, policy):
+    server = serve(lambda _: failing(401))
+    args = ("--api-key-env", "OUR_KEY", "--on-error", policy, "--concurrency", 1)
+    records, errors, code = run(*http(server, *args), records=dogs(50), OUR_KEY=KEY)
+    assert (records, code, len(errors)) == ([], 1, 1)
+    assert "401" in errors[0] and "--api-key-env" in errors[0] and KEY not in errors[0]
+    assert len(server.requests) <= 2
+
+
+def test_retries_are_seen_in_time_and_not_in_the_output(serve):
+    server = serve(lambda handler: good(handler) if handler.number else failing(500))
+    records, _, code = run(*http(server))
+    assert (len(records[0]["negatives"]), code, len(server.requests)) == (2, 0, 2)
+
+
+def test_requests_keep_to_the_rate(serve):
+    server = serve(good)
+    started = time.monotonic()
+    run(*http(server, "--requests-per-minute", 240), records=dogs(5))
+    assert time.monotonic() - started >= 1
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_at_once_although_the_server_hangs(serve, signum, code, tmp_path):
+    server = serve(lambda handler: handler.server.over.wait(60) and None)
+    process = start(*http(server, "-o", tmp_path / "out.jsonl"))
+    process.stdin.write(to_lines(*dogs(20)))
+    process.stdin.flush()
+    while len(server.requests) < 4:
+        time.sleep(0.01)
+    process.send_signal(signum)
+    assert process.wait(20) == code
+    assert process.stderr.read() == b""
+    assert os.listdir(tmp_path) == []
+    process.communicate()
+
+
+def test_a_closed_reader_ends_it_quietly(serve):
+    process = start(*http(serve(good)))
+    process.stdin.write(to_lines(DOG))
+    process.stdin.flush()
+    process.stdout.readline()
+    process.stdout.close()
+    try:
+        while process.poll() is None:
+            process.stdin.write(to_lines(DOG))
+            process.stdin.flush()
+            time.sleep(0.01)
+    except BrokenPipeError:
+        pass
+    assert process.wait(20) == 141
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+def test_nobody_listening_is_said_in_one_line():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        args = ("--generator", "http", "--endpoint", url, "--retries", 0)
+        records, errors, code = run(*args)
+    assert (records, code, len(errors)) == ([], 1, 1)
+    assert "-:1: no negatives from the endpoint: the connection failed" in errors[0]
+
+
+def test_shards_joined_are_the_whole(serve, tmp_path):
+    server = serve(good)
+    whole, _, _ = run(*http(server), records=dogs(5))
+    parts = [run(*http(server, "--shard", f"{i}/2"), records=dogs(5))[0] for i in (0, 1)]
+    assert parts[0] + parts[1] == whole
+
+
+def test_a_masked_model_replaces_words(masked_folder):
+    records, errors, code = run(*mlm(masked_folder), records=[DOG, DOG | {"caption": "nothing"}])
+    assert (errors, code) == ([], 0)
+    (noun, color), nothing = (record.pop("negatives") for record in records)
+    assert records == [DOG, DOG | {"caption": "nothing"}]
+    assert (noun["kind"], color["kind"], nothing) == ("replace-noun", "replace-color", [])
+    assert color["caption"].endswith(" dog sitting on a bench.")
+
+
+def test_bad_records_are_named_in_order_with_a_masked_model(masked_folder):
+    records, errors, code = run(*mlm(masked_folder), records=[DOG, {"image": "x"}, DOG])
+    assert (len(records), code) == (1, 1)
+    assert errors == ['hnclip: -:2: missing field "caption"; got the fields image']
+
+
+def usage(*args):
+    result = CliRunner().invoke(cli, ["negatives", *map(str, args)], input="")
+    return result.exit_code, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--generator", "gpt"], "'gpt' is not one of"),
+        (["--generator", "mlm"], "needs --mlm-model"),
+        (["--generator", "http"], "needs --endpoint"),
+        (["--generator", "http", "--endpoint", "x", "--kind", "shuffle-words"],
+         "--generator http does not make shuffle-words"),
+        (["--generator", "http", "--endpoint", "http://x", "--api-key-env", "NO_SUCH_VARIABLE"],
+         "the environment has no NO_SUCH_VARIABLE"),
+        (["--generator", "mlm", "--mlm-model", "x", "--retries", "1"], "--retries does nothing"),
+        (["--generator", "http", "--endpoint", "x", "--top-k", "1"], "--top-k does nothing"),
+        (["--generator", "http", "--endpoint", "x", "--workers", "2"], "--workers does nothing"),
+        (["--endpoint", "http://x"], "--endpoint does nothing without --generator http"),
+        (["--mlm-model", "x"], "--mlm-model does nothing without --generator mlm"),
+        (["--refine", "--generator", "mlm"], "--generator does nothing with --refine"),
+    ],
+)  # fmt: skip
+def test_wrong_usage_is_found_early(args, message):
+    code, text = usage(*args)
+    assert code == 2
+    assert message in " ".join(text.split())
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "http://user:hidden@host/v1"])
+def test_a_bad_address_is_an_error_of_one_line(url):
+    code, text = usage("--generator", "http", "--endpoint", url)
+    assert (code, text.count("\n")) == (1, 1)
+    assert "bad --endpoint" in text and "hidden" not in text
+
+
+def test_a_key_over_an_open_connection_is_pointed_out(monkeypatch):
+    monkeypatch.setenv("OUR_KEY", KEY)
+    args = [
+        "--generator",
+        "http",
+        "--endpoint",
+        "http://far.example/v1",
+        "--api-key-env",
+        "OUR_KEY",
+    ]
+    code, text = usage(*args)
+    assert code == 0
+    assert "travels unencrypted" in text and KEY not in text
+
+
+def test_without_transformers_the_extra_is_named(masked_folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    code, text = usage(*mlm(masked_folder))
+    assert (code, text) == (
+        1,
+        "hnclip: transformers is not installed; try pip install 'hnclip[mlm]'\n",
+    )
+
+
+def test_a_model_that_is_not_there_is_not_fetched(tmp_path):
+    code, text = usage(*mlm(tmp_path / "none"))
+    assert code == 1
+    assert "none: model cannot be loaded" in text and text.count("\n") == 1
+
+
+def test_an_endpoint_that_writes_nothing_is_no_error(serve):
+    records, _, code = run(*http(serve(lambda _: written())))
+    assert (records, code) == ([DOG | {"negatives": []}], 0)

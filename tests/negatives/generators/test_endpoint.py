@@ -1,0 +1,289 @@
+"""The client against a real server on this machine."""
+
+import email.utils
+import itertools
+import socket
+import threading
+import time
+
+import pytest
+
+from hnclip_cli.errors import HnclipError
+from hnclip_cli.negatives.generators import endpoint as endpoint_module
+from hnclip_cli.negatives.generators.endpoint import (
+    ChatClient,
+    Endpoint,
+    Passing,
+    Stopped,
+    Unanswered,
+    _Pacer,
+    retry_after,
+)
+from hnclip_cli.negatives.generators.prompt import messages, read_answer
+from tests.negatives.generators.server import completion, failing, written
+
+pytestmark = pytest.mark.usefixtures("quick")
+ANSWER = [("negate", "no dog")]
+KEY = "sk-secret-123"
+
+
+def ask(url, name="1", seed=0, **how):
+    client = ChatClient(Endpoint(url, **how))
+    return client.ask(
+        messages("a dog", ["negate"]), read_answer, name=name, seed=seed, max_tokens=50
+    )
+
+
+def one_after_the_other(*replies):
+    """A behavior that gives these replies, and then the last one for ever."""
+    return lambda handler: replies[min(handler.number, len(replies) - 1)]
+
+
+GOOD = written(*ANSWER)
+
+
+def test_the_question_is_deterministic_and_complete(serve):
+    server = serve(lambda _: GOOD)
+    for _ in range(2):
+        assert ask(server.url, model="m", key=KEY) == ANSWER
+    ask(server.url, seed=1)
+    ask(server.url, name="2")
+    paths, headers, questions = zip(*server.requests, strict=True)
+    assert set(paths) == {"/v1/chat/completions"}
+    assert headers[0]["Authorization"] == f"Bearer {KEY}"
+    assert "Authorization" not in headers[2]
+    assert questions[0] == questions[1]
+    assert questions[0]["temperature"] == 0
+    assert questions[0]["model"] == "m" and "model" not in questions[2]
+    assert len({question["seed"] for question in questions[1:]}) == 3
+    assert all(0 <= question["seed"] < 2**31 for question in questions)
+
+
+@pytest.mark.parametrize("failure", [failing(500), failing(503), failing(429), failing(408)])
+def test_what_fails_in_passing_is_asked_again(serve, failure):
+    server = serve(one_after_the_other(failure, failure, GOOD))
+    assert ask(server.url) == ANSWER
+    assert len(server.requests) == 3
+    assert len({question["seed"] for _, _, question in server.requests}) == 3
+
+
+@pytest.mark.parametrize(
+    ("reply", "problem"),
+    [
+        ((200, {}, b"<html>"), "the answer is no chat completion"),
+        ((200, {}, b'{"choices": []}'), "the answer is no chat completion"),
+        ((200, {}, b"[" * 100_000), "the answer is no chat completion"),
+        ((200, {}, b'{"choices": [{"message": {"content": null}}]}'), "the answer holds no text"),
+        (completion("Sure!"), "the answer is not the JSON asked for"),
+        (completion('{"negatives"', "length"), "the answer was cut off"),
+        (failing(500), "the endpoint says 500 Internal Server Error"),
+    ],
+)
+def test_what_stays_bad_is_given_up(serve, reply, problem):
+    server = serve(lambda _: reply)
+    with pytest.raises(Unanswered) as caught:
+        ask(server.url, retries=2)
+    assert str(caught.value) == f"{problem}, after 3 attempts"
+    assert len(server.requests) == 3
+
+
+def test_a_request_that_the_server_finds_bad_is_not_repeated(serve):
+    server = serve(lambda _: failing(400))
+    with pytest.raises(Unanswered, match=r"the endpoint says 400 Bad Request \(no luck\)$"):
+        ask(server.url)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(("status", "hint"), [(401, "key"), (403, "key"), (404, "--endpoint")])
+def test_a_wrong_key_or_model_ends_the_run_with_a_hint(serve, status, hint):
+    reply = (status, {}, f'{{"error": {{"message": "bad key {KEY}"}}}}'.encode())
+    server = serve(lambda _: reply)
+    with pytest.raises(HnclipError, match=hint) as caught:
+        ask(server.url, key=KEY)
+    assert str(status) in str(caught.value)
+    assert KEY not in str(caught.value)
+    assert len(server.requests) == 1
+
+
+def test_the_key_is_in_no_message(serve):
+    reply = (422, {}, f'{{"error": {{"message": "{KEY} \\u001b[31m is odd"}}}}'.encode())
+    with pytest.raises(Unanswered) as caught:
+        ask(serve(lambda _: reply).url, key=KEY)
+    assert KEY not in str(caught.value) and "\x1b" not in str(caught.value)
+    assert KEY not in repr(Endpoint("http://x/", key=KEY))
+    with pytest.raises(HnclipError) as refused:
+        Endpoint("http://x/", key=f"{KEY}\r\nHost: y")
+    assert KEY not in str(refused.value)
+
+
+def test_redirects_are_not_followed(serve):
+    other = serve(lambda _: GOOD)
+    server = serve(lambda _: (307, {"Location": other.url}, b""))
+    with pytest.raises(HnclipError, match="redirects are not followed"):
+        ask(server.url, key=KEY)
+    assert other.requests == []
+
+
+def test_retry_after_is_honored_by_all_requests(serve):
+    server = serve(one_after_the_other(failing(429, Retry_After="1"), GOOD))
+    started = time.monotonic()
+    assert ask(server.url, retries=1) == ANSWER
+    assert time.monotonic() - started >= 1
+
+
+def test_a_server_that_asks_for_too_much_patience_ends_the_run(serve):
+    server = serve(lambda _: failing(429, Retry_After="86400"))
+    with pytest.raises(HnclipError, match="asks to wait 86400 s"):
+        ask(server.url)
+
+
+def test_a_server_that_hangs_is_given_up(serve):
+    server = serve(lambda handler: handler.server.over.wait(30) and None)
+    with pytest.raises(Unanswered, match=r"no answer within 0.2 s, after 2 attempts"):
+        ask(server.url, timeout=0.2, retries=1)
+
+
+def test_an_answer_that_trickles_is_given_up(serve):
+    def trickle(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        while not handler.server.over.wait(0.05):
+            handler.wfile.write(b" ")
+
+    with pytest.raises(Unanswered, match="no answer within"):
+        ask(serve(trickle).url, timeout=0.3, retries=0)
+
+
+def close(handler):
+    handler.close_connection = True
+    handler.connection.shutdown(socket.SHUT_RDWR)
+
+
+def half(handler):
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(GOOD[2][:20])
+    close(handler)
+
+
+@pytest.mark.parametrize("behavior", [close, half])
+def test_a_connection_that_breaks_is_made_again(serve, behavior):
+    server = serve(lambda handler: behavior(handler) if handler.number == 0 else GOOD)
+    assert ask(server.url) == ANSWER
+    assert len(server.requests) == 2
+
+
+def test_an_answer_without_end_is_refused(serve, monkeypatch):
+    monkeypatch.setattr(endpoint_module, "MAX_ANSWER_BYTES", 100_000)
+    server = serve(lambda _: (200, {}, b" " * 200_000))
+    with pytest.raises(Unanswered, match="longer than 100000 bytes"):
+        ask(server.url)
+    assert len(server.requests) == 1
+
+
+def test_nobody_listening_is_an_error_of_one_line():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+        with pytest.raises(Unanswered, match=r"the connection failed \(.+\), after 2 attempts"):
+            ask(url, retries=1)
+
+
+def test_something_else_than_http_is_a_failed_connection(serve):
+    def rubbish(handler):
+        handler.connection.sendall(b"SSH-2.0-OpenSSH\r\n\r\n")
+        handler.close_connection = True
+
+    with pytest.raises(Unanswered, match="the connection failed"):
+        ask(serve(rubbish).url, retries=0)
+
+
+def test_whoever_waits_gives_up_when_the_client_closes(serve):
+    server = serve(lambda _: failing(429, Retry_After="200"))
+    client = ChatClient(Endpoint(server.url))
+    caught = []
+
+    def run():
+        try:
+            client.ask(messages("x", []), read_answer, name="1", seed=0, max_tokens=1)
+        except Stopped as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    while not server.requests:
+        time.sleep(0.01)
+    time.sleep(0.05)
+    client.close()
+    thread.join(10)
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "full"),
+    [
+        ("http://h:1/v1", "http://h:1/v1/chat/completions"),
+        ("https://h/v1/", "https://h/v1/chat/completions"),
+        ("https://h/v1/chat/completions", "https://h/v1/chat/completions"),
+        ("https://h/v1?api-version=2", "https://h/v1/chat/completions?api-version=2"),
+    ],
+)
+def test_the_address_is_completed(url, full):
+    assert Endpoint(url).url == full
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "h/v1", "file:///etc/passwd", "ftp://h/v1", "http://", "http://u:p@h/v1",
+        "http://h:99999/", "http://h/a b", "http://h/\r\nX: y", "http://[::1/", "http://h/é",
+    ],
+)  # fmt: skip
+def test_other_addresses_are_refused(url):
+    with pytest.raises(HnclipError, match="bad --endpoint") as caught:
+        Endpoint(url)
+    assert "u:p" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "expected"),
+    [
+        ("http://far/v1", "k", True), ("https://far/v1", "k", False), ("http://far/v1", "", False),
+        ("http://127.0.0.1:8/v1", "k", False), ("http://[::1]:8/v1", "k", False),
+    ],
+)  # fmt: skip
+def test_a_key_that_others_can_read_is_known(url, key, expected):
+    assert Endpoint(url, key=key).sends_key_in_the_clear is expected
+
+
+def test_retry_after_is_a_number_or_a_date():
+    now = 1_000_000.0
+    assert retry_after("7", now) == 7
+    assert retry_after(" 0 ", now) == 0
+    assert retry_after(email.utils.formatdate(now + 60, usegmt=True), now) == 60
+    assert retry_after(email.utils.formatdate(now - 60, usegmt=True), now) == 0
+    for nonsense in (None, "", "soon", "-1", "1.5", "²", "99 Xxx 9999 99:99:99 GMT"):
+        assert retry_after(nonsense, now) is None
+
+
+def test_requests_keep_their_distance():
+    pacer = _Pacer(0.05, threading.Event())
+    times = []
+    for _ in range(3):
+        pacer.wait()
+        times.append(time.monotonic())
+    assert all(later - sooner >= 0.049 for sooner, later in itertools.pairwise(times))
+
+
+def test_backoff_grows_with_jitter_and_is_bounded(monkeypatch):
+    monkeypatch.setattr(endpoint_module, "FIRST_BACKOFF", 0.5)
+    assert endpoint_module._backoff(1, 0) == 0.5
+    assert endpoint_module._backoff(3, 0) == 2
+    assert endpoint_module._backoff(3, 2**64 - 1) == pytest.approx(1)
+    assert endpoint_module._backoff(1000, 0) == endpoint_module.MAX_BACKOFF
+
+
+def test_passing_failures_say_how_long_to_wait():
+    assert Passing("x", 3).retry_after == 3 and Passing("x").retry_after is None
