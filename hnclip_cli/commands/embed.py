@@ -26,6 +26,7 @@ from hnclip_cli.streams.records import RowsOf
     help="Type of the numbers in the array.",
 )
 @options.image_root_option
+@options.remote_images_option
 @options.batch_size_option
 @options.workers_option
 @options.shard_option
@@ -33,8 +34,8 @@ from hnclip_cli.streams.records import RowsOf
 @options.verbosity_options
 def embed(
     input_: str, output: str, of: RowsOf, model: str, pretrained: str | None, device: str,
-    precision: str | None, dtype: str, image_root: str | None, batch_size: int, workers: int,
-    shard: Shard | None, on_error: str,
+    precision: str | None, dtype: str, image_root: str | None, remote_images: bool,
+    batch_size: int, workers: int, shard: Shard | None, on_error: str,
 ) -> ExitCode:  # fmt: skip
     """Embed images or texts of records as rows of one NPY array.
 
@@ -54,7 +55,7 @@ def embed(
 
     from hnclip_cli.embedding.embed import embed as run
     from hnclip_cli.models.load import load_clip
-    from hnclip_cli.streams.images import default_image_root
+    from hnclip_cli.streams.images import image_root_of
     from hnclip_cli.streams.npy import NpyWriter
 
     with (
@@ -66,7 +67,7 @@ def embed(
         reader = RecordReader(stream, input_, policy, shard)
         blocks = run(
             reader, clip, of, batch_size=batch_size, policy=policy,
-            image_root=image_root or default_image_root(input_), workers=workers,
+            image_root=image_root_of(input_, image_root, remote_images), workers=workers,
         )  # fmt: skip
         with NpyWriter(out, clip.embed_dim, dtype) as writer:
             for block in console.progress(blocks, unit="record"):

@@ -98,13 +98,15 @@ OBJECTIVES = ["clip", "negclip", "ce-clip"]  # a test holds them equal to the ro
     help="Steps between two checkpoints; 0 writes only the last.",
 )
 @options.image_root_option
+@options.remote_images_option
 @options.workers_option
 @options.seed_option
 @options.on_error_option
 @options.verbosity_options
 def train(
     input_: str, model: str, pretrained: str | None, device: str,
-    precision: str | None, output: str, image_root: str | None, on_error: str, **settings: Any,
+    precision: str | None, output: str, image_root: str | None, remote_images: bool, on_error: str,
+    **settings: Any,
 ) -> ExitCode:  # fmt: skip
     """Train a CLIP model on images, captions and their hard negatives.
 
@@ -130,7 +132,7 @@ def train(
     from pathlib import Path
 
     from hnclip_cli.models.load import load_clip, resolve_device
-    from hnclip_cli.streams.images import default_image_root
+    from hnclip_cli.streams.images import image_root_of
     from hnclip_cli.streams.jsonl import RecordReader
     from hnclip_cli.streams.records import format_record
     from hnclip_cli.training.checkpoints import RUN_NAME, save_checkpoint
@@ -150,7 +152,7 @@ def train(
             reader = RecordReader(stream, input_, policy)
             store = RecordStore(
                 console.progress(reader, unit="record"),
-                image_root or default_image_root(input_),
+                image_root_of(input_, image_root, remote_images),
                 policy,
             )
         clip = load_clip(model, pretrained, device=device, precision=precision, seed=config.seed)

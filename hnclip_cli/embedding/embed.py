@@ -10,6 +10,7 @@ from hnclip_cli.errors import InputError
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.pixels import iter_pixels
 from hnclip_cli.streams.ahead import chunked
+from hnclip_cli.streams.images import ImageRoot
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.streams.records import Record, RowsOf
 
@@ -21,7 +22,7 @@ def embed(
     *,
     batch_size: int,
     policy: ErrorPolicy,
-    image_root: str = ".",
+    image_root: str | ImageRoot = ".",
     workers: int = 0,
 ) -> Iterator[np.ndarray]:
     """Yield blocks of rows, float32, shape (n, D), in the order of the records.
@@ -51,7 +52,7 @@ def _image_blocks(
     clip: Clip,
     batch_size: int,
     policy: ErrorPolicy,
-    image_root: str,
+    image_root: str | ImageRoot,
     workers: int,
 ) -> Iterator[tuple[int, np.ndarray]]:
     loaded = iter_pixels(records, clip, image_root, workers)

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.streams.images import load_image
+from hnclip_cli.models.pixels import PixelLoader
+from hnclip_cli.streams.images import ImageRoot, check_image
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record, format_record, parse_record
 
@@ -26,7 +27,7 @@ class RecordStore:
 
     Args:
         records: with ``image``, ``caption`` and perhaps ``negatives``.
-        image_root: where relative image paths start.
+        image_root: where relative image paths start, and whether URLs are fetched.
         policy: what to do with a bad record.
 
     Attributes:
@@ -34,7 +35,9 @@ class RecordStore:
         digest: hash of what was read, the same for a file and a pipe.
     """
 
-    def __init__(self, records: Iterable[Record], image_root: str, policy: ErrorPolicy) -> None:
+    def __init__(
+        self, records: Iterable[Record], image_root: str | ImageRoot, policy: ErrorPolicy
+    ) -> None:
         self._file = tempfile.TemporaryFile()
         self._offsets = array("q", [0])
         self._lines = array("q")
@@ -74,9 +77,7 @@ class RecordStore:
         return self._groups[index]
 
     def _essentials(self, record: Record) -> bytes:
-        path = os.path.join(self.image_root, record.image)
-        if "://" in record.image or not os.path.exists(path):
-            load_image(record, record.image, self.image_root)  # says what is wrong
+        check_image(record, record.image, self.image_root)
         return format_record(
             {
                 "id": record.id,
@@ -114,15 +115,24 @@ class Batch:
 
 
 def make_sample(
-    store: RecordStore, index: int, epoch: int, clip: Clip, num_slots: int, seed: int
+    store: RecordStore,
+    index: int,
+    epoch: int,
+    clip: Clip,
+    num_slots: int,
+    seed: int,
+    load_pixels: PixelLoader | None = None,
 ) -> Sample:
     """Decode and tokenize one record; the choice of negatives depends on it, seed and epoch only.
+
+    Images are decoded by ``load_pixels``, without it in the calling thread.
 
     Raises:
         InputError: the image does not decode.
     """
     record = store[index]
-    pixels = clip.preprocess(load_image(record, record.image, store.image_root))
+    load_pixels = load_pixels or PixelLoader(clip, store.image_root, workers=0)
+    pixels = load_pixels(record, [record.image])[0]
     negatives = record.negatives
     if len(negatives) > num_slots:
         chooser = random.Random(f"{seed}/{epoch}/{record.id}")

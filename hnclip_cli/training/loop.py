@@ -10,6 +10,7 @@ import torch
 
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.models.clip import Clip
+from hnclip_cli.models.pixels import PixelLoader
 from hnclip_cli.streams.ahead import map_ahead
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.training.config import TrainConfig
@@ -114,7 +115,7 @@ def _batches(
 
     def load(item: tuple[int, int]) -> Sample | InputError:
         try:
-            return make_sample(store, *item, clip, config.num_slots, config.seed)
+            return make_sample(store, *item, clip, config.num_slots, config.seed, load_pixels)
         except InputError as error:
             return error
 
@@ -130,13 +131,14 @@ def _batches(
 
     indices = batch_indices(len(store), config.batch_size, config.seed)
     flat = (item for batch in indices for item in batch)
-    results = map_ahead(load, flat, config.workers, depth=2 * config.batch_size)
-    num_empty = 0
-    while num_empty <= len(store) // config.batch_size:
-        samples = list(good([next(results) for _ in range(config.batch_size)]))
-        num_empty = 0 if samples else num_empty + 1
-        if samples:
-            yield collate(samples, config.num_slots)
+    with PixelLoader(clip, store.image_root, config.workers) as load_pixels:
+        results = map_ahead(load, flat, load_pixels.num_threads, depth=2 * config.batch_size)
+        num_empty = 0
+        while num_empty <= len(store) // config.batch_size:
+            samples = list(good([next(results) for _ in range(config.batch_size)]))
+            num_empty = 0 if samples else num_empty + 1
+            if samples:
+                yield collate(samples, config.num_slots)
     raise HnclipError("not one image of an epoch could be decoded")
 
 
