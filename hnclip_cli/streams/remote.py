@@ -75,9 +75,13 @@ def _read(url: str, max_bytes: int) -> bytes:
     """At most ``max_bytes`` and one more."""
     import fsspec
 
-    files, path = fsspec.core.url_to_fs(url)
-    # As a stream: whether a server knows byte ranges, and what size it claims, does not matter.
-    options = {"block_size": 0, "size": 1} if url.startswith(("http://", "https://")) else {}
+    options: dict[str, int] = {}
+    if url.startswith(("http://", "https://")):
+        files, path = fsspec.core.url_to_fs(url, encoded="%" in url)  # not to be quoted again
+        # As a stream: whether a server knows byte ranges, what size it claims, does not matter.
+        options = {"block_size": 0, "size": 1}
+    else:
+        files, path = fsspec.core.url_to_fs(url)
     chunks: list[bytes] = []
     missing = max_bytes + 1
     with files.open(path, "rb", **options) as stream:
