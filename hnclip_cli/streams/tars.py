@@ -5,6 +5,7 @@ import os
 import re
 import tarfile
 import threading
+from array import array
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
@@ -118,8 +119,9 @@ class _Index:
                 places[_hash(member.name)] = (member.offset, member.size)
         except HnclipError as error:
             self.damage = error
-        self._hashes = sorted(places)
-        self._places = [places[key] for key in self._hashes]
+        self._hashes = array("Q", sorted(places))
+        self._offsets = array("Q", (places[key][0] for key in self._hashes))
+        self._sizes = array("Q", (places[key][1] for key in self._hashes))
 
     def __len__(self) -> int:
         return len(self._hashes)
@@ -129,7 +131,7 @@ class _Index:
         at = bisect_left(self._hashes, key)
         if at == len(self._hashes) or self._hashes[at] != key:
             return None
-        return Member(name, *self._places[at])
+        return Member(name, self._offsets[at], self._sizes[at])
 
 
 def _hash(name: str) -> int:
