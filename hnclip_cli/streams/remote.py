@@ -46,7 +46,7 @@ def fetch(url: str, max_bytes: int) -> bytes:
             raise HnclipError("image not found", got=shown) from None
         except ImportError as error:
             raise HnclipError(
-                f"fsspec needs a package for this protocol (no module {error.name or 'fsspec'})",
+                f"a package for this protocol is missing ({error})",
                 got=shown,
                 hint="pip install 'hnclip[remote]' for https, s3fs for s3, gcsfs for gs",
             ) from None

@@ -182,7 +182,7 @@ def test_a_file_url_is_read_with_the_care_of_a_path(tmp_path):
     ("url", "message"),
     [
         ("nothing://a.png", r"image cannot be fetched \(ValueError\)"),
-        ("s3://bucket/a.png", r"needs a package for this protocol"),
+        ("s3://bucket/a.png", r"a package for this protocol is missing \(.*s3fs"),
         ("simplecache::https://x.org/a.png", "a chain of URLs"),
         ("https://x.org/a.tar::b.png", "a chain of URLs"),
     ],
