@@ -134,8 +134,8 @@ def _decode(stream: IO[bytes]) -> "Image":
     from PIL import Image
 
     with Image.open(stream, formats=_formats()) as image:
-        limit = Image.MAX_IMAGE_PIXELS or 0
-        if image.width * image.height > limit:  # up to twice of it Pillow only warns
+        limit = Image.MAX_IMAGE_PIXELS
+        if limit and image.width * image.height > limit:  # up to twice of it Pillow only warns
             raise ValueError(
                 f"a decompression bomb? {image.width} x {image.height} pixels, {limit} allowed"
             )

@@ -1,6 +1,7 @@
 import io
 import json
 import tarfile
+import tracemalloc
 
 import pytest
 from PIL import Image
@@ -163,3 +164,16 @@ def test_a_name_that_is_not_utf8_is_a_bad_sample():
     records, errors = skipped()
     assert [record["id"] for record in records] == ["9"]
     assert "not UTF-8" in errors[0]
+
+
+def test_memory_holds_the_keys_of_a_shard_and_no_headers():
+    peaks = []
+    for count in (100, 2000):
+        members = [(f"{n:09d}.{ending}", b"x") for n in range(count) for ending in ("jpg", "txt")]
+        make_shard("a.tar", *members)
+        del members
+        tracemalloc.start()
+        assert sum(1 for _ in shard_records(["a.tar"], ErrorPolicy())) == count
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert (peaks[1] - peaks[0]) / 1900 < 300  # bytes a sample; two headers take over 1,000
