@@ -114,6 +114,11 @@ image_root_option = click.option(
     metavar="DIR",
     help="Where relative image paths start.  [default: the input file's folder; . for stdin]",
 )
+remote_images_option = click.option(
+    "--remote-images",
+    is_flag=True,
+    help="Fetch images whose name is a URL, through fsspec.  [default: such a record is bad]",
+)
 batch_size_option = click.option(
     "--batch-size",
     type=click.IntRange(min=1),
@@ -126,7 +131,7 @@ workers_option = click.option(
     type=click.IntRange(min=0),
     default=2,
     show_default=True,
-    help="Threads that decode images ahead; 0 decodes in line.",
+    help="Processes that decode images ahead; 0 decodes in line.",
 )
 
 

@@ -36,7 +36,9 @@ def test_every_flag_that_a_page_types_exists(page):
     """In each ``hnclip X …`` of an indented or fenced block, X and its flags are real."""
     known = dict(commands())
     for line in joined_lines(page.read_text()):
-        for typed in re.findall(r"\bhnclip ([a-z]+(?: (?:scenes|benchmark))?)\b([^|&;#>]*)", line):
+        for typed in re.findall(
+            r"\bhnclip ([a-z]+(?: (?:scenes|benchmark|images|webdataset))?)\b([^|&;#>]*)", line
+        ):
             names = tuple(typed[0].split())
             if names not in known:
                 continue

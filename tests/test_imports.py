@@ -9,10 +9,11 @@ from tests.conftest import environment
 
 HEAVY = {
     "numpy", "torch", "torchvision", "open_clip", "spacy", "thinc", "PIL", "orjson", "tqdm",
-    "safetensors", "timm", "transformers", "huggingface_hub", "scipy", "pandas",
+    "safetensors", "fsspec", "timm", "transformers", "huggingface_hub", "scipy", "pandas",
 }  # fmt: skip
 COMMANDS = [
-    [], ["data"], ["data", "scenes"], ["data", "benchmark"], ["negatives"], ["embed"], ["train"],
+    [], ["data"], ["data", "scenes"], ["data", "benchmark"], ["data", "images"],
+    ["data", "webdataset"], ["negatives"], ["embed"], ["train"],
     ["score"], ["eval"],
 ]  # fmt: skip
 SHOW_MODULES = """

@@ -1,4 +1,4 @@
-"""hnclip data: records from nothing but a seed, or from the official files of a benchmark."""
+"""hnclip data: records from a seed, from official files, from folders and shards of images."""
 
 import click
 
@@ -16,6 +16,12 @@ def _check_path(ctx: click.Context, param: click.Parameter, value: str) -> str:
     return value
 
 
+def _check_paths(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    return tuple(_check_path(ctx, param, value) for value in values)
+
+
 class BenchmarkCommand(click.Command):
     """Lists the benchmarks below the help, and imports them only then."""
 
@@ -28,7 +34,7 @@ class BenchmarkCommand(click.Command):
 
 @click.group("data")
 def data() -> None:
-    """Make records: draw composed scenes, or read the official files of a benchmark."""
+    """Make records: draw scenes, read the official files of a benchmark, find images."""
 
 
 @data.command("scenes")
@@ -132,5 +138,66 @@ def benchmark(name: str, path: str, images: str, on_error: str, output: str) -> 
 
     with console.error_policy(on_error) as policy, console.open_output(output) as out:
         for record in READERS[name](Official(path, images, policy, console.note)):
+            out.write(format_record(record))
+    return policy.exit_code
+
+
+@data.command("images")
+@click.argument("folder", metavar="DIR", callback=_check_path)
+@click.option(
+    "--pattern",
+    "patterns",
+    multiple=True,
+    metavar="GLOB",
+    help="Only such files: '*.jpg', 'train/*/*.png'; may be repeated.  [default: image endings]",
+)
+@options.on_error_option
+@options.output_option
+@options.verbosity_options
+def images(folder: str, patterns: tuple[str, ...], on_error: str, output: str) -> ExitCode:
+    """Write a record for each image file below DIR.
+
+    Reads names, no images. Records have id and image, sorted by path, and where there are any a
+    caption from NAME.txt beside NAME.jpg, or the fields of metadata.jsonl in its folder, where
+    file_name says which image a line is about. Memory holds one folder's names and metadata.
+
+    \b
+    Example:
+      hnclip data images photographs/ | hnclip embed --of image --model run/ > images.npy
+    """
+    from hnclip_cli.sources.folders import folder_records
+    from hnclip_cli.streams.records import format_record
+
+    count = 0
+    with console.error_policy(on_error) as policy, console.open_output(output) as out:
+        for count, record in enumerate(folder_records(folder, patterns, policy), 1):  # noqa: B007
+            out.write(format_record(record))
+    if not count:
+        console.note(f"{folder}: no image files")
+    return policy.exit_code
+
+
+@data.command("webdataset")
+@click.argument("shards", nargs=-1, required=True, metavar="SHARD…", callback=_check_paths)
+@options.on_error_option
+@options.output_option
+@options.verbosity_options
+def webdataset(shards: tuple[str, ...], on_error: str, output: str) -> ExitCode:
+    """Write a record for each sample of tar shards.
+
+    Reads the names and texts in plain tar files in the order given; braces stand for several, as
+    in 'shard-{000..009}.tar'. Images stay where they are: a record names one as SHARD::MEMBER,
+    which embed, score and train read in place. Memory holds the keys of one shard.
+
+    \b
+    Example:
+      hnclip data webdataset 'shard-{000..009}.tar' | hnclip negatives > train.jsonl
+      hnclip train --model hnclip-tiny --steps 20 -o run/ train.jsonl > log.jsonl
+    """
+    from hnclip_cli.sources.shards import shard_records
+    from hnclip_cli.streams.records import format_record
+
+    with console.error_policy(on_error) as policy, console.open_output(output) as out:
+        for record in shard_records(shards, policy):
             out.write(format_record(record))
     return policy.exit_code

@@ -35,6 +35,7 @@ from hnclip_cli.streams.records import RowsOf
     help="Go on where an earlier run of the same command with -o FILE was ended.",
 )
 @options.image_root_option
+@options.remote_images_option
 @options.batch_size_option
 @options.workers_option
 @options.shard_option
@@ -42,8 +43,8 @@ from hnclip_cli.streams.records import RowsOf
 @options.verbosity_options
 def embed(
     input_: str, output: str, of: RowsOf, model: str, pretrained: str | None, device: str,
-    precision: str | None, dtype: str, resume: bool, image_root: str | None, batch_size: int,
-    workers: int, shard: Shard | None, on_error: str,
+    precision: str | None, dtype: str, resume: bool, image_root: str | None, remote_images: bool,
+    batch_size: int, workers: int, shard: Shard | None, on_error: str,
 ) -> ExitCode:  # fmt: skip
     """Embed images or texts of records as rows of one NPY array.
 
@@ -71,10 +72,10 @@ def embed(
     from hnclip_cli.embedding.embed import embed as run
     from hnclip_cli.embedding.partial import partial_array
     from hnclip_cli.models.load import load_clip
-    from hnclip_cli.streams.images import default_image_root
+    from hnclip_cli.streams.images import image_root_of
     from hnclip_cli.streams.npy import NpyWriter
 
-    image_root = image_root or default_image_root(input_)
+    root = image_root_of(input_, image_root, remote_images)
     dtype = {"fp32": "float32", "fp16": "float16"}.get(dtype, dtype)
     with contextlib.ExitStack() as stack:
         policy = stack.enter_context(console.error_policy(on_error))
@@ -86,14 +87,14 @@ def embed(
             writer = stack.enter_context(NpyWriter(out, clip.embed_dim, dtype))
         else:
             settings = clip.settings() | {
-                "of": of, "dtype": dtype, "batch_size": batch_size, "image_root": image_root,
+                "of": of, "dtype": dtype, "batch_size": batch_size, "image_root": root.folder,
             }  # fmt: skip
             kept = stack.enter_context(
                 partial_array(output, clip.embed_dim, dtype, settings, resume=resume)
             )
         blocks = run(
             RecordReader(stream, input_, policy, shard), clip, of, batch_size=batch_size,
-            policy=policy, image_root=image_root, workers=workers, kept=kept,
+            policy=policy, image_root=root, workers=workers, kept=kept,
         )  # fmt: skip
         for rows, digest in console.progress(blocks, unit="block"):
             if kept:

@@ -18,6 +18,7 @@ from hnclip_cli.streams.records import RowsOf
 @click.option("--caption-embeddings", metavar="FILE", help="NPY from embed --of caption.")
 @click.option("--negative-embeddings", metavar="FILE", help="NPY from embed --of negatives.")
 @options.image_root_option
+@options.remote_images_option
 @options.batch_size_option
 @options.workers_option
 @options.shard_option
@@ -26,8 +27,8 @@ from hnclip_cli.streams.records import RowsOf
 def score(
     input_: str, output: str, model: str | None, pretrained: str | None, device: str,
     precision: str | None, image_embeddings: str | None, caption_embeddings: str | None,
-    negative_embeddings: str | None, image_root: str | None, batch_size: int, workers: int,
-    shard: Shard | None, on_error: str,
+    negative_embeddings: str | None, image_root: str | None, remote_images: bool,
+    batch_size: int, workers: int, shard: Shard | None, on_error: str,
 ) -> ExitCode:  # fmt: skip
     """Score every caption of a record, true and negative, against its image.
 
@@ -61,12 +62,12 @@ def score(
         if model:
             from hnclip_cli.models.load import load_clip
             from hnclip_cli.scoring.from_model import score_with_model
-            from hnclip_cli.streams.images import default_image_root
+            from hnclip_cli.streams.images import image_root_of
 
             clip = load_clip(model, pretrained, device=device, precision=precision or "fp32")
             scored = score_with_model(
                 reader, clip, batch_size=batch_size, policy=policy,
-                image_root=image_root or default_image_root(input_), workers=workers,
+                image_root=image_root_of(input_, image_root, remote_images), workers=workers,
             )  # fmt: skip
         else:
             from hnclip_cli.scoring.from_arrays import score_with_arrays

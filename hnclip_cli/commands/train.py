@@ -143,6 +143,7 @@ NUM_MEASURED_TEXTS = 1000  # for --dry-run
 )
 @click.option("--resume", is_flag=True, help="Go on from the state in -o, if it holds one.")
 @options.image_root_option
+@options.remote_images_option
 @options.workers_option
 @options.seed_option
 @options.on_error_option
@@ -150,7 +151,7 @@ NUM_MEASURED_TEXTS = 1000  # for --dry-run
 def train(
     input_: str, model: str, pretrained: str | None, device: str,
     precision: str | None, output: str, val: str | None, dry_run: bool, resume: bool,
-    image_root: str | None, on_error: str, **settings: Any,
+    image_root: str | None, remote_images: bool, on_error: str, **settings: Any,
 ) -> ExitCode:  # fmt: skip
     """Train a CLIP model on images, captions and their hard negatives.
 
@@ -188,7 +189,7 @@ def train(
     from hnclip_cli.commands.validation import make_validation
     from hnclip_cli.models.device import resolve_device
     from hnclip_cli.models.load import load_clip
-    from hnclip_cli.streams.images import default_image_root
+    from hnclip_cli.streams.images import image_root_of
     from hnclip_cli.streams.jsonl import RecordReader
     from hnclip_cli.streams.records import format_record
     from hnclip_cli.training import checkpoints, launch
@@ -201,7 +202,7 @@ def train(
     where = launch.own_device(resolve_device(device), place)
     checkpoints.check_folder(output, resume=resume)
     ranks = launch.join(place, where)
-    root = image_root or default_image_root(input_)
+    root = image_root_of(input_, image_root, remote_images)
     with console.error_policy(on_error) as policy, console.open_output("-") as log:
 
         def read() -> RecordStore:
@@ -222,7 +223,8 @@ def train(
         checkpoints.check_same(state, ranks)
         measure = None
         if val:
-            measure = make_validation(val, image_root or default_image_root(val), config.workers)
+            val_root = image_root_of(val, image_root, remote_images)
+            measure = make_validation(val, val_root, config.workers)
 
         def save(finished: bool) -> None:
             checkpoints.save_checkpoint(export.clip(), state, origin, output)

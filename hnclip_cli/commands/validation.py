@@ -9,6 +9,7 @@ from hnclip_cli.evaluation.report import evaluate
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.scoring.from_arrays import score_with_arrays
 from hnclip_cli.streams.files import open_input_file
+from hnclip_cli.streams.images import ImageRoot
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.streams.npy import NpyReader, NpyWriter
 from hnclip_cli.streams.records import RowsOf, format_record
@@ -16,7 +17,9 @@ from hnclip_cli.streams.records import RowsOf, format_record
 BATCH_SIZE = 64
 
 
-def make_validation(path: str, image_root: str, workers: int) -> Callable[[Clip], dict[str, Any]]:
+def make_validation(
+    path: str, image_root: ImageRoot, workers: int
+) -> Callable[[Clip], dict[str, Any]]:
     """A function that measures a model: its matching, and retrieval where the records are pairs.
 
     The file is read here, so that its faults are found before training; records whose images

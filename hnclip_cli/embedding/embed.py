@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +12,9 @@ import torch
 from hnclip_cli.embedding.plan import Item, KeptRows, Slot, plan
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.models.clip import Clip
+from hnclip_cli.models.pixels import PixelLoader
 from hnclip_cli.streams.ahead import map_ahead
-from hnclip_cli.streams.images import load_image
+from hnclip_cli.streams.images import ImageRoot
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.streams.records import RowsOf
 
@@ -40,7 +42,7 @@ def embed(
     *,
     batch_size: int,
     policy: ErrorPolicy,
-    image_root: str = ".",
+    image_root: str | ImageRoot = ".",
     workers: int = 0,
     kept: KeptRows | None = None,
 ) -> Iterator[Block]:
@@ -70,11 +72,28 @@ def embed(
         HnclipError: ``kept`` does not end between two blocks of these records.
     """
     capacity = max(1, MEMORY_BYTES // (4 * clip.embed_dim))
-    items: Iterable[Item] = plan(reader, of, capacity, kept)
-    sizes = _caption_windows(batch_size)
-    if of == "image":
-        items = map_ahead(_decoder(clip, image_root), items, workers)
-        sizes = iter(lambda: batch_size, None)
+    items = plan(reader, of, capacity, kept)
+    if of != "image":
+        yield from _blocks(
+            items, _caption_windows(batch_size), _encode_captions, clip, batch_size, policy, kept
+        )
+        return
+    with PixelLoader(clip, image_root, workers) as loader:
+        decoded = map_ahead(_decoder(loader), items, loader.num_threads)
+        yield from _blocks(
+            decoded, repeat(batch_size), _encode_images, clip, batch_size, policy, kept
+        )
+
+
+def _blocks(
+    items: Iterable[Item],
+    sizes: Iterator[int],
+    encode: Callable[[Clip, list[Item], int], None],
+    clip: Clip,
+    batch_size: int,
+    policy: ErrorPolicy,
+    kept: KeptRows | None,
+) -> Iterator[Block]:
     num_kept = kept.num_rows if kept else 0
     num_rows = 0
     digest = hashlib.blake2b(digest_size=16)
@@ -87,7 +106,7 @@ def embed(
         if num_rows - count < num_kept < num_rows:
             raise _other_records()
         if num_rows > num_kept:
-            (_encode_images if of == "image" else _encode_captions)(clip, window, batch_size)
+            encode(clip, window, batch_size)
         rows = _rows(window, clip.embed_dim, policy)  # names bad images, also those of kept rows
         if num_rows > num_kept:
             yield Block(rows, digest.hexdigest())
@@ -124,13 +143,13 @@ def _caption_windows(batch_size: int) -> Iterator[int]:
         size = max(batch_size, min(2 * size, MAX_CAPTIONS))
 
 
-def _decoder(clip: Clip, image_root: str) -> Callable[[Item], Item]:
+def _decoder(load_pixels: PixelLoader) -> Callable[[Item], Item]:
     def decode(item: Item) -> Item:
         for slot in item.new:
             if item.record is None or slot.row is not None or slot.problem:
                 continue
             try:
-                slot.source = clip.preprocess(load_image(item.record, slot.content, image_root))
+                slot.source = load_pixels(item.record, [slot.content])[0]
             except InputError as error:
                 slot.problem = str(error).removeprefix(f"{item.record.where}: ")
         return item

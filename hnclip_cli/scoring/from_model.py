@@ -11,6 +11,7 @@ from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.pixels import iter_pixels
 from hnclip_cli.scoring.matrix import add_scores
 from hnclip_cli.streams.ahead import chunked
+from hnclip_cli.streams.images import ImageRoot
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record
 
@@ -21,7 +22,7 @@ def score_with_model(
     *,
     batch_size: int,
     policy: ErrorPolicy,
-    image_root: str = ".",
+    image_root: str | ImageRoot = ".",
     workers: int = 0,
 ) -> Iterator[Record]:
     """Yield the records with ``scores`` added: cosines, a row an image, a column a caption.

@@ -100,3 +100,34 @@ def inside(folder: str, name: str, what: str) -> str:
     if os.path.isabs(name) or ".." in Path(name).parts:
         raise HnclipError(f"{what} leaves its folder", got=repr(name), expected="a plain file name")
     return os.path.join(folder, name)
+
+
+def open_regular(path: str) -> IO[bytes]:
+    """Open a regular file for reading; anything that could make the reader wait is refused.
+
+    Raises:
+        FileNotFoundError: no such file.
+        HnclipError: a folder, named pipe, socket or device, or it cannot be opened.
+    """
+    try:
+        _check_regular(path, os.stat(path).st_mode)  # opening a device can already do something
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise HnclipError(f"cannot read it: {reason}", where=repr(path)) from None
+    stream = os.fdopen(descriptor, "rb")
+    try:
+        _check_regular(path, os.fstat(descriptor).st_mode)  # it may have been replaced in between
+    except HnclipError:
+        stream.close()
+        raise
+    return stream
+
+
+def _check_regular(path: str, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+        kind = kinds.get(stat.S_IFMT(mode), "a device")
+        raise HnclipError("not a file", where=path, got=kind)

@@ -1,12 +1,47 @@
-"""Image files: where a record's image lies, and how it is decoded."""
+"""Images: where a record's image lies, and how it is decoded."""
 
+import io
 import os
-from typing import TYPE_CHECKING
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import IO, TYPE_CHECKING
 
+from hnclip_cli.errors import HnclipError
+from hnclip_cli.streams.files import open_regular
 from hnclip_cli.streams.records import Record
+from hnclip_cli.streams.remote import fetch, without_credentials
+from hnclip_cli.streams.tars import Shards, split_member
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+# Of a tar member or a download; both are held in memory.
+MAX_BYTES = 256 << 20
+# Of the longer to the shorter side.
+MAX_RATIO = 1000
+# What Pillow may try. Not EPS, which it hands to Ghostscript, nor TGA, which any bytes may be.
+FORMATS = (
+    "AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP",
+)  # fmt: skip
+
+LoadImage = Callable[[Record, str], "Image"]
+
+_shards = Shards()
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRoot:
+    """Where the names of images lead.
+
+    Attributes:
+        folder: where relative paths start.
+        remote: whether URLs are fetched.
+    """
+
+    folder: str
+    remote: bool = False
 
 
 def default_image_root(input_path: str) -> str:
@@ -14,31 +49,117 @@ def default_image_root(input_path: str) -> str:
     return "." if input_path == "-" else os.path.dirname(input_path) or "."
 
 
-def load_image(record: Record, name: str, image_root: str) -> "Image":
+def image_root_of(input_path: str, folder: str | None, remote: bool) -> ImageRoot:
+    """What --image-root and --remote-images say about an input file."""
+    return ImageRoot(folder or default_image_root(input_path), remote)
+
+
+def load_image(record: Record, name: str, image_root: str | ImageRoot) -> "Image":
     """Decode one image of a record to RGB.
 
     EXIF orientation is left alone, as in open_clip's own preprocessing, so that embeddings are
-    the same.
+    the same. Of several frames the first counts. Links are followed; only regular files are
+    read, so nothing waits.
+
+    Args:
+        record: whose image it is, for messages.
+        name: a path, a member of a tar (``shard.tar::member``), or a URL.
+        image_root: where relative paths start, and whether URLs are fetched.
 
     Raises:
-        InputError: a URL, a missing file, or a file that does not decode as an image.
+        InputError: it is not there, must not be read, or does not decode as an image.
     """
+    root = ImageRoot(image_root) if isinstance(image_root, str) else image_root
+    path = _place(record, name, root)
+    try:
+        with _open(path) as stream:
+            return _decode(stream)
+    except FileNotFoundError:
+        raise _not_found(record, name, path, root) from None
+    except HnclipError as error:
+        raise record.error(str(error)) from None  # it names the file
+    except Exception as error:  # Pillow's decoders raise nearly anything on damaged files
+        reason = str(error).partition(" <_io")[0] or type(error).__name__
+        raise record.error(
+            f"image cannot be decoded ({reason})", got=shown(path), expected="an image file"
+        ) from None
+
+
+def check_image(record: Record, name: str, image_root: str | ImageRoot) -> None:
+    """Whether an image is there, without decoding it; a URL is not asked for.
+
+    Raises:
+        InputError: it is not there, or must not be read.
+    """
+    root = ImageRoot(image_root) if isinstance(image_root, str) else image_root
+    path = _place(record, name, root)
+    try:
+        if "://" in path:
+            return
+        if inside := split_member(path):
+            _shards.find(*inside)
+        else:
+            open_regular(path).close()
+    except FileNotFoundError:
+        raise _not_found(record, name, path, root) from None
+    except HnclipError as error:
+        raise record.error(str(error)) from None  # it names the file
+
+
+def _place(record: Record, name: str, root: ImageRoot) -> str:
+    """The name with its folder; URLs, where they are allowed, as they are."""
+    if "://" not in name:
+        return os.path.normpath(os.path.join(root.folder, name))
+    if not root.remote:
+        raise record.error(
+            "image is a URL, and hnclip fetches nothing",
+            got=shown(name),
+            hint="a local copy of it, or --remote-images",
+        )
+    if "::" in name:
+        raise record.error("image is a chain of URLs", got=shown(name), expected="a plain URL")
+    # The same care as for paths: fsspec would wait at a named pipe.
+    return name.removeprefix("file://") if name.startswith("file:///") else name
+
+
+def _open(path: str) -> IO[bytes]:
+    if "://" in path:
+        return io.BytesIO(fetch(path, MAX_BYTES))
+    if inside := split_member(path):
+        return io.BytesIO(_shards.read(*inside, MAX_BYTES))
+    return open_regular(path)
+
+
+def _decode(stream: IO[bytes]) -> "Image":
     from PIL import Image
 
-    if "://" in name:
-        raise record.error(
-            "image is a URL, and hnclip fetches nothing", got=repr(name), hint="a local copy of it"
-        )
-    path = os.path.normpath(os.path.join(image_root, name))
-    try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    except FileNotFoundError:
-        elsewhere = image_root != "." and os.path.exists(name)
-        hint = "--image-root ." if elsewhere else "--image-root DIR"
-        raise record.error("image not found", got=repr(path), hint=hint) from None
-    except Exception as error:  # Pillow's decoders raise nearly anything on damaged files
-        reason = str(error).replace(f" {path!r}", "") or type(error).__name__
-        raise record.error(
-            f"image cannot be decoded ({reason})", got=repr(path), expected="an image file"
-        ) from None
+    with Image.open(stream, formats=_formats()) as image:
+        limit = Image.MAX_IMAGE_PIXELS
+        if limit and image.width * image.height > limit:  # up to twice of it Pillow only warns
+            raise ValueError(
+                f"a decompression bomb? {image.width} x {image.height} pixels, {limit} allowed"
+            )
+        if max(image.size) > MAX_RATIO * min(image.size):  # resizing would blow it up
+            raise ValueError(f"too narrow: {image.width} x {image.height} pixels")
+        return image.convert("RGB")
+
+
+@cache
+def _formats() -> list[str]:
+    """The formats that this Pillow can read; its warnings are silenced on the way."""
+    from PIL import Image
+
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+def _not_found(record: Record, name: str, path: str, root: ImageRoot) -> HnclipError:
+    elsewhere = root.folder != "." and os.path.exists(name)
+    hint = "--image-root ." if elsewhere else "--image-root DIR"
+    return record.error("image not found", got=shown(path), hint=hint)
+
+
+def shown(path: str) -> str:
+    """The name of an image as messages show it: quoted, and without credentials."""
+    return repr(without_credentials(path) if "://" in path else path)

@@ -1,9 +1,11 @@
 """This rank's rows of each batch, decoded ahead."""
 
 from collections.abc import Iterator
+from types import TracebackType
 
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.models.clip import Clip
+from hnclip_cli.models.pixels import PixelLoader
 from hnclip_cli.streams.ahead import map_ahead
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.training.config import TrainConfig
@@ -31,6 +33,8 @@ class Batches:
         policy: what to do with a bad image.
         ranks: each gets a contiguous part of every batch.
         start: number of the first batch.
+
+    Leaving the ``with`` block ends the processes that decode.
     """
 
     def __init__(
@@ -51,15 +55,29 @@ class Batches:
         self._num_rows = last - self._first
         self._num_empty, self._max_empty = 0, len(store) // size
 
+        loader = self._loader = PixelLoader(clip, store.image_root, config.workers)
+
         def load(item: tuple[int, int]) -> Sample | InputError:
             try:
-                return make_sample(store, *item, clip, self._num_slots, config.seed)
+                return make_sample(store, *item, clip, self._num_slots, config.seed, loader)
             except InputError as error:
                 return error
 
         indices = batch_indices(len(store), size, config.seed, start)
         own = (item for batch in indices for item in batch[self._first : last])
-        self._results = map_ahead(load, own, config.workers, depth=2 * size)
+        self._results = map_ahead(load, own, loader.num_threads, depth=2 * size)
+
+    def __enter__(self) -> "Batches":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._results.close()
+        self._loader.__exit__(kind, error, trace)
 
     def draw(self) -> Batch:
         """This rank's next rows; none where nothing could be decoded or something failed."""

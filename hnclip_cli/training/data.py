@@ -15,7 +15,8 @@ from torch import Tensor
 
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.streams.images import load_image
+from hnclip_cli.models.pixels import PixelLoader
+from hnclip_cli.streams.images import ImageRoot, check_image
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record, format_record, parse_record
 from hnclip_cli.training.config import NumSlots, TrainConfig
@@ -34,7 +35,7 @@ class RecordStore:
 
     Args:
         records: with ``image``, ``caption`` and perhaps ``negatives``.
-        image_root: where relative image paths start.
+        image_root: where relative image paths start, and whether URLs are fetched.
         policy: what to do with a bad record.
 
     Attributes:
@@ -43,7 +44,9 @@ class RecordStore:
         digest: hash of what was read, the same for a file and a pipe.
     """
 
-    def __init__(self, records: Iterable[Record], image_root: str, policy: ErrorPolicy) -> None:
+    def __init__(
+        self, records: Iterable[Record], image_root: str | ImageRoot, policy: ErrorPolicy
+    ) -> None:
         self._file = tempfile.TemporaryFile()
         self._offsets = array("q", [0])
         self._lines = array("q")
@@ -92,7 +95,7 @@ class RecordStore:
 
     @classmethod
     def shared(
-        cls, read: "Callable[[], RecordStore]", image_root: str, ranks: Ranks
+        cls, read: "Callable[[], RecordStore]", image_root: str | ImageRoot, ranks: Ranks
     ) -> "RecordStore":
         """What rank 0 reads, on every rank.
 
@@ -125,9 +128,7 @@ class RecordStore:
 
     def _essentials(self, record: Record) -> bytes:
         for name in [record.image, *record.negative_images]:
-            path = os.path.join(self.image_root, name)
-            if "://" in name or not os.path.exists(path):
-                load_image(record, name, self.image_root)  # says what is wrong
+            check_image(record, name, self.image_root)
         essentials: dict[str, Any] = {
             "id": record.id,
             "image": record.image,
@@ -137,6 +138,8 @@ class RecordStore:
                 for negative in record.negatives
             ],
         }
+        if record.crops:
+            essentials["crops"] = record["crops"]
         if record.negative_images:
             essentials["negative_images"] = record.negative_images
         return format_record(essentials)
@@ -191,9 +194,17 @@ class Batch:
 
 
 def make_sample(
-    store: RecordStore, index: int, epoch: int, clip: Clip, slots: NumSlots, seed: int
+    store: RecordStore,
+    index: int,
+    epoch: int,
+    clip: Clip,
+    slots: NumSlots,
+    seed: int,
+    load_pixels: PixelLoader | None = None,
 ) -> Sample:
     """Decode and tokenize one record; the choice of negatives depends on it, seed and epoch only.
+
+    Images are decoded by ``load_pixels``, without it in the calling thread.
 
     Raises:
         InputError: an image does not decode.
@@ -202,12 +213,13 @@ def make_sample(
     chooser = f"{seed}/{epoch}/{record.id}"
     negatives = _draw(record.negatives, slots.captions, chooser)
     tokens = clip.tokenize([record.caption, *(negative.caption for negative in negatives)])
-    pixels = [
-        clip.preprocess(load_image(record, name, store.image_root))
-        for name in [record.image, *_draw(record.negative_images, slots.images, chooser)]
-    ]
+    load_pixels = load_pixels or PixelLoader(clip, store.image_root, workers=0)
+    negative_images = _draw(record.negative_images, slots.images, chooser)
+    pixels = load_pixels(record, [record.image, *negative_images])
     kinds = [store.kinds.index(negative.kind) for negative in negatives]
-    return Sample(pixels[0], tokens[0], list(tokens[1:]), kinds, store.group(index), pixels[1:])
+    return Sample(
+        pixels[0], tokens[0], list(tokens[1:]), kinds, store.group(index), list(pixels[1:])
+    )
 
 
 def _draw(items: list[T], count: int, chooser: str) -> list[T]:

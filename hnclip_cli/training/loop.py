@@ -55,14 +55,37 @@ def train(
     """
     check_records(store, config)
     check_model(state.clip.module, config, ranks)
-    num_steps = count_steps(config, len(store))
-    state.clip.module.train()
-    batches = Batches(state.clip, store, config, policy, ranks, start=state.position)
-    started = time.monotonic() - state.elapsed
-    unsaid: Metrics | None = None  # of a last step that is no multiple of --log-every
-
     if validate and state.step == 0:
         yield _validated(state, validate, ranks)
+    state.clip.module.train()
+    with Batches(state.clip, store, config, policy, ranks, start=state.position) as batches:
+        for metrics, at_checkpoint in _steps(state, store, config, batches, stop, save, ranks):
+            if metrics:
+                yield metrics
+            if at_checkpoint and ranks.rank == 0:
+                save(False)
+            if at_checkpoint and validate:
+                yield _validated(state, validate, ranks)
+    state.clip.module.eval()
+    if ranks.rank == 0:
+        save(True)
+    if validate:
+        yield _validated(state, validate, ranks)
+
+
+def _steps(
+    state: State,
+    store: RecordStore,
+    config: TrainConfig,
+    batches: Batches,
+    stop: Callable[[], bool],
+    save: Callable[[bool], None],
+    ranks: Ranks,
+) -> Iterator[tuple[Metrics | None, bool]]:
+    """The metrics of each step, where they are wanted, and whether to write a checkpoint."""
+    num_steps = count_steps(config, len(store))
+    started = time.monotonic() - state.elapsed
+    unsaid: Metrics | None = None  # of a last step that is no multiple of --log-every
     while num_steps is None or state.step < num_steps:
         # ---- what all ranks must agree on: whether to go on, the time, the size of the batch
         batch = batches.draw()
@@ -84,26 +107,14 @@ def train(
         metrics = _step(state, batch, config, progress, ranks)
         metrics["epoch"] = state.position * config.batch_size / len(store)
         if config.spec.uses_negatives:
-            metrics["thresholds"] = dict(
-                zip(store.threshold_names, state.thresholds.tolist(), strict=False)
-            )
-        said = state.step % config.log_every == 0
-        unsaid = None if said else metrics
-        if said:
-            yield metrics
+            names = store.threshold_names
+            metrics["thresholds"] = dict(zip(names, state.thresholds.tolist(), strict=False))
+        is_said = state.step % config.log_every == 0
+        unsaid = None if is_said else metrics
         every = config.checkpoint_every
-        if every and state.step % every == 0 and state.step != num_steps:
-            if ranks.rank == 0:
-                save(False)
-            if validate:
-                yield _validated(state, validate, ranks)
-    if unsaid:
-        yield unsaid
-    state.clip.module.eval()
-    if ranks.rank == 0:
-        save(True)
-    if validate:
-        yield _validated(state, validate, ranks)
+        at_checkpoint = bool(every) and state.step % every == 0 and state.step != num_steps
+        yield metrics if is_said else None, at_checkpoint
+    yield unsaid, False
 
 
 def _step(

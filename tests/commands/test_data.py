@@ -1,16 +1,20 @@
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import tarfile
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
 from hnclip_cli.cli import cli
 from hnclip_cli.sources.benchmarks import READERS
-from tests.conftest import environment, parse_lines, run_hnclip
+from tests.conftest import environment, parse_lines, run_hnclip, to_lines
+from tests.factories import make_records
 
 ITEM = {"filename": "1.jpg", "caption": "a dog and a cat", "negative_caption": "a cat and a dog"}
 
@@ -38,11 +42,15 @@ def invoke(*args):
     return CliRunner().invoke(cli, ["data", *map(str, args)])
 
 
+def pipe(data, *args):
+    return CliRunner().invoke(cli, list(map(str, args)), input=data)
+
+
 def read_official(*args):
     return invoke("benchmark", "sugarcrepe", "official", "--images", "images", *args)
 
 
-def test_data_alone_shows_both_subcommands():
+def test_data_alone_shows_its_subcommands():
     result = invoke()
     assert result.exit_code == 2
     assert "scenes" in result.stderr and "benchmark" in result.stderr
@@ -79,6 +87,10 @@ def test_no_scenes_are_no_lines():
     "args",
     [
         ["scenes"],
+        ["images"],
+        ["images", ""],
+        ["webdataset"],
+        ["webdataset", ""],
         ["scenes", "made"],
         ["scenes", "", "-n", "1"],
         ["scenes", "made", "-n", "-1"],
@@ -177,7 +189,14 @@ def test_an_unknown_benchmark_is_wrong_usage_and_lists_the_names():
 
 
 @pytest.mark.parametrize(
-    "args", [["--help"], ["benchmark", "--help"], ["benchmark", "nope", "x", "--images", "x"]]
+    "args",
+    [
+        ["--help"],
+        ["benchmark", "--help"],
+        ["images", "--help"],
+        ["webdataset", "--help"],
+        ["benchmark", "nope", "x", "--images", "x"],
+    ],
 )
 def test_help_and_usage_errors_import_nothing_heavy(args):
     program = (
@@ -193,3 +212,87 @@ def test_help_and_usage_errors_import_nothing_heavy(args):
         [sys.executable, "-c", watched + program], capture_output=True, text=True
     )
     assert result.stdout.splitlines()[-1] == "heavy: []"
+
+
+@pytest.fixture
+def photographs(working_folder):
+    folder = working_folder / "photographs"
+    make_records(folder, 6)
+    (folder / "0.txt").write_text("a red square")
+    return folder
+
+
+def make_shard(folder, name):
+    with tarfile.open(name, "w") as tar:
+        for path in sorted(folder.glob("*.png")):
+            tar.add(path, path.name)
+            text = f"caption {path.stem}".encode()
+            info = tarfile.TarInfo(f"{path.stem}.txt")
+            info.size = len(text)
+            tar.addfile(info, io.BytesIO(text))
+
+
+def test_images_of_a_folder_become_records_and_are_embedded(photographs, tiny_run):
+    result = invoke("images", "photographs", "--pattern", "[0-3].png")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[:2] == [
+        '{"id":"0.png","image":"photographs/0.png","caption":"a red square"}',
+        '{"id":"1.png","image":"photographs/1.png"}',
+    ]
+    done = pipe(result.stdout_bytes, "embed", "--of", "image", "--model", tiny_run)
+    assert np.load(io.BytesIO(done.stdout_bytes)).shape[0] == 4
+
+
+def test_a_folder_without_images_is_noted(working_folder):
+    result = invoke("images", ".")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "hnclip: .: no image files\n"
+
+
+def test_shards_embed_to_the_bytes_of_the_files_in_them(photographs, tiny_run):
+    make_shard(photographs, "s-0.tar")
+    result = invoke("webdataset", "s-{0..0}.tar")
+    records = parse_lines(result.stdout_bytes)
+    assert (result.exit_code, result.stderr, len(records)) == (0, "", 6)
+    assert records[5] == {"id": "5", "image": "s-0.tar::5.png", "caption": "caption 5"}
+    arrays = [
+        pipe(lines, "embed", "--of", "image", "--model", tiny_run, *flags).stdout_bytes
+        for lines in (result.stdout_bytes, invoke("images", "photographs").stdout_bytes)
+        for flags in ((), ("--workers", 0))
+    ]
+    assert len(arrays[0]) > 1000 and len(set(arrays)) == 1
+
+
+def test_training_reads_shards(photographs):
+    make_shard(photographs, "s-0.tar")
+    lines = invoke("webdataset", "s-0.tar").stdout_bytes
+    flags = ("--model", "hnclip-tiny", "--objective", "clip", "--steps", 2, "--batch-size", 3)
+    done = pipe(lines, "train", *flags, "--log-every", 1, "-o", "run")
+    assert (done.exit_code, len(done.stdout.splitlines())) == (0, 2), done.stderr
+    files = invoke("images", "photographs").stdout_bytes.replace(
+        b'"image"', b'"caption":"x","image"'
+    )
+    bad = lines.replace(b"::3.png", b"::9.png")
+    done = pipe(files + bad, "train", *flags, "--on-error", "skip", "-o", "run2")
+    assert done.exit_code == 3
+    assert "s-0.tar: no such member; got '9.png'" in done.stderr
+
+
+def test_a_url_is_fetched_only_with_the_flag(photographs, tiny_run):
+    record = {"image": f"file://{photographs}/0.png", "caption": "x"}
+    command = ("score", "--model", tiny_run)
+    done = pipe(to_lines(record), *command)
+    assert done.exit_code == 1
+    assert "hnclip fetches nothing" in done.stderr and "--remote-images" in done.stderr
+    done = pipe(to_lines(record), *command, "--remote-images")
+    assert (done.exit_code, done.stderr) == (0, "")
+
+
+def test_a_bad_sample_is_skipped_and_counted(photographs):
+    make_shard(photographs, "s-0.tar")
+    with tarfile.open("s-0.tar", "a") as tar:
+        tar.add(photographs / "0.png", "extra.png")
+    assert invoke("webdataset", "s-0.tar").exit_code == 1
+    result = invoke("webdataset", "s-0.tar", "--on-error", "skip")
+    assert (result.exit_code, len(result.stdout.splitlines())) == (3, 6)
+    assert "skipped: s-0.tar: sample 'extra': it has no caption" in result.stderr

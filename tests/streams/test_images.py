@@ -1,14 +1,26 @@
+import os
+import socket
+import struct
+import zlib
+
 import pytest
 from PIL import Image
 
 from hnclip_cli.errors import InputError
-from hnclip_cli.streams.images import default_image_root, load_image
+from hnclip_cli.streams.images import (
+    ImageRoot,
+    check_image,
+    default_image_root,
+    image_root_of,
+    load_image,
+)
 from hnclip_cli.streams.records import Record
 
 RECORD = Record({}, "x.jsonl", 4)
+LOADERS = pytest.mark.parametrize("load", [load_image, check_image], ids=["load", "check"])
 
 
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "CMYK", "1", "I;16"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "CMYK", "1", "I;16"])
 def test_any_mode_becomes_rgb(tmp_path, mode):
     suffix = "jpg" if mode == "CMYK" else "png"
     Image.new(mode, (3, 2)).save(tmp_path / f"a.{suffix}")
@@ -16,40 +28,140 @@ def test_any_mode_becomes_rgb(tmp_path, mode):
     assert (image.mode, image.size) == ("RGB", (3, 2))
 
 
-def test_a_missing_image_names_line_and_path(tmp_path):
+def test_one_pixel_is_an_image(tmp_path):
+    Image.new("RGB", (1, 1), "red").save(tmp_path / "a.png")
+    assert load_image(RECORD, "a.png", str(tmp_path)).getpixel((0, 0)) == (255, 0, 0)
+
+
+def test_cmyk_and_palette_keep_their_colors(tmp_path):
+    Image.new("RGB", (16, 16), "red").convert("CMYK").save(tmp_path / "a.jpg")
+    red, green, blue = load_image(RECORD, "a.jpg", str(tmp_path)).getpixel((8, 8))
+    assert red > 240 and max(green, blue) < 15
+    Image.new("RGB", (2, 2), "red").convert("P").save(tmp_path / "a.gif")
+    assert load_image(RECORD, "a.gif", str(tmp_path)).getpixel((0, 0)) == (255, 0, 0)
+
+
+def test_transparency_is_dropped_not_blended(tmp_path):
+    Image.new("RGBA", (2, 2), (10, 20, 30, 0)).save(tmp_path / "a.png")
+    assert load_image(RECORD, "a.png", str(tmp_path)).getpixel((0, 0)) == (10, 20, 30)
+
+
+def test_16_bits_are_converted_as_open_clip_does(tmp_path):
+    Image.new("I;16", (2, 2), 20_000).save(tmp_path / "a.png")
+    expected = Image.open(tmp_path / "a.png").convert("RGB").getpixel((0, 0))
+    assert load_image(RECORD, "a.png", str(tmp_path)).getpixel((0, 0)) == expected
+
+
+def test_exif_orientation_is_left_alone_as_in_open_clip(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.jpg", exif=exif)
+    assert load_image(RECORD, "a.jpg", str(tmp_path)).size == (30, 20)
+
+
+@pytest.mark.parametrize("suffix", ["gif", "png", "tiff", "webp"])
+def test_of_several_frames_the_first_counts(tmp_path, suffix):
+    frames = [Image.new("RGB", (4, 4), color) for color in ("red", "blue")]
+    options = {"lossless": True} if suffix == "webp" else {}
+    frames[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=frames[1:], **options)
+    assert load_image(RECORD, f"a.{suffix}", str(tmp_path)).getpixel((0, 0)) == (255, 0, 0)
+
+
+@LOADERS
+def test_a_missing_image_names_line_and_path(tmp_path, load):
     with pytest.raises(InputError, match=r"^x\.jsonl:4: image not found; got '.*none.png'"):
-        load_image(RECORD, "none.png", str(tmp_path))
+        load(RECORD, "none.png", str(tmp_path))
 
 
-def test_an_image_that_lies_in_the_working_folder_is_hinted_at(tmp_path, monkeypatch):
+@LOADERS
+def test_an_image_that_lies_in_the_working_folder_is_hinted_at(tmp_path, monkeypatch, load):
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (1, 1)).save("a.png")
     with pytest.raises(InputError, match=r"try --image-root \.$"):
-        load_image(RECORD, "a.png", "elsewhere")
+        load(RECORD, "a.png", "elsewhere")
 
 
-@pytest.mark.parametrize("damage", [lambda d: b"", lambda d: d[: len(d) // 2], lambda d: b"no" * 9])
-def test_a_damaged_image_is_an_input_error(tmp_path, damage):
-    path = tmp_path / "a.png"
+def half(data):
+    return data[: len(data) // 2]
+
+
+@pytest.mark.parametrize("damage", [lambda d: b"", half, lambda d: b"no" * 9])
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "gif", "bmp", "tiff"])
+def test_a_damaged_image_is_an_input_error(tmp_path, damage, suffix):
+    path = tmp_path / f"a.{suffix}"
     Image.effect_noise((64, 64), 50).save(path)
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(InputError, match=r"^x\.jsonl:4: image cannot be decoded"):
-        load_image(RECORD, "a.png", str(tmp_path))
+    with pytest.raises(InputError, match=r"^x\.jsonl:4: image cannot be decoded .*a\.\w+'"):
+        load_image(RECORD, path.name, str(tmp_path))
 
 
-def test_a_decompression_bomb_is_refused(tmp_path, monkeypatch):
-    Image.new("1", (200, 200)).save(tmp_path / "a.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+def png_that_claims(width, height):
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+@pytest.mark.filterwarnings("ignore:Image size")  # of Pillow, below the limit where it refuses
+@pytest.mark.parametrize("side", [10_000, 14_000, 2**31 - 1])
+def test_a_decompression_bomb_is_refused(tmp_path, side):
+    (tmp_path / "a.png").write_bytes(png_that_claims(side, side))
     with pytest.raises(InputError, match="decompression bomb"):
         load_image(RECORD, "a.png", str(tmp_path))
 
 
-def test_nothing_is_fetched():
+def test_postscript_is_not_run(tmp_path):
+    (tmp_path / "a.eps").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n")
+    with pytest.raises(InputError, match="cannot identify"):
+        load_image(RECORD, "a.eps", str(tmp_path))
+
+
+@LOADERS
+def test_only_regular_files_are_opened_so_that_nothing_waits(tmp_path, load):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as listener:
+        folder = os.open(tmp_path, os.O_RDONLY)
+        listener.bind(f"/proc/self/fd/{folder}/socket")  # the whole path may be too long
+        os.close(folder)
+    for name, kind in {
+        "folder": "a folder",
+        "pipe": "a named pipe",
+        "socket": "a socket",
+        "/dev/zero": "a device",
+        "/dev/tty": "a device",
+    }.items():
+        with pytest.raises(InputError, match=rf"^x\.jsonl:4: .*{name}: not a file; got {kind}$"):
+            load(RECORD, name, str(tmp_path))
+
+
+@LOADERS
+@pytest.mark.parametrize("name", ["a\0b", "x" * 5000, "a.png/b.png"])
+def test_names_that_no_file_can_have_are_input_errors(tmp_path, load, name):
+    Image.new("RGB", (1, 1)).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"^x\.jsonl:4: .*cannot read it"):
+        load(RECORD, name, str(tmp_path))
+
+
+def test_links_are_followed(tmp_path):
+    Image.new("RGB", (5, 1)).save(tmp_path / "a.png")
+    (tmp_path / "b").symlink_to("a.png")
+    assert load_image(RECORD, "b", str(tmp_path)).size == (5, 1)
+
+
+@LOADERS
+def test_nothing_is_fetched_unless_it_is_allowed(load):
+    with pytest.raises(InputError, match=r"fetches nothing; got 'https://example.org/a.png'"):
+        load(RECORD, "https://user:secret@example.org/a.png?token=secret", ".")
     with pytest.raises(InputError, match="fetches nothing"):
-        load_image(RECORD, "https://example.org/a.png", ".")
+        load(RECORD, "file:///a.png", ImageRoot("."))
 
 
 def test_paths_start_at_the_input_files_folder():
     assert default_image_root("-") == "."
     assert default_image_root("caps.jsonl") == "."
     assert default_image_root("data/caps.jsonl") == "data"
+    assert image_root_of("data/caps.jsonl", None, True) == ImageRoot("data", True)
+    assert image_root_of("data/caps.jsonl", "x", False) == ImageRoot("x")

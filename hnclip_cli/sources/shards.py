@@ -1,0 +1,175 @@
+"""Shards of WebDataset as records: tar files whose members, grouped by name, are samples."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.sources.folders import MAX_CAPTION_BYTES, decode_caption
+from hnclip_cli.sources.names import expand_braces, is_image
+from hnclip_cli.streams.files import open_regular
+from hnclip_cli.streams.jsonl import ErrorPolicy
+from hnclip_cli.streams.records import Record, parse_record
+from hnclip_cli.streams.tars import Member, iter_members, join_member, read_at
+
+CAPTIONS = ("txt", "caption")
+NEGATIVE_IMAGE, NEGATIVE_CAPTION = "neg_image", "neg_caption"
+
+
+def shard_records(patterns: Iterable[str], policy: ErrorPolicy) -> Iterator[dict[str, Any]]:
+    """A record for each sample of tar shards, in their order.
+
+    A sample is the run of members that have the same name up to the first dot of its last part.
+    Its record has ``id``, that name; ``image`` in the spelling ``shard.tar::member``; ``caption``
+    from ``.txt``, ``.caption`` or the JSON's ``caption``; and the other fields of the JSON.
+    ``.neg_image`` and ``.neg_caption``, as TripletCLIP has them, with or without a further
+    ending, become ``negative_images`` and ``negatives``. The images are not read, and memory
+    does not grow, but for the keys of one shard.
+
+    Args:
+        patterns: paths, with braces for several.
+        policy: what becomes of samples without image or caption, and of damaged shards.
+
+    Raises:
+        HnclipError: a shard is not there, or compressed.
+    """
+    for pattern in patterns:
+        for path in expand_braces(pattern):
+            try:
+                stream = open_regular(path)
+            except FileNotFoundError:
+                raise HnclipError("no such shard", where=path, hint="another name") from None
+            with stream:
+                yield from _records(stream, path, policy)
+
+
+@dataclass
+class _Sample:
+    shard: str
+    key: str
+    members: dict[str, Member] = field(default_factory=dict)  # by ending
+    repeated: str = ""
+
+    @property
+    def where(self) -> str:
+        return f"{self.shard}: sample {self.key!r}"
+
+    def error(self, problem: str, got: str = "", expected: str = "") -> InputError:
+        return InputError(problem, where=self.where, got=got, expected=expected)
+
+
+def _records(stream: IO[bytes], path: str, policy: ErrorPolicy) -> Iterator[dict[str, Any]]:
+    seen: set[str] = set()
+    for sample in _samples(stream, path, policy):
+        try:
+            if sample.key in seen:
+                raise sample.error("its members do not lie together, or two have its name")
+            seen.add(sample.key)
+            yield _record(stream, sample)
+        except InputError as error:
+            policy.bad(error)
+
+
+def _samples(stream: IO[bytes], path: str, policy: ErrorPolicy) -> Iterator[_Sample]:
+    sample: _Sample | None = None
+    try:
+        for member in iter_members(stream, path):
+            folder, slash, name = member.name.rpartition("/")
+            stem, dot, ending = name.partition(".")
+            if not (stem and dot and ending) or stem.startswith("__"):
+                continue  # no part of a sample, as in WebDataset
+            key = folder + slash + stem
+            if sample is None or sample.key != key:
+                if sample:
+                    yield sample
+                sample = _Sample(path, key)
+            if ending.lower() in sample.members:
+                sample.repeated = member.name
+            sample.members[ending.lower()] = member
+    except HnclipError as error:
+        policy.bad(InputError(str(error)))  # the sample before it may lack members
+    else:
+        if sample:
+            yield sample
+
+
+def _record(stream: IO[bytes], sample: _Sample) -> dict[str, Any]:
+    if sample.repeated:
+        raise sample.error("two members of one name", got=repr(sample.repeated))
+    fields = _json_fields(stream, sample)
+    ours: dict[str, Any] = {
+        "id": sample.key,
+        "image": _image(sample),
+        "caption": _caption(stream, sample, fields),
+    }
+    if member := _negative(sample, NEGATIVE_CAPTION):
+        ours["negatives"] = [
+            {"caption": _read_caption(stream, sample, member), "kind": "unspecified"}
+        ]
+    if member := _negative(sample, NEGATIVE_IMAGE):
+        ours["negative_images"] = [_spelled(sample, member)]
+    return ours | {name: value for name, value in fields.items() if name not in ours}
+
+
+def _image(sample: _Sample) -> str:
+    """The first member that ends like an image, rather ``.jpg`` than ``.depth.png``."""
+    for ending, member in sorted(sample.members.items(), key=lambda item: "." in item[0]):
+        is_negative = ending.partition(".")[0] == NEGATIVE_IMAGE
+        if not is_negative and (ending == "image" or is_image(member.name)):
+            return _spelled(sample, member)
+    raise sample.error("it has no image", got=_endings(sample))
+
+
+def _spelled(sample: _Sample, member: Member) -> str:
+    name = join_member(sample.shard, member.name)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise sample.error("a name is not UTF-8, so no record can hold it") from None
+    return name
+
+
+def _caption(stream: IO[bytes], sample: _Sample, fields: dict[str, Any]) -> str:
+    for ending in CAPTIONS:
+        if ending in sample.members:
+            return _read_caption(stream, sample, sample.members[ending])
+    caption = fields.get("caption")
+    if not isinstance(caption, str) or not caption.strip():
+        raise sample.error(
+            "it has no caption", _endings(sample), 'a .txt, a .caption, or a .json with "caption"'
+        )
+    return caption
+
+
+def _negative(sample: _Sample, name: str) -> Member | None:
+    return next(
+        (
+            member
+            for ending, member in sample.members.items()
+            if ending == name or ending.startswith(f"{name}.")
+        ),
+        None,
+    )
+
+
+def _read_caption(stream: IO[bytes], sample: _Sample, member: Member) -> str:
+    member = member._replace(size=min(member.size, MAX_CAPTION_BYTES + 1))
+    return decode_caption(read_at(stream, member), f"{sample.where}: {member.name}")
+
+
+def _json_fields(stream: IO[bytes], sample: _Sample) -> Record:
+    member = sample.members.get("json")
+    if member is None:
+        return Record({})
+    if member.size > MAX_CAPTION_BYTES:
+        raise sample.error("its JSON is too large", f"{member.size} bytes")
+    try:
+        return parse_record(read_at(stream, member))
+    except InputError as error:
+        problem = str(error).partition(": ")[2]
+        raise sample.error(f"{os.path.basename(member.name)}: {problem}") from None
+
+
+def _endings(sample: _Sample) -> str:
+    return " ".join(f".{ending}" for ending in sample.members)

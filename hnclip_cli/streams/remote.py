@@ -1,0 +1,116 @@
+"""Images behind URLs, fetched through fsspec: only where the user asked for it."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from hnclip_cli.errors import HnclipError
+
+T = TypeVar("T")
+
+ATTEMPTS = 3
+TIMEOUT = 30.0  # seconds, for one attempt
+PAUSE = 0.5  # seconds before the second attempt, doubled for the third
+_CHUNK = 1 << 20
+
+
+def without_credentials(url: str) -> str:
+    """The URL as messages may show it: no user, password, query (signatures!) or fragment."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url.partition("://")[0] + "://…"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def fetch(url: str, max_bytes: int) -> bytes:
+    """The bytes behind a URL of any protocol that fsspec knows.
+
+    Failures that may pass are tried again, ``ATTEMPTS`` times in all, each for at most
+    ``TIMEOUT`` seconds.
+
+    Raises:
+        HnclipError: it is not there, too large, needs a package that is not installed, or cannot
+            be had in time. The message shows the URL without credentials.
+    """
+    shown = repr(without_credentials(url))
+    reason = ""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(PAUSE * 2 ** (attempt - 1))
+        try:
+            data = _within(TIMEOUT, lambda: _read(url, max_bytes))
+        except FileNotFoundError:
+            raise HnclipError("image not found", got=shown) from None
+        except ImportError as error:
+            raise HnclipError(
+                f"a package for this protocol is missing ({error})",
+                got=shown,
+                hint="pip install 'hnclip[remote]' for https, s3fs for s3, gcsfs for gs",
+            ) from None
+        except (ValueError, PermissionError) as error:  # unknown protocols, malformed URLs
+            raise HnclipError(f"image cannot be fetched ({_name(error)})", got=shown) from None
+        except Exception as error:  # every protocol's package has errors of its own
+            reason = _name(error)
+            if 400 <= getattr(error, "status", 0) < 500:
+                break
+        else:
+            if len(data) > max_bytes:
+                raise HnclipError(
+                    "image is too large", got=shown, expected=f"at most {max_bytes} bytes"
+                )
+            return data
+    raise HnclipError(f"image cannot be fetched ({reason})", got=shown)
+
+
+def _name(error: Exception) -> str:
+    """What kind of error it is; its text may hold the URL with its credentials."""
+    status = getattr(error, "status", None)
+    return f"HTTP status {status}" if isinstance(status, int) else type(error).__name__
+
+
+def _read(url: str, max_bytes: int) -> bytes:
+    """At most ``max_bytes`` and one more."""
+    import fsspec
+
+    options: dict[str, int] = {}
+    if url.startswith(("http://", "https://")):
+        files, path = fsspec.core.url_to_fs(url, encoded="%" in url)  # not to be quoted again
+        # As a stream: whether a server knows byte ranges, what size it claims, does not matter.
+        options = {"block_size": 0, "size": 1}
+    else:
+        files, path = fsspec.core.url_to_fs(url)
+    chunks: list[bytes] = []
+    missing = max_bytes + 1
+    with files.open(path, "rb", **options) as stream:
+        while missing > 0 and (chunk := stream.read(min(missing, _CHUNK))):
+            chunks.append(chunk)
+            missing -= len(chunk)
+    return b"".join(chunks)
+
+
+def _within(seconds: float, function: Callable[[], T]) -> T:
+    """Call a function in a thread that is left behind when it does not answer in time.
+
+    Raises:
+        TimeoutError: no answer.
+    """
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            results.append(function())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if errors:
+        raise errors[0]
+    if not results:
+        raise TimeoutError
+    return results[0]

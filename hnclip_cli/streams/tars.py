@@ -1,0 +1,202 @@
+"""Tar shards: their members in order, and any one of them by name, with nothing unpacked."""
+
+import hashlib
+import os
+import re
+import tarfile
+import threading
+from array import array
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from typing import IO, Any, NamedTuple
+
+from hnclip_cli.errors import HnclipError
+from hnclip_cli.streams.files import open_regular
+
+SEPARATOR = "::"
+# Members whose places are remembered, over all shards: about 100 MB.
+MAX_REMEMBERED = 4_000_000
+
+_MEMBER_NAME = re.compile(r"^(.*?\.(?:tar|tgz|tbz2?|txz)(?:\.\w+)?)::(.*)$", re.DOTALL)
+_COMPRESSED = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
+_DAMAGES = (tarfile.TarError, ValueError, EOFError, IndexError, OverflowError, RecursionError)
+_BLOCK = 512
+
+
+class Member(NamedTuple):
+    """A regular file in a tar: where its bytes lie there."""
+
+    name: str
+    offset: int
+    size: int
+
+
+def split_member(name: str) -> tuple[str, str] | None:
+    """``shards/000.tar::a/b.jpg`` as ``("shards/000.tar", "a/b.jpg")``; None for other names."""
+    match = _MEMBER_NAME.match(name)
+    return (match[1], match[2]) if match else None
+
+
+def join_member(shard: str, member: str) -> str:
+    """The spelling that `split_member` reads."""
+    return f"{shard}{SEPARATOR}{member}"
+
+
+def iter_members(stream: IO[bytes], where: str) -> Iterator[Member]:
+    """The regular files of an uncompressed tar, in order; links, folders, devices are left out.
+
+    Memory does not grow: only headers are read, and none is kept.
+
+    Raises:
+        HnclipError: compressed, no tar, or damaged; after the members before the damage.
+    """
+    try:
+        tar: Any  # "members" is missing from its type
+        with tarfile.open(fileobj=stream, mode="r:") as tar:
+            last = -1
+            while info := tar.next():
+                tar.members.clear()  # tarfile keeps all headers otherwise
+                if info.size < 0 or tar.offset <= last:  # a crafted size would lead in circles
+                    raise HnclipError("damaged tar file (a negative size)", where=where)
+                last = tar.offset
+                _check_is_whole(stream, info, where)
+                if info.isreg() and not info.issparse():
+                    yield Member(info.name, info.offset_data, info.size)
+            _check_end(stream, tar.offset, where)
+    except _DAMAGES as error:
+        raise _damage(stream, error, where) from None
+
+
+def read_at(stream: IO[bytes], member: Member) -> bytes:
+    """The bytes of a member, leaving the stream's position alone."""
+    return os.pread(stream.fileno(), member.size, member.offset)
+
+
+def _check_is_whole(stream: IO[bytes], info: tarfile.TarInfo, where: str) -> None:
+    if info.isreg() and info.offset_data + info.size > os.fstat(stream.fileno()).st_size:
+        raise HnclipError(f"damaged tar file (cut off inside of {info.name!r})", where=where)
+
+
+def _check_end(stream: IO[bytes], offset: int, where: str) -> None:
+    """A tar ends with a block of zeros; tarfile stops as quietly at anything else."""
+    block = os.pread(stream.fileno(), _BLOCK, offset)
+    if len(block) < _BLOCK:
+        raise HnclipError("damaged tar file (cut off: it has no end mark)", where=where)
+    if block.strip(b"\0"):
+        raise HnclipError(f"damaged tar file (no header at byte {offset})", where=where)
+
+
+def _damage(stream: IO[bytes], error: Exception, where: str) -> HnclipError:
+    head = os.pread(stream.fileno(), 8, 0)
+    for magic, method in _COMPRESSED.items():
+        if head.startswith(magic):
+            return HnclipError(
+                f"a tar file compressed by {method} cannot be read at random",
+                where=where,
+                hint="unpacking it to a plain .tar",
+            )
+    return HnclipError(f"damaged tar file ({error or type(error).__name__})", where=where)
+
+
+class _Index:
+    """Where the members of one tar lie: 24 bytes each, found by the hash of their name.
+
+    Of members with the same name the last one counts, as in tar. What comes before a damage can
+    be had; a name that is not found then is told of the damage.
+    """
+
+    def __init__(self, members: Iterable[Member]) -> None:
+        self.damage: HnclipError | None = None
+        places: dict[int, tuple[int, int]] = {}
+        try:
+            for member in members:
+                places[_hash(member.name)] = (member.offset, member.size)
+        except HnclipError as error:
+            self.damage = error
+        self._hashes = array("Q", sorted(places))
+        self._offsets = array("Q", (places[key][0] for key in self._hashes))
+        self._sizes = array("Q", (places[key][1] for key in self._hashes))
+
+    def __len__(self) -> int:
+        return len(self._hashes)
+
+    def find(self, name: str) -> Member | None:
+        key = _hash(name)
+        at = bisect_left(self._hashes, key)
+        if at == len(self._hashes) or self._hashes[at] != key:
+            return None
+        return Member(name, self._offsets[at], self._sizes[at])
+
+
+def _hash(name: str) -> int:
+    data = name.encode("utf-8", "surrogateescape")
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
+
+
+class Shards:
+    """Random access to the members of tar files; each is read through once, for its index.
+
+    Indexes are kept while all together they remember at most ``max_remembered`` members, those
+    used last. A file that has changed is indexed again. May be called from several threads.
+    """
+
+    def __init__(self, max_remembered: int = MAX_REMEMBERED) -> None:
+        self._max = max_remembered
+        self._lock = threading.Lock()
+        self._indexes: OrderedDict[tuple[str, int, int, int], _Index] = OrderedDict()
+
+    def find(self, path: str, name: str) -> Member:
+        """Where a member lies.
+
+        Raises:
+            HnclipError: no such tar or member, or a damaged or compressed tar.
+        """
+        with open_regular(path) as stream:
+            return self._find(stream, path, name)
+
+    def read(self, path: str, name: str, max_bytes: int) -> bytes:
+        """The bytes of a member.
+
+        Raises:
+            HnclipError: as `find`, or the member has more than ``max_bytes``.
+        """
+        with open_regular(path) as stream:
+            member = self._find(stream, path, name)
+            if member.size > max_bytes:
+                raise HnclipError(
+                    f"member {name!r} is too large",
+                    where=path,
+                    got=f"{member.size} bytes",
+                    expected=f"at most {max_bytes}",
+                )
+            data = read_at(stream, member)
+        if len(data) < member.size:
+            raise HnclipError("damaged tar file (cut off while it was read)", where=path)
+        return data
+
+    def _find(self, stream: IO[bytes], path: str, name: str) -> Member:
+        status = os.fstat(stream.fileno())
+        key = (path, status.st_ino, status.st_mtime_ns, status.st_size)
+        with self._lock:
+            index = self._indexes.get(key)
+            if index is None:
+                index = self._indexes[key] = _Index(iter_members(stream, path))
+                self._forget(keep=key)
+            self._indexes.move_to_end(key)
+        member = index.find(name)
+        if member is None:
+            raise index.damage or HnclipError("no such member", where=path, got=repr(name))
+        return member
+
+    def _forget(self, keep: tuple[str, int, int, int]) -> None:
+        remembered = sum(map(len, self._indexes.values()))
+        for key in list(self._indexes):
+            if remembered <= self._max or key == keep:
+                return
+            remembered -= len(self._indexes.pop(key))

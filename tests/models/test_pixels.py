@@ -1,0 +1,125 @@
+import pytest
+import torch
+from open_clip.transform import PreprocessCfg, image_transform_v2
+from PIL import Image
+from torchvision.transforms import CenterCrop, Compose, Resize, ToTensor
+
+from hnclip_cli.errors import InputError
+from hnclip_cli.models.clip import Clip
+from hnclip_cli.models.pixels import PixelLoader, by_table, iter_pixels, split_preprocess
+from hnclip_cli.streams.decoders import apply_steps
+from hnclip_cli.streams.records import Record
+
+SIZES = [(64, 48), (48, 64), (50, 50), (31, 97), (200, 3), (1, 1), (32, 32), (33, 32)]
+
+
+def clip_with(preprocess):
+    return Clip(None, preprocess, None, {}, torch.device("cpu"))
+
+
+def preprocess(**settings):
+    return image_transform_v2(PreprocessCfg(**settings), is_train=False)
+
+
+PREPROCESSES = {
+    "shortest": (preprocess(size=32), 2),
+    "bilinear": (preprocess(size=33, interpolation="bilinear"), 2),
+    "squash": (preprocess(size=(32, 24), resize_mode="squash"), 1),
+    "squash-square": (preprocess(size=32, resize_mode="squash"), 1),
+    "longest": (preprocess(size=32, resize_mode="longest"), 0),
+    "oblong": (preprocess(size=(32, 24)), 0),
+    "resize-then-smaller-crop": (Compose([Resize(40), CenterCrop((30, 32)), ToTensor()]), 2),
+    "crop-that-pads": (Compose([Resize(20), CenterCrop(32), ToTensor()]), 1),
+    "bounded": (Compose([Resize(32, max_size=40), CenterCrop(8), ToTensor()]), 0),
+    "not-composed": (lambda image: ToTensor()(image), 0),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
+    for number, size in enumerate(SIZES):
+        noise = [Image.effect_noise(size, 90 + shift) for shift in (0, 9, 18)]
+        Image.merge("RGB", noise).save(folder / f"{number}.png")
+    (folder / "bad.png").write_bytes(b"no image")
+    return str(folder)
+
+
+def make(*names):
+    return [Record({"image": name}, "x.jsonl", at) for at, name in enumerate(names, 1)]
+
+
+@pytest.mark.parametrize("name", PREPROCESSES)
+def test_the_steps_and_the_rest_are_the_whole_bit_for_bit(folder, name):
+    whole, num_steps = PREPROCESSES[name]
+    steps, rest = split_preprocess(whole)
+    finish = by_table(rest)
+    unknown = {"longest", "oblong", "crop-that-pads", "bounded", "not-composed"}
+    assert (finish is rest) == (name in unknown)
+    assert len(steps) == num_steps
+    for number in range(len(SIZES)):
+        image = Image.open(f"{folder}/{number}.png").convert("RGB")
+        try:
+            expected = whole(image)
+        except ValueError:  # of a strip, nothing is left
+            assert name in ("longest", "bounded")
+        else:
+            assert torch.equal(rest(apply_steps(image, steps)), expected), SIZES[number]
+            assert torch.equal(finish(apply_steps(image, steps)), expected), SIZES[number]
+
+
+def pixels_or_error(record, clip, folder):
+    try:
+        image = Image.open(f"{folder}/{record.image}").convert("RGB")
+        return clip.preprocess(image)[None]
+    except ValueError as error:
+        return f"{record.where}: image cannot be preprocessed ({error}); got {record.image!r}"
+
+
+@pytest.mark.parametrize("name", ["shortest", "longest"])
+def test_pixels_from_processes_are_those_of_the_plain_way(folder, name):
+    clip = clip_with(PREPROCESSES[name][0])
+    records = make(*(f"{n}.png" for n in range(len(SIZES)))) * 3
+    plain = [pixels_or_error(record, clip, folder) for record in records]
+    assert sum(isinstance(pixels, str) for pixels in plain) == (3 if name == "longest" else 0)
+    for workers in (0, 1, 3):
+        found = list(iter_pixels(records, clip, folder, workers))
+        assert [record for record, _ in found] == records
+        for (_, pixels), expected in zip(found, plain, strict=True):
+            if isinstance(pixels, torch.Tensor):
+                assert torch.equal(pixels, expected)
+            else:
+                assert str(pixels) == expected
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_bad_image_costs_its_own_record(folder, workers):
+    clip = clip_with(PREPROCESSES["shortest"][0])
+    records = make("0.png", "bad.png", "1.png", "none.png", "2.png")
+    found = [pixels for _, pixels in iter_pixels(records, clip, folder, workers)]
+    assert [isinstance(pixels, torch.Tensor) for pixels in found] == [True, False] * 2 + [True]
+    assert str(found[1]).startswith("x.jsonl:2: image cannot be decoded")
+    assert str(found[3]).startswith("x.jsonl:4: image not found")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_several_images_of_a_record_keep_their_order(folder, workers):
+    clip = clip_with(PREPROCESSES["shortest"][0])
+    record = Record({"image": "0.png", "negative_images": ["2.png", "1.png"]})
+    with PixelLoader(clip, folder, workers) as loader:
+        pixels = loader(record, [record.image, *record["negative_images"]])
+        assert pixels.shape == (3, 3, 32, 32)
+        one_by_one = [loader(record, [name])[0] for name in ("0.png", "2.png", "1.png")]
+        assert torch.equal(pixels, torch.stack(one_by_one))
+        with pytest.raises(InputError):
+            loader(record, ["0.png", "bad.png"])
+
+
+def test_records_are_drawn_a_bounded_number_ahead(folder):
+    clip = clip_with(PREPROCESSES["shortest"][0])
+    drawn = []
+    endless = (drawn.append(n) or make("0.png")[0] for n in iter(int, 1))
+    loaded = iter_pixels(endless, clip, folder, workers=1)
+    next(loaded)
+    assert len(drawn) <= 64
+    loaded.close()

@@ -1,0 +1,161 @@
+import os
+
+import pytest
+from PIL import Image
+
+from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.sources.folders import folder_records
+from hnclip_cli.streams.jsonl import ErrorPolicy
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.jpg", "a.png", "sub/c.JPG", "sub/deep/d.webp", "sub.x/e.png", "notes.md"):
+        path = tmp_path / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path / "images"
+
+
+def read(*patterns, policy=None):
+    return list(folder_records("images", patterns, policy or ErrorPolicy()))
+
+
+def skipped(*patterns):
+    errors = []
+    policy = ErrorPolicy("skip", lambda error: errors.append(str(error)))
+    return read(*patterns, policy=policy), errors
+
+
+def test_image_files_are_found_below_the_folder_sorted_by_path(folder):
+    records = read()
+    assert [record["id"] for record in records] == sorted(record["id"] for record in records)
+    assert [record["id"] for record in records] == [
+        "a.png", "b.jpg", "sub.x/e.png", "sub/c.JPG", "sub/deep/d.webp",
+    ]  # fmt: skip
+    assert records[0] == {"id": "a.png", "image": "images/a.png"}
+
+
+@pytest.mark.parametrize(
+    ("patterns", "found"),
+    [
+        (["*.jpg"], ["b.jpg"]),
+        (["*.jpg", "*.png"], ["a.png", "b.jpg", "sub.x/e.png"]),
+        (["sub/*"], ["sub/c.JPG", "sub/deep/d.webp"]),
+        (["notes*"], ["notes.md"]),
+        (["none"], []),
+    ],
+)
+def test_patterns_choose_by_name_or_by_path(folder, patterns, found):
+    assert [record["id"] for record in read(*patterns)] == found
+
+
+def test_a_text_beside_an_image_is_its_caption(folder):
+    (folder / "a.txt").write_text("\ufeffa cat on a mat\n")
+    (folder / "notes.txt").write_text("no image has this name")
+    assert read()[0]["caption"] == "a cat on a mat"
+    assert "caption" not in read()[1]
+
+
+def test_metadata_gives_captions_and_fields_and_does_not_overwrite(folder):
+    (folder / "metadata.jsonl").write_text(
+        '{"file_name":"a.png","caption":"from metadata","width":3,"id":"theirs"}\n'
+        '{"file_name":"b.jpg","text":"as in imagefolder"}\n'
+        '{"file_name":"sub/c.JPG","caption":"by its path"}\n'
+    )
+    (folder / "sub" / "deep" / "metadata.jsonl").write_text('{"file_name":"d.webp","n":1}\n')
+    (folder / "a.txt").write_text("from the text beside")
+    by_id = {record["id"]: record for record in read()}
+    assert by_id["a.png"] == {
+        "id": "a.png", "image": "images/a.png", "caption": "from the text beside", "width": 3,
+    }  # fmt: skip
+    assert by_id["b.jpg"]["caption"] == "as in imagefolder"
+    assert by_id["sub/c.JPG"]["caption"] == "by its path"
+    assert by_id["sub/deep/d.webp"]["n"] == 1
+    assert "caption" not in by_id["sub.x/e.png"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff", "images/a.txt: the caption is invalid UTF-8"),
+        (b" \n", "images/a.txt: the caption is empty"),
+        (b"x" * (1 << 21), "images/a.txt: a caption of more than"),
+    ],
+)
+def test_a_caption_that_cannot_be_read_is_a_bad_record(folder, content, message):
+    (folder / "a.txt").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read()
+    records, errors = skipped()
+    assert (len(records), len(errors)) == (4, 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("nonsense", "metadata.jsonl:1: broken JSON"),
+        ('{"caption":"x"}', 'metadata.jsonl:1: missing field "file_name"'),
+        ('{"file_name":"gone.png"}', "metadata.jsonl:1: image not found; got 'gone.png'"),
+        ('{"file_name":"a\\u0000"}', "metadata.jsonl:1: "),
+    ],
+)
+def test_a_bad_line_of_metadata_is_named(folder, line, message):
+    (folder / "metadata.jsonl").write_text(line + '\n{"file_name":"a.png","caption":"x"}\n')
+    with pytest.raises(InputError, match=message):
+        read()
+    records, errors = skipped()
+    assert records[0]["caption"] == "x" and len(records) == 5
+    assert len(errors) == 1
+
+
+def test_links_lead_to_files_below_the_folder_only(folder, tmp_path):
+    (tmp_path / "outside.png").touch()
+    (folder / "inside.png").symlink_to("sub/c.JPG")
+    (folder / "out.png").symlink_to("../outside.png")
+    (folder / "nowhere.png").symlink_to("nothing")
+    (folder / "loop").symlink_to(".")
+    (folder / "up").symlink_to("..")
+    records, errors = skipped()
+    assert [record["id"] for record in records if "/" not in record["id"]] == [
+        "a.png", "b.jpg", "inside.png",
+    ]  # fmt: skip
+    assert len(records) == 6
+    assert errors == [
+        "images/nowhere.png: a link that leads nowhere",
+        "images/out.png: a link that leads out of the folder",
+    ]
+
+
+def test_pipes_and_folders_named_like_images_are_bad_records_or_read(folder):
+    os.mkfifo(folder / "pipe.png")
+    (folder / "folder.png").mkdir()
+    (folder / "folder.png" / "z.png").touch()
+    records, errors = skipped()
+    assert "folder.png/z.png" in [record["id"] for record in records]
+    assert errors == ["images/pipe.png: not a file; got a named pipe"]
+
+
+def test_names_that_no_record_can_hold_are_bad(folder):
+    with open(os.fsencode(folder) + b"/\xff.png", "wb"):
+        pass
+    records, errors = skipped()
+    assert len(records) == 5
+    assert errors == [r"'images/\udcff.png': the name is not UTF-8, so no record can hold it"]
+
+
+def test_hidden_files_are_left_out(folder):
+    (folder / "._a.png").touch()
+    assert len(read()) == 5
+
+
+def test_a_missing_folder_is_an_error(tmp_path):
+    with pytest.raises(HnclipError, match="no such folder"):
+        list(folder_records(str(tmp_path / "none"), [], ErrorPolicy()))
+
+
+def test_an_image_is_not_opened(folder):
+    Image.new("RGB", (1, 1)).save(folder / "f.png")
+    os.chmod(folder / "f.png", 0o400)
+    assert len(read()) == 6

@@ -1,0 +1,179 @@
+import io
+import json
+import tarfile
+import tracemalloc
+
+import pytest
+from PIL import Image
+
+from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.sources.shards import shard_records
+from hnclip_cli.streams.images import load_image
+from hnclip_cli.streams.jsonl import ErrorPolicy
+from hnclip_cli.streams.records import Record
+
+
+def png():
+    stream = io.BytesIO()
+    Image.new("RGB", (3, 2), "red").save(stream, "png")
+    return stream.getvalue()
+
+
+def make_shard(name, *members):
+    with tarfile.open(name, "w") as tar:
+        for member, data in members:
+            info = tarfile.TarInfo(member)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+
+
+@pytest.fixture(autouse=True)
+def working_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def read(*patterns, policy=None):
+    return list(shard_records(patterns or ["a.tar"], policy or ErrorPolicy()))
+
+
+def skipped(*patterns):
+    errors = []
+    policy = ErrorPolicy("skip", lambda error: errors.append(str(error)))
+    return read(*patterns, policy=policy), errors
+
+
+def test_samples_become_records_whose_images_load():
+    make_shard(
+        "a.tar", ("x/1.png", png()), ("x/1.txt", b"a cat\n"), ("2.TXT", b"b"), ("2.PNG", b"")
+    )
+    assert read() == [
+        {"id": "x/1", "image": "a.tar::x/1.png", "caption": "a cat"},
+        {"id": "2", "image": "a.tar::2.PNG", "caption": "b"},
+    ]
+    image = load_image(Record({}), read()[0]["image"], ".")
+    assert image.size == (3, 2)
+
+
+def test_captions_come_from_txt_then_caption_then_json():
+    fields = json.dumps({"caption": "json", "width": 7, "id": "theirs", "image": "theirs"}).encode()
+    make_shard(
+        "a.tar",
+        ("1.jpg", b""), ("1.json", fields), ("1.caption", b"caption"), ("1.txt", b"txt"),
+        ("2.jpg", b""), ("2.json", fields), ("2.caption", b"caption"),
+        ("3.jpg", b""), ("3.json", fields),
+    )  # fmt: skip
+    records = read()
+    assert [record["caption"] for record in records] == ["txt", "caption", "json"]
+    assert records[2] == {
+        "id": "3", "image": "a.tar::3.jpg", "caption": "json", "width": 7,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("endings", [("", ""), (".jpg", ".txt")])
+def test_tripletclip_members_become_negatives(endings):
+    image, text = endings
+    make_shard(
+        "a.tar",
+        (f"1.neg_image{image}", b""), (f"1.neg_caption{text}", b"a dog"),
+        (f"1.image{image}", b""), ("1.caption", b"a cat"),
+    )  # fmt: skip
+    assert read() == [
+        {
+            "id": "1",
+            "image": f"a.tar::1.image{image}",
+            "caption": "a cat",
+            "negatives": [{"caption": "a dog", "kind": "unspecified"}],
+            "negative_images": [f"a.tar::1.neg_image{image}"],
+        }
+    ]
+
+
+def test_the_plain_ending_is_the_image_and_what_is_no_sample_is_passed_over():
+    make_shard(
+        "a.tar",
+        ("__meta__.json", b"{"), ("README", b""), (".hidden", b""), ("1.depth.png", b""),
+        ("1.jpg", b""), ("1.txt", b"a"), ("1.cls", b"3"),
+    )  # fmt: skip
+    assert read() == [{"id": "1", "image": "a.tar::1.jpg", "caption": "a"}]
+
+
+def test_shards_are_read_in_the_order_given_braces_expanded():
+    for name in ("s-00", "s-01", "t"):
+        make_shard(f"{name}.tar", (f"{name}.jpg", b""), (f"{name}.txt", b"x"))
+    assert [record["id"] for record in read("t.tar", "s-{01..00}.tar")] == ["t", "s-01", "s-00"]
+
+
+GOOD = (("9.jpg", b""), ("9.txt", b"fine"))
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ([("1.txt", b"x")], "a.tar: sample '1': it has no image; got .txt"),
+        ([("1.neg_image.jpg", b""), ("1.txt", b"x")], "a.tar: sample '1': it has no image"),
+        ([("1.jpg", b"")], "a.tar: sample '1': it has no caption; got .jpg, expected a .txt"),
+        ([("1.jpg", b""), ("1.json", b'{"caption":3}')], "sample '1': it has no caption"),
+        ([("1.jpg", b""), ("1.json", b"{")], "a.tar: sample '1': 1.json: broken JSON"),
+        ([("1.jpg", b""), ("1.json", b"[]")], "a.tar: sample '1': 1.json: not a record"),
+        ([("1.jpg", b""), ("1.json", b" " * (1 << 21))], "sample '1': its JSON is too large"),
+        ([("1.jpg", b""), ("1.txt", b"\xff")], "sample '1': 1.txt: the caption is invalid UTF-8"),
+        ([("1.jpg", b""), ("1.txt", b" ")], "sample '1': 1.txt: the caption is empty"),
+        ([("1.jpg", b""), ("1.JPG", b""), ("1.txt", b"x")], "sample '1': two members of one name"),
+        ([*GOOD, ("1.jpg", b""), ("1.txt", b"x"), ("9.png", b"")], "sample '9': its members do"),
+    ],
+)  # fmt: skip
+def test_a_bad_sample_is_named_with_shard_and_key(members, message):
+    make_shard("a.tar", *members, *(() if GOOD[0] in members else GOOD))
+    with pytest.raises(InputError) as found:
+        read()
+    assert message in str(found.value)
+    records, errors = skipped()
+    assert records[0 if members[0] in GOOD else -1]["caption"] == "fine"
+    assert len(errors) == 1
+
+
+def test_a_missing_or_strange_shard_ends_the_run(working_folder):
+    with pytest.raises(HnclipError, match=r"^none\.tar: no such shard"):
+        skipped("none.tar")
+    (working_folder / "folder.tar").mkdir()
+    with pytest.raises(HnclipError, match=r"^folder\.tar: not a file; got a folder"):
+        skipped("folder.tar")
+
+
+def test_a_cut_shard_gives_the_samples_before_the_cut(working_folder):
+    many = [(f"{n}.{ending}", b"x" * 600) for n in range(4) for ending in ("jpg", "txt")]
+    make_shard("a.tar", *many)
+    data = (working_folder / "a.tar").read_bytes()
+    (working_folder / "a.tar").write_bytes(data[: 5 * 1536 + 700])
+    make_shard("b.tar", *GOOD)
+    with pytest.raises(InputError, match=r"^a\.tar: damaged tar file \(cut off"):
+        read()
+    records, errors = skipped("a.tar", "b.tar")
+    assert [record["id"] for record in records] == ["0", "1", "9"]
+    assert len(errors) == 1 and errors[0].startswith("a.tar: damaged tar file (cut off")
+
+
+def test_keys_and_captions_may_be_in_any_language():
+    make_shard("ü.tar", ("日本.jpg", b""), ("日本.txt", "猫".encode()))
+    assert read("ü.tar") == [{"id": "日本", "image": "ü.tar::日本.jpg", "caption": "猫"}]
+
+
+def test_a_name_that_is_not_utf8_is_a_bad_sample():
+    make_shard("a.tar", ("\udcff.jpg", b""), ("\udcff.txt", b"x"), *GOOD)
+    records, errors = skipped()
+    assert [record["id"] for record in records] == ["9"]
+    assert "not UTF-8" in errors[0]
+
+
+def test_memory_holds_the_keys_of_a_shard_and_no_headers():
+    peaks = []
+    for count in (100, 2000):
+        members = [(f"{n:09d}.{ending}", b"x") for n in range(count) for ending in ("jpg", "txt")]
+        make_shard("a.tar", *members)
+        del members
+        tracemalloc.start()
+        assert sum(1 for _ in shard_records(["a.tar"], ErrorPolicy())) == count
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert (peaks[1] - peaks[0]) / 1900 < 300  # bytes a sample; two headers take over 1,000

@@ -1,0 +1,199 @@
+import io
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from PIL import Image
+
+from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.streams import images, remote
+from hnclip_cli.streams.decoders import Decoders
+from hnclip_cli.streams.images import ImageRoot, check_image, load_image
+from hnclip_cli.streams.records import Record
+from hnclip_cli.streams.remote import fetch, without_credentials
+
+fsspec = pytest.importorskip("fsspec")
+RECORD = Record({}, "x.jsonl", 4)
+REMOTE = ImageRoot(".", remote=True)
+
+
+def png(width=6):
+    stream = io.BytesIO()
+    Image.new("RGB", (width, 1)).save(stream, "png")
+    return stream.getvalue()
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        path = self.path.partition("?")[0]
+        self.server.requests.append(self.path)
+        failures = self.server.failures.get(path, 0)
+        if failures:
+            self.server.failures[path] -= 1
+        if path == "/slow.png":
+            time.sleep(2)
+        if path == "/endless.png":
+            self.send_response(200)
+            self.end_headers()
+            try:
+                while True:
+                    self.wfile.write(bytes(1 << 16))
+            except OSError:
+                return
+        known = {"/a.png": png(), "/moody.png": png(), "/slow.png": png(), "/text.png": b"no"}
+        status = 503 if failures else 200 if path in known else int(path[1:4])
+        body = known.get(path, b"")
+        self.send_response(status)
+        if path == "/302.png":
+            self.send_header("Location", "/a.png")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch):
+    pytest.importorskip("aiohttp")
+    monkeypatch.setattr(remote, "PAUSE", 0.01)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.requests, server.failures = [], {}
+        server.daemon_threads = True
+        server.url = f"http://127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def test_an_image_is_loaded_from_a_server_with_one_request(server):
+    assert load_image(RECORD, f"{server.url}/a.png", REMOTE).size == (6, 1)
+    assert server.requests == ["/a.png"]
+
+
+def test_processes_fetch_too_and_only_when_allowed(server):
+    with Decoders(REMOTE, workers=1) as pool:
+        assert pool(RECORD, f"{server.url}/a.png").size == (6, 1)
+        with pytest.raises(InputError, match="image not found"):
+            pool(RECORD, f"{server.url}/404.png")
+    with (
+        Decoders(".", workers=1) as pool,
+        pytest.raises(InputError, match="fetches nothing"),
+    ):
+        pool(RECORD, f"{server.url}/a.png")
+    assert server.requests == ["/a.png", "/404.png"]
+
+
+def test_redirects_are_followed(server):
+    assert fetch(f"{server.url}/302.png", 1000) == png()
+
+
+def test_a_failure_that_passes_is_tried_again(server):
+    server.failures["/moody.png"] = 2
+    assert fetch(f"{server.url}/moody.png", 1000) == png()
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(("status", "attempts"), [(503, 3), (500, 3), (403, 1), (410, 1)])
+def test_a_failure_is_named_after_a_bounded_number_of_attempts(server, status, attempts):
+    with pytest.raises(HnclipError, match=rf"cannot be fetched \(HTTP status {status}\)"):
+        fetch(f"{server.url}/{status}.png", 1000)
+    assert len(server.requests) == attempts
+
+
+def test_a_missing_image_is_asked_for_once(server):
+    with pytest.raises(InputError, match=r"^x\.jsonl:4: image not found; got 'http://127"):
+        load_image(RECORD, f"{server.url}/404.png", REMOTE)
+    assert len(server.requests) == 1
+
+
+def test_what_is_no_image_is_an_input_error(server):
+    with pytest.raises(InputError, match="image cannot be decoded"):
+        load_image(RECORD, f"{server.url}/text.png", REMOTE)
+
+
+def test_a_slow_server_is_given_up(server, monkeypatch):
+    monkeypatch.setattr(remote, "TIMEOUT", 0.2)
+    with pytest.raises(HnclipError, match=r"cannot be fetched \(TimeoutError\)"):
+        fetch(f"{server.url}/slow.png", 1000)
+
+
+def test_a_server_without_an_end_is_cut_off(server):
+    with pytest.raises(HnclipError, match=r"image is too large; got 'http.*expected at most 5000"):
+        fetch(f"{server.url}/endless.png", 5000)
+
+
+def test_nobody_there_is_an_error(server):
+    with pytest.raises(HnclipError, match="cannot be fetched"):
+        fetch("http://127.0.0.1:1/a.png", 1000)
+
+
+@pytest.mark.parametrize("path", ["404.png", "403.png", "503.png", "text.png", "endless.png"])
+def test_no_message_holds_credentials(server, path, monkeypatch):
+    monkeypatch.setattr(images, "MAX_BYTES", 5000)
+    url = server.url.replace("//", "//user:hidden@") + f"/{path}?signature=hidden#hidden"
+    with pytest.raises(InputError) as found:
+        load_image(RECORD, url, REMOTE)
+    assert "hidden" not in str(found.value) and "user" not in str(found.value)
+    assert f"127.0.0.1:{server.server_port}/{path}" in str(found.value)
+
+
+def test_credentials_reach_the_server(server):
+    assert fetch(f"{server.url}/a.png?signature=x%2Fy", 1000) == png()
+    assert server.requests == ["/a.png?signature=x%2Fy"]
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://user:secret@x.org:1/a?b#c", "https://x.org:1/a"),
+        ("s3://bucket/a.png", "s3://bucket/a.png"),
+        ("https://[bad/secret", "https://…"),
+        ("https://a@b:secret@x.org/a", "https://x.org/a"),
+    ],
+)
+def test_urls_are_shown_without_credentials(url, shown):
+    assert without_credentials(url) == shown
+
+
+def test_any_protocol_of_fsspec_is_read():
+    files = fsspec.filesystem("memory")
+    files.pipe("/folder/a.png", png(9))
+    try:
+        assert load_image(RECORD, "memory://folder/a.png", REMOTE).size == (9, 1)
+        with pytest.raises(InputError, match=r"image not found; got 'memory://folder/b.png'"):
+            load_image(RECORD, "memory://folder/b.png", REMOTE)
+        with pytest.raises(HnclipError, match="too large"):
+            fetch("memory://folder/a.png", 10)
+    finally:
+        files.rm("/folder", recursive=True)
+
+
+def test_a_file_url_is_read_with_the_care_of_a_path(tmp_path):
+    (tmp_path / "a.png").write_bytes(png(9))
+    assert load_image(RECORD, f"file://{tmp_path}/a.png", REMOTE).size == (9, 1)
+    with pytest.raises(InputError, match="not a file; got a device"):
+        load_image(RECORD, "file:///dev/zero", REMOTE)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("nothing://a.png", r"image cannot be fetched \(ValueError\)"),
+        ("s3://bucket/a.png", r"a package for this protocol is missing \(.*s3fs"),
+        ("simplecache::https://x.org/a.png", "a chain of URLs"),
+        ("https://x.org/a.tar::b.png", "a chain of URLs"),
+    ],
+)
+def test_what_cannot_be_fetched_is_named(url, message, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(InputError, match=message):
+        load_image(RECORD, url, REMOTE)
+
+
+def test_checking_an_image_asks_no_server():
+    check_image(RECORD, "https://example.invalid/a.png", REMOTE)
