@@ -3,6 +3,8 @@
 import os
 from typing import TYPE_CHECKING
 
+from hnclip_cli.streams.crops import cropped
+from hnclip_cli.streams.frames import read_frame
 from hnclip_cli.streams.records import Record
 
 if TYPE_CHECKING:
@@ -15,13 +17,14 @@ def default_image_root(input_path: str) -> str:
 
 
 def load_image(record: Record, name: str, image_root: str) -> "Image":
-    """Decode one image of a record to RGB.
+    """Decode one image of a record to RGB, and cut out its crop where the record has one.
 
     EXIF orientation is left alone, as in open_clip's own preprocessing, so that embeddings are
     the same.
 
     Raises:
-        InputError: a URL, a missing file, or a file that does not decode as an image.
+        InputError: a URL, a missing file, or a file that does not decode as an image,
+            or a crop that does not fit it.
     """
     from PIL import Image
 
@@ -31,8 +34,12 @@ def load_image(record: Record, name: str, image_root: str) -> "Image":
         )
     path = os.path.normpath(os.path.join(image_root, name))
     try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
+        if name.endswith(".npy"):
+            with open(path, "rb") as stream:
+                decoded = read_frame(stream)
+        else:
+            with Image.open(path) as image:
+                decoded = image.convert("RGB")
     except FileNotFoundError:
         elsewhere = image_root != "." and os.path.exists(name)
         hint = "--image-root ." if elsewhere else "--image-root DIR"
@@ -42,3 +49,4 @@ def load_image(record: Record, name: str, image_root: str) -> "Image":
         raise record.error(
             f"image cannot be decoded ({reason})", got=repr(path), expected="an image file"
         ) from None
+    return cropped(record, name, decoded)
