@@ -87,6 +87,7 @@ class RecordStore:
                     for negative in record.negatives
                 ],
             }
+            | ({"crops": record["crops"]} if record.crops else {})
         )
 
 
