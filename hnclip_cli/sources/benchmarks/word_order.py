@@ -1,8 +1,8 @@
 """ARO's COCO-Order and Flickr30k-Order (Yuksekgonul et al. 2023, arXiv:2210.01936, section 2).
 
 Their negatives are not published but made: each caption with its words in four other orders.
-The official code draws those orders at random when it is run. Here a hash of the item and the
-perturbation decides, so the benchmark is the same wherever it is made.
+The official code draws those orders at random when it is run. Here a hash of the image's name, the
+caption and the perturbation decides, so a caption has the same negatives wherever they are made.
 """
 
 import hashlib
@@ -80,9 +80,7 @@ def _read(official: Official, name: str, file: str) -> Iterator[dict[str, Any]]:
         caption = normalized(item.caption)
         if not caption:
             raise item.error("no word is left of the caption", got=repr(item.caption))
-        return item.record(
-            name, image=image, caption=caption, negatives=_negatives(item, name, caption)
-        )
+        return item.record(name, image=image, caption=caption, negatives=_negatives(item, caption))
 
     items = _tagged(official, caption_items(official, official.file(file)))
     return official.records(items, convert)
@@ -104,7 +102,7 @@ def _text_or_empty(item: Item) -> str:
         return ""  # named when it is its turn
 
 
-def _negatives(item: Item, name: str, caption: str) -> list[dict[str, Any]]:
+def _negatives(item: Item, caption: str) -> list[dict[str, Any]]:
     """The perturbed captions.
 
     One that comes out as the caption itself is no negative. The official evaluation compares
@@ -112,7 +110,7 @@ def _negatives(item: Item, name: str, caption: str) -> list[dict[str, Any]]:
     """
     found = []
     for kind, perturb in PERTURBATIONS.items():
-        order = _order(f"{name}/{item.key}/{kind}")
+        order = _order(f"{item.image}/{item.caption}/{kind}")
         text = normalized(" ".join(perturb(item.caption, item["tagged"], order)))
         if text and text != caption:
             found.append(negative(caption, text, kind))
