@@ -3,21 +3,37 @@
 import math
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from hnclip_cli.streams.edits import edit_between
 from hnclip_cli.streams.records import Record
+
+T = TypeVar("T")
 
 # Two images and two captions, each true for the one at its own place.
 PAIRS = [[0, 0], [1, 1]]
 
 
 class Item(Record):
-    """One item of an official file; its errors name the file and the item's key there."""
+    """One item of an official file; its errors name the file and the item's key there.
 
-    def __init__(self, fields: Mapping[str, Any], path: str, key: str, index: int) -> None:
+    Attributes:
+        key: its name in the file, or its place there.
+        fault: what is wrong with it as a whole. It keeps its place, and asking for any field
+            raises this.
+    """
+
+    def __init__(
+        self, fields: Mapping[str, Any], path: str, key: str, index: int, fault: str = ""
+    ) -> None:
         super().__init__(dict(fields), path, index=index)
         self.key = key
+        self.fault = fault
+
+    def field(self, name: str, kind: type[T]) -> T:
+        if self.fault:
+            raise self.error(self.fault)
+        return super().field(name, kind)
 
     @property
     def where(self) -> str:

@@ -8,7 +8,7 @@ from hnclip_cli.sources.benchmarks.items import PAIRS, Item
 from hnclip_cli.sources.benchmarks.official import Benchmark, Official
 
 FILE = "Questions.csv"
-COLUMNS = ("Question ID", "Type", "Statement")
+COLUMNS = ("id", "type", "statement")  # the official code goes by their places
 PROMPT = "a photo of "  # before each statement, in the official evaluation
 
 
@@ -16,22 +16,25 @@ def read_mmvp(official: Official) -> Iterator[dict[str, Any]]:
     """A record two rows: each row's image belongs to its statement."""
 
     def convert(item: Item) -> dict[str, Any]:
-        rows = [Item(row, item.source, item.key, item.index) for row in item["rows"]]
+        rows: list[Item] = item["rows"]
         if len(rows) < 2:
-            raise item.error("the last row has no partner", expected="pairs of rows")
-        pattern = rows[0].text("Type")
-        images = [f"{pattern}/{row.integer('Question ID')}.jpg" for row in rows]
+            raise rows[0].error("the last row has no partner", expected="pairs of rows")
+        pattern = rows[0].text("type")
+        images = [f"{pattern}/{row.integer('id')}.jpg" for row in rows]
         return item.record(
             "mmvp",
             subset=pattern,
-            images=[official.image(item, name, f"MLLM_VLM Images/{name}") for name in images],
-            captions=[PROMPT + row.text("Statement") for row in rows],
+            images=[
+                official.image(row, name, f"MLLM_VLM Images/{name}")
+                for row, name in zip(rows, images, strict=True)
+            ],
+            captions=[PROMPT + row.text("statement") for row in rows],
             truth=PAIRS,
             tags={"pattern": pattern},
         )
 
     path = official.file(FILE)
-    rows = official.csv_items(path, COLUMNS)
+    rows = official.csv_items(path, COLUMNS, by_place=True)
     pairs = iter(lambda: list(itertools.islice(rows, 2)), [])
     items = (
         Item({"rows": pair}, path, str(number), number - 1)

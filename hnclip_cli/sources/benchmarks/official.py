@@ -127,8 +127,15 @@ class Official:
             for record in RecordReader(stream, path, self.policy):
                 yield Item(record, path, str(record.line), record.index)
 
-    def csv_items(self, path: str, columns: Sequence[str]) -> Iterator[Item]:
+    def csv_items(
+        self, path: str, columns: Sequence[str], *, by_place: bool = False
+    ) -> Iterator[Item]:
         """The items of a CSV file with a header; the key is the row's number from 1.
+
+        Args:
+            path: the file.
+            columns: those that must be there.
+            by_place: whatever the header calls them, they are these, in this order.
 
         Raises:
             HnclipError: the file cannot be read, is no UTF-8 CSV, or lacks one of ``columns``.
@@ -137,19 +144,20 @@ class Official:
             text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
             try:
                 rows = csv.DictReader(text, strict=True)
-                if absent := [name for name in columns if name not in (rows.fieldnames or ())]:
+                header = list(rows.fieldnames or ())
+                if by_place and len(header) == len(columns):
+                    rows.fieldnames = list(columns)
+                elif by_place or not set(columns) <= set(header):
                     raise HnclipError(
                         "not an official file",
                         where=path,
-                        got=f"the columns {listed(rows.fieldnames or ['none'])}",
-                        expected=f"also {listed(absent)}",
+                        got=f"the columns {listed(header) or 'none'}",
+                        expected=listed(columns),
                     )
                 for index, row in enumerate(rows):
-                    item = Item(row, path, str(index + 1), index)
-                    if rows.restkey in row:
-                        self.policy.bad(item.error("more values than the header has columns"))
-                    else:
-                        yield item
+                    surplus = "more values than the header has columns"
+                    fault = surplus if rows.restkey in row else ""
+                    yield Item(row, path, str(index + 1), index, fault)
             except (csv.Error, UnicodeDecodeError) as error:
                 raise HnclipError(f"broken CSV ({error})", where=path) from None
 

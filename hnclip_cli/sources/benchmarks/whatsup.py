@@ -36,11 +36,10 @@ def _convert(official: Official, item: Item) -> dict[str, Any]:
         raise item.error('field "caption_options" holds no negative', got=str(options))
     caption, *others = options
     is_controlled = "image_path" in item
+    image = _controlled_image(official, item) if is_controlled else _natural_image(official, item)
     return item.record(
         "whatsup",
-        image=_controlled_image(official, item)
-        if is_controlled
-        else _natural_image(official, item),
+        image=image,
         caption=caption,
         negatives=[negative(caption, text, KIND) for text in others],
         tags=_controlled_tags(item) if is_controlled else None,

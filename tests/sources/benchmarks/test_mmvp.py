@@ -1,6 +1,7 @@
 import pytest
 
-from hnclip_cli.errors import InputError
+from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.streams.jsonl import ErrorPolicy
 
 HEADER = "Question ID,Type,Statement\n"
 ROWS = "1,Orientation,The dog faces left\n2,Orientation,The dog faces right\n"
@@ -29,12 +30,32 @@ def test_the_images_may_lie_in_the_published_folder(folder):
     assert folder.names(second) == ["MLLM_VLM Images/Text/3.jpg", "MLLM_VLM Images/Text/4.jpg"]
 
 
+def test_columns_are_known_by_their_place_and_must_be_three(folder):
+    folder.write("Questions.csv", "lndex,Category,Caption\n" + ROWS)
+    assert len(folder.read("mmvp")) == 1
+    folder.write("Questions.csv", "Question ID,Statement\n" + ROWS)
+    with pytest.raises(
+        HnclipError, match="got the columns Question ID Statement, expected id type"
+    ):
+        folder.read("mmvp")
+
+
+def test_a_bad_row_does_not_shift_the_pairs_behind_it(folder):
+    bad = "1,Orientation,left,surplus\n2,Orientation,right\n"
+    folder.write("Questions.csv", HEADER + bad + "3,Text,A\n4,Text,B\n")
+    errors = []
+    policy = ErrorPolicy("skip", errors.append)
+    (record,) = folder.read("mmvp", policy=policy)
+    assert record["captions"] == ["a photo of A", "a photo of B"]
+    assert "item '1': more values than the header has columns" in str(errors[0])
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (ROWS + "3,Text,alone\n", "item '2': the last row has no partner"),
-        (ROWS.replace("2,", "two,"), "item '1': field \"Question ID\" is no number"),
-        (ROWS.replace("The dog faces right", ""), "item '1': field \"Statement\" is empty"),
+        (ROWS + "3,Text,alone\n", "item '3': the last row has no partner"),
+        (ROWS.replace("2,", "two,"), "item '2': field \"id\" is no number"),
+        (ROWS.replace("The dog faces right", ""), "item '2': field \"statement\" is empty"),
         (ROWS.replace("Orientation", "../images"), "item '1': image leaves its folder"),
     ],
 )
