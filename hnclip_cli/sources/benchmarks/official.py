@@ -97,7 +97,9 @@ class Official:
         raise HnclipError(
             "not an official file" if os.path.exists(whole) else "no such file or folder",
             where=self.path,
-            expected=f"one of {listed(names)}, or their folder",
+            expected=f"one of {listed(names)}, or their folder"
+            if len(names) > 1
+            else f"{names[0]}, or its folder",
         )
 
     def _place(self, name: str, names: Sequence[str]) -> str | None:

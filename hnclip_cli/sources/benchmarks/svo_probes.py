@@ -38,14 +38,8 @@ def read_svo_probes(official: Official) -> Iterator[dict[str, Any]]:
                 got=" ".join(types) or "none",
                 expected=f"one of {' '.join(SVO_COLUMNS[-3:])} to be True",
             )
-        return item.record(
-            "svo-probes",
-            subset=types[0],
-            images=[image(item, "pos_image_id"), image(item, "neg_image_id")],
-            captions=[item.text("sentence")],
-            truth=[[0, 0]],
-            tags={"type": types[0]},
-        )
+        images = [image(item, "pos_image_id"), image(item, "neg_image_id")]
+        return _choice(item, "svo-probes", types[0], images)
 
     items = official.csv_items(official.file(SVO_FILE), SVO_COLUMNS)
     return official.records(items, convert)
@@ -55,18 +49,23 @@ def read_comvg(official: Official) -> Iterator[dict[str, Any]]:
     """A record a row."""
 
     def convert(item: Item) -> dict[str, Any]:
-        kind = item.text("neg_value")
-        return item.record(
-            "comvg",
-            subset=kind,
-            images=[vg_image(official, item, name) for name in ("pos_image_id", "neg_image_id")],
-            captions=[item.text("sentence")],
-            truth=[[0, 0]],
-            tags={"type": kind},
-        )
+        images = [vg_image(official, item, name) for name in ("pos_image_id", "neg_image_id")]
+        return _choice(item, "comvg", item.text("neg_value"), images)
 
     items = official.csv_items(official.file(COMVG_FILE), COMVG_COLUMNS)
     return official.records(items, convert)
+
+
+def _choice(item: Item, name: str, kind: str, images: list[str]) -> dict[str, Any]:
+    return item.record(
+        name,
+        subset=kind,
+        images=images,
+        captions=[item.text("sentence")],
+        truth=[[0, 0]],
+        group=images[0],
+        tags={"type": kind},
+    )
 
 
 SVO_PROBES = Benchmark(

@@ -34,6 +34,7 @@ def test_a_row_is_a_sentence_with_its_image_and_another(folder):
     assert folder.names(records[0]) == ["4.jpg", "1000.png"]
     assert (records[0]["captions"], records[0]["truth"]) == (["A man sits"], [[0, 0]])
     assert records[1]["tags"] == {"type": "obj"}
+    assert records[0]["group"] == records[1]["group"] == records[0]["images"][0]
 
 
 @pytest.mark.parametrize("flags", [("False",) * 3, ("True", "True", "False")])
@@ -65,5 +66,5 @@ def test_comvg_is_the_same_on_visual_genome(folder):
 
 def test_a_row_of_comvg_that_ends_early_is_named(folder):
     folder.write("ComVG.csv", COMVG_HEADER + "1,a man sits\n")
-    with pytest.raises(InputError, match="item '1': field \"neg_value\" has the wrong type"):
+    with pytest.raises(InputError, match="item '1': field \"pos_image_id\" is no number; got None"):
         folder.read("comvg")
