@@ -20,12 +20,14 @@ class Slot:
 
     Attributes:
         content: the caption, or the image's name.
+        key: what tells it from others: the content, and the crop of an image that has one.
         source: pixels, shape (3, height, width), of an image that is decoded and not yet encoded.
         row: shape (D,).
         problem: why there will be no row.
     """
 
     content: str
+    key: str
     source: Any = None
     row: np.ndarray | None = None
     problem: str = ""
@@ -55,7 +57,7 @@ class Item:
 
     @property
     def contents(self) -> list[str]:
-        return [slot.content for slot in self.slots]
+        return [slot.key for slot in self.slots]
 
 
 class KeptRows(Protocol):
@@ -93,12 +95,12 @@ def plan(reader: RecordReader, of: RowsOf, capacity: int, kept: KeptRows | None)
         except InputError as error:
             reader.policy.bad(error)
             contents, item.num_bad = [], record.num_rows(of)
-        for content in contents:
-            slot = recent.get(content)
+        for content, key in contents:
+            slot = recent.get(key)
             if slot is None:
-                slot = recent[content] = Slot(content)
+                slot = recent[key] = Slot(content, key)
                 item.new.append(slot)
-            recent.move_to_end(content)
+            recent.move_to_end(key)
             item.slots.append(slot)
         while len(recent) > capacity:
             recent.popitem(last=False)
@@ -109,12 +111,18 @@ def plan(reader: RecordReader, of: RowsOf, capacity: int, kept: KeptRows | None)
     yield Item(reader.num_lines - next_index if of != "negatives" else 0, None)
 
 
-def _contents(record: Record, of: RowsOf) -> list[str]:
+def _contents(record: Record, of: RowsOf) -> list[tuple[str, str]]:
+    """The content and the key of each row."""
     if of == "image":
-        return record.image_list
+        crops = record.crops
+        return [
+            (name, f"{name} {crops[name]}" if name in crops else name) for name in record.image_list
+        ]
     if of == "negatives":
-        return [negative.caption for negative in record.negatives]
-    return record.caption_list
+        texts = [negative.caption for negative in record.negatives]
+    else:
+        texts = record.caption_list
+    return [(text, text) for text in texts]
 
 
 def _fill(item: Item, rows: np.ndarray) -> None:

@@ -173,7 +173,9 @@ class _Process:
     def load(self, record: Record, name: str, deadline: float) -> "Image":
         from PIL import Image
 
-        self._send({"source": record.source, "line": record.line, "name": name})
+        crop = record.crops.get(name)
+        about = {"source": record.source, "line": record.line, "name": name, "crop": crop}
+        self._send(about)
         answer = json.loads(self._receive(deadline))
         if "error" in answer:
             raise InputError(answer["error"])
@@ -220,7 +222,8 @@ def serve(fd: int) -> None:
         connection.send_bytes(b"ready")
         while True:
             request = json.loads(connection.recv_bytes())
-            record = Record({}, request["source"], request["line"])
+            about = {"image": request["name"], "crops": [request["crop"]]}
+            record = Record(about, request["source"], request["line"])
             try:
                 image = load_image(record, request["name"], root)
                 with preprocessing(record, request["name"]):

@@ -9,7 +9,9 @@ from functools import cache
 from typing import IO, TYPE_CHECKING
 
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.streams.crops import cropped
 from hnclip_cli.streams.files import open_regular
+from hnclip_cli.streams.frames import read_frame
 from hnclip_cli.streams.records import Record
 from hnclip_cli.streams.remote import fetch, without_credentials
 from hnclip_cli.streams.tars import Shards, split_member
@@ -55,7 +57,7 @@ def image_root_of(input_path: str, folder: str | None, remote: bool) -> ImageRoo
 
 
 def load_image(record: Record, name: str, image_root: str | ImageRoot) -> "Image":
-    """Decode one image of a record to RGB.
+    """Decode one image of a record to RGB, and cut out its crop where the record has one.
 
     EXIF orientation is left alone, as in open_clip's own preprocessing, so that embeddings are
     the same. Of several frames the first counts. Links are followed; only regular files are
@@ -67,13 +69,14 @@ def load_image(record: Record, name: str, image_root: str | ImageRoot) -> "Image
         image_root: where relative paths start, and whether URLs are fetched.
 
     Raises:
-        InputError: it is not there, must not be read, or does not decode as an image.
+        InputError: it is not there, must not be read, does not decode as an image, or is smaller
+            than its crop.
     """
     root = ImageRoot(image_root) if isinstance(image_root, str) else image_root
     path = _place(record, name, root)
     try:
         with _open(path) as stream:
-            return _decode(stream)
+            decoded = read_frame(stream) if path.endswith(".npy") else _decode(stream)
     except FileNotFoundError:
         raise _not_found(record, name, path, root) from None
     except HnclipError as error:
@@ -83,6 +86,7 @@ def load_image(record: Record, name: str, image_root: str | ImageRoot) -> "Image
         raise record.error(
             f"image cannot be decoded ({reason})", got=shown(path), expected="an image file"
         ) from None
+    return cropped(record, name, decoded)
 
 
 def check_image(record: Record, name: str, image_root: str | ImageRoot) -> None:

@@ -10,10 +10,14 @@ from typing import Any, Literal, TypeVar
 from hnclip_cli.errors import InputError
 
 T = TypeVar("T")
+# Left, top, width, height in pixels.
+Box = tuple[float, float, float, float]
 RowsOf = Literal["image", "caption", "negatives"]
 
 # orjson turns integers beyond 64 bits into floats; lines that may hold one are parsed again.
 _LONG_INTEGER = re.compile(rb"\d{19}")
+
+_MAX_SIDE = 1 << 24  # of a box; beyond it a float32 no longer counts pixels
 
 _TYPE_NAMES = {str: "a string", list: "a list", dict: "an object", int: "a number"}
 
@@ -153,6 +157,33 @@ class Record(dict[str, Any]):
         """All images of the record: ``images``, or ``[image]``."""
         return self._texts("images") if self.is_matching else [self.image]
 
+    @cached_property
+    def crops(self) -> dict[str, Box]:
+        """The part of an image that counts, by the image's name; an absent field is empty.
+
+        ``crops`` lists a box, or null, for each image of the record.
+        """
+        if "crops" not in self:
+            return {}
+        names, boxes = self.image_list, self.field("crops", list)
+        if len(boxes) != len(names):
+            raise self.error(
+                'field "crops" has the wrong length',
+                got=str(len(boxes)),
+                expected=f"a box or null for each of {len(names)} images",
+            )
+        crops: dict[str, Box] = {}
+        for name, box in zip(names, boxes, strict=True):
+            if box is None:
+                continue
+            if not _is_box(box) or crops.setdefault(name, tuple(box)) != tuple(box):
+                raise self.error(
+                    'field "crops" has a bad box',
+                    got=_shorten(box),
+                    expected="[left, top, width, height] in pixels, one box an image",
+                )
+        return crops
+
     @property
     def caption_list(self) -> list[str]:
         """All true captions of the record: ``captions``, or ``[caption]``."""
@@ -256,6 +287,15 @@ def format_record(record: dict[str, Any]) -> bytes:
     except TypeError:  # integers beyond 64 bits
         text = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         return text.encode() + b"\n"
+
+
+def _is_box(box: object) -> bool:
+    return (
+        isinstance(box, list)
+        and len(box) == 4
+        and all(type(side) in (int, float) and abs(side) < _MAX_SIDE for side in box)
+        and min(box[2:]) >= 1
+    )
 
 
 def _shorten(value: object, limit: int = 60) -> str:

@@ -195,6 +195,7 @@ def test_an_unknown_benchmark_is_wrong_usage_and_lists_the_names():
         ["benchmark", "--help"],
         ["images", "--help"],
         ["webdataset", "--help"],
+        ["benchmark", "--list"],
         ["benchmark", "nope", "x", "--images", "x"],
     ],
 )
@@ -205,7 +206,7 @@ def test_help_and_usage_errors_import_nothing_heavy(args):
     )
     watched = (
         "import atexit, sys\n"
-        "heavy = {'torch', 'numpy', 'spacy', 'PIL', 'orjson', 'open_clip'}\n"
+        "heavy = {'torch', 'numpy', 'spacy', 'PIL', 'orjson', 'open_clip', 'yaml', 'pyarrow'}\n"
         "atexit.register(lambda: print('heavy:', sorted(heavy & set(sys.modules))))\n"
     )
     result = subprocess.run(
@@ -296,3 +297,61 @@ def test_a_bad_sample_is_skipped_and_counted(photographs):
     result = invoke("webdataset", "s-0.tar", "--on-error", "skip")
     assert (result.exit_code, len(result.stdout.splitlines())) == (3, 6)
     assert "skipped: s-0.tar: sample 'extra': it has no caption" in result.stderr
+
+
+def test_the_list_says_where_files_come_from_and_what_is_measured():
+    result = invoke("benchmark", "--list")
+    assert (result.exit_code, result.stderr) == (0, "")
+    entries = parse_lines(result.stdout_bytes)
+    assert [entry["name"] for entry in entries] == list(READERS)
+    assert entries[6]["name"] == "valse" and entries[6]["items"] == 7702
+    assert all(entry["source"] and entry["metric"] for entry in entries)
+
+
+def test_the_list_is_a_table_where_that_is_asked_for():
+    lines = invoke("benchmark", "--list", "--format", "table").stdout.splitlines()
+    assert lines[0].split() == ["NAME", "ITEMS", "METRIC", "SOURCE"]
+    assert len(lines) == 1 + len(READERS)
+    assert lines[1].startswith("sugarcrepe ") and " 7,511  " in lines[1]
+
+
+def test_the_list_goes_to_a_file_too():
+    assert invoke("benchmark", "--list", "-o", "list.jsonl").stdout == ""
+    with open("list.jsonl", "rb") as stream:
+        assert len(parse_lines(stream.read())) == len(READERS)
+
+
+@pytest.mark.parametrize(
+    ("args", "missing"),
+    [([], "NAME"), (["valse"], "PATH"), (["valse", "x"], "--images")],
+)
+def test_what_is_missing_is_named(args, missing):
+    result = invoke("benchmark", *args)
+    assert result.exit_code == 2
+    assert f"missing {missing}; --list shows what there is" in result.stderr
+
+
+def test_the_tagger_of_negatives_makes_the_word_orders(working_folder):
+    (working_folder / "1.jpg").touch()
+    entry = {"image": "1.jpg", "caption": ["A black dog chases a white cat over a mat."]}
+    (working_folder / "flickr30k_test.json").write_text(json.dumps([entry]))
+    result = invoke("benchmark", "aro-flickr-order", "flickr30k_test.json", "--images", ".")
+    assert result.exit_code == 0
+    (record,) = parse_lines(result.stdout_bytes)
+    words = record["negatives"][0]["caption"].split()
+    assert record["negatives"][0]["kind"] == "shuffle-nouns-and-adjectives"
+    assert {words[1], words[5]} == {"black", "white"}
+    assert [words[i] for i in (0, 3, 4, 7, 8)] == ["a", "chases", "a", "over", "a"]
+
+
+@pytest.mark.parametrize(("flags", "count"), [([], 1), (["--templates", "simple"], 7)])
+def test_the_templates_of_open_clip_make_the_prompts(working_folder, flags, count):
+    for name in ("cat", "dog"):
+        (working_folder / "made" / name).mkdir(parents=True)
+        (working_folder / "made" / name / "1.jpg").touch()
+    result = invoke("benchmark", "imagefolder", "made", "--images", "made", *flags)
+    assert result.exit_code == 0
+    cat, dog = parse_lines(result.stdout_bytes)
+    assert len(cat["captions"]) == 2 * count
+    assert dog["truth"] == [[0, count + number] for number in range(count)]
+    assert cat["prompts_per_class"] == count and "dog" in cat["captions"][count]

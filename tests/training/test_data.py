@@ -2,6 +2,7 @@ import io
 
 import pytest
 import torch
+from PIL import Image
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.models.load import load_clip
@@ -56,6 +57,22 @@ def test_bad_records_are_found_before_training(tmp_path, change, message):
     policy = ErrorPolicy("skip")
     assert len(store_of(to_lines(*records), tmp_path, policy)) == 2
     assert policy.num_skipped == 1
+
+
+def test_a_crop_is_what_is_trained_on(tmp_path, clip):
+    records = make_records(tmp_path, 2)
+    image = Image.new("RGB", (64, 64), "red")
+    image.paste("blue", (32, 0, 64, 64))
+    for name in ("0.png", "1.png"):
+        image.save(tmp_path / name)
+    records[0]["crops"] = [[32, 0, 32, 64]]
+    store = store_of(to_lines(*records), tmp_path)
+    half, whole = (make_sample(store, index, 0, clip, 1, seed=0).pixels for index in (0, 1))
+    assert torch.allclose(half[:, :, :1], half[:, :, -1:])
+    assert not torch.allclose(whole[:, :, :1], whole[:, :, -1:])
+    records[1]["crops"] = [[0, 0]]
+    with pytest.raises(InputError, match=r'x\.jsonl:2: field "crops" has a bad box'):
+        store_of(to_lines(*records), tmp_path)
 
 
 def test_captions_of_one_image_share_a_group(tmp_path):

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hnclip_cli.errors import HnclipError, InputError
-from hnclip_cli.sources.benchmarks.official import Item, Official, _read_json
+from hnclip_cli.sources.benchmarks.items import Item
+from hnclip_cli.sources.benchmarks.official import Official, read_json
 from hnclip_cli.streams.jsonl import ErrorPolicy
 
 NAMES = ("b.json", "a.json", "c.json")
@@ -106,7 +107,7 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("json") / "a.json"
     path.write_bytes(data)
     try:
-        _read_json(str(path))
+        read_json(str(path))
     except HnclipError as error:
         assert str(error).startswith(f"{path}: broken JSON")
 

@@ -83,7 +83,7 @@ def test_skipping_keeps_the_other_items(folder):
 
 
 def test_the_registry_knows_it():
-    assert READERS["sugarcrepe"] is read_sugarcrepe
+    assert READERS["sugarcrepe"].read is read_sugarcrepe
 
 
 def test_the_real_files_are_read_whole_and_in_order(real_data):

@@ -1,0 +1,119 @@
+"""One item of an official file: its fields, checked, and the record it becomes."""
+
+import math
+import os
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from hnclip_cli.streams.edits import edit_between
+from hnclip_cli.streams.records import Record
+
+T = TypeVar("T")
+
+# Two images and two captions, each true for the one at its own place.
+PAIRS = [[0, 0], [1, 1]]
+
+
+class Item(Record):
+    """One item of an official file; its errors name the file and the item's key there.
+
+    Attributes:
+        key: its name in the file, or its place there.
+        fault: what is wrong with it as a whole. It keeps its place, and asking for any field
+            raises this.
+    """
+
+    def __init__(
+        self, fields: Mapping[str, Any], path: str, key: str, index: int, fault: str = ""
+    ) -> None:
+        super().__init__(dict(fields), path, index=index)
+        self.key = key
+        self.fault = fault
+
+    def field(self, name: str, kind: type[T]) -> T:
+        if self.fault:
+            raise self.error(self.fault)
+        return super().field(name, kind)
+
+    @property
+    def where(self) -> str:
+        return item_name(self.source, self.key)
+
+    @property
+    def subset(self) -> str:
+        """The file's name without its ending."""
+        return os.path.splitext(os.path.basename(self.source))[0]
+
+    def text(self, name: str) -> str:
+        """A field that holds text, exactly as published.
+
+        Raises:
+            InputError: it is missing, no string, or blank.
+        """
+        return self._text(name)
+
+    def texts(self, name: str) -> list[str]:
+        """A field that holds a list of texts, at least one.
+
+        Raises:
+            InputError: it is missing, no list, empty, or one of them is no text or blank.
+        """
+        return self._texts(name)
+
+    def number(self, name: str) -> int | float:
+        """A field that holds a number, or the digits of one as CSV files do.
+
+        Raises:
+            InputError: it is missing or no finite number.
+        """
+        value: Any = self.field(name, object)
+        try:
+            number = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise self.error(f'field "{name}" is no number', got=repr(value)[:60])
+        return int(number) if number.is_integer() else number
+
+    def integer(self, name: str, below: int | None = None) -> int:
+        """A whole number from 0, less than ``below`` where that is given.
+
+        Raises:
+            InputError: it is missing, no whole number, or out of range.
+        """
+        number = self.number(name)
+        if not isinstance(number, int) or number < 0 or (below is not None and number >= below):
+            expected = "a whole number from 0" + ("" if below is None else f" to {below - 1}")
+            raise self.error(f'field "{name}" is out of range', got=str(number), expected=expected)
+        return number
+
+    def record(
+        self,
+        benchmark: str,
+        *,
+        subset: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        **fields: Any,
+    ) -> dict[str, Any]:
+        """The record of this item: ``fields``, between its id and what `eval` groups by.
+
+        Args:
+            benchmark: the name in ``READERS``.
+            subset: what the official score tells apart first; by default the file's name.
+            tags: what it tells apart within a subset, name by name.
+            fields: the record's image, caption and negatives, or images, captions and truth.
+        """
+        subset = subset or self.subset
+        record = {"id": f"{benchmark}/{subset}/{self.key}", **fields}
+        record |= {"benchmark": benchmark, "subset": subset}
+        return record | {"tags": dict(tags)} if tags else record
+
+
+def negative(caption: str, text: str, kind: str) -> dict[str, Any]:
+    """A published negative as the record has it."""
+    return {"caption": text, "kind": kind, "edits": edit_between(caption, text)}
+
+
+def item_name(path: str, key: str) -> str:
+    """How messages name an item."""
+    return f"{path}: item {key!r}"

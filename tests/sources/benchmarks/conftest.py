@@ -1,0 +1,60 @@
+"""Official files made on the spot, and their records."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hnclip_cli.sources.benchmarks import READERS
+from hnclip_cli.sources.benchmarks.official import Official
+from hnclip_cli.streams.jsonl import ErrorPolicy
+from hnclip_cli.streams.records import Record
+
+
+class Folder:
+    """A folder with official files in ``official/`` and empty images in ``images/``."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        self.images = base / "images"
+        self.path = base / "official"
+        self.images.mkdir()
+        self.path.mkdir()
+        self.notes = []
+
+    def image(self, *names):
+        for name in names:
+            (self.images / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.images / name).touch()
+
+    def write(self, name, content):
+        """An official file: text as it is, anything else as JSON."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+
+    def read(self, name, path=None, policy=None, **tools):
+        """The records, each held to what the record promises."""
+        official = Official(
+            str(path or self.path), str(self.images), policy or ErrorPolicy(), self.notes.append,
+            **tools,
+        )  # fmt: skip
+        records = list(READERS[name].read(official))
+        for record in records:
+            checked = Record(json.loads(json.dumps(record)))
+            assert checked.matching and checked.id == record["id"]
+            assert checked["benchmark"] == name and checked["subset"]
+            assert all(isinstance(text, str) for text in record.get("tags", {}).values())
+            assert set(checked.crops) <= set(checked.image_list)
+        assert len({record["id"] for record in records}) == len(records)
+        return records
+
+    def names(self, record):
+        """The images of a record as names in ``images/``."""
+        images = record["images"] if "images" in record else [record["image"]]
+        return [str(Path(image).relative_to(self.images)) for image in images]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return Folder(tmp_path)

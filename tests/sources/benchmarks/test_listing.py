@@ -1,0 +1,42 @@
+import re
+
+from hnclip_cli.sources.benchmarks import READERS
+from hnclip_cli.sources.benchmarks.listing import listing, listing_table
+from tests.conftest import ROOT
+
+CONTRACT = (
+    "sugarcrepe sugarcrepe-pp aro-vg-relation aro-vg-attribution aro-coco-order aro-flickr-order "
+    "valse vl-checklist winoground crepe eqben imagecode svo-probes whatsup mmvp colorswap spec "
+    "inpaintcoco comvg conme coco-retrieval flickr30k-retrieval imagefolder"
+)
+
+
+def test_every_benchmark_is_registered():
+    assert list(READERS) == CONTRACT.split()
+
+
+def test_each_says_what_path_is_where_files_come_from_and_what_is_measured():
+    entries = list(listing())
+    assert [entry["name"] for entry in entries] == list(READERS)
+    for entry in entries:
+        facts = {key: value for key, value in entry.items() if key not in ("name", "items")}
+        assert list(facts) == ["path", "images", "source", "metric", "aggregation"]
+        assert all(isinstance(fact, str) and fact for fact in facts.values())
+        assert entry["items"] is None or entry["items"] > 0
+        assert entry["name"] == "imagefolder" or entry["source"].startswith("https://")
+
+
+def test_the_table_has_a_line_a_benchmark_under_its_headings():
+    heading, *lines = listing_table().splitlines()
+    assert heading.split() == ["NAME", "ITEMS", "METRIC", "SOURCE"]
+    assert [line.split()[0] for line in lines] == list(READERS)
+    starts = {line.index(READERS[line.split()[0]].metric) for line in lines}
+    assert starts == {heading.index("METRIC")}
+
+
+def test_the_page_of_benchmarks_has_all_of_them_with_their_items():
+    page = (ROOT / "docs" / "benchmarks.md").read_text()
+    for name, benchmark in READERS.items():
+        row = re.search(rf"^\| `{name}` \|.*$", page, re.MULTILINE)
+        assert row, name
+        assert benchmark.items is None or f"| {benchmark.items:,} |" in row[0], name
