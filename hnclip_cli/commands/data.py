@@ -30,7 +30,7 @@ def _check_path(ctx: click.Context, param: click.Parameter, value: str | None) -
 def _check_paths(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> tuple[str, ...]:
-    return tuple(_check_path(ctx, param, value) for value in values)
+    return tuple(_check_path(ctx, param, value) or "" for value in values)
 
 
 class BenchmarkCommand(click.Command):

@@ -75,9 +75,15 @@ class TrainConfig:
 
     @property
     def spec(self) -> ObjectiveSpec:
-        """The objective with the weights that were given in place of its own."""
+        """The objective with the weights that were given in place of its own.
+
+        A term that exists on the image side too gets the same weight there.
+        """
         named = OBJECTIVES[self.objective]
         given: dict[str, Any] = {"imc_weight": self.imc_weight, "cmr_weight": self.cmr_weight}
+        for name in list(given):
+            if getattr(named, f"image_{name}"):
+                given[f"image_{name}"] = given[name]
         return dataclasses.replace(
             named, **{name: weight for name, weight in given.items() if weight is not None}
         )

@@ -8,7 +8,7 @@ import tempfile
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,8 +21,6 @@ from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record, format_record, parse_record
 from hnclip_cli.training.config import NumSlots, TrainConfig
 from hnclip_cli.training.distributed import Ranks
-
-T = TypeVar("T")
 
 _BLOCK_BYTES = 1 << 24
 
@@ -210,11 +208,13 @@ def make_sample(
         InputError: an image does not decode.
     """
     record = store[index]
-    chooser = f"{seed}/{epoch}/{record.id}"
-    negatives = _draw(record.negatives, slots.captions, chooser)
+    captions, images = draw_slots(
+        len(record.negatives), len(record.negative_images), slots, f"{seed}/{epoch}/{record.id}"
+    )
+    negatives = [record.negatives[position] for position in captions]
     tokens = clip.tokenize([record.caption, *(negative.caption for negative in negatives)])
     load_pixels = load_pixels or PixelLoader(clip, store.image_root, workers=0)
-    negative_images = _draw(record.negative_images, slots.images, chooser)
+    negative_images = [record.negative_images[position] for position in images]
     pixels = load_pixels(record, [record.image, *negative_images])
     kinds = [store.kinds.index(negative.kind) for negative in negatives]
     return Sample(
@@ -222,12 +222,34 @@ def make_sample(
     )
 
 
-def _draw(items: list[T], count: int, chooser: str) -> list[T]:
-    """``count`` of the items in their order, or all where there are no more."""
-    if len(items) <= count:
-        return items
-    chosen = random.Random(chooser).sample(range(len(items)), count)
-    return [items[position] for position in sorted(chosen)]
+def draw_slots(
+    num_captions: int, num_images: int, slots: NumSlots, chooser: str
+) -> tuple[list[int], list[int]]:
+    """Which of a record's negative captions and negative images fill its slots.
+
+    Negative image m is taken to show negative caption m, as in TripletCLIP's data: as far as both
+    have slots they are drawn together and stand in the same one. Images beyond the captions fill
+    slots behind them.
+
+    Args:
+        num_captions: negative captions of the record.
+        num_images: its negative images.
+        slots: how many there is room for.
+        chooser: seed of the draw.
+
+    Returns:
+        Positions of captions and of images, by slot.
+    """
+    generator = random.Random(chooser)
+
+    def draw(positions: list[int], count: int) -> list[int]:
+        return sorted(generator.sample(positions, count)) if count < len(positions) else positions
+
+    paired = draw(list(range(min(num_captions, num_images))), min(slots.captions, slots.images))
+    others = [position for position in range(num_captions) if position not in paired]
+    captions = paired + draw(others, slots.captions - len(paired))
+    more = slots.images - len(paired) if len(captions) == len(paired) else 0
+    return captions, paired + draw(list(range(num_captions, num_images)), more)
 
 
 def collate(samples: list[Sample], slots: NumSlots) -> Batch:

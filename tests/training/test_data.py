@@ -2,13 +2,15 @@ import io
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.models.load import load_clip
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.training.config import NumSlots
-from hnclip_cli.training.data import RecordStore, batch_indices, collate, make_sample
+from hnclip_cli.training.data import RecordStore, batch_indices, collate, draw_slots, make_sample
 from tests.conftest import to_lines
 from tests.factories import make_records
 
@@ -67,7 +69,7 @@ def test_a_crop_is_what_is_trained_on(tmp_path, clip):
         image.save(tmp_path / name)
     records[0]["crops"] = [[32, 0, 32, 64]]
     store = store_of(to_lines(*records), tmp_path)
-    half, whole = (make_sample(store, index, 0, clip, 1, seed=0).pixels for index in (0, 1))
+    half, whole = (make_sample(store, index, 0, clip, NumSlots(1), seed=0).pixels for index in (0, 1))
     assert torch.allclose(half[:, :, :1], half[:, :, -1:])
     assert not torch.allclose(whole[:, :, :1], whole[:, :, -1:])
     records[1]["crops"] = [[0, 0]]
@@ -125,3 +127,16 @@ def test_without_slots_there_are_no_negatives(clip, tmp_path):
     batch = collate([make_sample(store, i, 0, clip, NumSlots(), 0) for i in range(2)], NumSlots())
     assert batch.negatives.shape == (0, clip.tokenize(["x"]).shape[1])
     assert batch.mask.shape == (2, 0)
+
+
+@given(
+    st.integers(0, 6), st.integers(0, 6), st.integers(0, 4), st.integers(0, 3), st.integers(0, 99)
+)
+def test_a_negative_image_stands_in_the_slot_of_its_caption(captions, images, k, m, seed):
+    chosen, shown = draw_slots(captions, images, NumSlots(k, m), str(seed))
+    assert len(chosen) == min(captions, k) and len(set(chosen)) == len(chosen)
+    assert len(shown) <= m and all(position < images for position in shown)
+    for slot, position in enumerate(shown):
+        assert position >= captions if slot >= len(chosen) else position == chosen[slot]
+    if k and m and captions and images:
+        assert shown
