@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.objectives import chunked
 from hnclip_cli.training.objectives.hard_negatives import hard_negative_objective
 from tests.bench.objective_memory import saved_bytes
@@ -116,6 +117,31 @@ def test_a_row_of_high_probability_keeps_the_precision_of_its_gradient():
     )
     for mine, other in pairs:
         torch.testing.assert_close(mine.double(), other, rtol=1e-5, atol=0)
+
+
+def test_a_row_without_others_costs_nothing_in_float32():
+    # Its positive logit is −100, and e^100 is more than float32 holds.
+    batch = as_float32(make_batch(3, 0, scale=100.0))
+    opposite = change(batch, text_features=-batch["image_features"])
+    loss = solve(opposite, groups=torch.zeros(3, dtype=torch.long)).loss
+    assert loss == 0
+    assert all((found == 0).all() for found in gradients(loss, opposite))
+
+
+class Twins(Ranks):
+    """Two ranks that hold the same."""
+
+    def sum(self, tensor):
+        return 2 * tensor
+
+    def max(self, tensor):
+        return tensor.clone()
+
+
+def test_ranks_merge_large_logits_without_overflow():
+    lse = torch.tensor([200.0, -torch.inf, -200.0])
+    merged = chunked._merge_ranks(lse, Twins(0, 2))
+    torch.testing.assert_close(merged, lse + torch.tensor(2.0).log())
 
 
 def test_memory_that_was_never_written_is_never_read():

@@ -4,6 +4,7 @@ own, because the interpreter must be asked for before Triton is imported.
 The interpreter shows that indices and masks are right, not speed, races or CUDA's arithmetic.
 """
 
+import math
 import os
 
 os.environ["TRITON_INTERPRET"] = "1"
@@ -90,6 +91,25 @@ def test_a_chunk_equals_the_plain_passes(dtype):
     )
     same = ours["row_labels"][:, None] == ours["labels"]
     assert same.any() and (ours["cosines"][:, :19][same] == 0).all()
+
+
+def test_half_precision_keeps_probabilities_that_it_could_not_hold_as_they_are():
+    labels, wide = torch.arange(3), torch.float32
+    cosines = torch.tensor([[0.0, 1.0, 0.0]], dtype=torch.float16)
+    arguments = (torch.tensor(20.0), labels[:1], labels, torch.tensor([20.0]))
+    nothing = torch.tensor([-torch.inf])
+    TRITON_PASSES.form_gradient(cosines, *arguments, nothing, torch.full((3,), 100.0))
+    found = cosines.to(wide) / TRITON_PASSES.gradient_unit(torch.float16)
+    expected = torch.tensor([[0.0, 0.5, math.exp(-20) / 2]])
+    assert torch.tensor(1e-9).half() == 0
+    torch.testing.assert_close(found, expected, rtol=1e-2, atol=0)
+
+
+def test_nan_in_a_chunk_gives_nan():
+    chunk = random_chunk(torch.float32)
+    chunk["cosines"][2, 30] = torch.nan
+    others = TRITON_PASSES.form_gradient(**chunk)
+    assert others.isnan().tolist() == [False, False, True, False, False]
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])

@@ -74,6 +74,7 @@ def form_gradient(
     total = logits.sub_(top[:, None]).exp_().sum(dim=1)
     others = torch.logaddexp(top + total.log(), own_lse)
     lse = torch.logaddexp(others, positive)
+    # At most 0, but where the shift was made up; there e^… could overflow, and inf · 0 is NaN.
     logits.mul_((top - lse).clamp_(max=0).exp_()[:, None])
     texts.add_(by_column)
     return others
@@ -106,7 +107,7 @@ class Plan:
 
 
 def default_chunk_size(num_candidates: int, device: torch.device) -> int:
-    """Rows of a chunk: enough to keep matrix products efficient, few enough to stay in cache."""
+    """Rows of a chunk: enough for efficient matrix products, few enough to need little memory."""
     if device.type == "cuda":
         return max(1024, min(8192, 2**28 // num_candidates))
     return max(64, min(1024, 2**22 // num_candidates))
@@ -168,17 +169,7 @@ def _solve(
     batch = _Batch.gather(images, texts, negatives, plan)
     positive = scale * (images * texts).sum(dim=1)
 
-    # ---- text to image: normalizers, over the rows of all ranks
-    column_others = scale.new_full((len(batch.labels),), -torch.inf)
-    for part in batch.parts():
-        column_others = passes.merge_columns(
-            batch.cosines(part, [batch.texts]),
-            scale,
-            batch.row_labels[part],
-            batch.labels,
-            column_others,
-        )
-    column_others = _merge_ranks(column_others, ranks)
+    column_others = _column_lse(batch, scale, plan)
     column_lse = torch.logaddexp(column_others, ranks.gather(positive, batch.counts))
 
     # ---- image to text, and what the other candidates add to the gradients
@@ -293,6 +284,15 @@ class _Batch:
         for block, columns in zip(candidates, cosines.split_with_sizes(sizes, dim=1), strict=True):
             torch.mm(self.rows[part], block.T, out=columns)
         return cosines
+
+
+def _column_lse(batch: _Batch, scale: Tensor, plan: Plan) -> Tensor:
+    """(B,): of each text, over the wrong images of all ranks."""
+    lse = scale.new_full((len(batch.labels),), -torch.inf)
+    for part in batch.parts():
+        cosines = batch.cosines(part, [batch.texts])
+        lse = plan.passes.merge_columns(cosines, scale, batch.row_labels[part], batch.labels, lse)
+    return _merge_ranks(lse, plan.ranks)
 
 
 def _merge_ranks(lse: Tensor, ranks: Ranks) -> Tensor:
