@@ -87,7 +87,8 @@ def embed(
             writer = stack.enter_context(NpyWriter(out, clip.embed_dim, dtype))
         else:
             settings = clip.settings() | {
-                "of": of, "dtype": dtype, "batch_size": batch_size, "image_root": root.folder,
+                "--of": of, "--dtype": dtype, "--batch-size": batch_size,
+                "--image-root": root.folder if of == "image" else None,
             }  # fmt: skip
             kept = stack.enter_context(
                 partial_array(output, clip.embed_dim, dtype, settings, resume=resume)

@@ -166,7 +166,7 @@ def _read_state(partial: str, settings: Settings) -> tuple[int, str] | None:
         if made_with.get(name) != settings.get(name):
             raise _refused(
                 partial,
-                f"was made with another {name.replace('_', ' ')}",
+                f"was made with another {name}",
                 got=str(settings.get(name)),
                 expected=str(made_with.get(name)),
                 hint="the same command, or without --resume to start over",

@@ -3,10 +3,11 @@
     HNCLIP_TEST_DATA=DATA python -m tests.bench.train_step [--batch-size 8] [--rounds 3]
 
 ViT-B-32 of random weights, K = 4, COCO captions to which ``hnclip negatives`` gives at least four
-negatives, random pixels. Both sides run forward, objective, backward and the same optimizer on the
-same batch and weights; theirs encodes whole images and all 77 positions of each text, and takes the
-dense objective. Prints one JSON line: samples a second and their ratio (alternated, medians), and
-how far loss and gradients are from theirs in float32 and, with a small batch, in float64.
+negatives, random pixels. Both sides run forward, objective, backward and the same optimizer on
+the same batch and weights; theirs encodes whole images and all 77 positions of each text, and
+takes the dense objective. Prints one JSON line: samples a second and their ratio (alternated,
+medians), and how far loss and gradients are from theirs in float32 and, with a small batch, in
+float64.
 """
 
 import argparse

@@ -22,7 +22,7 @@ from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from tests.conftest import ROOT, environment, to_lines
 from tests.factories import make_records
 
-SETTINGS = {"of": "caption", "batch_size": 4}
+SETTINGS = {"--of": "caption", "--batch-size": 4}
 
 
 @pytest.fixture(scope="module")
@@ -164,8 +164,8 @@ def test_other_settings_are_refused(clip, tmp_path):
     data, path = to_lines(*captions()), tmp_path / "a.npy"
     with pytest.raises(Killed):
         run(clip, data, path, blocks=2)
-    with pytest.raises(HnclipError, match="another batch size; got 5, expected 4; try the same"):
-        run(clip, data, path, settings=SETTINGS | {"batch_size": 5}, resume=True)
+    with pytest.raises(HnclipError, match="another --batch-size; got 5, expected 4; try the same"):
+        run(clip, data, path, settings=SETTINGS | {"--batch-size": 5}, resume=True)
     run(clip, data, path, resume=True)
 
 

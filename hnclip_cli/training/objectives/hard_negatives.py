@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hnclip_cli.training.distributed import Ranks
+from hnclip_cli.training.objectives import NegativeScope
 from hnclip_cli.training.objectives.chunked import (
     TORCH_PASSES,
     Passes,
@@ -18,7 +19,6 @@ from hnclip_cli.training.objectives.chunked import (
 )
 
 Implementation = Literal["auto", "dense", "chunked", "triton"]
-NegativeScope = Literal["batch", "own", "none"]
 
 
 class Objective(NamedTuple):
