@@ -29,10 +29,10 @@ def shard_records(patterns: Iterable[str], policy: ErrorPolicy) -> Iterator[dict
 
     Args:
         patterns: paths, with braces for several.
-        policy: what becomes of samples without image or caption, and of damaged shards.
+        policy: what becomes of samples without image or caption, damaged and compressed shards.
 
     Raises:
-        HnclipError: a shard is not there, or compressed.
+        HnclipError: a shard is not there, or no regular file.
     """
     for pattern in patterns:
         for path in expand_braces(pattern):
