@@ -69,7 +69,9 @@ def test_a_crop_is_what_is_trained_on(tmp_path, clip):
         image.save(tmp_path / name)
     records[0]["crops"] = [[32, 0, 32, 64]]
     store = store_of(to_lines(*records), tmp_path)
-    half, whole = (make_sample(store, index, 0, clip, NumSlots(1), seed=0).pixels for index in (0, 1))
+    half, whole = (
+        make_sample(store, index, 0, clip, NumSlots(1), seed=0).pixels for index in (0, 1)
+    )
     assert torch.allclose(half[:, :, :1], half[:, :, -1:])
     assert not torch.allclose(whole[:, :, :1], whole[:, :, -1:])
     records[1]["crops"] = [[0, 0]]
