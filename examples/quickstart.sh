@@ -5,13 +5,15 @@
 #
 # Sets itself up in .venv, then takes under 3 minutes on 2 CPU cores, and uses CUDA where there
 # is one. A first phase with the objective clip is shared; then clip and ce-clip go on from it,
-# side by side, for the same wall-clock time on half of the cores each. The test scenes show only combinations of color and shape that
-# training never shows. SEED, FIRST_SECONDS and SECONDS_EACH can be set in the environment.
+# side by side, for the same wall-clock time on half of the cores each. The test scenes show only
+# combinations of color and shape that training never shows. SEED, FIRST_SECONDS, SECONDS_EACH and
+# OBJECTIVES can be set in the environment.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 run=${1:-quickstart-run}
 seed=${SEED:-0}
 first=${FIRST_SECONDS:-12} each=${SECONDS_EACH:-95}
+read -ra objectives <<< "${OBJECTIVES:-clip ce-clip}"
 
 if ! command -v "${HNCLIP:=$here/.venv/bin/hnclip}" > /dev/null; then
     echo "Setting up $here/.venv (once; PyTorch is large)"
@@ -37,11 +39,11 @@ done
 join
 cat train-0.jsonl train-1.jsonl > train.jsonl
 
-say "training: $first s of clip, then $each s of clip and of ce-clip side by side"
+say "training: $first s of clip, then $each s of each of ${objectives[*]}, side by side"
 train() { hnclip train --seed "$seed" --lr 1e-3 --warmup-steps 20 "$@" train.jsonl; }
 train --model hnclip-tiny --objective clip --seconds "$first" -o first > first.log.jsonl
 export OMP_NUM_THREADS=$((($(nproc) + 1) / 2))
-for objective in clip ce-clip; do
+for objective in "${objectives[@]}"; do
     train --model first --objective $objective --negatives-per-caption 2 --batch-size 32 \
         --workers 1 --seconds "$each" -o $objective > $objective.log.jsonl & jobs+=($!)
 done
@@ -49,7 +51,7 @@ join
 unset OMP_NUM_THREADS
 
 say "scoring the test scenes"
-for model in clip ce-clip; do
+for model in "${objectives[@]}"; do
     for of in image caption negatives; do
         hnclip embed --of $of --model $model test.jsonl -o $model.$of.npy & jobs+=($!)
     done
@@ -61,7 +63,7 @@ for model in clip ce-clip; do
 done
 
 say "done"
-"$(dirname "$(command -v "$HNCLIP")")/python" "$here/examples/side_by_side.py" clip ce-clip
+"$(dirname "$(command -v "$HNCLIP")")/python" "$here/examples/side_by_side.py" "${objectives[@]}"
 echo "
 The images, records, checkpoints, scores and reports are in $PWD. To see more:
-  $HNCLIP eval --format table $PWD/ce-clip.scored.jsonl"
+  $HNCLIP eval --format table $PWD/${objectives[-1]}.scored.jsonl"
