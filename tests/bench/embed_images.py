@@ -31,12 +31,13 @@ BARS = {"ratio": 1.0, "largest_difference": 1e-5}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--count", type=int, default=160)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
     root = Path(os.environ["HNCLIP_TEST_DATA"]) / "coco"
     with open(root / "pairs.jsonl", "rb") as stream:
-        images = list(dict.fromkeys(record.image for record in RecordReader(stream)))
+        images = list(dict.fromkeys(record.image for record in RecordReader(stream)))[: args.count]
     data = b"".join(json.dumps({"image": image}).encode() + b"\n" for image in images)
     torch.manual_seed(0)
     module, _, preprocess = open_clip.create_model_and_transforms(MODEL)
