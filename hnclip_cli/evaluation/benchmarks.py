@@ -6,7 +6,6 @@ means a record belongs; a mean is taken at each level, over the parts that are t
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 Leaf = tuple[str, ...]
 
@@ -27,24 +26,17 @@ class Place:
         benchmark: the name, as ``hnclip data benchmark`` has it.
         subset: the official file, subset or phenomenon; may be empty.
         tags: the texts of the record's ``tags``, those of an object as ``key=value``.
-        image: of What'sUp, whose pairs and sets are told by file name; else empty.
     """
 
     benchmark: str
     subset: str = ""
     tags: tuple[str, ...] = ()
-    image: str = ""
 
-    def tag(self, name: str) -> str:
-        """The value of the tag of this name, else the first tag without a name, else the subset."""
-        bare = self.subset
-        for text in reversed(self.tags):
-            key, equals, value = text.partition("=")
-            if not equals:
-                bare = text
-            elif key == name:
-                return value
-        return bare
+    def named(self, name: str) -> str:
+        """The value of the tag of this name, or nothing."""
+        return next(
+            (text[len(name) + 1 :] for text in self.tags if text.startswith(f"{name}=")), ""
+        )
 
 
 @dataclass(frozen=True)
@@ -79,10 +71,10 @@ def by_subset(place: Place) -> Leaf | None:
 
 
 def by_tag(name: str) -> Callable[[Place], Leaf | None]:
-    """Parts are the values of a tag."""
+    """Parts are the values of a tag; of records without it, the subsets."""
 
     def leaf(place: Place) -> Leaf | None:
-        value = place.tag(name)
+        value = place.named(name) or place.subset
         return (value,) if value else None
 
     return leaf
@@ -111,18 +103,10 @@ def valse_phenomenon(place: Place) -> Leaf | None:
     return ("actions" if stem in ("action", "actant") else stem, place.subset)
 
 
-def directed_relation(place: Place) -> Leaf | None:
-    """ARO's macro accuracy leaves out relations that can be true both ways."""
-    return None if "symmetric=true" in place.tags else by_tag("relation")(place)
-
-
 def checklist_path(place: Place) -> Leaf | None:
-    """Object, Attribute or Relation; its subset; the source, from tags or a path in ``subset``."""
-    path = [part for part in place.subset.replace("\\", "/").split("/") if part]
-    named = dict(text.partition("=")[::2] for text in place.tags if "=" in text)
-    family = named.get("family", path[0] if len(path) > 1 else "")
-    subset = named.get("subset", path[-2] if len(path) > 2 else place.subset)
-    return (family, subset, named.get("source", path[-1] if path else "")) if family else None
+    """Object, Attribute or Relation; its aspect; the source of the images."""
+    family = place.named("family") or place.subset.partition("/")[0]
+    return (family, place.subset, place.named("source")) if family else None
 
 
 def eqben_set(place: Place) -> Leaf | None:
@@ -131,20 +115,17 @@ def eqben_set(place: Place) -> Leaf | None:
     return ("kubric", place.subset) if is_kubric else by_subset(place)
 
 
-def whatsup_pair(place: Place) -> Leaf | None:
-    """The scene and its axis: left with right, on with under, in front with behind."""
-    scene = whatsup_set(place)
-    if scene is None:
-        return None
-    preposition = PurePosixPath(place.image).stem.split("_")[1]
-    return (*scene, "across" if preposition in ("left", "right") else "along")
-
-
 def whatsup_set(place: Place) -> Leaf | None:
-    """The scene, of which there are four photographs such as ``mug_left_of_table.jpeg``."""
-    path = PurePosixPath(place.image)
-    words = path.stem.split("_")
-    return (place.subset, str(path.parent), words[0], words[-1]) if len(words) >= 3 else None
+    """The four photographs of two objects, which differ in their relation only."""
+    name = place.named("set")
+    return (place.subset, name) if name else None
+
+
+def whatsup_pair(place: Place) -> Leaf | None:
+    """Two of a set: left with right, on with under, in front with behind."""
+    photographs = whatsup_set(place)
+    is_across = place.named("relation") in ("left", "right")
+    return photographs and (*photographs, "across" if is_across else "along")
 
 
 def _accuracy(*metrics: Metric, name: str = "accuracy") -> tuple[Metric, ...]:
@@ -189,7 +170,7 @@ BENCHMARKS: dict[str, tuple[Metric, ...]] = {
         Metric("ITT, {}", (("image_to_text_all",),), by_subset, each=True),
         Metric("ITT, micro", (("image_to_text_all",),)),
     ),
-    "aro-vg-relation": _accuracy(_mean("relations", directed_relation, vl_compo=True)),
+    "aro-vg-relation": _accuracy(_mean("relations", by_tag("relation"), vl_compo=True)),
     "aro-vg-attribution": _accuracy(
         _mean("pairs of >= 25", by_tag("attributes"), least=25, vl_compo=True)
     ),

@@ -33,7 +33,7 @@ class Cell:
     is_textual: bool = True
 
     def mean(self, correct: Bools | Ints) -> float:
-        """The weighted mean of the parts' accuracies, of right answers of shape (n,)."""
+        """The weighted mean of the parts' means of something counted, shape (n,)."""
         if len(self.weights) == 1:
             return int(correct.sum()) / len(correct)
         accuracy = np.bincount(self.columns, correct) / np.bincount(self.columns)

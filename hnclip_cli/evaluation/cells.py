@@ -15,15 +15,22 @@ ACCURACY = ("pair", "item")
 NO_BENCHMARK = "(no benchmark)"
 
 
-def all_cells(collected: Collected, fields: Sequence[str]) -> Iterator[Cell]:
+def all_cells(
+    collected: Collected, fields: Sequence[str], without: frozenset[str] = frozenset()
+) -> Iterator[Cell]:
     """Every number of a report but retrieval, section by section.
 
     Two collections of the same records, whatever their scores, give the same cells in the same
     order, with the same observations.
+
+    Args:
+        collected: the records.
+        fields: to break the measures down by.
+        without: names of parts that the means of official scores leave out.
     """
     for measure, observations in collected.measures().items():
         yield from _measured(collected, fields, measure, observations)
-    yield from official_cells(collected)
+    yield from official_cells(collected, without)
 
 
 def _measured(

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hnclip_cli.evaluation.benchmarks import Place
 from hnclip_cli.evaluation.metrics import (
@@ -87,7 +86,7 @@ class Collected:
     square_scores: Floats
     queries: dict[str, Observations]
     ids: list[str] | None
-    contents: NDArray[np.uint64]
+    contents: Ints
 
     def measures(self) -> dict[str, Observations]:
         """All measures of the report that have an observation, in its order."""

@@ -27,6 +27,10 @@ class Tree:
         enough = np.bincount(self.leaf, minlength=len(self.leaves)) >= max(least, 1)
         return self.under(lambda number, leaf: leaf if enough[number] else None)
 
+    def without(self, names: frozenset[str]) -> "Tree":
+        """Only leaves that lie under none of these parts."""
+        return self.under(lambda _, leaf: None if names.intersection(leaf) else leaf)
+
     def part(self, name: str) -> "Tree":
         """One part at the top, as a tree of its own."""
         return self.under(lambda _, leaf: leaf[1:] if leaf[0] == name else None)
@@ -65,15 +69,20 @@ def _weights(leaves: list[Leaf]) -> Floats:
     return weights
 
 
-def official_cells(collected: Collected) -> Iterator[Cell]:
-    """The scores of benchmarks.py, and vl_compo's mean of twelve."""
+def official_cells(collected: Collected, without: frozenset[str] = frozenset()) -> Iterator[Cell]:
+    """The scores of benchmarks.py, and vl_compo's mean of twelve.
+
+    Args:
+        collected: the records.
+        without: names of parts that no mean counts, at any level.
+    """
     measures = collected.measures()
     composed: dict[str, list[tuple[str, Tree]]] = {}
     title_of = {name: title for title, names in VL_COMPO.items() for name in names}
     textual: dict[str, bool] = {}
     for benchmark in sorted({place.benchmark for place in collected.places} & BENCHMARKS.keys()):
         for metric in BENCHMARKS[benchmark]:
-            tree = _tree(collected, measures, benchmark, metric)
+            tree = _tree(collected, measures, benchmark, metric).without(without)
             if not len(tree.margins):
                 continue
             is_textual = all(name in TEXTUAL or "@" in name for name in sum(metric.measures, ()))

@@ -1,6 +1,6 @@
 """From scored records to the report: which numbers there are, and on what basis."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.evaluation import bootstrap
 from hnclip_cli.evaluation.benchmarks import PARTS, VL_COMPO
+from hnclip_cli.evaluation.blind import BlindBaseline, captions_of
 from hnclip_cli.evaluation.bootstrap import Counts, Resampling
 from hnclip_cli.evaluation.cell import Cell
 from hnclip_cli.evaluation.cells import all_cells
@@ -19,6 +20,7 @@ from hnclip_cli.evaluation.official import MEAN_OF_TWELVE
 from hnclip_cli.evaluation.retrieval import rank
 from hnclip_cli.streams.jsonl import RecordReader
 from hnclip_cli.streams.npy import NpyReader
+from hnclip_cli.streams.records import Record
 
 DEFAULT_BY = ("kind", "benchmark", "subset")
 RECALL_AT = (1, 5, 10)
@@ -34,6 +36,9 @@ def evaluate(
     caption_embeddings: NpyReader | None = None,
     rounds: int = 1000,
     seed: int = 0,
+    without: Iterable[str] = (),
+    blind: BlindBaseline | None = None,
+    watch: Callable[[Record], None] = lambda record: None,
 ) -> Report:
     """Measure scored records, and retrieval where embeddings are given.
 
@@ -44,6 +49,9 @@ def evaluate(
         caption_embeddings: likewise; both or neither.
         rounds: of the bootstrap; 0 gives no intervals.
         seed: of the bootstrap.
+        without: names of parts that the means of official scores leave out.
+        blind: what text alone achieves, to stand beside each number that it could be right in.
+        watch: is shown every record that counts.
 
     Returns:
         the report, ready for JSON; docs/eval.md defines each number.
@@ -57,7 +65,7 @@ def evaluate(
     embedded = None
     if image_embeddings is not None and caption_embeddings is not None:
         embedded = EmbeddedPairs(image_embeddings, caption_embeddings)
-    collected, retrieval_set = _collect(reader, fields, embedded)
+    collected, retrieval_set = _collect(reader, fields, embedded, blind, watch)
 
     resampling = Resampling(rounds, seed)
     report: Report = {
@@ -65,7 +73,13 @@ def evaluate(
         "skipped": reader.policy.num_skipped - skipped_before,
         "unmeasured": collected.num_unmeasured,
     }
-    report |= _sections(all_cells(collected, fields), fields, resampling)
+    left_out = frozenset(without)
+    entries: Iterable[tuple[Cell, Report]] = (
+        (cell, entry(cell, resampling)) for cell in all_cells(collected, fields, left_out)
+    )
+    if blind is not None:
+        entries = _beside(entries, all_cells(blind.finish(fields), fields, left_out), resampling)
+    report |= sections(entries, fields)
     if retrieval_set is not None and len(retrieval_set.captions):
         report["retrieval"] = _retrieval(retrieval_set, resampling)
     if not report.keys() & {"accuracy", "matching", "retrieval"}:
@@ -77,20 +91,20 @@ def evaluate(
             f"{report['skipped']} skipped",
             hint="hnclip negatives and hnclip score before",
         )
-    report["bootstrap"] = {
-        "rounds": rounds,
-        "level": bootstrap.LEVEL,
-        "seed": seed,
-        "resampled": "image groups",
-    }
-    report["ties"] = {"counted_as": "wrong", "near_within": NEAR}
+    report |= basis(resampling)
     if "retrieval" in report:
         report["ties"]["in_retrieval"] = "ranked by index"
+    if blind is not None:
+        report["blind"] = blind.describe()
     return report
 
 
 def _collect(
-    reader: RecordReader, fields: list[str], embedded: EmbeddedPairs | None
+    reader: RecordReader,
+    fields: list[str],
+    embedded: EmbeddedPairs | None,
+    blind: BlindBaseline | None,
+    watch: Callable[[Record], None],
 ) -> tuple[Collected, RetrievalSet | None]:
     collector = Collector(fields)
     for batch in reader.batches():
@@ -100,18 +114,23 @@ def _collect(
             try:
                 if embedded:
                     embedded.check(record)
+                if blind:
+                    captions_of(record)
                 collector.add(record, scores_expected=embedded is None)
             except InputError as error:
                 reader.policy.bad(error)
                 continue
             if embedded:
                 embedded.add(record)
+            if blind:
+                blind.add(record)
+            watch(record)
     # Lines that were no records have a row too.
     return collector.finish(), embedded.finish(reader.num_lines) if embedded else None
 
 
-def _sections(cells: Iterable[Cell], fields: list[str], resampling: Resampling) -> Report:
-    """All sections of measures that have content."""
+def sections(entries: Iterable[tuple[Cell, Report]], fields: Iterable[str]) -> Report:
+    """All sections of measures that have content, from their entries."""
     report: Report = {
         "accuracy": {},
         "matching": {},
@@ -120,14 +139,27 @@ def _sections(cells: Iterable[Cell], fields: list[str], resampling: Resampling) 
         "benchmarks": {},
         "vl_compo": {},
     }
-    for cell in cells:
+    for cell, found in entries:
         section = report
         for key in cell.path[:-1]:
             section = section.setdefault(key, {})
-        section[cell.path[-1]] = entry(cell, resampling)
+        section[cell.path[-1]] = found
     by = {field: _sorted(labels) for field, labels in report["by"].items() if labels}
     report |= {"by": by, "averages": _sorted(report["averages"])}
     return {name: section for name, section in report.items() if section}
+
+
+def basis(resampling: Resampling) -> Report:
+    """How intervals were made and ties were counted."""
+    return {
+        "bootstrap": {
+            "rounds": resampling.rounds,
+            "level": bootstrap.LEVEL,
+            "seed": resampling.seed,
+            "resampled": "image groups",
+        },
+        "ties": {"counted_as": "wrong", "near_within": NEAR},
+    }
 
 
 def entry(cell: Cell, resampling: Resampling) -> Report:
@@ -147,10 +179,35 @@ def entry(cell: Cell, resampling: Resampling) -> Report:
         "num_ties": int(result.tie.sum()),
         "num_near_ties": int(result.near.sum()),
     }
-    if cell.path[0] == "vl_compo":
-        expected = len(VL_COMPO) if cell.path[-1] == MEAN_OF_TWELVE else PARTS.get(cell.path[-1], 1)
-        found |= {"parts": cell.num_parts, "official_parts": expected}
-    return found
+    return found | parts(cell)
+
+
+def parts(cell: Cell) -> Report:
+    """Of a number of the mean of twelve, how many of its parts are there."""
+    if cell.path[0] != "vl_compo":
+        return {}
+    name = cell.path[-1]
+    official = len(VL_COMPO) if name == MEAN_OF_TWELVE else PARTS.get(name, 1)
+    return {"parts": cell.num_parts, "official_parts": official}
+
+
+def _beside(
+    entries: Iterable[tuple[Cell, Report]], blind: Iterable[Cell], resampling: Resampling
+) -> Iterator[tuple[Cell, Report]]:
+    """Add to each entry that asks for a caption what text alone gets there; a tie is half right."""
+    for (cell, found), other in zip(entries, blind, strict=True):
+        if cell.is_textual:
+            result = outcomes(other.margins)
+            halves = 2 * result.correct + result.tie
+            between = resampling.interval(
+                Counts.of(other.clusters, other.columns, halves), other.weights
+            )
+            found["blind"] = {
+                "value": other.mean(halves) / 2,
+                "interval": between and [bound / 2 for bound in between],
+                "num_ties": int(result.tie.sum()),
+            }
+        yield cell, found
 
 
 def _retrieval(found: RetrievalSet, resampling: Resampling) -> Report:
