@@ -38,7 +38,7 @@ def evaluate(
     seed: int = 0,
     without: Iterable[str] = (),
     blind: BlindBaseline | None = None,
-    watch: Callable[[Record], None] = lambda record: None,
+    watch: Callable[[Record], None] | None = None,
 ) -> Report:
     """Measure scored records, and retrieval where embeddings are given.
 
@@ -104,7 +104,7 @@ def _collect(
     fields: list[str],
     embedded: EmbeddedPairs | None,
     blind: BlindBaseline | None,
-    watch: Callable[[Record], None],
+    watch: Callable[[Record], None] | None,
 ) -> tuple[Collected, RetrievalSet | None]:
     collector = Collector(fields)
     for batch in reader.batches():
@@ -124,7 +124,8 @@ def _collect(
                 embedded.add(record)
             if blind:
                 blind.add(record)
-            watch(record)
+            if watch:
+                watch(record)
     # Lines that were no records have a row too.
     return collector.finish(), embedded.finish(reader.num_lines) if embedded else None
 

@@ -28,11 +28,11 @@ def format_table(report: dict[str, Any]) -> str:
     Values and intervals are in percent.
     """
     is_blind = "blind" in report
-    lines = [_header(report), ""]
+    lines = [summary(report), ""]
     level = f"{report['bootstrap']['level']:.0%} interval"
     last = f"{'blind':>11}" if is_blind else f"{'ties':>5} {'near':>5}"
     lines.append(f"{'':{NAME_WIDTH}}{'%':>6}  {level:<14} {'n':>9} {last}")
-    for title, rows in _sections(report):
+    for title, rows in sections(report):
         lines += [title, *(_line(name, entry, is_blind) for name, entry in rows)]
     lines += ["", *_notes(report)]
     return "\n".join(lines) + "\n"
@@ -43,33 +43,41 @@ def format_comparison(report: dict[str, Any]) -> str:
     level = f"{report['bootstrap']['level']:.0%} interval"
     heads = f"{'A %':>6} {'B %':>6} {'B − A':>6}  {level:<14} {'gained':>7} {'lost':>6}"
     lines = [f"A  {_printable(report['a'])}", f"B  {_printable(report['b'])}"]
-    lines += [_paired(report), "", f"{'':{COMPARED_WIDTH}}{heads}"]
-    for title, rows in _sections(report):
+    lines += [summary(report), "", f"{'':{COMPARED_WIDTH}}{heads}"]
+    for title, rows in sections(report):
         lines += [title, *(_compared(name, entry) for name, entry in rows)]
     lines.append("")
     for measure, flips in report["flipped"].items():
         for name, ids in flips.items():
-            shown = ", ".join(map(_printable, ids[:MAX_IDS])) + (", …" if ids[MAX_IDS:] else "")
-            lines.append(f"{TITLES[measure]}, {len(ids)} {name}{': ' if ids else ''}{shown}")
+            lines.append(f"{TITLES[measure]}, {len(ids)} {name}{': ' if ids else ''}{_named(ids)}")
     lines += ["", "gained: right only with B; lost: only with A. A tie is wrong (strict >)."]
     if rounds := report["bootstrap"]["rounds"]:
         lines.append(f"Intervals of the difference: {rounds} paired rounds over image groups.")
     return "\n".join(lines) + "\n"
 
 
+def summary(report: dict[str, Any]) -> str:
+    """One line on the records of a report."""
+    return _paired(report) if "unpaired" in report else _header(report)
+
+
 def _paired(report: dict[str, Any]) -> str:
     parts = [f"{report['records']} records in both"]
     for name, missing in report["unpaired"].items():
         if missing["records"]:
-            ids = ", ".join(map(_printable, missing["ids"][:MAX_IDS]))
-            parts.append(f"{missing['records']} only in {name.upper()} ({ids}, …)")
+            parts.append(f"{missing['records']} only in {name.upper()} ({_named(missing['ids'])})")
     return ", ".join(parts)
+
+
+def _named(ids: list[str]) -> str:
+    return ", ".join([*map(_printable, ids[:MAX_IDS]), *(["…"] if ids[MAX_IDS:] else [])])
 
 
 def _compared(name: str, entry: dict[str, Any]) -> str:
     interval = entry["interval"]
     between = f"{100 * interval[0]:+5.1f} – {100 * interval[1]:+5.1f}" if interval else ""
-    values = f"{100 * entry['a']:6.1f} {100 * entry['b']:6.1f} {100 * entry['difference']:+6.1f}"
+    difference = round(100 * entry["difference"], 1) + 0.0  # no minus zero
+    values = f"{100 * entry['a']:6.1f} {100 * entry['b']:6.1f} {difference:+6.1f}"
     flips = f"{entry['only_b_right']:>7} {entry['only_a_right']:>6}"
     return f"  {_fit(name, COMPARED_WIDTH)}{values}  {between:<14} {flips}"
 
@@ -95,7 +103,8 @@ def _notes(report: dict[str, Any]) -> Iterator[str]:
         yield f"Intervals: {bootstrap['rounds']} bootstrap rounds over image groups."
 
 
-def _sections(report: dict[str, Any]) -> Iterator[tuple[str, list[Row]]]:
+def sections(report: dict[str, Any]) -> Iterator[tuple[str, list[Row]]]:
+    """What a report of one model or two holds: titles, and rows of names and entries."""
     overall = {**report.get("accuracy", {}), **report.get("matching", {})}
     if overall:
         yield "overall", [(TITLES[measure], entry) for measure, entry in overall.items()]

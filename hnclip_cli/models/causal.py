@@ -41,8 +41,8 @@ class CausalModel:
                 hint="a folder with config, tokenizer and model.safetensors"
                 + ("" if download else ", or --download"),
             ) from None
-        self._model: Any = model.eval()
-        self._model.to(device)
+        self._model: Any = model
+        self._model.to(device).eval()
         self._device = device
         ids = (self._tokenizer.bos_token_id, self._tokenizer.eos_token_id)
         self._start = next((token for token in ids if token is not None), None)
