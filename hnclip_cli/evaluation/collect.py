@@ -35,6 +35,7 @@ class Collector:
         self.num_records = 0
         self.num_unmeasured = 0
         self._places = _Numbered()
+        self._last_place: tuple[Any, Any, Any] | None = None
         self._fields = {f: _Numbered() for f in fields if f not in (*PLACE_FIELDS, "kind")}
         self._kinds = _Numbered() if "kind" in fields else None
         self._clusters = array("q")
@@ -57,7 +58,6 @@ class Collector:
             InputError: scores that are missing, of the wrong shape or not finite.
         """
         cluster = cluster_key(record)
-        place = _place_key(record)
         labels = [_hashable(record.get(field)) for field in self._fields]
         identity = (record.id, _content_key(record)) if self._ids is not None else None
         if "scores" not in record:
@@ -70,9 +70,17 @@ class Collector:
         else:
             self._add_short(record)
         self._clusters.append(cluster)
-        self._places.add(place)
+        # Records of one place mostly follow one another.
+        place = (record.get("benchmark"), record.get("subset"), record.get("tags"))
+        if place == self._last_place:
+            self._places.repeat()
+        else:
+            self._places.extend([tuple(map(_hashable, place))])
+            # Equal values can have different labels, as 1 and true have; texts cannot.
+            is_text = all(value is None or type(value) is str for value in place[:2])
+            self._last_place = place if is_text else None
         for numbered, label in zip(self._fields.values(), labels, strict=True):
-            numbered.add(label)
+            numbered.extend([label])
         if self._ids is not None and identity is not None:
             self._ids.append(identity[0])
             self._contents.append(identity[1])
@@ -85,8 +93,7 @@ class Collector:
             self.num_unmeasured += 1
             return
         if self._kinds is not None:
-            for kind in kinds:
-                self._kinds.add(kind)
+            self._kinds.extend(kinds)
         self._items.append(self.num_records)
         self._widths.append(len(scores))
         self._scores.extend(scores)
@@ -168,8 +175,12 @@ class _Numbered:
         self.numbers = array("q")
         self._number_of: dict[Any, int] = {}
 
-    def add(self, value: Hashable) -> None:
-        self.numbers.append(self._number_of.setdefault(value, len(self._number_of)))
+    def extend(self, values: Iterable[Hashable]) -> None:
+        known = self._number_of
+        self.numbers.extend([known.setdefault(value, len(known)) for value in values])
+
+    def repeat(self) -> None:
+        self.numbers.append(self.numbers[-1])
 
     @property
     def values(self) -> list[Any]:
@@ -295,11 +306,6 @@ def _hashable(value: Any) -> Texts:
     if value is None or type(value) is str:
         return value
     return tuple(dict.fromkeys(_texts(value)))
-
-
-def _place_key(record: Record) -> tuple[Texts, Texts, Texts]:
-    benchmark, subset, tags = map(record.get, ("benchmark", "subset", "tags"))
-    return (_hashable(benchmark), _hashable(subset), _hashable(tags))
 
 
 def _as_tuple(texts: Texts) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from hnclip_cli.errors import InputError
+from hnclip_cli.evaluation.blind import captions_of
 from hnclip_cli.evaluation.metrics import query_margins, winoground_margins
 from hnclip_cli.streams.images import load_image
 from hnclip_cli.streams.records import Record
@@ -90,8 +91,15 @@ class Gallery:
 
 
 def judge(record: Record) -> Failure | None:
-    """By how much a scored record is right or wrong; None where it has nothing to tell apart."""
+    """By how much a scored record is right or wrong.
+
+    None where it has nothing to tell apart, or no caption that could be shown.
+    """
     if "scores" not in record:
+        return None
+    try:
+        captions_of(record)
+    except InputError:
         return None
     benchmark, subset = str(record.get("benchmark") or ""), str(record.get("subset") or "")
     margin: float
@@ -132,14 +140,22 @@ class Thumbnails:
 
     def of(self, record: Record) -> list[str | None]:
         """One address for each of the first images of a record, None for one that is not there."""
-        return [self._of(record, name) for name in record.image_list[:MAX_IMAGES]]
+        try:
+            names = record.image_list[:MAX_IMAGES]
+        except InputError as error:  # scores can do without images, as where a group is named
+            self._miss(error)
+            return [None]
+        return [self._of(record, name) for name in names]
+
+    def _miss(self, error: InputError) -> None:
+        self.num_missing += 1
+        self.first_error = self.first_error or str(error)
 
     def _of(self, record: Record, name: str) -> str | None:
         try:
             image = load_image(record, name, self._image_root)
         except InputError as error:
-            self.num_missing += 1
-            self.first_error = self.first_error or str(error)
+            self._miss(error)
             return None
         image.thumbnail((THUMBNAIL, THUMBNAIL))
         buffer = io.BytesIO()

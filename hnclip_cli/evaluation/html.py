@@ -18,6 +18,8 @@ _WORD = re.compile(r"\s*(?:\w+(?:['’-]\w+)*|[^\w\s])")
 
 MAIN = ("overall", "official scores", "mean of twelve", "retrieval")
 
+ALIKE = 0.4  # share of words in common
+
 STATUS = {
     "wrong": "a false caption scores higher",
     "tie": "a tie, which counts as wrong",
@@ -118,9 +120,7 @@ def _gallery(failures: list[Failure], thumbnails: Thumbnails, num_failures: int)
         el("label", "Search", el("input", type="search", id="search", placeholder="words, id")),
     ]
     compared = failures[0].other_scores is not None
-    what = (
-        "items on which the two disagree" if compared else "failures, those by the largest margin"
-    )
+    what = "items judged differently" if compared else "failures, the worst of each kind"
     cards = [_card(failure, thumbnails) for failure in failures]
     empty = el("p", "Nothing matches.", id="empty", hidden=True)
     return el(
@@ -149,7 +149,7 @@ def _card(failure: Failure, thumbnails: Thumbnails) -> Markup:
     tags = {name.replace("_", "-"): el("span", name) for name in names if name}
     return el(
         "article",
-        _pictures(record.image_list, thumbnails.of(record), _description(failure)),
+        _pictures(thumbnails.of(record), _description(failure)),
         el("div", content, class_="captions"),
         el(
             "footer",
@@ -170,8 +170,8 @@ def _description(failure: Failure) -> str:
     return f"Described as: {captions[0]}"
 
 
-def _pictures(names: list[str], addresses: list[str | None], text: str) -> Markup:
-    several = len(names) > 1
+def _pictures(addresses: list[str | None], text: str) -> Markup:
+    several = len(addresses) > 1
     figures = []
     for number, address in enumerate(addresses, start=1):
         alt = f"Image {number}" if several else text
@@ -188,54 +188,60 @@ def _short(failure: Failure) -> list[Markup]:
     """The caption, and the negatives that score at least as high, the highest first."""
     record = failure.record
     scores = record["scores"][0]
-    others = failure.other_scores[0] if failure.other_scores else None
-
-    def shown(column: int) -> Markup:
-        pairs = [f"{scores[column]:.3f}"]
-        if others:
-            pairs.insert(0, f"{others[column]:.3f} →")
-        return el("span", " ".join(pairs), class_="score")
-
     ranked = sorted(range(1, len(scores)), key=lambda column: -scores[column])
     wrong = [column for column in ranked if scores[column] >= scores[0]] or ranked[:1]
-    rows = [el("p", shown(0), el("b", "true"), " ", record.caption, class_="true")]
+    rows = [_caption(failure, 0, Markup(el("span", record.caption)), True)]
     for column in wrong[:MAX_CAPTIONS]:
-        text = record.negatives[column - 1].caption
-        rows.append(
-            el("p", shown(column), el("b", "false"), " ", edited(record.caption, text),
-               class_="false")
-        )  # fmt: skip
+        text = edited(record.caption, record.negatives[column - 1].caption)
+        rows.append(_caption(failure, column, text, False))
     return rows
 
 
 def _matching(failure: Failure) -> list[Markup]:
-    """Each caption with its score for each image; true pairs stand out."""
-    record = failure.record
-    item, scores = record.matching, record["scores"]
+    """Each caption with its score for each image; those of true pairs stand out."""
+    item = failure.record.matching
     truth = set(item.truth)
-    first = item.captions[0]
+    beside_first = {image for image, caption in truth if caption == 0}
     rows = []
     for column, text in enumerate(item.captions[:MAX_CAPTIONS]):
+        is_like_first = any((image, column) in truth for image in beside_first)
+        shown = el("span", text) if is_like_first else edited(item.captions[0], text)
+        if len(item.images) == 1:
+            rows.append(_caption(failure, column, shown, (0, column) in truth))
+            continue
         cells = [
-            el(
-                "span",
-                f"{row[column]:.3f}",
-                class_="score match" if (i, column) in truth else "score",
-            )
-            for i, row in enumerate(scores)
+            el("span", _score(failure, image, column), class_=f"score{' match' * is_true}")
+            for image in range(len(item.images))
+            for is_true in [(image, column) in truth]
         ]
-        shown = edited(first, text) if column else Markup(el("span", text))
         rows.append(el("p", el("span", cells, class_="scores"), shown))
     return rows
 
 
+def _caption(failure: Failure, column: int, text: Markup, is_true: bool) -> Markup:
+    word = "true" if is_true else "false"
+    score = el("span", _score(failure, 0, column), class_="score")
+    return el("p", score, el("b", word), " ", text, class_=word)
+
+
+def _score(failure: Failure, image: int, column: int) -> str:
+    """The score of a pair; of two models both."""
+    tables = [failure.other_scores, failure.record["scores"]]
+    return " → ".join(f"{table[image][column]:.3f}" for table in tables if table)
+
+
 def edited(caption: str, negative: str) -> Markup:
-    """A negative with what it does not share with the caption marked, word by word."""
+    """A negative with what it does not share with the caption marked, word by word.
+
+    One that shares little is left as it is: it would be marked from end to end.
+    """
     old, new = _WORD.findall(caption), _WORD.findall(negative)
     pieces: list[str] = []
     matcher = difflib.SequenceMatcher(
         None, [word.strip() for word in old], [word.strip() for word in new], autojunk=False
     )
+    if matcher.ratio() < ALIKE:
+        return joined([negative])
     for name, start, stop, first, last in matcher.get_opcodes():
         if name == "equal":
             pieces += new[first:last]

@@ -112,3 +112,12 @@ def test_of_very_many_flips_some_from_all_over_are_shown():
     found = flips(report["flipped"], map(Record, a), map(Record, b))
     ids = {f.record.id for f in found}
     assert len(ids) == 120 and {"r0", "r250"} <= ids
+
+
+def test_a_record_without_an_image_or_a_caption_does_not_end_the_run():
+    nameless = record(WRONG, id="x", group="g")
+    del nameless["image"]
+    assert Thumbnails(".").of(nameless) == [None]
+    silent = record(WRONG, id="y")
+    del silent["caption"]
+    assert watched(nameless, silent).num_failures == 1

@@ -89,6 +89,14 @@ def test_the_same_records_give_the_same_page():
     assert page_of(*records()) == page_of(*records())
 
 
+def test_a_second_true_caption_is_not_shown_as_an_edit():
+    item = matching("q", [[0.9, 0.1, 0.5]])
+    captions = ["a cat on a mat", "a cat on one mat", "a dog on a mat"]
+    page = page_of({**item, "captions": captions, "truth": [[0, 0], [0, 1]]})
+    assert "<b>true</b> <span>a cat on one mat</span>" in page
+    assert "<b>false</b> a <del>cat</del> <ins>dog</ins> on a mat" in page
+
+
 def test_without_a_failure_there_is_no_gallery():
     page = page_of(short([1, 0]))
     assert "<article" not in page and "<h2>Results" in page

@@ -84,3 +84,4 @@ def test_the_words_that_changed_are_marked():
     )
     assert edited("a light.", "a dim light") == "a <ins>dim</ins> light<del>.</del>"
     assert edited("same", "same") == "same"
+    assert edited("a cat on a mat", "two dogs") == "two dogs"

@@ -4,6 +4,7 @@ import itertools
 from collections import defaultdict
 from statistics import mean
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -324,3 +325,49 @@ def test_the_weights_of_leaves_are_those_of_a_mean_of_means(paths):
     values = [float(number**2) for number in range(len(paths))]
     expected = plain_mean(list(zip(paths, values, strict=True)))
     assert sum(weights * values) == pytest.approx(expected)
+
+
+def test_a_subset_without_a_measured_item_counts_in_no_mean():
+    empty = item([0.5], "valse", "plurals") | {"negatives": []}
+    found = scores_of(empty, item(RIGHT, "valse", "existence"), item(WRONG, "valse", "relations"))
+    assert found["valse"]["accuracy, mean of 2 phenomena"] == 0.5
+
+
+def test_a_single_item_has_scores_and_no_interval():
+    report = evaluate_records(item(RIGHT, "sugarcrepe", "swap_obj"))
+    entry = report["benchmarks"]["sugarcrepe"]["accuracy, mean of 1 forms"]
+    assert (entry["value"], entry["interval"], entry["n"]) == (1.0, None, 1)
+
+
+def test_all_ties_are_all_wrong_in_official_scores_too():
+    records = [item(TIE, "valse", name) for name in ("existence", "plurals", "relations")]
+    records.append(square([[0.5, 0.5], [0.5, 0.5]], "winoground"))
+    report = evaluate_records(*records, rounds=20)
+    for metrics in report["benchmarks"].values():
+        for entry in metrics.values():
+            assert (entry["value"], entry["num_ties"]) == (0.0, entry["n"])
+    assert report["vl_compo"]["comp_avg"]["value"] == 0.0
+
+
+def test_the_interval_of_a_mean_of_means_is_that_of_a_plain_bootstrap():
+    rng = np.random.default_rng(0)
+    names = ["counting-hard", "counting-small-quant", "existence"]
+    rights = {
+        name: rng.random(40) < share for name, share in zip(names, (0.2, 0.5, 0.9), strict=True)
+    }
+    records = [
+        item(RIGHT if right else WRONG, "valse", name)
+        for name, found in rights.items()
+        for right in found
+    ]
+    report = evaluate_records(*records, rounds=4000)
+    pool = [(name, right) for name, found in rights.items() for right in found]
+    draws = []
+    for _ in range(4000):
+        drawn = defaultdict(list)
+        for index in rng.integers(len(pool), size=len(pool)):
+            drawn[pool[index][0]].append(pool[index][1])
+        counting = (np.mean(drawn[names[0]]) + np.mean(drawn[names[1]])) / 2
+        draws.append((counting + np.mean(drawn[names[2]])) / 2)
+    entry = report["benchmarks"]["valse"]["accuracy, mean of 2 phenomena"]
+    assert entry["interval"] == pytest.approx(np.quantile(draws, [0.025, 0.975]), abs=0.02)
