@@ -14,6 +14,7 @@ from hnclip_cli.evaluation.metrics import Bools, Floats, Ints
 
 LEVEL = 0.95
 MAX_WEIGHTS = 1 << 22  # elements of one block of weights: 32 MB
+DENSE = 4  # cells per observation, above which counting all of them is slower than sorting
 FEW = 0.25  # types per cluster, below which drawing types is faster than drawing clusters
 
 
@@ -30,20 +31,19 @@ class Counts:
     total: Ints
 
     @classmethod
-    def of(cls, cluster: Ints, column: Ints, correct: Bools) -> "Counts":
-        """Add up observations, shape (n,) each."""
+    def of(cls, cluster: Ints, column: Ints, correct: Bools | Ints) -> "Counts":
+        """Add up observations, shape (n,) each; one may count for more than one right answer."""
         num_clusters = int(cluster.max()) + 1
-        cells, cell = np.unique(column * num_clusters + cluster, return_inverse=True)
+        cell = column * num_clusters + cluster
+        if (int(column.max()) + 1) * num_clusters > DENSE * len(cell):
+            cells, cell = np.unique(cell, return_inverse=True)
+            total = np.bincount(cell)
+        else:  # counting without sorting
+            total = np.bincount(cell)
+            cells = np.flatnonzero(total)
         right = np.bincount(cell, weights=correct).astype(np.int64)
-        return cls(cells % num_clusters, cells // num_clusters, right, np.bincount(cell))
-
-    def only(self, column: int) -> "Counts":
-        """One column, numbered 0."""
-        start, stop = np.searchsorted(self.column, [column, column + 1])
-        zeros = np.zeros(stop - start, np.int64)
-        return Counts(
-            self.cluster[start:stop], zeros, self.correct[start:stop], self.total[start:stop]
-        )
+        used = total > 0
+        return cls(cells % num_clusters, cells // num_clusters, right[used], total[used])
 
 
 @dataclass(frozen=True)
@@ -57,20 +57,26 @@ class Resampling:
     rounds: int = 1000
     seed: int = 0
 
-    def interval(self, counts: Counts) -> list[float] | None:
+    def interval(self, counts: Counts, weights: Floats | None = None) -> list[float] | None:
         """The interval of the columns' mean accuracy; of the accuracy, where there is one column.
 
         None for fewer than two clusters: they cannot vary.
+
+        Args:
+            counts: of columns 0 to S-1.
+            weights: of the columns in the mean, shape (S,); equal by default.
         """
         clusters, number = np.unique(counts.cluster, return_inverse=True)
         if self.rounds == 0 or len(clusters) < 2:
             return None
         rng = np.random.default_rng(self.seed)
         numbered = Counts(number, counts.column, counts.correct, counts.total)
-        return interval(resample(numbered, rounds=self.rounds, rng=rng))
+        return interval(resample(numbered, rounds=self.rounds, rng=rng, weights=weights))
 
 
-def resample(counts: Counts, *, rounds: int, rng: np.random.Generator) -> Floats:
+def resample(
+    counts: Counts, *, rounds: int, rng: np.random.Generator, weights: Floats | None = None
+) -> Floats:
     """Mean accuracy of the columns in each round.
 
     All columns of a cluster are drawn together, because they share an image. A round that draws
@@ -80,6 +86,7 @@ def resample(counts: Counts, *, rounds: int, rng: np.random.Generator) -> Floats
         counts: of clusters 0 to C-1 and columns 0 to S-1, each at least once.
         rounds: R, how often C clusters are drawn with replacement.
         rng: where the draws come from.
+        weights: of the columns, shape (S,); equal by default.
 
     Returns:
         shape (R,).
@@ -91,6 +98,7 @@ def resample(counts: Counts, *, rounds: int, rng: np.random.Generator) -> Floats
     kept = of_type >= 0  # the entries of one cluster of each type
     of_type, correct, total = of_type[kept], counts.correct[kept], counts.total[kept]
     starts = np.flatnonzero(np.diff(counts.column[kept], prepend=-1))
+    share = np.ones(len(starts)) if weights is None else weights
 
     means = np.empty(rounds)
     block = max(1, MAX_WEIGHTS // len(of_type))
@@ -100,7 +108,7 @@ def resample(counts: Counts, *, rounds: int, rng: np.random.Generator) -> Floats
         right = np.add.reduceat(drawn * correct, starts, axis=1)
         answers = np.add.reduceat(drawn * total, starts, axis=1)
         accuracy = np.divide(right, answers, where=answers > 0, out=np.zeros(right.shape))
-        means[first : first + size] = accuracy.sum(axis=1) / (answers > 0).sum(axis=1)
+        means[first : first + size] = (accuracy @ share) / ((answers > 0) @ share)
     return means
 
 
@@ -117,7 +125,7 @@ def _types(counts: Counts) -> tuple[Ints, Ints]:
     Returns:
         one cluster of each type; number of clusters of each type.
     """
-    base = int(counts.total.max()) + 1
+    base = int(max(counts.total.max(), counts.correct.max())) + 1
     entry = _mix((counts.column * base + counts.total) * base + counts.correct)
     order = np.argsort(counts.cluster, kind="stable")
     starts = np.flatnonzero(np.diff(counts.cluster[order], prepend=-1))

@@ -1,43 +1,22 @@
 """Records in, arrays of numbers out: what is kept of each record once it has gone by."""
 
-import hashlib
 import json
 from array import array
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
-from hnclip_cli.evaluation.metrics import (
-    Floats,
-    Ints,
-    item_margins,
-    pair_margins,
-    query_margins,
-    winoground_margins,
-)
+from hnclip_cli.evaluation.benchmarks import RANKED, RANKS, Place
+from hnclip_cli.evaluation.collected import Collected, Label, Observations
+from hnclip_cli.evaluation.metrics import Bools, Floats, query_margins
 from hnclip_cli.streams.records import Record
 
-Label = tuple[str, ...]
+NUMBERS = frozenset((float, int))
+PLACE_FIELDS = ("benchmark", "subset")
 
-
-@dataclass(frozen=True)
-class Observations:
-    """The margins of one measure, and the record (from 0) that each comes from."""
-
-    record: Ints
-    margin: Floats
-
-
-@dataclass(frozen=True)
-class Labeling:
-    """Which observations carry which label; an observation may carry none or several."""
-
-    names: list[Label]
-    observation: Ints
-    label: Ints
+Texts = str | tuple[str, ...] | None
 
 
 class Collector:
@@ -47,19 +26,26 @@ class Collector:
 
     Args:
         fields: whose values label the records. ``kind`` is a field of the negatives; all others
-            are top-level fields of the record. A subset's label is (benchmark, subset).
+            are top-level fields of the record.
+        identify: keep what tells which records of two files are the same, too.
     """
 
-    def __init__(self, fields: Iterable[str]) -> None:
+    def __init__(self, fields: Iterable[str] = (), *, identify: bool = False) -> None:
+        fields = list(fields)
         self.num_records = 0
         self.num_unmeasured = 0
-        self._labels = {field: _Labels() for field in dict.fromkeys(fields)}
-        self._clusters = array("Q")
+        self._places = _Numbered()
+        self._last_place: tuple[Any, Any, Any] | None = None
+        self._fields = {f: _Numbered() for f in fields if f not in (*PLACE_FIELDS, "kind")}
+        self._kinds = _Numbered() if "kind" in fields else None
+        self._clusters = array("q")
         # Short form: the rows of all items end to end, the true caption first.
         self._items, self._scores, self._widths = array("q"), array("d"), array("q")
         # Two images that each belong to one of two captions: four scores, the true ones at 0, 3.
         self._squares, self._square_scores = array("q"), array("d")
         self._queries: dict[str, tuple[array[int], array[float]]] = {}
+        self._ids: list[str] | None = [] if identify else None
+        self._contents = array("q")
 
     def add(self, record: Record, *, scores_expected: bool = True) -> None:
         """Take what the report needs of a record; one that is refused leaves no trace.
@@ -72,7 +58,8 @@ class Collector:
             InputError: scores that are missing, of the wrong shape or not finite.
         """
         cluster = cluster_key(record)
-        labels = {name: _values(record, name) for name in self._labels if name != "kind"}
+        labels = [_hashable(record.get(field)) for field in self._fields]
+        identity = (record.id, _content_key(record)) if self._ids is not None else None
         if "scores" not in record:
             if scores_expected:
                 raise record.error(
@@ -82,22 +69,31 @@ class Collector:
             self._add_matching(record)
         else:
             self._add_short(record)
-        for name, values in labels.items():
-            for value in values:
-                self._labels[name].add(self.num_records, value)
         self._clusters.append(cluster)
+        # Records of one place mostly follow one another.
+        place = (record.get("benchmark"), record.get("subset"), record.get("tags"))
+        if place == self._last_place:
+            self._places.repeat()
+        else:
+            self._places.extend([tuple(map(_hashable, place))])
+            # Equal values can have different labels, as 1 and true have; texts cannot.
+            is_text = all(value is None or type(value) is str for value in place[:2])
+            self._last_place = place if is_text else None
+        for numbered, label in zip(self._fields.values(), labels, strict=True):
+            numbered.extend([label])
+        if self._ids is not None and identity is not None:
+            self._ids.append(identity[0])
+            self._contents.append(identity[1])
         self.num_records += 1
 
     def _add_short(self, record: Record) -> None:
-        negatives = record.negatives
-        scores = read_scores(record, 1, 1 + len(negatives))[0]
-        if not negatives:
+        kinds = _kinds(record)
+        scores = read_scores(record, 1, 1 + len(kinds))[0]
+        if not kinds:
             self.num_unmeasured += 1
             return
-        if "kind" in self._labels:
-            first = len(self._scores) - len(self._widths)
-            for position, negative in enumerate(negatives):
-                self._labels["kind"].add(first + position, (negative.kind,))
+        if self._kinds is not None:
+            self._kinds.extend(kinds)
         self._items.append(self.num_records)
         self._widths.append(len(scores))
         self._scores.extend(scores)
@@ -118,6 +114,7 @@ class Collector:
         scores = np.array(rows, dtype=np.float64)
         truth = np.zeros(scores.shape, dtype=bool)
         truth[tuple(np.transpose(item.truth))] = True
+        scores, truth = _by_class(record, scores, truth)
         measured = 0
         for direction, (matrix, true) in {
             "image_to_text": (scores, truth),
@@ -125,82 +122,101 @@ class Collector:
         }.items():
             top, everyone = query_margins(matrix, true)
             measured += len(top)
-            for name, margins in ((direction, top), (f"{direction}_all", everyone)):
-                where, values = self._queries.setdefault(name, (array("q"), array("d")))
-                where.extend([self.num_records] * len(margins))
-                values.extend(margins)
+            self._add_queries(direction, top)
+            self._add_queries(f"{direction}_all", everyone)
+            if direction == "image_to_text" and record.get("benchmark") in RANKED:
+                for rank in RANKS:
+                    self._add_queries(f"R@{rank}", query_margins(matrix, true, rank)[0])
         self.num_unmeasured += not measured
 
-    @property
-    def clusters(self) -> Ints:
-        """The image group of each record, numbered from 0."""
-        return np.unique(np.frombuffer(self._clusters, np.uint64), return_inverse=True)[1]
+    def _add_queries(self, measure: str, margins: Iterable[float]) -> None:
+        where, values = self._queries.setdefault(measure, (array("q"), array("d")))
+        values.extend(margins)
+        where.extend([self.num_records] * (len(values) - len(where)))
 
-    def measures(self) -> dict[str, Observations]:
-        """All measures that have an observation, in the order of the report."""
-        found = {}
-        scores, widths = np.array(self._scores), np.array(self._widths)
-        items = np.array(self._items)
-        if len(items):
-            item, margins = pair_margins(scores, widths)
-            found["pair"] = Observations(items[item], margins)
-            found["item"] = Observations(items, item_margins(scores, widths))
-        if self._squares:
-            squares = np.array(self._square_scores).reshape(-1, 2, 2)
-            for name, margins in winoground_margins(squares).items():
-                found[name] = Observations(np.array(self._squares), margins)
-        for name in QUERY_MEASURES:
-            where, values = self._queries.get(name, ((), ()))
-            if len(values):
-                found[name] = Observations(np.array(where), np.array(values))
-        return found
-
-    def labeling(self, field: str, measure: str, observations: Observations) -> Labeling | None:
-        """Label the observations of a measure; None where the field says nothing about it."""
-        labels = self._labels[field]
-        owner, label = np.array(labels.owners), np.array(labels.labels)
-        if not len(owner) or (field == "kind" and measure != "pair"):
-            return None
-        if field == "kind":
-            return Labeling(labels.names, owner, label)
-        # Owners are records in rising order: find each observation's run of labels.
-        first = np.searchsorted(owner, observations.record, "left")
-        count = np.searchsorted(owner, observations.record, "right") - first
-        observation = np.repeat(np.arange(len(count)), count)
-        if not len(observation):
-            return None
-        offset = np.arange(len(observation)) - np.repeat(np.cumsum(count) - count, count)
-        return Labeling(labels.names, observation, label[first[observation] + offset])
+    def finish(self) -> Collected:
+        """All that was kept, as arrays."""
+        return Collected(
+            num_records=self.num_records,
+            num_unmeasured=self.num_unmeasured,
+            clusters=np.unique(np.array(self._clusters), return_inverse=True)[1],
+            places=[_place(*key) for key in self._places.values],
+            place=np.array(self._places.numbers),
+            labels={
+                "benchmark": [_labels(key[0]) for key in self._places.values],
+                "subset": [_subset_labels(*key) for key in self._places.values],
+            }
+            | {
+                field: [_labels(key) for key in numbered.values]
+                for field, numbered in self._fields.items()
+            },
+            label={field: np.array(n.numbers) for field, n in self._fields.items()},
+            items=np.array(self._items),
+            widths=np.array(self._widths),
+            scores=np.array(self._scores),
+            kinds=None if self._kinds is None else [(kind,) for kind in self._kinds.values],
+            kind=None if self._kinds is None else np.array(self._kinds.numbers),
+            squares=np.array(self._squares),
+            square_scores=np.array(self._square_scores).reshape(-1, 2, 2),
+            queries={
+                name: Observations(np.array(where), np.array(margins))
+                for name, (where, margins) in self._queries.items()
+                if len(margins)
+            },
+            ids=self._ids,
+            contents=np.array(self._contents),
+        )
 
 
-QUERY_MEASURES = (
-    "image_to_text",
-    "text_to_image",
-    "image_to_text_all",
-    "text_to_image_all",
-)
-
-
-class _Labels:
-    """Pairs of an owner (a record or a pair, in rising order) and a label."""
+class _Numbered:
+    """Distinct values in the order they came, and the number of each owner's value in turn."""
 
     def __init__(self) -> None:
-        self.owners, self.labels = array("q"), array("q")
-        self._numbers: dict[Label, int] = {}
+        self.numbers = array("q")
+        self._number_of: dict[Any, int] = {}
 
-    def add(self, owner: int, name: Label) -> None:
-        self.owners.append(owner)
-        self.labels.append(self._numbers.setdefault(name, len(self._numbers)))
+    def extend(self, values: Iterable[Hashable]) -> None:
+        known = self._number_of
+        self.numbers.extend([known.setdefault(value, len(known)) for value in values])
+
+    def repeat(self) -> None:
+        self.numbers.append(self.numbers[-1])
 
     @property
-    def names(self) -> list[Label]:
-        return list(self._numbers)
+    def values(self) -> list[Any]:
+        return list(self._number_of)
 
 
 def cluster_key(record: Record) -> int:
-    """64 bits that stand for the record's image group."""
-    digest = hashlib.blake2b(record.group.encode("utf-8", "replace"), digest_size=8).digest()
-    return int.from_bytes(digest, "big")
+    """64 bits that stand for the record's image group within this process."""
+    # A million records: what is in order goes past the properties that check and complain.
+    group = record["group"] if "group" in record else record.get("image")
+    return hash(group if type(group) is str and group.strip() else record.group)
+
+
+def _kinds(record: Record) -> list[str]:
+    """The kinds of the negatives, checked as `Record.negatives` does, in half its time."""
+    negatives = record.get("negatives", [])
+    if type(negatives) is not list:
+        negatives = record.negatives  # which complains
+    kinds = [
+        kind
+        for negative in negatives
+        if type(negative) is dict
+        and type(kind := negative.get("kind")) is str
+        and type(caption := negative.get("caption")) is str
+        and caption.strip()
+    ]
+    if len(kinds) == len(negatives):
+        return kinds
+    return [negative.kind for negative in record.negatives]
+
+
+def _content_key(record: Record) -> int:
+    """64 bits that stand for all that is scored: two records that agree are the same item."""
+    names = ("image", "caption", "images", "captions", "truth")
+    content = [*map(record.get, names), [n.caption for n in record.negatives]]
+    return hash(json.dumps(content, sort_keys=True))
 
 
 def read_scores(record: Record, num_images: int, num_captions: int) -> list[list[float]]:
@@ -210,6 +226,15 @@ def read_scores(record: Record, num_images: int, num_captions: int) -> list[list
         InputError: not a matrix of this shape, or an element that is not a finite number.
     """
     scores: Any = record["scores"]
+    if (
+        num_images == 1
+        and type(scores) is list
+        and len(scores) == 1
+        and type(scores[0]) is list
+        and len(scores[0]) == num_captions
+        and _all_finite(scores[0])
+    ):
+        return scores
     is_matrix = isinstance(scores, list) and all(isinstance(row, list) for row in scores)
     widths = {len(row) for row in scores} if is_matrix else set()
     if not is_matrix or len(scores) != num_images or widths != {num_captions}:
@@ -234,9 +259,28 @@ def read_scores(record: Record, num_images: int, num_captions: int) -> list[list
 
 def _all_finite(row: list[Any]) -> bool:
     try:
-        return set(map(type, row)) <= {float, int} and all(map(isfinite, row))
+        return NUMBERS.issuperset(map(type, row)) and all(map(isfinite, row))
     except OverflowError:  # an integer beyond the floats
         return False
+
+
+def _by_class(record: Record, scores: Floats, truth: Bools) -> tuple[Floats, Bools]:
+    """Where each class has several prompts, side by side, the mean of their scores.
+
+    Raises:
+        InputError: ``prompts_per_class`` does not divide the captions.
+    """
+    count = record.get("prompts_per_class", 1)
+    num_images, num_captions = scores.shape
+    if type(count) is not int or count < 1 or num_captions % count:
+        raise record.error(
+            'field "prompts_per_class" does not fit the captions',
+            got=json.dumps(count)[:40],
+            expected=f"a divisor of {num_captions}",
+        )
+    shape = (num_images, num_captions // count, count)
+    of_class: Bools = np.logical_or.reduce(truth.reshape(shape), axis=2)
+    return scores.reshape(shape).mean(axis=2), of_class
 
 
 def _shape(scores: Any, is_matrix: bool, widths: set[int]) -> str:
@@ -257,13 +301,30 @@ def _fields(record: Record) -> str:
     return "the fields " + (", ".join(list(record)[:8]) or "none")
 
 
-def _values(record: Record, field: str) -> list[Label]:
-    """The labels that a record's field gives it, without repeats."""
-    texts = list(dict.fromkeys(_texts(record.get(field))))
-    if field != "subset":
-        return [(text,) for text in texts]
-    benchmark = next(iter(_texts(record.get("benchmark"))), "")
-    return [(benchmark, text) for text in texts]
+def _hashable(value: Any) -> Texts:
+    """A field's value by which labels are told apart: most are one string, kept as it is."""
+    if value is None or type(value) is str:
+        return value
+    return tuple(dict.fromkeys(_texts(value)))
+
+
+def _as_tuple(texts: Texts) -> tuple[str, ...]:
+    return () if texts is None else (texts,) if isinstance(texts, str) else texts
+
+
+def _place(benchmark: Texts, subset: Texts, tags: Texts) -> Place:
+    first, second = (next(iter(_as_tuple(texts)), "") for texts in (benchmark, subset))
+    return Place(first, second, _as_tuple(tags))
+
+
+def _labels(texts: Texts) -> tuple[Label, ...]:
+    return tuple((text,) for text in _as_tuple(texts))
+
+
+def _subset_labels(benchmark: Texts, subset: Texts, tags: Texts) -> tuple[Label, ...]:
+    """A subset's label is (benchmark, subset)."""
+    first = next(iter(_as_tuple(benchmark)), "")
+    return tuple((first, text) for text in _as_tuple(subset))
 
 
 def _texts(value: Any) -> list[str]:

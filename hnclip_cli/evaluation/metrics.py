@@ -49,13 +49,20 @@ def pair_margins(scores: Floats, widths: Ints) -> tuple[Ints, Floats]:
     return item, scores[starts][item] - scores[is_negative]
 
 
-def item_margins(scores: Floats, widths: Ints) -> Floats:
-    """Margin of the true caption over its best negative, shape (n,); arguments as above."""
+def item_margins(scores: Floats, widths: Ints, rank: int = 1) -> Floats:
+    """Margin of the true caption over its best negative, shape (n,); arguments as above.
+
+    With ``rank`` k, over the k-th best (R@k); infinite where there are fewer.
+    """
     if not len(widths):
         return np.empty(0)
     item, margins = pair_margins(scores, widths)
     starts = np.flatnonzero(np.diff(item, prepend=-1))
-    return np.minimum.reduceat(margins, starts)
+    if rank == 1:
+        return np.minimum.reduceat(margins, starts)
+    ordered = np.append(margins[np.lexsort((margins, item))], np.inf)
+    has_rank = widths - 1 >= rank
+    return ordered[np.where(has_rank, starts + rank - 1, len(margins))]
 
 
 def winoground_margins(scores: Floats) -> dict[str, Floats]:
@@ -74,20 +81,26 @@ def winoground_margins(scores: Floats) -> dict[str, Floats]:
     return {"text": text, "image": image, "group": np.minimum(text, image)}
 
 
-def query_margins(scores: Floats, truth: Bools) -> tuple[Floats, Floats]:
+def query_margins(scores: Floats, truth: Bools, rank: int = 1) -> tuple[Floats, Floats]:
     """Margins of queries that choose among candidates, several of which may be true.
 
     Args:
         scores: shape (queries, candidates).
         truth: which candidates are true, same shape.
+        rank: compare with the best false candidate, or with the k-th best for R@k.
 
     Returns:
-        best true candidate over best false one, for each query with candidates of both sorts;
-        worst true candidate over best false one, for those of them with several true ones.
+        best true candidate over that false one, for each query with candidates of both sorts;
+        worst true candidate over it, for those of them with several true ones.
     """
     both = truth.any(axis=1) & ~truth.all(axis=1)
     scores, truth = scores[both], truth[both]
-    best_false = np.where(truth, -np.inf, scores).max(axis=1, initial=-np.inf)
+    false = np.where(truth, -np.inf, scores)
+    if rank == 1:
+        best_false = false.max(axis=1, initial=-np.inf)
+    else:
+        padded = np.pad(false, ((0, 0), (rank, 0)), constant_values=-np.inf)
+        best_false = np.partition(padded, -rank, axis=1)[:, -rank]
     best_true = np.where(truth, scores, -np.inf).max(axis=1, initial=-np.inf)
     worst_true = np.where(truth, scores, np.inf).min(axis=1, initial=np.inf)
     several = truth.sum(axis=1) > 1

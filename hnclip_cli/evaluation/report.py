@@ -1,25 +1,29 @@
 """From scored records to the report: which numbers there are, and on what basis."""
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.evaluation import bootstrap
+from hnclip_cli.evaluation.benchmarks import PARTS, VL_COMPO
+from hnclip_cli.evaluation.blind import BlindBaseline, captions_of
 from hnclip_cli.evaluation.bootstrap import Counts, Resampling
-from hnclip_cli.evaluation.collect import Collector, Label, Labeling
+from hnclip_cli.evaluation.cell import Cell
+from hnclip_cli.evaluation.cells import all_cells
+from hnclip_cli.evaluation.collect import Collector
+from hnclip_cli.evaluation.collected import Collected
 from hnclip_cli.evaluation.embeddings import EmbeddedPairs, RetrievalSet
-from hnclip_cli.evaluation.metrics import NEAR, Ints, Outcomes, outcomes
+from hnclip_cli.evaluation.metrics import NEAR, outcomes
+from hnclip_cli.evaluation.official import MEAN_OF_TWELVE
 from hnclip_cli.evaluation.retrieval import rank
 from hnclip_cli.streams.jsonl import RecordReader
 from hnclip_cli.streams.npy import NpyReader
+from hnclip_cli.streams.records import Record
 
 DEFAULT_BY = ("kind", "benchmark", "subset")
 RECALL_AT = (1, 5, 10)
-ACCURACY = ("pair", "item")
-NO_BENCHMARK = "(no benchmark)"
 
 Report = dict[str, Any]
 
@@ -32,6 +36,9 @@ def evaluate(
     caption_embeddings: NpyReader | None = None,
     rounds: int = 1000,
     seed: int = 0,
+    without: Iterable[str] = (),
+    blind: BlindBaseline | None = None,
+    watch: Callable[[Record], None] | None = None,
 ) -> Report:
     """Measure scored records, and retrieval where embeddings are given.
 
@@ -42,6 +49,9 @@ def evaluate(
         caption_embeddings: likewise; both or neither.
         rounds: of the bootstrap; 0 gives no intervals.
         seed: of the bootstrap.
+        without: names of parts that the means of official scores leave out.
+        blind: what text alone achieves, to stand beside each number that it could be right in.
+        watch: is shown every record that counts.
 
     Returns:
         the report, ready for JSON; docs/eval.md defines each number.
@@ -55,15 +65,21 @@ def evaluate(
     embedded = None
     if image_embeddings is not None and caption_embeddings is not None:
         embedded = EmbeddedPairs(image_embeddings, caption_embeddings)
-    collector, retrieval_set = _collect(reader, [*fields, "subset"], embedded)
+    collected, retrieval_set = _collect(reader, fields, embedded, blind, watch)
 
     resampling = Resampling(rounds, seed)
     report: Report = {
-        "records": collector.num_records,
+        "records": collected.num_records,
         "skipped": reader.policy.num_skipped - skipped_before,
-        "unmeasured": collector.num_unmeasured,
+        "unmeasured": collected.num_unmeasured,
     }
-    report |= _measure(collector, fields, resampling)
+    left_out = frozenset(without)
+    entries: Iterable[tuple[Cell, Report]] = (
+        (cell, entry(cell, resampling)) for cell in all_cells(collected, fields, left_out)
+    )
+    if blind is not None:
+        entries = _beside(entries, all_cells(blind.finish(fields), fields, left_out), resampling)
+    report |= sections(entries, fields)
     if retrieval_set is not None and len(retrieval_set.captions):
         report["retrieval"] = _retrieval(retrieval_set, resampling)
     if not report.keys() & {"accuracy", "matching", "retrieval"}:
@@ -75,21 +91,21 @@ def evaluate(
             f"{report['skipped']} skipped",
             hint="hnclip negatives and hnclip score before",
         )
-    report["bootstrap"] = {
-        "rounds": rounds,
-        "level": bootstrap.LEVEL,
-        "seed": seed,
-        "resampled": "image groups",
-    }
-    report["ties"] = {"counted_as": "wrong", "near_within": NEAR}
+    report |= basis(resampling)
     if "retrieval" in report:
         report["ties"]["in_retrieval"] = "ranked by index"
+    if blind is not None:
+        report["blind"] = blind.describe()
     return report
 
 
 def _collect(
-    reader: RecordReader, fields: list[str], embedded: EmbeddedPairs | None
-) -> tuple[Collector, RetrievalSet | None]:
+    reader: RecordReader,
+    fields: list[str],
+    embedded: EmbeddedPairs | None,
+    blind: BlindBaseline | None,
+    watch: Callable[[Record], None] | None,
+) -> tuple[Collected, RetrievalSet | None]:
     collector = Collector(fields)
     for batch in reader.batches():
         if embedded:
@@ -98,111 +114,101 @@ def _collect(
             try:
                 if embedded:
                     embedded.check(record)
+                if blind:
+                    captions_of(record)
                 collector.add(record, scores_expected=embedded is None)
             except InputError as error:
                 reader.policy.bad(error)
                 continue
             if embedded:
                 embedded.add(record)
+            if blind:
+                blind.add(record)
+            if watch:
+                watch(record)
     # Lines that were no records have a row too.
-    return collector, embedded.finish(reader.num_lines) if embedded else None
+    return collector.finish(), embedded.finish(reader.num_lines) if embedded else None
 
 
-def _measure(collector: Collector, fields: list[str], resampling: Resampling) -> Report:
-    """The sections ``accuracy``, ``matching``, ``by`` and ``averages``, where they have content."""
-    accuracy: Report = {}
-    matching: Report = {}
-    by: dict[str, Report] = {field: {} for field in fields}
-    averages: Report = {}
-    clusters = collector.clusters
-    for measure, observations in collector.measures().items():
-        result = outcomes(observations.margin)
-        cluster = clusters[observations.record]
-        overall = Labeling([("all",)], np.arange(len(cluster)), np.zeros(len(cluster), np.int64))
-        entry = _entries(overall, cluster, result, resampling)["all"]
-        (accuracy if measure in ACCURACY else matching)[measure] = entry
-        for field in by:
-            labeling = collector.labeling(field, measure, observations)
-            if labeling is not None:
-                for label, entry in _entries(labeling, cluster, result, resampling).items():
-                    by[field].setdefault(label, {})[measure] = entry
-        subsets = collector.labeling("subset", measure, observations)
-        if subsets is not None:
-            for benchmark, average in _averages(subsets, cluster, result, resampling).items():
-                averages.setdefault(benchmark, {})[measure] = average
-    sections = {
-        "accuracy": accuracy,
-        "matching": matching,
-        "by": {field: _sorted(labels) for field, labels in by.items() if labels},
-        "averages": _sorted(averages),
+def sections(entries: Iterable[tuple[Cell, Report]], fields: Iterable[str]) -> Report:
+    """All sections of measures that have content, from their entries."""
+    report: Report = {
+        "accuracy": {},
+        "matching": {},
+        "by": {field: {} for field in fields},
+        "averages": {},
+        "benchmarks": {},
+        "vl_compo": {},
     }
-    return {name: section for name, section in sections.items() if section}
+    for cell, found in entries:
+        section = report
+        for key in cell.path[:-1]:
+            section = section.setdefault(key, {})
+        section[cell.path[-1]] = found
+    by = {field: _sorted(labels) for field, labels in report["by"].items() if labels}
+    report |= {"by": by, "averages": _sorted(report["averages"])}
+    return {name: section for name, section in report.items() if section}
 
 
-def _entries(
-    labeling: Labeling, cluster: Ints, result: Outcomes, resampling: Resampling
-) -> dict[str, Report]:
-    """One entry for each label that has an observation."""
-    chosen, label = labeling.observation, labeling.label
-    num_labels = len(labeling.names)
-    counts = Counts.of(cluster[chosen], label, result.correct[chosen])
-    ties = np.bincount(label, weights=result.tie[chosen], minlength=num_labels)
-    near = np.bincount(label, weights=result.near[chosen], minlength=num_labels)
-    entries = {}
-    texts = _texts(labeling.names)
-    for column in np.unique(label):
-        part = counts.only(column)
-        text = texts[column]
-        num, right = int(part.total.sum()), int(part.correct.sum())
-        entries[text] = {
-            "value": right / num,
-            "interval": resampling.interval(part),
-            "n": num,
-            "num_groups": len(part.cluster),
-            "num_ties": int(ties[column]),
-            "num_near_ties": int(near[column]),
-        }
-    return entries
+def basis(resampling: Resampling) -> Report:
+    """How intervals were made and ties were counted."""
+    return {
+        "bootstrap": {
+            "rounds": resampling.rounds,
+            "level": bootstrap.LEVEL,
+            "seed": resampling.seed,
+            "resampled": "image groups",
+        },
+        "ties": {"counted_as": "wrong", "near_within": NEAR},
+    }
 
 
-def _texts(names: list[Label]) -> list[str]:
-    """Labels as text: the last part, with its benchmark where several have that subset."""
-    uses = Counter(name[-1] for name in names)
-    return [name[-1] if uses[name[-1]] == 1 else "/".join(filter(None, name)) for name in names]
+def entry(cell: Cell, resampling: Resampling) -> Report:
+    """What the report says of one number; docs/eval.md defines the keys."""
+    result = outcomes(cell.margins)
+    counts = Counts.of(cell.clusters, cell.columns, result.correct)
+    found: Report = {
+        "value": cell.mean(result.correct),
+        "interval": resampling.interval(counts, cell.weights),
+    }
+    if cell.path[0] == "averages":
+        is_micro = cell.path[-1] == "micro"
+        return found | ({"n": len(cell.margins)} if is_micro else {"num_subsets": cell.num_parts})
+    found |= {
+        "n": len(cell.margins),
+        "num_groups": len(np.unique(counts.cluster)),
+        "num_ties": int(result.tie.sum()),
+        "num_near_ties": int(result.near.sum()),
+    }
+    return found | parts(cell)
 
 
-def _averages(
-    subsets: Labeling, cluster: Ints, result: Outcomes, resampling: Resampling
-) -> dict[str, Report]:
-    """For each benchmark, its items pooled (micro) and the mean of its subsets (macro)."""
-    averages = {}
-    benchmark_of = np.array([name[0] for name in subsets.names])
-    for benchmark in np.unique(benchmark_of[subsets.label]):
-        inside = benchmark_of[subsets.label] == benchmark
-        chosen = subsets.observation[inside]
-        names = [subsets.names[label] for label in np.unique(subsets.label[inside])]
-        # Numbered by name, so that the draws do not depend on the order of the records.
-        place = {name: number for number, name in enumerate(sorted(names))}
-        column_of = np.array([place.get(name, -1) for name in subsets.names])
-        column = column_of[subsets.label[inside]]
-        correct = result.correct[chosen]
-        per_subset = Counts.of(cluster[chosen], column, correct)
-        right = np.bincount(column, weights=correct)
-        text = str(benchmark) or NO_BENCHMARK
-        pooled = Counts.of(cluster[chosen], np.zeros_like(column), correct)
-        averages[text] = {
-            "micro": {
-                "value": float(correct.mean()),
-                "interval": resampling.interval(pooled),
-                "n": len(correct),
-            },
-            "macro over subsets": {
-                "value": float((right / np.bincount(column)).mean()),
-                "interval": resampling.interval(per_subset),
-                "num_subsets": len(names),
-            },
-        }
-    return averages
+def parts(cell: Cell) -> Report:
+    """Of a number of the mean of twelve, how many of its parts are there."""
+    if cell.path[0] != "vl_compo":
+        return {}
+    name = cell.path[-1]
+    official = len(VL_COMPO) if name == MEAN_OF_TWELVE else PARTS.get(name, 1)
+    return {"parts": cell.num_parts, "official_parts": official}
+
+
+def _beside(
+    entries: Iterable[tuple[Cell, Report]], blind: Iterable[Cell], resampling: Resampling
+) -> Iterator[tuple[Cell, Report]]:
+    """Add to each entry that asks for a caption what text alone gets there; a tie is half right."""
+    for (cell, found), other in zip(entries, blind, strict=True):
+        if cell.is_textual:
+            result = outcomes(other.margins)
+            halves = 2 * result.correct + result.tie
+            between = resampling.interval(
+                Counts.of(other.clusters, other.columns, halves), other.weights
+            )
+            found["blind"] = {
+                "value": other.mean(halves) / 2,
+                "interval": between and [bound / 2 for bound in between],
+                "num_ties": int(result.tie.sum()),
+            }
+        yield cell, found
 
 
 def _retrieval(found: RetrievalSet, resampling: Resampling) -> Report:

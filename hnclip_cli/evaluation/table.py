@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 NAME_WIDTH = 36
+COMPARED_WIDTH = 28
+MAX_IDS = 3
 TITLES = {
     "pair": "pair accuracy",
     "item": "item accuracy",
@@ -25,14 +27,59 @@ def format_table(report: dict[str, Any]) -> str:
 
     Values and intervals are in percent.
     """
-    lines = [_header(report), ""]
+    is_blind = "blind" in report
+    lines = [summary(report), ""]
     level = f"{report['bootstrap']['level']:.0%} interval"
-    columns = f"{'%':>6}  {level:<14} {'n':>9} {'ties':>5} {'near':>5}"
-    lines.append(f"{'':{NAME_WIDTH}}{columns}")
-    for title, rows in _sections(report):
-        lines += [title, *(_line(name, entry) for name, entry in rows)]
+    last = f"{'blind':>11}" if is_blind else f"{'ties':>5} {'near':>5}"
+    lines.append(f"{'':{NAME_WIDTH}}{'%':>6}  {level:<14} {'n':>9} {last}")
+    for title, rows in sections(report):
+        lines += [title, *(_line(name, entry, is_blind) for name, entry in rows)]
     lines += ["", *_notes(report)]
     return "\n".join(lines) + "\n"
+
+
+def format_comparison(report: dict[str, Any]) -> str:
+    """Lay out a comparison of two models; differences are in points of percent."""
+    level = f"{report['bootstrap']['level']:.0%} interval"
+    heads = f"{'A %':>6} {'B %':>6} {'B − A':>6}  {level:<14} {'gained':>7} {'lost':>6}"
+    lines = [f"A  {_printable(report['a'])}", f"B  {_printable(report['b'])}"]
+    lines += [summary(report), "", f"{'':{COMPARED_WIDTH}}{heads}"]
+    for title, rows in sections(report):
+        lines += [title, *(_compared(name, entry) for name, entry in rows)]
+    lines.append("")
+    for measure, flips in report["flipped"].items():
+        for name, ids in flips.items():
+            lines.append(f"{TITLES[measure]}, {len(ids)} {name}{': ' if ids else ''}{_named(ids)}")
+    lines += ["", "gained: right only with B; lost: only with A. A tie is wrong (strict >)."]
+    if rounds := report["bootstrap"]["rounds"]:
+        lines.append(f"Intervals of the difference: {rounds} paired rounds over image groups.")
+    return "\n".join(lines) + "\n"
+
+
+def summary(report: dict[str, Any]) -> str:
+    """One line on the records of a report."""
+    return _paired(report) if "unpaired" in report else _header(report)
+
+
+def _paired(report: dict[str, Any]) -> str:
+    parts = [f"{report['records']} records in both"]
+    for name, missing in report["unpaired"].items():
+        if missing["records"]:
+            parts.append(f"{missing['records']} only in {name.upper()} ({_named(missing['ids'])})")
+    return ", ".join(parts)
+
+
+def _named(ids: list[str]) -> str:
+    return ", ".join([*map(_printable, ids[:MAX_IDS]), *(["…"] if ids[MAX_IDS:] else [])])
+
+
+def _compared(name: str, entry: dict[str, Any]) -> str:
+    interval = entry["interval"]
+    between = f"{100 * interval[0]:+5.1f} – {100 * interval[1]:+5.1f}" if interval else ""
+    difference = round(100 * entry["difference"], 1) + 0.0  # no minus zero
+    values = f"{100 * entry['a']:6.1f} {100 * entry['b']:6.1f} {difference:+6.1f}"
+    flips = f"{entry['only_b_right']:>7} {entry['only_a_right']:>6}"
+    return f"  {_fit(name, COMPARED_WIDTH)}{values}  {between:<14} {flips}"
 
 
 def _header(report: dict[str, Any]) -> str:
@@ -46,13 +93,18 @@ def _header(report: dict[str, Any]) -> str:
 def _notes(report: dict[str, Any]) -> Iterator[str]:
     ties, bootstrap = report["ties"], report["bootstrap"]
     yield f"A tie is wrong (strict >). near: decided by at most {ties['near_within']:g}, no tie."
+    if "blind" in report:
+        how = report["blind"]
+        trained = f" trained on {how['captions']} true captions" if "captions" in how else ""
+        yield f"blind: {_printable(how['model'])}{trained}, no image; a tie is half right."
     if "retrieval" in report:
         yield "In retrieval, ties rank by index."
     if bootstrap["rounds"]:
         yield f"Intervals: {bootstrap['rounds']} bootstrap rounds over image groups."
 
 
-def _sections(report: dict[str, Any]) -> Iterator[tuple[str, list[Row]]]:
+def sections(report: dict[str, Any]) -> Iterator[tuple[str, list[Row]]]:
+    """What a report of one model or two holds: titles, and rows of names and entries."""
     overall = {**report.get("accuracy", {}), **report.get("matching", {})}
     if overall:
         yield "overall", [(TITLES[measure], entry) for measure, entry in overall.items()]
@@ -71,6 +123,10 @@ def _sections(report: dict[str, Any]) -> Iterator[tuple[str, list[Row]]]:
         }
         for title, same in _joined(rows):
             yield f"{title}, averages of {_printable(benchmark)}", same
+    for benchmark, metrics in report.get("benchmarks", {}).items():
+        yield f"official scores of {_printable(benchmark)}", list(metrics.items())
+    if "vl_compo" in report:
+        yield "mean of twelve benchmarks (vl_compo)", list(_composed(report["vl_compo"]))
     for direction, recalls in report.get("retrieval", {}).items():
         title = f"retrieval, {direction.replace('_', ' ')}"
         yield title, list(_recalls(recalls))
@@ -93,6 +149,13 @@ def _bases(bases: dict[str, Any]) -> Iterator[Row]:
     yield f"macro over {num} subsets", macro
 
 
+def _composed(benchmarks: dict[str, Any]) -> Iterator[Row]:
+    for name, entry in benchmarks.items():
+        parts = entry["parts"]
+        official = entry["official_parts"]
+        yield name if parts == official else f"{name} ({parts} of {official} parts)", entry
+
+
 def _recalls(recalls: dict[str, Any]) -> Iterator[Row]:
     for name, interval in recalls["intervals"].items():
         yield (
@@ -106,21 +169,21 @@ def _recalls(recalls: dict[str, Any]) -> Iterator[Row]:
         )
 
 
-def _line(name: str, entry: dict[str, Any]) -> str:
+def _line(name: str, entry: dict[str, Any], is_blind: bool = False) -> str:
     interval = entry["interval"]
     between = f"{100 * interval[0]:5.1f} – {100 * interval[1]:5.1f}" if interval else ""
-    counts = [
-        f"{entry.get(key, ''):>{width}}"
-        for key, width in (("n", 9), ("num_ties", 5), ("num_near_ties", 5))
-    ]
-    text = f"  {_fit(name)}{100 * entry['value']:6.1f}  {between:<14} {' '.join(counts)}"
+    text = f"  {_fit(name)}{100 * entry['value']:6.1f}  {between:<14} {entry.get('n', ''):>9} "
+    if is_blind:
+        text += f"{100 * entry['blind']['value']:11.1f}" if "blind" in entry else ""
+    else:
+        text += f"{entry.get('num_ties', ''):>5} {entry.get('num_near_ties', ''):>5}"
     return text.rstrip()
 
 
-def _fit(name: str) -> str:
+def _fit(name: str, width: int = NAME_WIDTH) -> str:
     """Cut or pad a name to its column, counting wide characters as two."""
     name = _printable(name)
-    width = NAME_WIDTH - 2
+    width -= 2
     if _columns(name) >= width:
         while _columns(name) > width - 2:
             name = name[:-1]

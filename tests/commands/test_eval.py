@@ -187,6 +187,14 @@ def test_embeddings_that_do_not_fit_fail(pairs, rows, message):
         ["in.jsonl", "--image-embeddings", "-", "--caption-embeddings", "-"],
         ["--bootstrap", "-1"],
         ["--format", "html"],
+        ["--compare", "a.jsonl"],
+        ["--compare", "-", "-"],
+        ["in.jsonl", "--compare", "a.jsonl", "b.jsonl"],
+        ["--compare", "a.jsonl", "b.jsonl", "--blind"],
+        ["--compare", "a.jsonl", "b.jsonl", "--blind-model", "gpt2"],
+        ["--compare", "a.jsonl", "-", "--html", "x.html"],
+        ["--html", "-"],
+        ["--html", "x", "-o", "x"],
         ["--on-error", "ignore"],
     ],
 )
@@ -240,3 +248,72 @@ def test_a_model_that_prefers_longer_captions_on_real_negatives(real_data):
     assert report["averages"]["(no benchmark)"]["item"]["macro over subsets"]["num_subsets"] == 7
     tied = sum(record["scores"][0][0] == record["scores"][0][1] for record in records)
     assert report["accuracy"]["pair"]["num_ties"] == tied > 0
+
+
+@pytest.fixture
+def two_models(tmp_path):
+    """Scores of the same items: model B gains one, loses none."""
+    for name, scores in (("a", [(1, 0), (0, 1)]), ("b", [(1, 0), (2, 1)])):
+        items = [item(*pair, id=f"r{i}", image=f"{i}.jpg") for i, pair in enumerate(scores)]
+        (tmp_path / f"{name}.jsonl").write_bytes(to_lines(*items))
+    return tmp_path
+
+
+def test_two_models_are_compared(two_models):
+    a, b = two_models / "a.jsonl", two_models / "b.jsonl"
+    report = orjson.loads(run("--compare", a, b).stdout)
+    assert report["accuracy"]["item"]["difference"] == 0.5
+    assert report["flipped"]["item"] == {"gained": ["r1"], "lost": []}
+    table = run("--compare", a, b, "--format", "table").stdout
+    assert (
+        "  item accuracy               50.0  100.0  +50.0   +0.0 – +100.0       1      0" in table
+    )
+    assert "item accuracy, 1 gained: r1\n" in table
+
+
+def test_one_of_two_models_can_come_through_a_pipe(two_models):
+    stdin = (two_models / "b.jsonl").read_bytes()
+    result = run_hnclip("eval", "--compare", two_models / "a.jsonl", "-", stdin=stdin)
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert orjson.loads(result.stdout)["b"] == "-"
+
+
+def test_text_alone_stands_beside_each_accuracy():
+    lines = to_lines(*[item(1, 0, image=f"{i}.jpg") for i in range(10)])
+    report = orjson.loads(run("--blind", stdin=lines).stdout)
+    assert report["accuracy"]["pair"]["blind"].keys() == {"value", "interval", "num_ties"}
+    table = run("--blind", "--format", "table", stdin=lines).stdout
+    assert "blind: trigrams trained on 10 true captions, no image; a tie is half right." in table
+
+
+def test_a_language_model_that_is_not_there_fails_with_one_line(tmp_path):
+    pytest.importorskip("transformers", reason="hnclip[lm] is not installed")
+    result = run("--blind-model", tmp_path / "none", stdin=to_lines(item(1, 0)))
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"hnclip: {tmp_path / 'none'}: cannot load the language model")
+    assert result.stderr.count("\n") == 1
+
+
+def test_parts_named_in_a_file_are_left_out_of_official_means(tmp_path):
+    (tmp_path / "symmetric.txt").write_text("near\n\n  by \n")
+    lines = to_lines(*[
+        item(right, 0.5, image=name, benchmark="aro-vg-relation", tags={"relation": name})
+        for name, right in (("on", 1), ("near", 0), ("by", 0))
+    ])  # fmt: skip
+    report = orjson.loads(run("--without", tmp_path / "symmetric.txt", stdin=lines).stdout)
+    official = report["benchmarks"]["aro-vg-relation"]
+    assert official["accuracy, mean of 1 relations"]["value"] == 1.0
+    assert official["accuracy, micro"]["n"] == 3
+
+
+def test_a_page_is_written_beside_the_report(tmp_path):
+    page = tmp_path / "report.html"
+    result = run("--html", page, stdin=to_lines(item(0, 1)))
+    assert orjson.loads(result.stdout)["records"] == 1
+    assert result.stderr.startswith("hnclip: 1 picture left out: -:1: image not found")
+    assert "<article" in page.read_text()
+
+
+def test_a_failed_run_writes_no_page(tmp_path):
+    assert run("--html", tmp_path / "report.html", stdin=b"broken\n").exit_code == 1
+    assert list(tmp_path.iterdir()) == []

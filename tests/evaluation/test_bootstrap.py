@@ -104,7 +104,6 @@ def test_counts_add_up_answers_by_cluster_and_column():
     assert counts.column.tolist() == [0, 0, 1]
     assert counts.correct.tolist() == [0, 1, 1]
     assert counts.total.tolist() == [1, 2, 1]
-    assert counts.only(1).total.tolist() == [1]
 
 
 def test_an_interval_is_a_pair_of_percentiles():

@@ -25,7 +25,7 @@ def collect(*records, fields=("kind",)):
     collector = Collector(fields)
     for record in records:
         collector.add(record)
-    return collector
+    return collector.finish()
 
 
 def margins(collector):
@@ -181,6 +181,7 @@ def test_a_refused_record_leaves_no_trace():
         with pytest.raises(InputError):
             collector.add(bad)
     collector.add(short([[1, 0]], ["b"], subset="y"))
+    collector = collector.finish()
     assert collector.num_records == 1
     assert labels(collector, "kind", "pair") == [(0, "b")]
     assert labels(collector, "subset", "item") == [(0, "/y")]

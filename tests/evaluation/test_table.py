@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hnclip_cli.evaluation.table import format_table
+from hnclip_cli.evaluation.table import format_comparison, format_table
 
 SETTINGS = {
     "bootstrap": {"rounds": 1000, "level": 0.95, "seed": 0, "resampled": "image groups"},
@@ -119,3 +119,69 @@ def test_no_line_of_numbers_is_wider_than_80_columns(label, n, value):
     assert line.startswith("  ") and line.endswith("    0     0")
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in line)
     assert len(line) + wide - sum(unicodedata.combining(c) > 0 for c in line) <= 80
+
+
+def test_official_scores_and_the_mean_of_twelve_have_sections_of_their_own():
+    table = format_table(
+        report(
+            benchmarks={"valse": {"accuracy, mean of 7 phenomena": entry()}},
+            vl_compo={
+                "VALSE": {**entry(), "parts": 7, "official_parts": 7},
+                "ARO": {**entry(), "parts": 2, "official_parts": 4},
+            },
+        )
+    )
+    assert table.splitlines()[3:8] == [
+        "official scores of valse",
+        "  accuracy, mean of 7 phenomena       50.0   25.0 –  75.0         10     0     0",
+        "mean of twelve benchmarks (vl_compo)",
+        "  VALSE                               50.0   25.0 –  75.0         10     0     0",
+        "  ARO (2 of 4 parts)                  50.0   25.0 –  75.0         10     0     0",
+    ]
+
+
+def test_text_alone_takes_the_place_of_ties():
+    blind = {"model": "trigrams", "folds": 5, "captions": 8}
+    with_blind = {**entry(), "blind": {"value": 0.75, "interval": None, "num_ties": 0}}
+    table = format_table(
+        report(accuracy={"item": with_blind}, matching={"image": entry()}, blind=blind)
+    )
+    assert table.splitlines()[2:6] == [
+        "                                         %  95% interval           n       blind",
+        "overall",
+        "  item accuracy                       50.0   25.0 –  75.0         10        75.0",
+        "  image score                         50.0   25.0 –  75.0         10",
+    ]
+    assert "blind: trigrams trained on 8 true captions, no image; a tie is half right." in table
+
+
+def test_a_comparison_names_what_flipped_and_what_had_no_partner():
+    change = {
+        "a": 0.5, "b": 0.25, "difference": -0.25, "interval": [-0.5, 0.0], "n": 8, "num_groups": 8,
+        "both_right": 2, "only_a_right": 2, "only_b_right": 0, "both_wrong": 4, "num_ties": [0, 0],
+        "num_subsets": 1,
+    }  # fmt: skip
+    table = format_comparison(
+        report(
+            a="one.jsonl",
+            b="two\x1b.jsonl",
+            unpaired={"a": {"records": 1, "ids": ["x"]}, "b": {"records": 0, "ids": []}},
+            accuracy={"item": change},
+            flipped={"item": {"gained": [], "lost": ["p", "q", "r", "s"]}},
+        )
+    )
+    assert table.splitlines() == [
+        "A  one.jsonl",
+        "B  two\\x1b.jsonl",
+        "10 records in both, 1 only in A (x)",
+        "",
+        "                               A %    B %  B − A  95% interval    gained   lost",
+        "overall",
+        "  item accuracy               50.0   25.0  -25.0  -50.0 –  +0.0        0      2",
+        "",
+        "item accuracy, 0 gained",
+        "item accuracy, 4 lost: p, q, r, …",
+        "",
+        "gained: right only with B; lost: only with A. A tie is wrong (strict >).",
+        "Intervals of the difference: 1000 paired rounds over image groups.",
+    ]
