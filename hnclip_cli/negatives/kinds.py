@@ -27,6 +27,8 @@ class Kind:
             is mended afterwards.
         level: what the function reads of a caption: ``WORDS``, ``TAGS`` or ``PHRASES``.
         source: whose negative it is.
+        needs_phrases: for ``PHRASES``, whether the function can find anything in a caption, by
+            words and tags: those in which it cannot are spared the dependency parser.
         is_default: whether it is made where no kind is named. Those are false of the image, read
             well, and are not given away by the text; the others only where they are asked for.
     """
@@ -35,12 +37,20 @@ class Kind:
     level: int
     source: str
     is_default: bool = True
+    needs_phrases: Callable[[Caption], bool] | None = None
 
 
 KINDS: dict[str, Kind] = {
-    "swap-noun": Kind(swaps.swap_noun, PHRASES, "NegCLIP, CE-CLIP's relation"),
+    "swap-noun": Kind(
+        swaps.swap_noun, PHRASES, "NegCLIP, CE-CLIP's relation", needs_phrases=swaps.may_swap
+    ),
     "swap-adjective": Kind(swaps.swap_adjective, TAGS, "NegCLIP, SugarCrepe's swap-att"),
-    "swap-noun-phrase": Kind(swaps.swap_noun_phrase, PHRASES, "NegCLIP, SugarCrepe's swap-obj"),
+    "swap-noun-phrase": Kind(
+        swaps.swap_noun_phrase,
+        PHRASES,
+        "NegCLIP, SugarCrepe's swap-obj",
+        needs_phrases=swaps.may_swap,
+    ),
     "replace-subject": Kind(replacements.replace_subject, TAGS, "SVO-Probes, ComVG"),
     "replace-noun": Kind(replacements.replace_noun, TAGS, "CE-CLIP's entity, Rösch's object"),
     "replace-location": Kind(places.replace_location, TAGS, "Rösch's location"),

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -10,7 +11,7 @@ from hnclip_cli.negatives.kinds import DEFAULT_KINDS, KINDS
 from hnclip_cli.negatives.parsing import Caption, Parser
 from hnclip_cli.negatives.rewriting import with_articles
 from hnclip_cli.negatives.slots import Commonness, Judge, Preference
-from hnclip_cli.negatives.truth import TrueCaptions, facts, normalized, parts
+from hnclip_cli.negatives.truth import TrueCaptions, content_words, facts, normalized, parts
 from hnclip_cli.streams.edits import Edit, apply_edits
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record
@@ -52,6 +53,9 @@ class NegativeMaker:
         self._truth = truth or TrueCaptions()
         self._preference = preference or Commonness()
         self._seed = seed
+        self._sieves = [
+            kind.needs_phrases for kind in map(KINDS.__getitem__, self._kinds) if kind.needs_phrases
+        ]
         self._parser = Parser(max(KINDS[kind].level for kind in self._kinds))
 
     def usable(
@@ -76,16 +80,21 @@ class NegativeMaker:
         Raises:
             InputError: a record has no usable caption, id or group.
         """
-        captions = self._parser.parse([record.caption for record in records])
+        captions = self._parser.parse([record.caption for record in records], self._needs_phrases)
         return [
             self._of_one(record, caption) for record, caption in zip(records, captions, strict=True)
         ]
 
+    def _needs_phrases(self, caption: Caption) -> bool:
+        return any(needs(caption) for needs in self._sieves)
+
     def _of_one(self, record: Record, caption: Caption) -> list[dict[str, Any]]:
+        draw = _Draw(self._seed, record.id)
+        caption.draw = draw("shuffle")
         taken = _Taken(record, caption, self._truth)
         judge = self._preference.judge(caption)
-        ranked = {kind: self._ranked(record.id, kind, caption, judge) for kind in self._kinds}
-        chosen = self._choose(record.id, ranked, taken)
+        ranked = {kind: self._ranked(kind, caption, judge, draw) for kind in self._kinds}
+        chosen = self._choose(draw, ranked, taken)
         if not chosen:
             chosen = self._best_misfit(ranked, taken)
         return [
@@ -94,7 +103,7 @@ class NegativeMaker:
         ]
 
     def _choose(
-        self, name: str, ranked: dict[str, list["_Candidate"]], taken: "_Taken"
+        self, draw: "_Draw", ranked: dict[str, list["_Candidate"]], taken: "_Taken"
     ) -> list["_Chosen"]:
         """Of each kind one, or ``per_caption`` of different kinds first; no misfits."""
         max_loss = self._preference.max_loss
@@ -108,7 +117,7 @@ class NegativeMaker:
                 chosen += _next_valid(kind, source, taken)
             return chosen
         # A round gives each kind one turn, in an order of the record's own.
-        order = sorted(sources, key=lambda kind: self._hash(name, "order", kind))
+        order = sorted(sources, key=lambda kind: draw("order", kind))
         while order and len(chosen) < self._per_caption:
             for kind in list(order):
                 found = _next_valid(kind, sources[kind], taken)
@@ -135,22 +144,51 @@ class NegativeMaker:
                 return found
         return []
 
-    def _ranked(self, name: str, kind: str, caption: Caption, judge: Judge) -> list["_Candidate"]:
+    def _ranked(
+        self, kind: str, caption: Caption, judge: Judge, draw: "_Draw"
+    ) -> list["_Candidate"]:
         """Candidates with their losses: the best third in the order of a hash, then the others."""
         found = list(islice(KINDS[kind].candidates(caption), MAX_CANDIDATES))
-        order = sorted((self._hash(name, kind, i), i) for i in range(len(found)))
-        drawn = [with_articles(caption, found[index]) for _, index in order[:MAX_JUDGED]]
-        places = {place: judge(edits) for place, edits in enumerate(drawn)}
-        by_loss = sorted(places, key=lambda place: (places[place], place))
+        if not found:
+            return []
+        drawn = [
+            with_articles(caption, found[index])
+            for index in draw.order(kind, len(found))[:MAX_JUDGED]
+        ]
+        losses = list(map(judge, drawn))
+        by_loss = sorted(range(len(drawn)), key=losses.__getitem__)
         num_best = -(-len(drawn) // BEST_PART)
         best, others = sorted(by_loss[:num_best]), by_loss[num_best:]
-        return [(places[place], drawn[place]) for place in (*best, *others)]
-
-    def _hash(self, *key: object) -> bytes:
-        data = "\0".join(map(str, (self._seed, *key))).encode("utf-8", "replace")
-        return hashlib.blake2b(data, digest_size=8).digest()
+        return [(losses[place], drawn[place]) for place in (*best, *others)]
 
 
+class _Draw:
+    """Random choices of a record: hashes of the seed, its id and what is chosen."""
+
+    def __init__(self, seed: int, name: str) -> None:
+        data = f"{seed}\0{name}".encode("utf-8", "replace")
+        self._hash = hashlib.blake2b(data, digest_size=8)
+
+    def __call__(self, *key: str) -> bytes:
+        found = self._hash.copy()
+        found.update("\0".join(("", *key)).encode())
+        return found.digest()
+
+    def order(self, key: str, count: int) -> list[int]:
+        """The numbers below ``count`` in an order of the record's own."""
+        if count == 1:
+            return [0]
+        base = self._hash.copy()
+        base.update(f"\0{key}\0".encode())
+        hashes = []
+        for number in _NUMBERS[:count]:
+            one = base.copy()
+            one.update(number)
+            hashes.append(one.digest())
+        return sorted(range(count), key=hashes.__getitem__)
+
+
+_NUMBERS = [b"%d" % number for number in range(MAX_CANDIDATES)]
 # What it costs, and its edits.
 _Candidate = tuple[float, list[Edit]]
 # Its kind, its text, and its edits.
@@ -164,17 +202,33 @@ class _Taken:
         self._truth = truth
         self._group = record.group if truth else ""
         self.original = caption.text
-        self._parts = parts(caption.text)
-        self._facts = facts(caption.text)
-        others = _listed(record)
-        self._texts = {normalized(text) for text in (caption.text, *others)}
-        self._other_facts = {fact for text in others for fact in facts(text)}
+        self._others = _listed(record)
 
-    def refuses(self, negative: str) -> bool:
-        if normalized(negative) in self._texts or parts(negative) == self._parts:
+    @cached_property
+    def _texts(self) -> set[str]:
+        return {normalized(text) for text in (self.original, *self._others)}
+
+    @cached_property
+    def _parts(self) -> list[str]:
+        return parts(self.original)
+
+    @cached_property
+    def _facts(self) -> set[str]:
+        return facts(self.original)
+
+    @cached_property
+    def _other_facts(self) -> set[str]:
+        return {fact for text in self._others for fact in facts(text)}
+
+    def refuses(self, negative: str, edits: Sequence[Edit]) -> bool:
+        if normalized(negative) in self._texts:
+            return True
+        if _keeps_words(self.original, edits) and parts(negative) == self._parts:
             return True
         if self._truth.has(self._group, negative):
             return True
+        if not (self._truth or self._others):
+            return False
         return any(
             fact in self._other_facts or self._truth.names(self._group, fact)
             for fact in facts(negative) - self._facts
@@ -184,6 +238,16 @@ class _Taken:
         self._texts.add(normalized(negative))
 
 
+def _keeps_words(caption: str, edits: Sequence[Edit]) -> bool:
+    """Whether the edits put in the words that they take out, articles and "and" aside.
+
+    Only then can a negative have the conjuncts of its caption.
+    """
+    old = [word for start, end, _ in edits for word in content_words(caption[start:end])]
+    new = [word for *_, text in edits for word in content_words(text)]
+    return sorted(old) == sorted(new)
+
+
 def _listed(record: Record) -> list[str]:
     return record.caption_list if "captions" in record else []
 
@@ -191,7 +255,7 @@ def _listed(record: Record) -> list[str]:
 def _next_valid(kind: str, candidates: Iterator[list[Edit]], taken: _Taken) -> list[_Chosen]:
     for edits in candidates:
         text = apply_edits(taken.original, edits)
-        if not taken.refuses(text):
+        if not taken.refuses(text, edits):
             taken.add(text)
             return [(kind, text, edits)]
     return []

