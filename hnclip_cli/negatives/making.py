@@ -1,9 +1,10 @@
 """Choose a record's negatives among the candidates of the kinds."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any
 
 from hnclip_cli.errors import InputError
@@ -20,6 +21,8 @@ from hnclip_cli.streams.records import Record
 MAX_CANDIDATES = 500
 # So many of them, by hash, are judged; the others are not needed.
 MAX_JUDGED = 32
+# More edits reorder words rather than replace them.
+_FEW_EDITS = 3
 # The choice is among the best third: always the best would repeat the same few words.
 BEST_PART = 3
 
@@ -51,6 +54,7 @@ class NegativeMaker:
         self._kinds = list(dict.fromkeys(kinds or DEFAULT_KINDS))
         self._per_caption = per_caption
         self._truth = truth or TrueCaptions()
+        self._has_truth = bool(self._truth)
         self._preference = preference or Commonness()
         self._seed = seed
         self._sieves = [
@@ -65,7 +69,7 @@ class NegativeMaker:
         found: list[Record] = []
         for record in records:
             try:
-                _ = record.caption, record.id, _listed(record), self._truth and record.group
+                _ = record.caption, record.id, _listed(record), self._has_truth and record.group
             except InputError as error:
                 if policy.on_error == "fail":
                     return found, error
@@ -90,10 +94,16 @@ class NegativeMaker:
 
     def _of_one(self, record: Record, caption: Caption) -> list[dict[str, Any]]:
         draw = _Draw(self._seed, record.id)
-        caption.draw = draw("shuffle")
+        caption.draw = draw.data
         taken = _Taken(record, caption, self._truth)
         judge = self._preference.judge(caption)
-        ranked = {kind: self._ranked(kind, caption, judge, draw) for kind in self._kinds}
+        ranked: dict[str, Iterable[_Candidate]] = {}
+        for kind in self._kinds:
+            found = KINDS[kind].candidates(caption)
+            if not KINDS[kind].is_judged:
+                ranked[kind] = zip(repeat(-math.inf), found)
+            elif candidates := list(islice(found, MAX_CANDIDATES)):
+                ranked[kind] = _ranked(kind, candidates, caption, judge, draw)
         chosen = self._choose(draw, ranked, taken)
         if not chosen:
             chosen = self._best_misfit(ranked, taken)
@@ -103,7 +113,7 @@ class NegativeMaker:
         ]
 
     def _choose(
-        self, draw: "_Draw", ranked: dict[str, list["_Candidate"]], taken: "_Taken"
+        self, draw: "_Draw", ranked: dict[str, Iterable["_Candidate"]], taken: "_Taken"
     ) -> list["_Chosen"]:
         """Of each kind one, or ``per_caption`` of different kinds first; no misfits."""
         max_loss = self._preference.max_loss
@@ -129,7 +139,7 @@ class NegativeMaker:
         return sorted(chosen, key=lambda item: self._kinds.index(item[0]))
 
     def _best_misfit(
-        self, ranked: dict[str, list["_Candidate"]], taken: "_Taken"
+        self, ranked: dict[str, Iterable["_Candidate"]], taken: "_Taken"
     ) -> list["_Chosen"]:
         """The one that costs least, for a record that has no other."""
         misfits = [
@@ -144,42 +154,40 @@ class NegativeMaker:
                 return found
         return []
 
-    def _ranked(
-        self, kind: str, caption: Caption, judge: Judge, draw: "_Draw"
-    ) -> list["_Candidate"]:
-        """Candidates with their losses: the best third in the order of a hash, then the others."""
-        found = list(islice(KINDS[kind].candidates(caption), MAX_CANDIDATES))
-        if not found:
-            return []
-        drawn = [
-            with_articles(caption, found[index])
-            for index in draw.order(kind, len(found))[:MAX_JUDGED]
-        ]
-        losses = list(map(judge, drawn))
-        by_loss = sorted(range(len(drawn)), key=losses.__getitem__)
-        num_best = -(-len(drawn) // BEST_PART)
-        best, others = sorted(by_loss[:num_best]), by_loss[num_best:]
-        return [(losses[place], drawn[place]) for place in (*best, *others)]
+
+# What it costs, and its edits.
+_Candidate = tuple[float, list[Edit]]
+# Its kind, its text, and its edits.
+_Chosen = tuple[str, str, list[Edit]]
+
+
+def _ranked(
+    kind: str, found: list[list[Edit]], caption: Caption, judge: Judge, draw: "_Draw"
+) -> list[_Candidate]:
+    """Candidates with their losses: the best third in the order of a hash, then the others."""
+    order = draw.order(kind, len(found))[:MAX_JUDGED]
+    drawn = [with_articles(caption, found[index]) for index in order]
+    losses = list(map(judge, drawn))
+    by_loss = sorted(range(len(drawn)), key=losses.__getitem__)
+    num_best = -(-len(drawn) // BEST_PART)
+    best, others = sorted(by_loss[:num_best]), by_loss[num_best:]
+    return [(losses[place], drawn[place]) for place in (*best, *others)]
 
 
 class _Draw:
     """Random choices of a record: hashes of the seed, its id and what is chosen."""
 
     def __init__(self, seed: int, name: str) -> None:
-        data = f"{seed}\0{name}".encode("utf-8", "replace")
-        self._hash = hashlib.blake2b(data, digest_size=8)
+        self.data = f"{seed}\0{name}\0".encode("utf-8", "replace")
 
     def __call__(self, *key: str) -> bytes:
-        found = self._hash.copy()
-        found.update("\0".join(("", *key)).encode())
-        return found.digest()
+        return self._hash("\0".join(key)).digest()
 
     def order(self, key: str, count: int) -> list[int]:
         """The numbers below ``count`` in an order of the record's own."""
         if count == 1:
             return [0]
-        base = self._hash.copy()
-        base.update(f"\0{key}\0".encode())
+        base = self._hash(f"{key}\0")
         hashes = []
         for number in _NUMBERS[:count]:
             one = base.copy()
@@ -187,12 +195,11 @@ class _Draw:
             hashes.append(one.digest())
         return sorted(range(count), key=hashes.__getitem__)
 
+    def _hash(self, key: str) -> "hashlib.blake2b":
+        return hashlib.blake2b(self.data + key.encode(), digest_size=8)
+
 
 _NUMBERS = [b"%d" % number for number in range(MAX_CANDIDATES)]
-# What it costs, and its edits.
-_Candidate = tuple[float, list[Edit]]
-# Its kind, its text, and its edits.
-_Chosen = tuple[str, str, list[Edit]]
 
 
 class _Taken:
@@ -203,14 +210,8 @@ class _Taken:
         self._group = record.group if truth else ""
         self.original = caption.text
         self._others = _listed(record)
-
-    @cached_property
-    def _texts(self) -> set[str]:
-        return {normalized(text) for text in (self.original, *self._others)}
-
-    @cached_property
-    def _parts(self) -> list[str]:
-        return parts(self.original)
+        self._texts = {normalized(text) for text in (self.original, *self._others)}
+        self._parts: list[list[str]] | None = None
 
     @cached_property
     def _facts(self) -> set[str]:
@@ -220,32 +221,33 @@ class _Taken:
     def _other_facts(self) -> set[str]:
         return {fact for text in self._others for fact in facts(text)}
 
-    def refuses(self, negative: str, edits: Sequence[Edit]) -> bool:
-        if normalized(negative) in self._texts:
-            return True
-        if _keeps_words(self.original, edits) and parts(negative) == self._parts:
-            return True
-        if self._truth.has(self._group, negative):
-            return True
-        if not (self._truth or self._others):
+    def accepts(self, negative: str, edits: Sequence[Edit]) -> bool:
+        """Whether this may be said; once said, it is taken."""
+        letters = normalized(negative)
+        if letters in self._texts or self._has_its_parts(negative, edits):
             return False
+        if self._truth and self._truth.has(self._group, letters):
+            return False
+        if (self._truth or self._others) and self._names_another_fact(negative):
+            return False
+        self._texts.add(letters)
+        return True
+
+    def _has_its_parts(self, negative: str, edits: Sequence[Edit]) -> bool:
+        if len(edits) <= _FEW_EDITS:  # other words? then there is no need to look at the whole
+            old = " ".join(self.original[start:end] for start, end, _ in edits)
+            new = " ".join(text for *_, text in edits)
+            if content_words(old) != content_words(new):
+                return False
+        if self._parts is None:
+            self._parts = parts(self.original)
+        return parts(negative) == self._parts
+
+    def _names_another_fact(self, negative: str) -> bool:
         return any(
             fact in self._other_facts or self._truth.names(self._group, fact)
             for fact in facts(negative) - self._facts
         )
-
-    def add(self, negative: str) -> None:
-        self._texts.add(normalized(negative))
-
-
-def _keeps_words(caption: str, edits: Sequence[Edit]) -> bool:
-    """Whether the edits put in the words that they take out, articles and "and" aside.
-
-    Only then can a negative have the conjuncts of its caption.
-    """
-    old = [word for start, end, _ in edits for word in content_words(caption[start:end])]
-    new = [word for *_, text in edits for word in content_words(text)]
-    return sorted(old) == sorted(new)
 
 
 def _listed(record: Record) -> list[str]:
@@ -255,7 +257,6 @@ def _listed(record: Record) -> list[str]:
 def _next_valid(kind: str, candidates: Iterator[list[Edit]], taken: _Taken) -> list[_Chosen]:
     for edits in candidates:
         text = apply_edits(taken.original, edits)
-        if not taken.refuses(text, edits):
-            taken.add(text)
+        if taken.accepts(text, edits):
             return [(kind, text, edits)]
     return []

@@ -15,9 +15,9 @@ from hnclip_cli.streams.records import Record
 
 _MARKS = re.compile(r"[\W_]+")
 _ASCII_MARKS = bytes(code for code in range(128) if not chr(code).isalnum())
-_PAUSES = re.compile(r"\band\b|[,;.&]")
-_WORD = re.compile(r"[^\W_]+")
-_ARTICLES = re.compile(r"\b(?:an?|the)\b")
+_WORD_OR_PAUSE = re.compile(r"[^\W_]+|[,;.&]")
+_PAUSES = {"and", ",", ";", ".", "&"}
+_ARTICLES = {"a", "an", "the"}
 
 
 def normalized(caption: str) -> str:
@@ -30,16 +30,23 @@ def normalized(caption: str) -> str:
     return letters or folded.strip()
 
 
-def parts(caption: str) -> list[str]:
-    """The conjuncts of a caption in alphabetic order: "A and B" says what "B and A" says."""
-    words = (_ARTICLES.sub(" ", piece) for piece in _PAUSES.split(caption.casefold()))
-    return sorted(filter(None, (" ".join(piece.split()) for piece in words)))
+def parts(caption: str) -> list[list[str]]:
+    """The conjuncts of a caption in alphabetic order: "A and B" says what "B and A" says.
+
+    Without articles and without marks that are not a pause.
+    """
+    found: list[list[str]] = [[]]
+    for word in _WORD_OR_PAUSE.findall(caption.casefold()):
+        if word in _PAUSES:
+            found.append([])
+        elif word not in _ARTICLES:
+            found[-1].append(word)
+    return sorted(filter(None, found))
 
 
 def content_words(caption: str) -> list[str]:
-    """The words, without what `parts` takes no notice of."""
-    words = _WORD.findall(caption.casefold())
-    return [word for word in words if word not in ("a", "an", "the", "and")]
+    """The words of all `parts` in alphabetic order."""
+    return sorted(word for part in parts(caption) for word in part)
 
 
 def facts(caption: str) -> set[str]:

@@ -23,7 +23,7 @@ from typing import Any
 
 from hnclip_cli.negatives.kinds import KINDS
 from hnclip_cli.negatives.making import NegativeMaker
-from hnclip_cli.negatives.parsing import TAGS, WORDS, Parser
+from hnclip_cli.negatives.parsing import TAGS, TEXT, Parser
 from hnclip_cli.negatives.pool import PIECE, Answering
 from hnclip_cli.streams.records import parse_record
 from tests.bench.machine import describe
@@ -100,7 +100,7 @@ def main() -> None:
     options = parser.parse_args()
     lines = options.captions.read_bytes().splitlines()
     few = lines[: options.count]
-    words = [name for name, kind in KINDS.items() if kind.level == WORDS]
+    words = [name for name, kind in KINDS.items() if kind.level == TEXT]
     figure: dict[str, Any] = {"captions": len(few), "kinds": options.kind or "default"}
     figure["tagger"] = compare(options.kind, few, options.rounds, None)
     for name in words:

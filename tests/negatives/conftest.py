@@ -22,6 +22,8 @@ def candidates(parser):
     def propose(kind, text):
         (caption,) = parser.parse([text])
         found = KINDS[kind].candidates(caption)
-        return [apply_edits(text, with_articles(caption, edits)) for edits in found]
+        if KINDS[kind].is_judged:
+            found = [with_articles(caption, edits) for edits in found]
+        return [apply_edits(text, edits) for edits in found]
 
     return propose
