@@ -9,7 +9,8 @@ from typing import Any
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.negatives.kinds import DEFAULT_KINDS, KINDS
-from hnclip_cli.negatives.parsing import Caption, Parser
+from hnclip_cli.negatives.parsing import Caption
+from hnclip_cli.negatives.pipeline import Parser
 from hnclip_cli.negatives.rewriting import with_articles
 from hnclip_cli.negatives.slots import Commonness, Judge, Preference
 from hnclip_cli.negatives.truth import TrueCaptions, content_words, facts, normalized, parts

