@@ -11,7 +11,7 @@ from hnclip_cli import console, options
 from hnclip_cli.errors import ExitCode
 
 if TYPE_CHECKING:
-    from hnclip_cli.negatives.parsing import Parser
+    from hnclip_cli.negatives.pipeline import Parser
     from hnclip_cli.sources.benchmarks.official import Prompter, Tagger
 
 
@@ -270,7 +270,8 @@ def _tagger() -> "Tagger":
 
     @cache
     def parser() -> "Parser":
-        from hnclip_cli.negatives.parsing import TAGS, Parser
+        from hnclip_cli.negatives.parsing import TAGS
+        from hnclip_cli.negatives.pipeline import Parser
 
         return Parser(TAGS)
 

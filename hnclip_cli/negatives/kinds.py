@@ -14,7 +14,7 @@ from hnclip_cli.negatives import (
     swaps,
     verbs,
 )
-from hnclip_cli.negatives.parsing import PHRASES, TAGS, WORDS, Caption
+from hnclip_cli.negatives.parsing import PHRASES, TAGS, TEXT, Caption
 from hnclip_cli.streams.edits import Edit
 
 
@@ -25,8 +25,12 @@ class Kind:
     Attributes:
         candidates: yields lists of edits, each of which makes one negative; a/an before an edit
             is mended afterwards.
-        level: what the function reads of a caption: ``WORDS``, ``TAGS`` or ``PHRASES``.
+        level: what the function reads of a caption: ``TEXT``, ``TAGS`` or ``PHRASES``.
         source: whose negative it is.
+        is_judged: whether the candidates that read best are preferred. Those of the others read
+            badly by intention, and come in the order in which they are drawn.
+        needs_phrases: for ``PHRASES``, whether the function can find anything in a caption, by
+            words and tags: those in which it cannot are spared the dependency parser.
         is_default: whether it is made where no kind is named. Those are false of the image, read
             well, and are not given away by the text; the others only where they are asked for.
     """
@@ -35,12 +39,21 @@ class Kind:
     level: int
     source: str
     is_default: bool = True
+    is_judged: bool = True
+    needs_phrases: Callable[[Caption], bool] | None = None
 
 
 KINDS: dict[str, Kind] = {
-    "swap-noun": Kind(swaps.swap_noun, PHRASES, "NegCLIP, CE-CLIP's relation"),
+    "swap-noun": Kind(
+        swaps.swap_noun, PHRASES, "NegCLIP, CE-CLIP's relation", needs_phrases=swaps.may_swap
+    ),
     "swap-adjective": Kind(swaps.swap_adjective, TAGS, "NegCLIP, SugarCrepe's swap-att"),
-    "swap-noun-phrase": Kind(swaps.swap_noun_phrase, PHRASES, "NegCLIP, SugarCrepe's swap-obj"),
+    "swap-noun-phrase": Kind(
+        swaps.swap_noun_phrase,
+        PHRASES,
+        "NegCLIP, SugarCrepe's swap-obj",
+        needs_phrases=swaps.may_swap,
+    ),
     "replace-subject": Kind(replacements.replace_subject, TAGS, "SVO-Probes, ComVG"),
     "replace-noun": Kind(replacements.replace_noun, TAGS, "CE-CLIP's entity, Rösch's object"),
     "replace-location": Kind(places.replace_location, TAGS, "Rösch's location"),
@@ -57,16 +70,17 @@ KINDS: dict[str, Kind] = {
     "negate": Kind(additions.negate, TAGS, "CoN-CLIP", is_default=False),
     "add-attribute": Kind(additions.add_attribute, TAGS, "SugarCrepe's add-att", is_default=False),
     "add-object": Kind(additions.add_object, TAGS, "SugarCrepe's add-obj", is_default=False),
-    "shuffle-nouns-and-adjectives": Kind(
-        shuffles.shuffle_nouns_and_adjectives, TAGS, "ARO", is_default=False
-    ),
-    "shuffle-other-words": Kind(shuffles.shuffle_other_words, TAGS, "ARO", is_default=False),
-    "shuffle-within-trigrams": Kind(
-        shuffles.shuffle_within_trigrams, WORDS, "ARO", is_default=False
-    ),
-    "shuffle-trigrams": Kind(shuffles.shuffle_trigrams, WORDS, "ARO", is_default=False),
-    "shuffle-bigrams": Kind(shuffles.shuffle_bigrams, WORDS, "FSC-CLIP", is_default=False),
-    "shuffle-words": Kind(shuffles.shuffle_words, WORDS, "FSC-CLIP", is_default=False),
+    **{
+        name: Kind(candidates, level, source, is_default=False, is_judged=False)
+        for name, candidates, level, source in (
+            ("shuffle-nouns-and-adjectives", shuffles.shuffle_nouns_and_adjectives, TAGS, "ARO"),
+            ("shuffle-other-words", shuffles.shuffle_other_words, TAGS, "ARO"),
+            ("shuffle-within-trigrams", shuffles.shuffle_within_trigrams, TEXT, "ARO"),
+            ("shuffle-trigrams", shuffles.shuffle_trigrams, TEXT, "ARO"),
+            ("shuffle-bigrams", shuffles.shuffle_bigrams, TEXT, "FSC-CLIP"),
+            ("shuffle-words", shuffles.shuffle_words, TEXT, "FSC-CLIP"),
+        )
+    },
 }
 
 DEFAULT_KINDS = tuple(name for name, kind in KINDS.items() if kind.is_default)

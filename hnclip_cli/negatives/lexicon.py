@@ -1,7 +1,7 @@
 """Look up what the project knows about a noun: its family, its forms, what may replace it."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 from hnclip_cli.negatives.further_nouns import ALSO_REPLACES
 from hnclip_cli.negatives.objects import (
@@ -14,12 +14,10 @@ from hnclip_cli.negatives.objects import (
 )
 from hnclip_cli.negatives.words import plural as regular_plural
 
-MAX_WORDS = 4
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Noun:
-    """A noun of the lexicon.
+    """A noun of the lexicon; each is there once.
 
     Attributes:
         singular, plural: its forms; a mass noun has no plural, "pants" no singular (both "").
@@ -34,24 +32,24 @@ class Noun:
     cluster: int | None
     may_replace: bool
 
-    @property
+    @cached_property
     def is_mass(self) -> bool:
         return not self.plural
 
-    @property
+    @cached_property
     def is_animate(self) -> bool:
         return self.family in ANIMATE
 
-    @property
+    @cached_property
     def is_human(self) -> bool:
         return self.family in HUMAN
 
-    @property
+    @cached_property
     def behavior(self) -> str:
         """What it can do in a sentence: ``animate``, ``vehicle``, ``building`` or ``thing``."""
         return CLASSES.get(self.family, "thing")
 
-    @property
+    @cached_property
     def gender(self) -> str:
         if self.singular in FEMALE:
             return "female"
@@ -60,7 +58,7 @@ class Noun:
     def form(self, plural: bool) -> str:
         return self.plural if plural else self.singular
 
-    @property
+    @cached_property
     def key(self) -> str:
         """What names the thing, whichever synonym is used."""
         return self.singular if self.cluster is None else f"{self.family}/{self.cluster}"
@@ -79,6 +77,16 @@ def nouns() -> dict[str, Noun]:
             for entry in after.split():
                 _add(forms, entry, family, cluster, False)
     return forms
+
+
+@cache
+def nouns_by_first_word() -> dict[str, list[tuple[tuple[str, ...], Noun]]]:
+    """For the first word of each form, the words that follow and the noun, the longest first."""
+    found: dict[str, list[tuple[tuple[str, ...], Noun]]] = {}
+    for form in sorted(nouns(), key=lambda form: -form.count(" ")):
+        first, *others = form.split(" ")
+        found.setdefault(first, []).append((tuple(others), nouns()[form]))
+    return found
 
 
 @cache

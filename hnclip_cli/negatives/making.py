@@ -1,16 +1,19 @@
 """Choose a record's negatives among the candidates of the kinds."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from itertools import islice
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import islice, repeat
 from typing import Any
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.negatives.kinds import DEFAULT_KINDS, KINDS
-from hnclip_cli.negatives.parsing import Caption, Parser
+from hnclip_cli.negatives.parsing import Caption
+from hnclip_cli.negatives.pipeline import Parser
 from hnclip_cli.negatives.rewriting import with_articles
 from hnclip_cli.negatives.slots import Commonness, Judge, Preference
-from hnclip_cli.negatives.truth import TrueCaptions, facts, normalized, parts
+from hnclip_cli.negatives.truth import TrueCaptions, content_words, facts, normalized, parts
 from hnclip_cli.streams.edits import Edit, apply_edits
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record
@@ -19,6 +22,8 @@ from hnclip_cli.streams.records import Record
 MAX_CANDIDATES = 500
 # So many of them, by hash, are judged; the others are not needed.
 MAX_JUDGED = 32
+# More edits reorder words rather than replace them.
+_FEW_EDITS = 3
 # The choice is among the best third: always the best would repeat the same few words.
 BEST_PART = 3
 
@@ -50,8 +55,12 @@ class NegativeMaker:
         self._kinds = list(dict.fromkeys(kinds or DEFAULT_KINDS))
         self._per_caption = per_caption
         self._truth = truth or TrueCaptions()
+        self._has_truth = bool(self._truth)
         self._preference = preference or Commonness()
         self._seed = seed
+        self._sieves = [
+            kind.needs_phrases for kind in map(KINDS.__getitem__, self._kinds) if kind.needs_phrases
+        ]
         self._parser = Parser(max(KINDS[kind].level for kind in self._kinds))
 
     def usable(
@@ -61,7 +70,7 @@ class NegativeMaker:
         found: list[Record] = []
         for record in records:
             try:
-                _ = record.caption, record.id, _listed(record), self._truth and record.group
+                _ = record.caption, record.id, _listed(record), self._has_truth and record.group
             except InputError as error:
                 if policy.on_error == "fail":
                     return found, error
@@ -76,16 +85,27 @@ class NegativeMaker:
         Raises:
             InputError: a record has no usable caption, id or group.
         """
-        captions = self._parser.parse([record.caption for record in records])
+        captions = self._parser.parse([record.caption for record in records], self._needs_phrases)
         return [
             self._of_one(record, caption) for record, caption in zip(records, captions, strict=True)
         ]
 
+    def _needs_phrases(self, caption: Caption) -> bool:
+        return any(needs(caption) for needs in self._sieves)
+
     def _of_one(self, record: Record, caption: Caption) -> list[dict[str, Any]]:
+        draw = _Draw(self._seed, record.id)
+        caption.draw = draw.data
         taken = Taken(record, caption, self._truth)
         judge = self._preference.judge(caption)
-        ranked = {kind: self._ranked(record.id, kind, caption, judge) for kind in self._kinds}
-        chosen = self._choose(record.id, ranked, taken)
+        ranked: dict[str, Iterable[_Candidate]] = {}
+        for kind in self._kinds:
+            found = KINDS[kind].candidates(caption)
+            if not KINDS[kind].is_judged:
+                ranked[kind] = zip(repeat(-math.inf), found)
+            elif candidates := list(islice(found, MAX_CANDIDATES)):
+                ranked[kind] = _ranked(kind, candidates, caption, judge, draw)
+        chosen = self._choose(draw, ranked, taken)
         if not chosen:
             chosen = self._best_misfit(ranked, taken)
         return [
@@ -94,7 +114,7 @@ class NegativeMaker:
         ]
 
     def _choose(
-        self, name: str, ranked: dict[str, list["_Candidate"]], taken: "Taken"
+        self, draw: "_Draw", ranked: dict[str, Iterable["_Candidate"]], taken: "Taken"
     ) -> list["_Chosen"]:
         """Of each kind one, or ``per_caption`` of different kinds first; no misfits."""
         max_loss = self._preference.max_loss
@@ -108,7 +128,7 @@ class NegativeMaker:
                 chosen += _next_valid(kind, source, taken)
             return chosen
         # A round gives each kind one turn, in an order of the record's own.
-        order = sorted(sources, key=lambda kind: self._hash(name, "order", kind))
+        order = sorted(sources, key=lambda kind: draw("order", kind))
         while order and len(chosen) < self._per_caption:
             for kind in list(order):
                 found = _next_valid(kind, sources[kind], taken)
@@ -120,7 +140,7 @@ class NegativeMaker:
         return sorted(chosen, key=lambda item: self._kinds.index(item[0]))
 
     def _best_misfit(
-        self, ranked: dict[str, list["_Candidate"]], taken: "Taken"
+        self, ranked: dict[str, Iterable["_Candidate"]], taken: "Taken"
     ) -> list["_Chosen"]:
         """The one that costs least, for a record that has no other."""
         misfits = [
@@ -135,26 +155,52 @@ class NegativeMaker:
                 return found
         return []
 
-    def _ranked(self, name: str, kind: str, caption: Caption, judge: Judge) -> list["_Candidate"]:
-        """Candidates with their losses: the best third in the order of a hash, then the others."""
-        found = list(islice(KINDS[kind].candidates(caption), MAX_CANDIDATES))
-        order = sorted((self._hash(name, kind, i), i) for i in range(len(found)))
-        drawn = [with_articles(caption, found[index]) for _, index in order[:MAX_JUDGED]]
-        places = {place: judge(edits) for place, edits in enumerate(drawn)}
-        by_loss = sorted(places, key=lambda place: (places[place], place))
-        num_best = -(-len(drawn) // BEST_PART)
-        best, others = sorted(by_loss[:num_best]), by_loss[num_best:]
-        return [(places[place], drawn[place]) for place in (*best, *others)]
-
-    def _hash(self, *key: object) -> bytes:
-        data = "\0".join(map(str, (self._seed, *key))).encode("utf-8", "replace")
-        return hashlib.blake2b(data, digest_size=8).digest()
-
 
 # What it costs, and its edits.
 _Candidate = tuple[float, list[Edit]]
 # Its kind, its text, and its edits.
 _Chosen = tuple[str, str, list[Edit]]
+
+
+def _ranked(
+    kind: str, found: list[list[Edit]], caption: Caption, judge: Judge, draw: "_Draw"
+) -> list[_Candidate]:
+    """Candidates with their losses: the best third in the order of a hash, then the others."""
+    order = draw.order(kind, len(found))[:MAX_JUDGED]
+    drawn = [with_articles(caption, found[index]) for index in order]
+    losses = list(map(judge, drawn))
+    by_loss = sorted(range(len(drawn)), key=losses.__getitem__)
+    num_best = -(-len(drawn) // BEST_PART)
+    best, others = sorted(by_loss[:num_best]), by_loss[num_best:]
+    return [(losses[place], drawn[place]) for place in (*best, *others)]
+
+
+class _Draw:
+    """Random choices of a record: hashes of the seed, its id and what is chosen."""
+
+    def __init__(self, seed: int, name: str) -> None:
+        self.data = f"{seed}\0{name}\0".encode("utf-8", "replace")
+
+    def __call__(self, *key: str) -> bytes:
+        return self._hash("\0".join(key)).digest()
+
+    def order(self, key: str, count: int) -> list[int]:
+        """The numbers below ``count`` in an order of the record's own."""
+        if count == 1:
+            return [0]
+        base = self._hash(f"{key}\0")
+        hashes = []
+        for number in _NUMBERS[:count]:
+            one = base.copy()
+            one.update(number)
+            hashes.append(one.digest())
+        return sorted(range(count), key=hashes.__getitem__)
+
+    def _hash(self, key: str) -> "hashlib.blake2b":
+        return hashlib.blake2b(self.data + key.encode(), digest_size=8)
+
+
+_NUMBERS = [b"%d" % number for number in range(MAX_CANDIDATES)]
 
 
 class Taken:
@@ -164,24 +210,41 @@ class Taken:
         self._truth = truth
         self._group = record.group if truth else ""
         self.original = caption.text
-        self._parts = parts(caption.text)
-        self._facts = facts(caption.text)
-        others = _listed(record)
-        self._texts = {normalized(text) for text in (caption.text, *others)}
-        self._other_facts = {fact for text in others for fact in facts(text)}
+        self._others = _listed(record)
+        self._texts = {normalized(text) for text in (self.original, *self._others)}
+        self._parts: list[list[str]] | None = None
+
+    @cached_property
+    def _facts(self) -> set[str]:
+        return facts(self.original)
+
+    @cached_property
+    def _other_facts(self) -> set[str]:
+        return {fact for text in self._others for fact in facts(text)}
 
     def accepts(self, negative: str, edits: Sequence[Edit]) -> bool:
         """Whether this may be said; once said, it is taken."""
-        if self._refuses(negative):
+        letters = normalized(negative)
+        if letters in self._texts or self._has_its_parts(negative, edits):
             return False
-        self._texts.add(normalized(negative))
+        if self._truth and self._truth.has(self._group, letters):
+            return False
+        if (self._truth or self._others) and self._names_another_fact(negative):
+            return False
+        self._texts.add(letters)
         return True
 
-    def _refuses(self, negative: str) -> bool:
-        if normalized(negative) in self._texts or parts(negative) == self._parts:
-            return True
-        if self._truth.has(self._group, negative):
-            return True
+    def _has_its_parts(self, negative: str, edits: Sequence[Edit]) -> bool:
+        if len(edits) <= _FEW_EDITS:  # other words? then there is no need to look at the whole
+            old = " ".join(self.original[start:end] for start, end, _ in edits)
+            new = " ".join(text for *_, text in edits)
+            if content_words(old) != content_words(new):
+                return False
+        if self._parts is None:
+            self._parts = parts(self.original)
+        return parts(negative) == self._parts
+
+    def _names_another_fact(self, negative: str) -> bool:
         return any(
             fact in self._other_facts or self._truth.names(self._group, fact)
             for fact in facts(negative) - self._facts

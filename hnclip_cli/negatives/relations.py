@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hnclip_cli.negatives.parsing import Caption
+from hnclip_cli.negatives.parsing import Caption, Word
 from hnclip_cli.negatives.rewriting import Span, replace
 from hnclip_cli.streams.edits import Edit
 
@@ -57,16 +57,24 @@ def order_matters(caption: Caption, first: int, stop: int) -> bool:
     )
     if (lowers[0] in {"and", "or", ",", "&", ";", "/"} and not has_noun) or "other" in lowers:
         return False
-    acts = any(
-        word.tag.startswith("VB")
-        and word.lower not in MUTUAL_VERBS
-        and not word.lower.startswith(MUTUAL_STEMS)
-        for word in between
-    )
+    acts = any(map(_acts, between))
     directed = any(word in DIRECTED for word in lowers)
     if lowers[-1] in MUTUAL and not ends_directed(lowers):
         return False
     return directed or acts
+
+
+def may_matter(caption: Caption, first: int, stop: int) -> bool:
+    """Whether `order_matters` can hold up to any word before ``stop``: never too strict."""
+    return any(word.lower in DIRECTED or _acts(word) for word in caption.words[first:stop])
+
+
+def _acts(word: Word) -> bool:
+    return (
+        word.tag.startswith("VB")
+        and word.lower not in MUTUAL_VERBS
+        and not word.lower.startswith(MUTUAL_STEMS)
+    )
 
 
 def ends_directed(lowers: list[str]) -> bool:
@@ -191,13 +199,14 @@ FLIPS = _flips(
     <MOVING> (?P<x>away from)<THING> => toward
     """
 )
-
-
+_FLIPPED = {flip.word for flip in FLIPS}
 _CHANGING = {"not", "no", "all", "left", "from", "very", "so", "n't", "half"}
 
 
 def flip_relation(caption: Caption) -> Iterator[list[Edit]]:
     """Turn one directed relation around: left/right, above/below, in front of/behind, …"""
+    if caption.lowers.isdisjoint(_FLIPPED):
+        return
     text, borders = _joined(caption)
     done: set[Span] = set()
     for flip in FLIPS:

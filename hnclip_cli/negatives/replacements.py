@@ -1,20 +1,19 @@
 """Kinds that put another word of the lexicon in the place of one."""
 
 from collections.abc import Iterator
+from functools import cache
 
 from hnclip_cli.negatives.attributes import (
     ALL_LOOKS,
-    BIG_WORDS,
     COLOR_LOOK,
     GREENERY,
     LOOKS_OF_FAMILY,
     LOOKS_OF_GREENERY,
     SIZE_HEADS_REFUSED,
     SIZE_OPPOSITE,
-    SMALL_WORDS,
 )
 from hnclip_cli.negatives.lexicon import Noun, further_rivals, nouns, rivals
-from hnclip_cli.negatives.modifiers import colors, head_noun, known_head, near, sizes
+from hnclip_cli.negatives.modifiers import SIZES, colors, head_noun, known_head, near, sizes
 from hnclip_cli.negatives.objects import (
     FLYERS,
     FREQUENT_SPORTS,
@@ -26,9 +25,10 @@ from hnclip_cli.negatives.objects import (
     SPORTS,
     TIED_STEMS,
 )
-from hnclip_cli.negatives.parsing import Caption, Mention
+from hnclip_cli.negatives.parsing import Caption, Mention, once
 from hnclip_cli.negatives.relations import RESTING
 from hnclip_cli.negatives.rewriting import replace
+from hnclip_cli.negatives.words import cased_like
 from hnclip_cli.streams.edits import Edit
 
 _TALL_FAMILIES = {"building", "adult", "youth", "athlete", "animal"}
@@ -59,11 +59,18 @@ _PERSONAL = {
     "his", "her", "their", "he", "she", "they", "him", "them", "who", "wearing", "dressed", "suit",
     "with", "holding", "posing", "of", "at",
 }  # fmt: skip
+# After "on" or "in", what is never on or in anything.
+_UNSUITABLE_AFTER: dict[str, frozenset[str]] = {
+    **dict.fromkeys(("in", "into", "inside"), frozenset(ON)),
+    **dict.fromkeys(("on", "onto", "atop"), frozenset(IN)),
+}
 _FILLER_TAGS = ("DT", "JJ", "CD", "PRP$", "VBN", "RB")
 
 
 def replace_color(caption: Caption) -> Iterator[list[Edit]]:
     """Give a thing a color that it does not have and the caption does not name."""
+    if not colors(caption):
+        return
     named = {COLOR_LOOK[word.lower] for word in caption.words if word.lower in COLOR_LOOK}
     for modifier in colors(caption):
         if caption.lower(modifier.noun) in caption.resumed:
@@ -82,6 +89,8 @@ def replace_color(caption: Caption) -> Iterator[list[Edit]]:
 
 def replace_size(caption: Caption) -> Iterator[list[Edit]]:
     """Turn small to large, tall to short, wide to narrow, and back."""
+    if caption.lowers.isdisjoint(SIZE_OPPOSITE):
+        return
     for modifier in sizes(caption):
         known = known_head(caption, modifier.noun)
         word = caption.lower(modifier.first)
@@ -91,10 +100,10 @@ def replace_size(caption: Caption) -> Iterator[list[Edit]]:
             yield _opposite(caption, modifier.first)
     for index, word_ in enumerate(caption.words):
         word = word_.lower
-        if word in SMALL_WORDS | BIG_WORDS or not word_.tag.startswith("JJ"):
+        if word in SIZES or word not in SIZE_OPPOSITE or not word_.tag.startswith("JJ"):
             continue
         noun = head_noun(caption, index)
-        if word not in SIZE_OPPOSITE or noun is None or caption.touches_hyphen(index, index + 1):
+        if noun is None or caption.touches_hyphen(index, index + 1):
             continue
         if {caption.lower(noun), caption.lower(index + 1)} & SIZE_HEADS_REFUSED:
             continue
@@ -125,16 +134,28 @@ def replace_subject(caption: Caption) -> Iterator[list[Edit]]:
     yield from _others(caption, mention)
 
 
-def _others(caption: Caption, mention: Mention) -> Iterator[list[Edit]]:
+def _others(caption: Caption, mention: Mention) -> list[list[Edit]]:
     """Each noun that may stand for this one, with the pronouns that follow it."""
+    known: dict[Mention, list[list[Edit]]] = _known_others(caption)
+    if mention not in known:
+        known[mention] = list(_find_others(caption, mention))
+    return known[mention]
+
+
+@once
+def _known_others(caption: Caption) -> dict[Mention, list[list[Edit]]]:
+    """What `_others` found: two kinds ask for the same."""
+    return {}
+
+
+def _find_others(caption: Caption, mention: Mention) -> Iterator[list[Edit]]:
     noun = mention.noun
     if mention.modifies or caption.lower(mention.head) in caption.resumed:
         return
     if mention.is_modified and noun.family not in _OF_ANY_SORT:  # "key lime pie"
         return
-    if noun.family == "ground" or (
-        noun.family in PLACES and before_phrase(caption, mention.first) in _PLACING
-    ):
+    before = before_phrase(caption, mention.first)
+    if noun.family == "ground" or (noun.family in PLACES and before in _PLACING):
         return  # replace-location
     if (
         not mention.is_plural
@@ -142,27 +163,43 @@ def _others(caption: Caption, mention: Mention) -> Iterator[list[Edit]]:
         and (caption.lower(mention.first - 1) not in ("one", "1"))
     ):  # "two ox"
         return
-    named = {other.noun.key for other in caption.mentions}
-    is_free = _is_singled_out(caption, mention) and _suits_action(caption, mention)
-    own = rivals(noun) if is_free else ()
-    at_rest = _all_rest(caption)
-    is_busy_crowd = noun.singular == "person" and mention.is_plural and not at_rest
-    needs_more = not is_busy_crowd and (noun.is_animate or not own)
-    further = further_rivals(noun, at_rest) if needs_more else ()
-    for rival in (*own, *further):
+    if noun.singular == "floor" and before != "on":
+        return
+    unsuitable = _UNSUITABLE_AFTER.get(before, frozenset())
+    flies = _flies(caption) and noun.key in _flyers()
+    start, end = caption.words[mention.first].start, caption.words[mention.head].end
+    for rival in _rivals(caption, mention, before):
         text = rival.form(mention.is_plural or not noun.singular)
-        if rival.key in named or not text:
-            continue
-        if not _suits_place(caption, mention, rival) or _falls(caption, noun, rival):
+        if not text or rival.singular in unsuitable or (flies and rival.key not in _flyers()):
             continue
         pronouns = _pronoun_edits(caption, mention, rival)
         if pronouns is not None:
-            yield [replace(caption, (mention.first, mention.stop), text), *pronouns]
+            yield [(start, end, cased_like(text, caption.text[start:end])), *pronouns]
+
+
+def _rivals(caption: Caption, mention: Mention, before: str) -> Iterator[Noun]:
+    """The nouns that may stand for this one, and that the caption does not name."""
+    noun = mention.noun
+    is_free = _is_singled_out(caption, mention, before) and _suits_action(caption, mention)
+    own = rivals(noun) if is_free else ()
+    named = named_things(caption)
+    yield from (rival for rival in own if rival.key not in named)
+    at_rest = _all_rest(caption)
+    is_busy_crowd = noun.singular == "person" and mention.is_plural and not at_rest
+    if not is_busy_crowd and (noun.is_animate or not own):
+        further = further_rivals(noun, at_rest)
+        yield from (rival for rival in further if rival.key not in named)
+
+
+@once
+def named_things(caption: Caption) -> set[str]:
+    """The keys of the nouns that the caption names."""
+    return {mention.noun.key for mention in caption.mentions}
 
 
 def _other_sports(caption: Caption) -> Iterator[list[Edit]]:
     """A "tennis player" turned into a "baseball player"; "playing tennis" into another sport."""
-    if len(caption.lowers.intersection(SPORTS)) != 1:
+    if caption.lowers.isdisjoint(SPORTS) or len(caption.lowers.intersection(SPORTS)) != 1:
         return
     for index, word in enumerate(caption.words):
         if word.lower not in SPORTS or not caption.has_plain_case(index):
@@ -177,6 +214,7 @@ def _other_sports(caption: Caption) -> Iterator[list[Edit]]:
                     yield [replace(caption, (index, index + 1), sport)]
 
 
+@once
 def _all_rest(caption: Caption) -> bool:
     """Whether every verb says how something rests or walks, and no possessive asks for a person."""
     verbs = [word.lower for word in caption.words if word.tag.startswith("VB")]
@@ -193,51 +231,41 @@ def before_phrase(caption: Caption, first: int) -> str:
     return caption.lower(index)
 
 
-def _is_singled_out(caption: Caption, mention: Mention) -> bool:
+def _is_singled_out(caption: Caption, mention: Mention, before: str) -> bool:
     """Whether the thing is the only one of its family that the place would show."""
     if mention.noun.family not in SIDE_BY_SIDE:
         return True
-    if caption.lower(mention.stop) in ("and", ","):
-        return False
-    return before_phrase(caption, mention.first) not in _LIST_WORDS
+    return caption.lower(mention.stop) not in ("and", ",") and before not in _LIST_WORDS
 
 
-def _suits_place(caption: Caption, mention: Mention, rival: Noun) -> bool:
-    """Whether "on" or "in" before the noun can be said of its rival too."""
-    before = before_phrase(caption, mention.first)
-    if mention.noun.singular == "floor" and before != "on":
-        return False
-    if before in ("in", "into", "inside"):
-        return rival.singular not in ON
-    return before not in ("on", "onto", "atop") or rival.singular not in IN
+@once
+def _flies(caption: Caption) -> bool:
+    """Whether something flies: then only what can fly may stand for what can."""
+    return any(word.startswith(("fly", "flie", "flew", "soar")) for word in caption.lowers)
 
 
-def _falls(caption: Caption, noun: Noun, rival: Noun) -> bool:
-    """Whether this thing flies in the caption and its rival never does."""
-    if not any(word.startswith(("fly", "flie", "flew", "soar")) for word in caption.lowers):
-        return False
-    flyers = {nouns()[name].key for name in FLYERS}
-    return noun.key in flyers and rival.key not in flyers
+@cache
+def _flyers() -> set[str]:
+    return {nouns()[name].key for name in FLYERS}
 
 
 def _suits_action(caption: Caption, mention: Mention) -> bool:
     """Whether the rest of the caption does not tie the noun to what it does or is used for."""
-    family = mention.noun.family
-    rest = [
-        word.lower
+    stems = TIED_STEMS.get(mention.noun.family)
+    return stems is None or not any(
+        word.lower.startswith(stems)
         for index, word in enumerate(caption.words)
         if not mention.first <= index < mention.stop
-    ]
-    return not any(word.startswith(TIED_STEMS.get(family, ("\0",))) for word in rest)
+    )
 
 
 def _pronoun_edits(caption: Caption, mention: Mention, rival: Noun) -> list[Edit] | None:
     """The pronouns that change with a man or woman; None where it is unclear whose they are."""
     old, new = mention.noun.gender, rival.gender
-    if not old and new:  # "a kid holding his arm up"
-        return None if caption.lowers & _GENDERED else []
-    if not old or old == new:
+    if old == new:
         return []
+    if not old:  # "a kid holding his arm up"
+        return None if caption.lowers & _GENDERED else []
     if not new:
         return None if caption.lowers & _GENDERED else []
     edits = []

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hnclip_cli.negatives.attributes import COLOR_LOOK, PROPER_ADJECTIVES
 from hnclip_cli.negatives.lexicon import nouns
-from hnclip_cli.negatives.parsing import Caption
+from hnclip_cli.negatives.parsing import Caption, Word, once
 from hnclip_cli.negatives.words import article, capitalize, cased_like, lower_first
 from hnclip_cli.streams.edits import Edit
 
@@ -35,20 +35,29 @@ def swap(caption: Caption, one: Span, other: Span) -> list[Edit] | None:
 
 def with_articles(caption: Caption, edits: Sequence[Edit]) -> list[Edit]:
     """Add the edits that make a/an before changed words agree with them, in order of place."""
-    replacements = {start: text for start, _, text in edits}
+    articles = _articles(caption)
     added = []
-    for index, word in enumerate(caption.words[:-1]):
-        if word.lower not in ("a", "an") or word.tag not in ("DT", ""):
+    for changed_start, _, changed in edits:
+        word = articles.get(changed_start)
+        if word is None:
             continue
         if any(start <= word.start < end for start, end, _ in edits):  # it is rewritten itself
-            continue
-        changed = replacements.get(caption.words[index + 1].start)
-        if changed is None:
             continue
         right = article(changed.lower() if caption.text.isupper() else changed)
         if right != word.lower:
             added.append((word.start, word.end, _article_case(right, word.text, caption)))
-    return sorted([*edits, *added])
+    return sorted([*edits, *added]) if added or len(edits) > 1 else list(edits)
+
+
+@once
+def _articles(caption: Caption) -> dict[int, Word]:
+    """Each a or an, by the place where the next word starts."""
+    words = caption.words
+    return {
+        words[index + 1].start: word
+        for index, word in enumerate(words[:-1])
+        if word.lower in ("a", "an") and word.tag in ("DT", "")
+    }
 
 
 def _article_case(right: str, old: str, caption: Caption) -> str:

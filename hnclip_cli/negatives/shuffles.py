@@ -4,12 +4,21 @@ All words stay, so only their order tells the caption from the negative; they ar
 grammatical. Marks at the end of the caption stay where they are.
 """
 
-import hashlib
+import re
+import struct
 from collections.abc import Iterator, Sequence
+from hashlib import shake_128
 
-from hnclip_cli.negatives.parsing import Caption
+from hnclip_cli.negatives.parsing import Caption, is_readable, once
 from hnclip_cli.streams.edits import Edit
 
+# Where a word or mark stands, and what it is.
+_Piece = tuple[int, int, str]
+
+# What stands between spaces, without the marks at its ends: those are pieces of their own. Whole
+# words in any script, so that no letter loses its accents; "10:30" and "3.5" are one.
+_MARKS = r".,;:!?\"“”()\[\]"
+_PIECE = re.compile(rf"[^\s{_MARKS}]+(?:[{_MARKS}][^\s{_MARKS}]+)*|[{_MARKS}]")
 # Orders that are proposed of one caption.
 _NUM_ORDERS = 8
 _DESCRIBING = ("NN", "JJ")
@@ -32,67 +41,68 @@ def shuffle_trigrams(caption: Caption) -> Iterator[list[Edit]]:
 
 def shuffle_within_trigrams(caption: Caption) -> Iterator[list[Edit]]:
     """The words of each block of three in another order, the blocks in place (ARO)."""
-    places = _places(caption)
-    for number in range(_NUM_ORDERS):
-        order: list[int] = []
-        for first in range(0, len(places), 3):
-            order += _shuffled(places[first : first + 3], caption.text, number)
-        yield from _reordered(caption, places, order)
+    pieces = _pieces(caption)
+    for order in _orders(caption, "within", len(pieces)):
+        # A stable sort by blocks leaves the drawn order within each.
+        yield from _reordered(pieces, sorted(order, key=lambda number: number // 3))
 
 
 def shuffle_nouns_and_adjectives(caption: Caption) -> Iterator[list[Edit]]:
     """Nouns and adjectives in another order, all else in place (ARO)."""
-    yield from _permuted(caption, [i for i in _places(caption) if _is_describing(caption, i)])
+    yield from _permuted(caption, described=True)
 
 
 def shuffle_other_words(caption: Caption) -> Iterator[list[Edit]]:
     """All but nouns and adjectives in another order (ARO)."""
-    yield from _permuted(caption, [i for i in _places(caption) if not _is_describing(caption, i)])
+    yield from _permuted(caption, described=False)
 
 
-def _is_describing(caption: Caption, index: int) -> bool:
-    return caption.tag(index).startswith(_DESCRIBING)
+@once
+def _pieces(caption: Caption) -> list[_Piece]:
+    """The words and marks, without the marks that end the caption."""
+    if not is_readable(caption.text):
+        return []
+    return _without_end([(*found.span(), found[0]) for found in _PIECE.finditer(caption.text)])
 
 
-def _places(caption: Caption) -> list[int]:
-    """The words, without spaces and without the marks that end the caption."""
-    places = [index for index, word in enumerate(caption.words) if word.text.strip()]
-    while places and not any(map(str.isalnum, caption.words[places[-1]].text)):
-        places.pop()
-    return places
+def _without_end(pieces: list[_Piece]) -> list[_Piece]:
+    while pieces and not any(map(str.isalnum, pieces[-1][2])):
+        pieces.pop()
+    return pieces
 
 
 def _blocks(caption: Caption, size: int) -> Iterator[list[Edit]]:
-    places = _places(caption)
-    blocks = [places[first : first + size] for first in range(0, len(places), size)]
-    for number in range(_NUM_ORDERS):
-        order = _shuffled(range(len(blocks)), caption.text, number)
-        yield from _reordered(caption, places, [i for block in order for i in blocks[block]])
+    pieces = _pieces(caption)
+    blocks = [range(len(pieces))[first : first + size] for first in range(0, len(pieces), size)]
+    for order in _orders(caption, f"blocks of {size}", len(blocks)):
+        yield from _reordered(pieces, [number for block in order for number in blocks[block]])
 
 
-def _permuted(caption: Caption, places: list[int]) -> Iterator[list[Edit]]:
-    for number in range(_NUM_ORDERS):
-        yield from _reordered(caption, places, _shuffled(places, caption.text, number))
+def _permuted(caption: Caption, described: bool) -> Iterator[list[Edit]]:
+    pieces = [
+        (word.start, word.end, word.text)
+        for word in caption.words
+        if word.tag.startswith(_DESCRIBING) == described and word.text.strip()
+    ]
+    if not described:
+        pieces = _without_end(pieces)
+    for order in _orders(caption, "places", len(pieces)):
+        yield from _reordered(pieces, order)
 
 
-def _shuffled(items: Sequence[int], text: str, number: int) -> list[int]:
-    """The items in the order of a hash of the caption: the same wherever it is made."""
-
-    def key(item: int) -> bytes:
-        data = f"{number}\0{item}\0{text}".encode("utf-8", "replace")
-        return hashlib.blake2b(data, digest_size=8).digest()
-
-    return sorted(items, key=key)
+def _orders(caption: Caption, purpose: str, count: int) -> Iterator[list[int]]:
+    """The numbers below ``count`` in orders that the caption's own draw decides."""
+    for number in range(_NUM_ORDERS if count > 1 else 0):
+        drawn = shake_128(caption.draw + f"{purpose} {number}".encode()).digest(4 * count)
+        keys = struct.unpack(f"<{count}I", drawn)
+        yield sorted(range(count), key=keys.__getitem__)
 
 
-def _reordered(
-    caption: Caption, places: Sequence[int], order: Sequence[int]
-) -> Iterator[list[Edit]]:
-    words = caption.words
+def _reordered(pieces: Sequence[_Piece], order: Sequence[int]) -> Iterator[list[Edit]]:
     edits = [
-        (words[place].start, words[place].end, words[source].text)
-        for place, source in zip(places, order, strict=True)
-        if words[place].text != words[source].text
+        (start, end, pieces[number][2])
+        for (start, end, text), number in zip(pieces, order, strict=True)
+        if text != pieces[number][2]
     ]
     if edits:
         yield edits

@@ -6,6 +6,7 @@ a word-trigram model of a corpus of captions, or without one by how common the n
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 from hnclip_cli.errors import HnclipError, InputError
@@ -101,11 +102,16 @@ class Commonness:
 
         def loss(edits: Sequence[Edit]) -> float:
             return sum(
-                max((RANKS.get(w, UNLISTED) for w in tokenize(text) if w not in known), default=0.0)
+                max((rank for word, rank in _ranked_words(text) if word not in known), default=0.0)
                 for _, _, text in edits
             )
 
         return loss
+
+
+@lru_cache(maxsize=4096)
+def _ranked_words(text: str) -> tuple[tuple[str, float], ...]:
+    return tuple((word, RANKS.get(word, UNLISTED)) for word in tokenize(text))
 
 
 def fit(records: Iterable[Record], policy: ErrorPolicy | None = None) -> TrigramModel:

@@ -91,13 +91,16 @@ _MADE_OF = """
 
 def replace_state(caption: Caption) -> Iterator[list[Edit]]:
     """Say the opposite of a state: open/closed, wet/dry, empty/full (SVLC's state words)."""
+    states = _states()
+    if caption.lowers.isdisjoint(states):
+        return
     for index, word in enumerate(caption.words):
-        if word.lower not in _states() or not _is_attribute(caption, index):
+        if word.lower not in states or not _is_attribute(caption, index):
             continue
         noun = head_noun(caption, index)
         if noun is None:
             continue
-        for heads, families, opposites in _states()[word.lower]:
+        for heads, families, opposites in states[word.lower]:
             if not _is_said_of(caption.lower(noun), heads, families):
                 continue
             for text in opposites:
@@ -108,6 +111,8 @@ def replace_state(caption: Caption) -> Iterator[list[Edit]]:
 
 def replace_material(caption: Caption) -> Iterator[list[Edit]]:
     """Make a thing of something else (SVLC's material words)."""
+    if caption.lowers.isdisjoint(_MATERIALS):
+        return
     named = {_MATERIALS[word] for word in caption.lowers if word in _MATERIALS}
     for index, word in enumerate(caption.words):
         if word.lower not in _MATERIALS or not _is_attribute(caption, index):

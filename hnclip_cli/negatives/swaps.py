@@ -6,8 +6,8 @@ from itertools import combinations
 from hnclip_cli.negatives.lexicon import Noun, nouns
 from hnclip_cli.negatives.modifiers import Modifier, attributes, chains
 from hnclip_cli.negatives.objects import PLACES
-from hnclip_cli.negatives.parsing import Caption, Mention, Phrase, Word
-from hnclip_cli.negatives.relations import RESTING, ends_directed, order_matters
+from hnclip_cli.negatives.parsing import Caption, Mention, Phrase, Word, once
+from hnclip_cli.negatives.relations import RESTING, ends_directed, may_matter, order_matters
 from hnclip_cli.negatives.rewriting import swap
 from hnclip_cli.streams.edits import Edit
 
@@ -34,8 +34,6 @@ def swap_noun(caption: Caption) -> Iterator[list[Edit]]:
             continue
         if not (_suits(caption, one, other) and _suits(caption, other, one)):
             continue
-        if _subjecthood(other) > _subjecthood(one):
-            continue
         if order_matters(caption, one.stop, _phrase_start(caption, other)) or _described_apart(
             caption, one, other
         ):
@@ -46,16 +44,13 @@ def swap_noun(caption: Caption) -> Iterator[list[Edit]]:
 
 def swap_noun_phrase(caption: Caption) -> Iterator[list[Edit]]:
     """Exchange two whole noun phrases around a relation that has a direction."""
-    by_head = {phrase.head: phrase for phrase in caption.phrases}
-    for one, other in _pairs(caption):
+    pairs = _pairs(caption)
+    by_head = {phrase.head: phrase for phrase in caption.phrases} if pairs else {}
+    for one, other in pairs:
         here, there = by_head.get(one.head), by_head.get(other.head)
         if here is None or there is None:
             continue
         if not (_is_movable(caption, here) and _is_movable(caption, there)):
-            continue
-        if one.is_plural != other.is_plural and _has_finite_verb(caption):
-            continue
-        if _subjecthood(other) > _subjecthood(one):
             continue
         if one.noun.key == other.noun.key and not _described_apart(caption, one, other):
             continue
@@ -78,34 +73,59 @@ def swap_adjective(caption: Caption) -> Iterator[list[Edit]]:
                 yield edits
 
 
-def _pairs(caption: Caption) -> Iterator[tuple[Mention, Mention]]:
+def may_swap(caption: Caption) -> bool:
+    """Whether words and tags, without phrases, leave two nouns that might be exchanged."""
+    return bool(_near_pairs(caption))
+
+
+@once
+def _near_pairs(caption: Caption) -> list[tuple[Mention, Mention]]:
+    """Pairs that words and tags do not rule out for `swap_noun` and `swap_noun_phrase` both."""
+    if len(caption.mentions) < 2:
+        return []
+    things = [mention for mention in caption.mentions if _may_be_thing(caption, mention)]
+    return [
+        (one, other)
+        for one, other in combinations(things, 2)
+        if _subjecthood(other) <= _subjecthood(one)
+        and (one.is_plural == other.is_plural or not _has_finite_verb(caption))
+        and (may_matter(caption, one.stop, other.first) or _described_apart(caption, one, other))
+    ]
+
+
+@once
+def _pairs(caption: Caption) -> list[tuple[Mention, Mention]]:
     """Pairs of known things, in order of place, that may stand in each other's place."""
-    named = [mention for mention in caption.mentions if not mention.modifies]
-    if len(named) < 2 or not any(
-        _subjecthood(a) >= _subjecthood(b) for a, b in combinations(named, 2)
-    ):
-        return  # before phrases are looked for
-    things = [mention for mention in named if _is_thing(caption, mention)]
-    for one, other in combinations(things, 2):
-        if _same_determination(caption, one, other) and _read_well_swapped(caption, one, other):
-            yield one, other
+    return [
+        (one, other)
+        for one, other in _near_pairs(caption)
+        if _is_thing(caption, one)
+        and _is_thing(caption, other)
+        and _same_determination(caption, one, other)
+        and _read_well_swapped(caption, one, other)
+    ]
 
 
-def _is_thing(caption: Caption, mention: Mention) -> bool:
-    """Whether this noun names a thing that can stand in another's place."""
+def _may_be_thing(caption: Caption, mention: Mention) -> bool:
+    """What `_is_thing` asks for, as far as tags show."""
     if mention.modifies or mention.is_modified or mention.noun.is_mass:
         return False
     if mention.noun.family in PLACES or caption.tag(mention.stop) == "POS":
         return False
+    if caption.lower(mention.stop) == "of":
+        return False
+    return caption.lower(mention.head) not in caption.resumed
+
+
+def _is_thing(caption: Caption, mention: Mention) -> bool:
+    """Whether this noun names a thing that can stand in another's place."""
     start = _phrase_start(caption, mention)
     refused = {"another", "other", "others"} if mention.is_plural else {"another", "some"}
     if caption.lower(start) in refused:
         return False
     # "rows of donuts" and "a pair of skis" name one thing; "in front of a bus" does not.
     before = [caption.lower(start - 2), caption.lower(start - 1)]
-    if caption.lower(mention.stop) == "of" or (before[1] == "of" and not ends_directed(before)):
-        return False
-    return caption.lower(mention.head) not in caption.resumed
+    return before[1] != "of" or ends_directed(before)
 
 
 def _read_well_swapped(caption: Caption, one: Mention, other: Mention) -> bool:
@@ -158,6 +178,10 @@ def _are_nested(one: Noun, other: Noun) -> bool:
     return one.family in _NESTED and other.family in _NESTED and one.is_human == other.is_human
 
 
+_OF_BEHAVIOR = {"animate": 1, "vehicle": 2}
+_OF_FAMILY = {"furniture": 6, "building": 6, "vessel": 5, "soft goods": 5, "appliance": 5}
+
+
 def _subjecthood(mention: Mention) -> int:
     """How seldom a caption begins with such a thing.
 
@@ -168,8 +192,7 @@ def _subjecthood(mention: Mention) -> int:
         return 0
     if noun.singular in _BACKDROPS:
         return 6
-    ranks = {"furniture": 6, "building": 6, "vessel": 5, "soft goods": 5, "appliance": 5}
-    return {"animate": 1, "vehicle": 2}.get(noun.behavior, ranks.get(noun.family, 4))
+    return _OF_BEHAVIOR.get(noun.behavior) or _OF_FAMILY.get(noun.family, 4)
 
 
 def _nature(mention: Mention) -> tuple[str, bool]:
@@ -215,5 +238,6 @@ def _is_movable(caption: Caption, phrase: Phrase) -> bool:
     return words[0].tag in ("DT", "CD", "JJ", "NNS", "NN", "NNP")
 
 
+@once
 def _has_finite_verb(caption: Caption) -> bool:
     return any(word.tag in ("VBZ", "VBP", "VBD") for word in caption.words)

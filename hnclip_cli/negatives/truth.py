@@ -5,29 +5,48 @@ import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
-from functools import cache
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.negatives.attributes import COLOR_LOOK
 from hnclip_cli.negatives.inflection import actions
-from hnclip_cli.negatives.lexicon import nouns
+from hnclip_cli.negatives.lexicon import nouns_by_first_word
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record
 
 _MARKS = re.compile(r"[\W_]+")
+_ASCII_MARKS = bytes(code for code in range(128) if not chr(code).isalnum())
+_WORD_OR_PAUSE = re.compile(r"[^\W_]+|[,;.&]")
+_PAUSES = {"and", ",", ";", ".", "&"}
+_ARTICLES = {"a", "an", "the"}
 
 
 def normalized(caption: str) -> str:
     """A caption without case, spacing and punctuation; marks alone stay as they are."""
-    letters = _MARKS.sub("", caption.casefold())
-    return letters or caption.casefold().strip()
+    folded = caption.casefold()
+    if folded.isascii():  # the same, three times as fast
+        letters = folded.encode().translate(None, _ASCII_MARKS).decode()
+    else:
+        letters = _MARKS.sub("", folded)
+    return letters or folded.strip()
 
 
-def parts(caption: str) -> list[str]:
-    """The conjuncts of a caption in alphabetic order: "A and B" says what "B and A" says."""
-    pieces = re.split(r"\band\b|[,;.&]", caption.casefold())
-    words = (re.sub(r"\b(?:an?|the)\b", " ", piece) for piece in pieces)
-    return sorted(filter(None, (" ".join(piece.split()) for piece in words)))
+def parts(caption: str) -> list[list[str]]:
+    """The conjuncts of a caption in alphabetic order: "A and B" says what "B and A" says.
+
+    Without articles and without marks that are not a pause.
+    """
+    found: list[list[str]] = [[]]
+    for word in _WORD_OR_PAUSE.findall(caption.casefold()):
+        if word in _PAUSES:
+            found.append([])
+        elif word not in _ARTICLES:
+            found[-1].append(word)
+    return sorted(filter(None, found))
+
+
+def content_words(caption: str) -> list[str]:
+    """The words of all `parts` in alphabetic order."""
+    return sorted(word for part in parts(caption) for word in part)
 
 
 def facts(caption: str) -> set[str]:
@@ -35,23 +54,11 @@ def facts(caption: str) -> set[str]:
     words = re.findall(r"[a-z]+", caption.lower())
     found = {COLOR_LOOK[word] for word in words if word in COLOR_LOOK}
     found |= {actions()[word] for word in words if word in actions()}
+    names = nouns_by_first_word()
     for first, word in enumerate(words):
-        for length in _lengths().get(word, ()):
-            noun = nouns().get(" ".join(words[first : first + length]))
-            if noun:
+        for others, noun in names.get(word, ()):
+            if not others or tuple(words[first + 1 : first + 1 + len(others)]) == others:
                 found.add(noun.key)
-    return found
-
-
-@cache
-def _lengths() -> dict[str, list[int]]:
-    """How many words the nouns have that begin with a word."""
-    found: dict[str, list[int]] = {}
-    for form in nouns():
-        words = form.split(" ")
-        lengths = found.setdefault(words[0], [])
-        if len(words) not in lengths:
-            lengths.append(len(words))
     return found
 
 

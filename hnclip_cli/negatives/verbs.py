@@ -42,9 +42,11 @@ def replace_verb(caption: Caption) -> Iterator[list[Edit]]:
 
     CE-CLIP's replacement of an action and SVLC's of an action word, by rules.
     """
-    table = _rules()
+    table, verb_forms = _rules(), _verb_forms()
+    if caption.lowers.isdisjoint(verb_forms):
+        return
     for index, word in enumerate(caption.words):
-        known = _verb_forms().get(word.lower)
+        known = verb_forms.get(word.lower)
         if known is None or not _is_action(caption, index, known[1]):
             continue
         actor = subject(caption, index)
@@ -99,6 +101,11 @@ def swap_adverb(caption: Caption) -> Iterator[list[Edit]]:
             edits = swap(caption, (one, one + 1), (other, other + 1))
             if edits:
                 yield edits
+
+
+@cache
+def _on_rails_or_water() -> set[str]:
+    return {nouns()[name].key for name in TRAINS | BOATS}
 
 
 def subject(caption: Caption, index: int) -> str:
@@ -162,7 +169,7 @@ def _class_of(caption: Caption, place: int) -> str:
     if noun.family == "vehicle":
         if noun.key == nouns()["airplane"].key:
             return "plane"
-        return "" if noun.key in {nouns()[name].key for name in TRAINS | BOATS} else "road"
+        return "" if noun.key in _on_rails_or_water() else "road"
     return ""
 
 
@@ -185,11 +192,16 @@ def _follows(caption: Caption, index: int, follower: str) -> bool:
     if follower == "@none":
         return index >= len(caption.words) or caption.lower(index) == "."
     if follower.startswith("#"):
-        return caption.lower(index) in FOLLOWERS[follower[1:]].split()
+        return caption.lower(index) in _followers()[follower[1:]]
     noun = _object(caption, index)
     if noun is None:
         return False
     return follower == "@any" or _is_object(noun, follower[1:])
+
+
+@cache
+def _followers() -> dict[str, frozenset[str]]:
+    return {name: frozenset(words.split()) for name, words in FOLLOWERS.items()}
 
 
 def _object(caption: Caption, index: int) -> str | None:

@@ -1,6 +1,7 @@
 """English word forms: a or an, plurals, and letter case."""
 
 import re
+from functools import lru_cache
 
 # Spelled with a vowel, spoken with a consonant: a uniform, a European, a one-way street.
 _CONSONANT_SOUND = re.compile(
@@ -14,6 +15,7 @@ _VOWEL_SOUND = re.compile(
 _LETTERS_WITH_VOWEL_SOUND = frozenset("AEFHILMNORSX")
 
 
+@lru_cache(maxsize=4096)
 def article(next_word: str) -> str:
     """``a`` or ``an``, by the sound the next word begins with."""
     letters = next_word.lstrip("\"'“‘(")
@@ -49,6 +51,8 @@ def lower_first(text: str) -> str:
 
 def cased_like(text: str, pattern: str) -> str:
     """Give lower-case text the case of the words it stands for."""
+    if pattern.islower():
+        return text
     letters = [letter for letter in pattern if letter.isalpha()]
     if len(letters) > 1 and all(letter.isupper() for letter in letters):
         return text.upper()

@@ -4,10 +4,11 @@
         [--kind K …] [--workers-count 6000]
 
 Prints one JSON line. ``tagger``: the kinds (default: the default ones), from records to lines of
-output in one process, against a bare ``nlp.pipe`` of the very components they load. ``words``:
-kinds that need no tagger, against a bare tagger. Both in CPU seconds of one process, alternated,
-medians; the ratio is what counts. ``workers``: wall-clock of whole runs of the command with one and
-with two workers, alternated, medians, without what both need to start (a run of one caption).
+output in one process, against a bare ``nlp.pipe`` of the same components, as spaCy loads them. By
+name: the kinds that need no tagger, against a bare tagger, and all of these together. All in CPU
+seconds of one process, alternated, medians; the ratio is what counts. ``workers``: wall-clock of
+whole runs of the command with one and with two workers, alternated, medians, without what both need
+to start (a run of one caption).
 """
 
 import argparse
@@ -21,9 +22,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hnclip_cli.negatives.kinds import KINDS
+from hnclip_cli.negatives.kinds import DEFAULT_KINDS, KINDS
 from hnclip_cli.negatives.making import NegativeMaker
-from hnclip_cli.negatives.parsing import TAGS, WORDS, Parser
+from hnclip_cli.negatives.parsing import TAGS, TEXT
+from hnclip_cli.negatives.pipeline import load_pipeline
 from hnclip_cli.negatives.pool import PIECE, Answering
 from hnclip_cli.streams.records import parse_record
 from tests.bench.machine import describe
@@ -53,15 +55,22 @@ def answer_all(answering: Answering, lines: list[bytes]) -> None:
 
 
 def compare(kinds: list[str], lines: list[bytes], rounds: int, level: int | None) -> dict[str, Any]:
-    """Captions a second of the kinds, and of spaCy with their components or those of a level."""
+    """Captions a second of the kinds, and of spaCy as it is with the components of a level.
+
+    Args:
+        kinds: those to be measured together; none for the default ones.
+        lines: records.
+        rounds: how often both are run.
+        level: of spaCy alone; None for what the kinds need.
+    """
     answering = Answering(partial(NegativeMaker, kinds), "fail")
-    parser = answering._maker._parser if level is None else Parser(level)
+    if level is None:
+        level = max(KINDS[kind].level for kind in kinds or DEFAULT_KINDS)
+    nlp = load_pipeline(level)
     texts = [json.loads(line)["caption"] for line in lines]
-    bare, ours = medians(
-        rounds, partial(drain, parser._nlp, texts), partial(answer_all, answering, lines)
-    )
+    bare, ours = medians(rounds, partial(drain, nlp, texts), partial(answer_all, answering, lines))
     return {
-        "components": parser._nlp.pipe_names,
+        "components": nlp.pipe_names,
         "bare_per_s": round(len(lines) / bare),
         "ours_per_s": round(len(lines) / ours),
         "ratio": round(bare / ours, 3),
@@ -100,11 +109,12 @@ def main() -> None:
     options = parser.parse_args()
     lines = options.captions.read_bytes().splitlines()
     few = lines[: options.count]
-    words = [name for name, kind in KINDS.items() if kind.level == WORDS]
+    words = [name for name, kind in KINDS.items() if kind.level == TEXT]
     figure: dict[str, Any] = {"captions": len(few), "kinds": options.kind or "default"}
     figure["tagger"] = compare(options.kind, few, options.rounds, None)
     for name in words:
         figure[name] = compare([name], few, options.rounds, TAGS)
+    figure["all of these"] = compare(words, few, options.rounds, TAGS)
     if options.workers_count:
         figure["workers"] = scaling(
             options.kind, lines[: options.workers_count], options.workers_rounds

@@ -2,7 +2,8 @@ import pytest
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.negatives.kinds import KINDS
-from hnclip_cli.negatives.parsing import PHRASES, Parser
+from hnclip_cli.negatives.parsing import PHRASES
+from hnclip_cli.negatives.pipeline import Parser
 from hnclip_cli.negatives.rewriting import with_articles
 from hnclip_cli.streams.edits import apply_edits
 
@@ -22,6 +23,8 @@ def candidates(parser):
     def propose(kind, text):
         (caption,) = parser.parse([text])
         found = KINDS[kind].candidates(caption)
-        return [apply_edits(text, with_articles(caption, edits)) for edits in found]
+        if KINDS[kind].is_judged:
+            found = [with_articles(caption, edits) for edits in found]
+        return [apply_edits(text, edits) for edits in found]
 
     return propose

@@ -1,5 +1,5 @@
 from hnclip_cli.negatives.attributes import COLORS, CONFUSABLE, LOOKS_OF_FAMILY, SIZE_OPPOSITE
-from hnclip_cli.negatives.lexicon import MAX_WORDS, further_rivals, nouns, rivals
+from hnclip_cli.negatives.lexicon import further_rivals, nouns, nouns_by_first_word, rivals
 from hnclip_cli.negatives.objects import (
     ANIMATE,
     CLASSES,
@@ -46,14 +46,22 @@ def test_count_and_mass_nouns_do_not_mix():
     assert not any(rival.is_mass for rival in rivals(nouns()["pizza"]))
 
 
-def test_no_form_is_listed_twice_or_is_longer_than_the_search():
+def test_no_form_is_listed_twice():
     entries = []
     for text in FAMILIES.values():
         for line in text.splitlines():
             words = line.replace("|", " ").replace("=", " ").split()
             entries += [word.strip("*-").partition("/")[0] for word in words]
     assert sorted(entries) == sorted(set(entries))
-    assert max(len(form.split()) for form in nouns()) <= MAX_WORDS
+
+
+def test_the_longest_name_that_begins_with_a_word_comes_first():
+    found = nouns_by_first_word()
+    names = {(first, *others): noun for first in found for others, noun in found[first]}
+    assert {" ".join(words): noun for words, noun in names.items()} == nouns()
+    for choices in found.values():
+        lengths = [len(others) for others, _ in choices]
+        assert lengths == sorted(lengths, reverse=True)
 
 
 def test_tables_name_only_what_exists():

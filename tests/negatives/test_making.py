@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.negatives import parsing
+from hnclip_cli.negatives import pipeline
 from hnclip_cli.negatives.kinds import DEFAULT_KINDS
 from hnclip_cli.negatives.making import NegativeMaker
 from hnclip_cli.negatives.truth import TrueCaptions, normalized, parts
@@ -124,20 +124,32 @@ def test_any_text_gives_negatives_that_their_edits_reproduce(maker, caption):
 
 
 def test_a_missing_pipeline_is_explained(monkeypatch):
-    monkeypatch.setattr(parsing, "MODELS", ("no_such_pipeline",))
+    monkeypatch.setattr(pipeline, "MODELS", ("no_such_pipeline",))
     with pytest.raises(HnclipError, match="no English spaCy pipeline is installed") as error:
         NegativeMaker([])
     assert "pip install 'hnclip[en]'" in str(error.value)
     assert "python -m spacy download en_core_web_sm" in str(error.value)
 
 
-def test_new_words_do_not_pile_up(maker):
+def test_new_words_do_not_pile_up(parser, monkeypatch):
+    monkeypatch.setattr(pipeline, "MAX_REMEMBERED", -1)
+    maker = NegativeMaker([], per_caption=20)
     strings = maker._parser._nlp.vocab.strings
     made(maker, "a cat near a zyxgloop")
     size = len(strings)
     for number in range(20):
         made(maker, f"a cat near a zyx{number}gloop")
     assert len(strings) == size
+
+
+def test_remembered_words_are_parsed_like_new_ones(parser, monkeypatch):
+    captions = ["a zyxgloop cat isn't near 3 dogs", "a zyxgloop dog chases a cat in a red-ish zyx"]
+    remembering = NegativeMaker([], per_caption=20)
+    monkeypatch.setattr(pipeline, "MAX_REMEMBERED", -1)
+    forgetting = NegativeMaker([], per_caption=20)
+    for _ in range(2):
+        for caption in captions:
+            assert made(remembering, caption) == made(forgetting, caption) != []
 
 
 def test_nearly_all_real_captions_have_a_negative(parser, real_data):

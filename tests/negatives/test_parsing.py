@@ -1,16 +1,13 @@
 """Captions as words, against spaCy itself, which the parser follows by a shorter way."""
 
-import subprocess
-import sys
-
 import orjson
 import pytest
 import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hnclip_cli.negatives.parsing import TAGS, WORDS, Parser, _installed_model
-from tests.conftest import environment
+from hnclip_cli.negatives.parsing import TAGS, TEXT, once
+from hnclip_cli.negatives.pipeline import Parser, _installed_model
 
 SENTENCES = [
     "A man in a red shirt and a tall woman are riding two brown horses on the beach.",
@@ -57,29 +54,25 @@ def test_phrases_of_real_captions_are_the_noun_chunks_of_spacy(parser, whole_pip
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=60) | st.lists(st.sampled_from(SENTENCES)).map(" ".join))
 def test_words_are_places_of_the_caption_and_the_same_at_each_level(parsers, text):
-    words, tags, phrases = (parser.parse([text])[0].words for parser in parsers)
+    nothing, tags, phrases = (parser.parse([text])[0].words for parser in parsers)
     for word in phrases:
         assert text[word.start : word.end] == word.text and word.text.lower() == word.lower
-    assert [word._replace(tag="", dep="", head=-1) for word in phrases] == words
-    assert [word._replace(dep="", head=-1) for word in phrases] == tags
+    assert phrases == tags and nothing == []
 
 
 @pytest.fixture(scope="module")
 def parsers(parser):
-    return Parser(WORDS), Parser(TAGS), parser
+    return Parser(TEXT), Parser(TAGS), parser
 
 
 def test_what_was_not_parsed_has_no_phrases(parsers):
-    words, tags, _ = (parser.parse(["a cat on a bed"])[0] for parser in parsers)
-    assert words.phrases == tags.phrases == []
-    assert {word.tag for word in words.words} == {""}
+    text, tags, _ = (parser.parse(["a cat on a bed"])[0] for parser in parsers)
+    assert text.phrases == tags.phrases == text.mentions == []
 
 
-def test_spacy_is_loaded_without_torch_which_others_can_still_import(parser):
-    code = (
-        "import sys; from hnclip_cli.negatives.parsing import PHRASES, Parser;"
-        "print(len(Parser(PHRASES).parse(['a cat on a bed'])[0].phrases), 'torch' in sys.modules);"
-        "import torch; print(torch.ones(1).sum().item())"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment())
-    assert done.stdout == b"2 False\n1.0\n", done.stderr
+def test_what_was_found_once_is_not_looked_for_again(parsers):
+    asked = []
+    look = once(lambda caption: asked.append(caption) or len(caption.text))
+    one, other = parsers[0].parse(["a cat", "a dog on a bed"])
+    assert [look(one), look(other), look(one)] == [5, 14, 5]
+    assert asked == [one, other]

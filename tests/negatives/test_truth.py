@@ -1,4 +1,8 @@
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.negatives.truth import TrueCaptions, facts, normalized, parts
@@ -13,7 +17,15 @@ def test_case_spacing_and_punctuation_make_no_difference():
 
 def test_the_order_of_conjuncts_makes_no_difference():
     assert parts("A dog on a bed and a cat on a rug.") == parts("a cat on a rug, a dog on a bed")
+    assert parts('the cat & a dog; "a bed"') == parts("bed, dog, cat")
     assert parts("a cat on a bed") != parts("a bed on a cat")
+
+
+@given(st.text(max_size=40))
+def test_letters_of_ascii_are_those_of_any_text(text):
+    plain = text.encode("ascii", "ignore").decode()
+    by_pattern = re.sub(r"[\W_]+", "", plain.casefold()) or plain.casefold().strip()
+    assert normalized(plain) == by_pattern
 
 
 def test_facts_are_the_same_for_synonyms():

@@ -9,7 +9,8 @@ from hnclip_cli.negatives.generators.comparing import edits_between
 from hnclip_cli.negatives.generators.endpoint import ChatClient, Unanswered
 from hnclip_cli.negatives.generators.prompt import Draft, max_tokens, messages, read_answer
 from hnclip_cli.negatives.generators.refusals import refusal
-from hnclip_cli.negatives.parsing import MAX_CHARACTERS, TAGS, WORDS, Parser
+from hnclip_cli.negatives.parsing import MAX_CHARACTERS, TAGS, TEXT
+from hnclip_cli.negatives.pipeline import Parser
 from hnclip_cli.negatives.rewriting import with_articles
 from hnclip_cli.negatives.truth import TrueCaptions
 from hnclip_cli.streams.edits import Edit
@@ -55,7 +56,7 @@ class ChatMaker:
         self._per_caption = per_caption
         self._truth = truth or TrueCaptions()
         self._seed = seed
-        self._parser = Parser(TAGS if _TAGGED & set(kinds) else WORDS)
+        self._parser = Parser(TAGS if _TAGGED & set(kinds) else TEXT)
         self.num_written = 0
         self.num_kept = 0
         self.refused: Counter[str] = Counter()

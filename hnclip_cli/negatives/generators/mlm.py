@@ -19,7 +19,8 @@ from hnclip_cli.negatives.kinds import KINDS
 from hnclip_cli.negatives.lexicon import Noun, nouns
 from hnclip_cli.negatives.making import MAX_CANDIDATES
 from hnclip_cli.negatives.objects import FLYERS, IN, ON, PLACES
-from hnclip_cli.negatives.parsing import Caption, Parser
+from hnclip_cli.negatives.parsing import Caption
+from hnclip_cli.negatives.pipeline import Parser
 from hnclip_cli.negatives.rewriting import with_articles
 from hnclip_cli.negatives.truth import TrueCaptions, facts
 from hnclip_cli.negatives.words import cased_like
