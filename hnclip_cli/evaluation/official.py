@@ -148,6 +148,7 @@ def _planted(collected: Collected, found: Observations, benchmark: str, metric: 
     order = np.argsort(key, kind="stable")
     starts = np.flatnonzero(np.diff(key[order], prepend=-2))
     complete = (np.diff(starts, append=len(key)) == metric.members) & (key[order][starts] >= 0)
+    complete &= leaf[order][starts] >= 0
     if not complete.any():
         return Tree(np.empty(0), np.empty(0, np.int64), [], np.empty(0, np.int64))
     worst = np.minimum.reduceat(found.margin[order], starts)[complete]
