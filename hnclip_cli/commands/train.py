@@ -1,15 +1,17 @@
 """hnclip train."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from hnclip_cli import console, options
-from hnclip_cli.errors import ExitCode
+from hnclip_cli.errors import ExitCode, HnclipError, ReaderGone, Stopped
 from hnclip_cli.training.objectives import OBJECTIVES
 
 if TYPE_CHECKING:
     from hnclip_cli.training.config import TrainConfig
+    from hnclip_cli.training.stopping import StopSignals
 
 NUM_MEASURED_TEXTS = 1000  # for --dry-run
 
@@ -178,6 +180,7 @@ def train(
     from pathlib import Path
 
     from hnclip_cli.training.config import TrainConfig
+    from hnclip_cli.training.stopping import StopSignals
 
     fine_tunes = pretrained is not None or ":" in model or Path(model).is_dir()
     if settings["lr"] is None:
@@ -185,25 +188,28 @@ def train(
     config = TrainConfig(**settings)
     if dry_run:
         return _say_plan(config, model, input_)
+    stop = click.get_current_context().with_resource(StopSignals())
 
     from hnclip_cli.commands.validation import make_validation
     from hnclip_cli.models.device import resolve_device
     from hnclip_cli.models.load import load_clip
     from hnclip_cli.streams.images import image_root_of
     from hnclip_cli.streams.jsonl import RecordReader
-    from hnclip_cli.streams.records import format_record
     from hnclip_cli.training import checkpoints, launch
     from hnclip_cli.training.data import RecordStore
     from hnclip_cli.training.export import Export
     from hnclip_cli.training.loop import train as run
-    from hnclip_cli.training.stopping import StopSignals
 
     place = launch.find_place(os.environ)
     where = launch.own_device(resolve_device(device), place)
-    checkpoints.check_folder(output, resume=resume)
-    ranks = launch.join(place, where)
+    precision = precision or ("bf16" if where.type == "cuda" else "fp32")
+    checkpoints.check_folder(output, resume=resume, model=model)
     root = image_root_of(input_, image_root, remote_images)
-    with console.error_policy(on_error) as policy, console.open_output("-") as log:
+    with (
+        launch.joined(place, where) as ranks,
+        console.error_policy(on_error) as policy,
+        console.open_output("-") as log,
+    ):
 
         def read() -> RecordStore:
             with console.open_input(input_) as stream:
@@ -212,38 +218,65 @@ def train(
 
         store = RecordStore.shared(read, root, ranks)
         clip = load_clip(
-            model, pretrained, device=str(where), seed=config.seed,
-            precision=precision or ("bf16" if where.type == "cuda" else "fp32"),
-        )  # fmt: skip
+            model, pretrained, device=str(where), seed=config.seed, precision=precision
+        )
         export = Export(clip, config)
         state = checkpoints.start(clip, store, config)
-        origin = checkpoints.Origin(config, model, pretrained, store.digest, store.threshold_names)
-        if resume and checkpoints.load_state(state, origin, output):
+        origin = checkpoints.Origin(
+            config, model, pretrained, precision, store.digest, store.threshold_names
+        )
+        if resume and checkpoints.load_state(state, origin, output) and ranks.rank == 0:
             console.note(f"going on after step {state.step}")
         checkpoints.check_same(state, ranks)
         measure = None
         if val:
             val_root = image_root_of(val, image_root, remote_images)
-            measure = make_validation(val, val_root, config.workers)
+            measure = make_validation(val, val_root, config.workers, stop)
 
         def save(finished: bool) -> None:
             checkpoints.save_checkpoint(export.clip(), state, origin, output)
             checkpoints.save_state(state, origin, output, finished=finished)
 
-        def validate() -> dict[str, Any]:
-            return measure(export.clip()) if measure else {}
-
-        with StopSignals() as stop:
-            for metrics in run(
-                state, store, config, policy=policy, save=save, stop=stop,
-                validate=validate if val else None, ranks=ranks,
-            ):  # fmt: skip
-                if ranks.rank == 0:
-                    log.write(format_record(metrics))
-                    log.flush()
+        stop.wait_for_steps()
+        metrics = run(
+            state, store, config, policy=policy, save=save, stop=stop, ranks=ranks,
+            validate=(lambda: measure(export.clip())) if measure else None,
+        )  # fmt: skip
+        _write_log(metrics, log if ranks.rank == 0 else None, stop)
+        num_skipped = ranks.total(policy.num_skipped)
+        policy.num_skipped = num_skipped if ranks.rank == 0 else 0  # rank 0 says it for all
         if ranks.rank == 0:
             console.note(f"wrote {output} ({checkpoints.RUN_NAME} says how it was made)")
-    return policy.exit_code
+    return ExitCode.SKIPPED if num_skipped else ExitCode.DONE
+
+
+def _write_log(
+    metrics: Iterable[dict[str, Any]], log: IO[bytes] | None, stop: "StopSignals"
+) -> None:
+    """Run, and write what comes out. A log that cannot be written stops the run as a signal does.
+
+    Raises:
+        ReaderGone: the reader of the log went away; the state has been saved.
+        HnclipError: it could not be written for another reason; the state has been saved.
+    """
+    from hnclip_cli.streams.records import format_record
+
+    failure: Exception | None = None
+    try:
+        for line in metrics:
+            if log is None or failure:
+                continue
+            try:
+                log.write(format_record(line))
+                log.flush()
+            except (ReaderGone, HnclipError) as error:
+                failure = error
+                stop.request()
+    except Stopped:
+        if failure is None:
+            raise
+    if failure:
+        raise failure
 
 
 def _say_plan(config: "TrainConfig", model: str, input_: str) -> ExitCode:

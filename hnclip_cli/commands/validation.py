@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hnclip_cli.embedding.embed import embed
+from hnclip_cli.errors import Stopped
 from hnclip_cli.evaluation.report import evaluate
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.scoring.from_arrays import score_with_arrays
@@ -18,12 +19,13 @@ BATCH_SIZE = 64
 
 
 def make_validation(
-    path: str, image_root: ImageRoot, workers: int
+    path: str, image_root: ImageRoot, workers: int, stop: Callable[[], bool]
 ) -> Callable[[Clip], dict[str, Any]]:
     """A function that measures a model: its matching, and retrieval where the records are pairs.
 
     The file is read here, so that its faults are found before training; records whose images
-    cannot be read are an error.
+    cannot be read are an error. The function raises `Stopped` where ``stop`` says so: there may
+    be less time left than it needs.
 
     Raises:
         HnclipError: the file cannot be read, or holds a bad record.
@@ -47,6 +49,8 @@ def make_validation(
         stream = io.BytesIO()
         with NpyWriter(stream, clip.embed_dim) as writer:
             for block in blocks:
+                if stop():
+                    raise Stopped("stopped by a signal while validating; --resume goes on")
                 writer.write(block.rows)
         return stream.getvalue()
 

@@ -15,7 +15,8 @@ from torch import Tensor
 from hnclip_cli import __version__
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.models.save import save_clip
+from hnclip_cli.models.load import CONFIG_NAME
+from hnclip_cli.models.save import WEIGHTS_NAME, save_clip
 from hnclip_cli.streams.files import atomic_output, atomic_path
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.data import RecordStore
@@ -59,6 +60,7 @@ class Origin:
         config: the settings.
         model: what ``--model`` named.
         pretrained: what ``--pretrained`` named.
+        precision: of the forward and backward passes.
         data: digest of the records.
         threshold_names: what each threshold is of.
     """
@@ -66,6 +68,7 @@ class Origin:
     config: TrainConfig
     model: str
     pretrained: str | None
+    precision: str
     data: str
     threshold_names: list[str]
 
@@ -73,6 +76,7 @@ class Origin:
         return {
             "model": self.model,
             "pretrained": self.pretrained,
+            "precision": self.precision,
             "data": self.data,
             "config": self.config.resolved(),
         }
@@ -86,12 +90,23 @@ def start(clip: Clip, store: RecordStore, config: TrainConfig) -> State:
     )
 
 
-def check_folder(folder: str, *, resume: bool) -> None:
-    """Refuse to write over a run that is not finished.
+def check_folder(folder: str, *, resume: bool, model: str) -> None:
+    """Refuse what would only fail at the first checkpoint, or would write over something needed.
 
     Raises:
-        HnclipError: the folder holds one, and it is not to be taken up again.
+        HnclipError: the folder cannot be written; it holds a run that is not finished and is not
+            to be taken up again; or it is the model to start from, which a run that is taken up
+            again starts from once more.
     """
+    parent = os.path.realpath(folder)
+    while not os.path.exists(parent):
+        parent = os.path.dirname(parent)
+    if not os.path.isdir(parent) or not os.access(parent, os.W_OK | os.X_OK):
+        raise HnclipError(
+            "cannot write checkpoints here", where=folder, expected="a folder", hint="another -o"
+        )
+    if os.path.isdir(model) and os.path.realpath(model) == os.path.realpath(folder):
+        raise HnclipError("-o is the folder of --model", where=folder, hint="another -o")
     path = os.path.join(folder, STATE_NAME)
     if not resume and os.path.exists(path) and not _read_state(path, [])[0]["finished"]:
         raise HnclipError(
@@ -121,12 +136,22 @@ def save_state(state: State, origin: Origin, folder: str, *, finished: bool) -> 
         "finished": finished,
     }
     os.makedirs(folder, exist_ok=True)
-    # A run that was killed while writing left its unfinished file here.
-    for leftover in Path(folder).glob(f".{STATE_NAME}.*.tmp"):
-        leftover.unlink()
+    _remove_leftovers(folder)
     contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     with atomic_path(os.path.join(folder, STATE_NAME)) as path:
-        save_file(contiguous, path, {"hnclip": json.dumps(metadata)})
+        try:
+            save_file(contiguous, path, {"hnclip": json.dumps(metadata)})
+        except SafetensorError as error:
+            raise HnclipError(
+                f"cannot write the state ({error})", where=folder, hint="more room on its disk"
+            ) from None
+
+
+def _remove_leftovers(folder: str) -> None:
+    """A run that was killed while it wrote a file left half of it here."""
+    for name in (STATE_NAME, RUN_NAME, WEIGHTS_NAME, CONFIG_NAME):
+        for leftover in Path(folder).glob(f".{name}.*.tmp"):
+            leftover.unlink(missing_ok=True)
 
 
 def load_state(state: State, origin: Origin, folder: str) -> bool:
@@ -212,14 +237,14 @@ def check_same(state: State, ranks: Ranks) -> None:
 
 
 def _check_origin(found: dict[str, Any], expected: dict[str, Any], path: str) -> None:
-    for name in ("data", "model", "pretrained"):
-        if found[name] != expected[name]:
+    for name in ("data", "model", "pretrained", "precision"):
+        if found.get(name) != expected[name]:
             what = "records" if name == "data" else f"--{name}"
             raise HnclipError(
                 f"this run was started with other {what}",
                 where=path,
                 got=str(expected[name]),
-                expected=str(found[name]),
+                expected=str(found.get(name)),
                 hint="the command that started it, or a new folder with -o",
             )
     for name, value in expected["config"].items():

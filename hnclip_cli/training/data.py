@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.errors import InputError
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.pixels import PixelLoader
 from hnclip_cli.streams.images import ImageRoot, check_image
@@ -100,16 +100,9 @@ class RecordStore:
         Raises:
             HnclipError: rank 0 could not read it.
         """
-        if ranks.size == 1:
-            return read()
-        store, failure = cls((), image_root, ErrorPolicy()), None
-        if ranks.rank == 0:
-            try:
-                store = read()
-            except Exception as error:  # the others wait for an answer
-                failure = error
-        if ranks.broadcast(b"failed" if failure else b"") == b"failed":
-            raise failure or HnclipError("rank 0 could not read the records")
+        store = ranks.first(read)
+        if store is None:
+            store = cls((), image_root, ErrorPolicy())
         store._broadcast(ranks)
         return store
 

@@ -1,14 +1,17 @@
 """The processes of a run, and what they tell each other."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from hnclip_cli.errors import HnclipError
+from hnclip_cli.errors import HnclipError, Stopped
+
+T = TypeVar("T")
 
 
 @contextlib.contextmanager
@@ -82,6 +85,40 @@ class Ranks:
             with _talking():
                 dist.broadcast(content, 0)
         return content.numpy().tobytes()
+
+    def total(self, count: int) -> int:
+        """The sum of a number over the ranks."""
+        return int(self.sum(torch.tensor(count)))
+
+    def first(self, action: Callable[[], T]) -> T | None:
+        """What rank 0 alone does while the others wait; where it fails, none goes on.
+
+        Returns:
+            What the action returned; None on the other ranks.
+
+        Raises:
+            Exception: on rank 0, what the action raised.
+            Stopped: on the others, where it was that.
+            HnclipError: on the others, for anything else.
+        """
+        if self.size == 1:
+            return action()
+        result: T | None = None
+        failure: Exception | None = None
+        if self.rank == 0:
+            try:
+                result = action()
+            except Exception as error:  # the others wait for an answer
+                failure = error
+        is_stop = isinstance(failure, Stopped)
+        failed, stopped = self.max(torch.tensor([failure is not None, is_stop]).double()).tolist()
+        if failure:
+            raise failure
+        if stopped:
+            raise Stopped("stopped together with rank 0")
+        if failed:
+            raise HnclipError("rank 0 of this run failed", hint="reading what it said")
+        return result
 
     def own(self, rows: Tensor, counts: list[int]) -> Tensor:
         """This rank's part of rows that `gather` has put together."""

@@ -1,8 +1,9 @@
 """Joining the processes that torchrun or srun started."""
 
+import contextlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
-from hnclip_cli.errors import HnclipError
+from hnclip_cli.errors import HnclipError, Stopped
 from hnclip_cli.training.distributed import Ranks
 
 START_SECONDS = 60
@@ -70,10 +71,36 @@ def find_place(environment: Mapping[str, str]) -> Place | None:
 
 
 def own_device(device: torch.device, place: Place | None) -> torch.device:
-    """The GPU of this process, where several share a node and none was named."""
+    """The GPU of this process, where several share a node and none was named.
+
+    Slurm may show each process all GPUs of the node, or only its own, which then is number 0.
+    """
     if place and device.type == "cuda" and device.index is None:
-        return torch.device("cuda", place.local_rank)
+        return torch.device("cuda", place.local_rank % max(1, torch.cuda.device_count()))
     return device
+
+
+@contextlib.contextmanager
+def joined(place: Place | None, device: torch.device) -> Iterator[Ranks]:
+    """Meet the other processes for a while; without a place, alone.
+
+    After a failure nothing is said to the others: they notice that this process went away.
+
+    Raises:
+        HnclipError: the others did not come within a minute.
+    """
+    ranks = join(place, device)
+    try:
+        yield ranks
+    except Stopped:
+        _leave(place)
+        raise
+    _leave(place)
+
+
+def _leave(place: Place | None) -> None:
+    if place:
+        dist.destroy_process_group()
 
 
 def join(place: Place | None, device: torch.device) -> Ranks:
@@ -90,6 +117,8 @@ def join(place: Place | None, device: torch.device) -> Ranks:
         "MASTER_ADDR": place.address,
         "MASTER_PORT": str(place.port),
     }
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # where kernels and NCCL go that are not told
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     try:
         meeting = rendezvous("env://", timeout=timedelta(seconds=START_SECONDS))

@@ -3,10 +3,11 @@
 import math
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from hnclip_cli.errors import HnclipError, Stopped
 from hnclip_cli.models.cost import has_batch_norm
@@ -42,16 +43,18 @@ def train(
         store: the records.
         config: the settings.
         policy: what to do with a record whose image does not decode.
-        save: called on rank 0 at checkpoints, before stopping (with False) and at the end (with
-            True).
+        save: called on rank 0, while the others wait, at checkpoints, before stopping (with
+            False) and at the end (with True).
         stop: whether to stop; asked between two steps.
-        validate: called on rank 0 before the first step, at checkpoints and at the end.
+        validate: called on rank 0, while the others wait, before the first step, at checkpoints
+            and at the end; may raise `Stopped`.
         ranks: the processes that share each batch.
 
     Raises:
-        HnclipError: records or a model that do not fit the settings, or a loss that is not finite.
+        HnclipError: records or a model that do not fit the settings, a loss or gradients that
+            are not finite, or another rank failed.
         InputError: a bad image, where the policy is to fail.
-        Stopped: `stop` said so; the state has been saved.
+        Stopped: `stop` said so and the state has been saved, or `validate` raised it.
     """
     check_records(store, config)
     check_model(state.clip.module, config, ranks)
@@ -62,13 +65,12 @@ def train(
         for metrics, at_checkpoint in _steps(state, store, config, batches, stop, save, ranks):
             if metrics:
                 yield metrics
-            if at_checkpoint and ranks.rank == 0:
-                save(False)
+            if at_checkpoint:
+                ranks.first(partial(save, False))
             if at_checkpoint and validate:
                 yield _validated(state, validate, ranks)
     state.clip.module.eval()
-    if ranks.rank == 0:
-        save(True)
+    ranks.first(partial(save, True))
     if validate:
         yield _validated(state, validate, ranks)
 
@@ -93,8 +95,7 @@ def _steps(
         failed, stopping, state.elapsed, size = ranks.max(torch.tensor(own).double()).tolist()
         batches.check(failed=bool(failed), empty=not size)
         if stopping:
-            if ranks.rank == 0:
-                save(False)
+            ranks.first(partial(save, False))
             raise Stopped(f"stopped by a signal after step {state.step}, with the state saved")
         if config.seconds and state.elapsed >= config.seconds:
             break
@@ -129,15 +130,11 @@ def _step(
     outcome = forward_backward(
         state.clip, batch, config, state.thresholds, step=state.step, ranks=ranks
     )
-    loss = outcome.loss.item()  # sync
-    if not math.isfinite(loss):
-        raise HnclipError(
-            f"the loss is not finite at step {state.step + 1}",
-            got=str(loss),
-            hint="a lower --lr, or --precision fp32",
-        )
     sum_gradients(module.parameters(), ranks)
     norm = torch.nn.utils.clip_grad_norm_(module.parameters(), config.grad_clip or math.inf)
+    loss = _finite(outcome.loss, "loss", state)
+    # A finite loss may have other gradients, and no checkpoint may be made of those.
+    grad_norm = _finite(norm, "norm of the gradients", state)
     state.optimizer.step()
     clamp_logit_scale(module)
     state.thresholds = outcome.thresholds
@@ -147,9 +144,20 @@ def _step(
         "loss": loss,
         **{name: term.item() for name, term in outcome.terms.items()},
         "lr": lr,
-        "grad_norm": norm.item(),
+        "grad_norm": grad_norm,
         "logit_scale": state.clip.logit_scale.item(),
     }
+
+
+def _finite(value: Tensor, name: str, state: State) -> float:
+    number = value.item()  # sync
+    if not math.isfinite(number):
+        raise HnclipError(
+            f"the {name} is not finite at step {state.step + 1}",
+            got=str(number),
+            hint="a lower --lr, or --precision fp32",
+        )
+    return number
 
 
 def count_steps(config: TrainConfig, num_records: int) -> int | None:
@@ -200,6 +208,6 @@ def check_model(module: nn.Module, config: TrainConfig, ranks: Ranks) -> None:
 def _validated(state: State, validate: Callable[[], Metrics], ranks: Ranks) -> Metrics:
     training = state.clip.module.training
     state.clip.module.eval()
-    report = validate() if ranks.rank == 0 else {}
+    report = ranks.first(validate)
     state.clip.module.train(training)
     return {"step": state.step, "val": report}

@@ -1,5 +1,6 @@
 import io
 import json
+import resource
 
 import pytest
 import torch
@@ -30,7 +31,7 @@ def run(store, folder, *, stop_after=None, resume=False, seed=0, **settings):
     config = TrainConfig(**(SETTINGS | settings))
     # Another seed for the weights: a state that is taken up must bring its own.
     state = checkpoints.start(load_clip("hnclip-tiny", device="cpu", seed=seed), store, config)
-    origin = Origin(config, "hnclip-tiny", None, store.digest, store.threshold_names)
+    origin = Origin(config, "hnclip-tiny", None, "fp32", store.digest, store.threshold_names)
     if resume:
         assert checkpoints.load_state(state, origin, str(folder))
 
@@ -69,7 +70,9 @@ def test_a_finished_run_has_nothing_left_to_do(store, tmp_path):
 def test_without_a_state_there_is_nothing_to_take_up(store, tmp_path):
     config = TrainConfig(**SETTINGS)
     state = checkpoints.start(load_clip("hnclip-tiny", device="cpu"), store, config)
-    assert not checkpoints.load_state(state, Origin(config, "m", None, "d", []), str(tmp_path))
+    assert not checkpoints.load_state(
+        state, Origin(config, "m", None, "fp32", "d", []), str(tmp_path)
+    )
 
 
 @pytest.mark.parametrize(
@@ -90,45 +93,78 @@ def test_a_state_is_taken_up_with_its_own_settings_only(store, tmp_path, change,
         run(store, tmp_path, resume=True, **change)
 
 
-@pytest.mark.parametrize(("field", "what"), [("model", "--model"), ("data", "records")])
+@pytest.mark.parametrize(
+    ("field", "what"), [("model", "--model"), ("data", "records"), ("precision", "--precision")]
+)
 def test_a_state_belongs_to_its_model_and_records(store, tmp_path, field, what):
     run(store, tmp_path, stop_after=1)
     config = TrainConfig(**SETTINGS)
-    facts = {"model": "hnclip-tiny", "data": store.digest} | {field: "other"}
-    origin = Origin(config, facts["model"], None, facts["data"], store.threshold_names)
+    facts = {"model": "hnclip-tiny", "precision": "fp32", "data": store.digest}
+    facts[field] = "other"
+    origin = Origin(
+        config, facts["model"], None, facts["precision"], facts["data"], store.threshold_names
+    )
     state = checkpoints.start(load_clip("hnclip-tiny", device="cpu"), store, config)
     with pytest.raises(HnclipError, match=f"other {what}; got other"):
         checkpoints.load_state(state, origin, str(tmp_path))
 
 
 def test_an_unfinished_run_is_not_written_over(store, tmp_path):
-    checkpoints.check_folder(str(tmp_path), resume=False)
+    checkpoints.check_folder(str(tmp_path), resume=False, model="m")
     run(store, tmp_path, stop_after=1)
     with pytest.raises(HnclipError, match="a run that is not finished; try --resume"):
-        checkpoints.check_folder(str(tmp_path), resume=False)
-    checkpoints.check_folder(str(tmp_path), resume=True)
+        checkpoints.check_folder(str(tmp_path), resume=False, model="m")
+    checkpoints.check_folder(str(tmp_path), resume=True, model="m")
     run(store, tmp_path, resume=True)
-    checkpoints.check_folder(str(tmp_path), resume=False)
+    checkpoints.check_folder(str(tmp_path), resume=False, model="m")
 
 
 @pytest.mark.parametrize("content", [b"", b"no state", b"\x08\0\0\0\0\0\0\0{}      "])
 def test_a_damaged_state_is_named(tmp_path, content):
     (tmp_path / checkpoints.STATE_NAME).write_bytes(content)
     with pytest.raises(HnclipError, match="cannot read the state"):
-        checkpoints.check_folder(str(tmp_path), resume=False)
+        checkpoints.check_folder(str(tmp_path), resume=False, model="m")
 
 
-def test_what_a_killed_run_left_half_written_is_removed(store, tmp_path):
-    leftover = tmp_path / f".{checkpoints.STATE_NAME}.0123abcd.tmp"
-    leftover.write_bytes(b"half")
-    run(store, tmp_path)
-    assert not leftover.exists()
+def test_folders_that_cannot_hold_a_run_are_refused_before_it(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    for folder in ("file", "file/run"):
+        with pytest.raises(HnclipError, match="cannot write checkpoints here"):
+            checkpoints.check_folder(str(tmp_path / folder), resume=False, model="m")
+    checkpoints.check_folder(str(tmp_path / "new" / "run"), resume=False, model="m")
+    with pytest.raises(HnclipError, match="-o is the folder of --model"):
+        checkpoints.check_folder(f"{tmp_path}/.", resume=True, model=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "name", [checkpoints.STATE_NAME, checkpoints.RUN_NAME, "open_clip_model.safetensors"]
+)
+def test_what_a_killed_run_left_half_written_is_removed(store, tmp_path, name):
+    leftover, other = tmp_path / f".{name}.0123abcd.tmp", tmp_path / ".other.tmp"
+    for path in (leftover, other):
+        path.write_bytes(b"half")
+    run(store, tmp_path, steps=1)
+    assert not leftover.exists() and other.exists()
+
+
+def test_a_full_disk_leaves_the_state_of_before_and_is_named(store, tmp_path):
+    run(store, tmp_path, stop_after=1)
+    before = (tmp_path / checkpoints.STATE_NAME).read_bytes()
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limit[1]))
+    try:
+        with pytest.raises(HnclipError, match=f"^{tmp_path}: cannot write the state"):
+            run(store, tmp_path, resume=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert (tmp_path / checkpoints.STATE_NAME).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [checkpoints.STATE_NAME]
 
 
 def test_a_checkpoint_says_how_it_was_made(store, tmp_path):
     config = TrainConfig(**SETTINGS)
     state = checkpoints.start(load_clip("hnclip-tiny", device="cpu"), store, config)
-    origin = Origin(config, "hnclip-tiny", None, store.digest, store.threshold_names)
+    origin = Origin(config, "hnclip-tiny", None, "fp32", store.digest, store.threshold_names)
     checkpoints.save_checkpoint(state.clip, state, origin, str(tmp_path))
     said = json.loads((tmp_path / checkpoints.RUN_NAME).read_bytes())
     assert said["config"]["imc_weight"] == 0.3 and said["data"] == store.digest

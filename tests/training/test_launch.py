@@ -55,12 +55,15 @@ def test_a_variable_that_is_no_number_is_named():
         find_place(SLURM | {"SLURM_PROCID": "x"})
 
 
-def test_each_process_of_a_node_takes_its_own_gpu():
+def test_each_process_of_a_node_takes_its_own_gpu(monkeypatch):
     place = find_place(TORCHRUN)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     assert own_device(torch.device("cuda"), place) == torch.device("cuda:1")
     assert own_device(torch.device("cuda:3"), place) == torch.device("cuda:3")
     assert own_device(torch.device("cpu"), place) == torch.device("cpu")
     assert own_device(torch.device("cuda"), None) == torch.device("cuda")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)  # srun --gpus-per-task=1
+    assert own_device(torch.device("cuda"), place) == torch.device("cuda:0")
 
 
 def test_others_that_do_not_come_are_not_waited_for_long(monkeypatch):

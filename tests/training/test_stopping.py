@@ -3,14 +3,29 @@ import signal
 
 import pytest
 
+from hnclip_cli.errors import Stopped
 from hnclip_cli.training.stopping import StopSignals
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_a_signal_is_noted_and_the_handlers_come_back(number):
+def test_a_signal_is_noted_between_steps_and_the_handlers_come_back(number):
     before = signal.getsignal(number)
     with StopSignals() as stop:
+        stop.wait_for_steps()
         assert not stop()
         os.kill(os.getpid(), number)
         assert stop()
     assert signal.getsignal(number) is before
+
+
+def test_before_the_steps_a_signal_ends_it_at_once_and_is_remembered():
+    with StopSignals() as stop:
+        with pytest.raises(Stopped, match="before the first step"):
+            os.kill(os.getpid(), signal.SIGUSR1)
+        assert stop()  # should a library swallow the exception
+
+
+def test_a_stop_can_be_asked_for_without_a_signal():
+    stop = StopSignals()
+    stop.request()
+    assert stop()
