@@ -189,5 +189,6 @@ def test_ctrl_c_in_training_exits_130_and_keeps_the_last_checkpoint(tmp_path):
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
     assert sorted(os.listdir(tmp_path / "run")) == [
-        "hnclip_run.json", "open_clip_config.json", "open_clip_model.safetensors",
+        "hnclip_run.json", "hnclip_state.safetensors", "open_clip_config.json",
+        "open_clip_model.safetensors",
     ]  # fmt: skip

@@ -51,8 +51,8 @@ def outputs(real_data, tmp_path_factory):
 def test_pipes_and_files_give_the_same_bytes(outputs):
     by_pipes, by_files = outputs
     assert set(by_pipes) == {
-        "log.jsonl", "report.json", "run/hnclip_run.json", "run/open_clip_config.json",
-        "run/open_clip_model.safetensors",
+        "log.jsonl", "report.json", "run/hnclip_run.json", "run/hnclip_state.safetensors",
+        "run/open_clip_config.json", "run/open_clip_model.safetensors",
     }  # fmt: skip
     for name, content in by_pipes.items():
         assert by_files[name] == content, name

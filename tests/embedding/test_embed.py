@@ -8,6 +8,7 @@ from PIL import Image
 from hnclip_cli.embedding import embed as embed_module
 from hnclip_cli.embedding.embed import embed
 from hnclip_cli.errors import InputError
+from hnclip_cli.models import pixels
 from hnclip_cli.models.load import load_clip
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from tests.conftest import to_lines
@@ -129,7 +130,7 @@ def encoded(clip, monkeypatch):
 def test_each_distinct_caption_and_image_is_encoded_once(clip, tmp_path, encoded, monkeypatch):
     decoded = []
     monkeypatch.setattr(
-        embed_module,
+        pixels,
         "load_image",
         lambda record, name, root: decoded.append(name) or Image.open(f"{root}/{name}"),
     )
@@ -148,6 +149,17 @@ def test_what_is_remembered_is_bounded(clip, encoded, monkeypatch):
     found, _ = rows(clip, data, "caption", batch_size=1)
     assert encoded.captions == ["a", "b", "c", "b"]
     assert np.allclose(found[2], found[7], atol=1e-6)
+
+
+def test_parts_of_one_image_are_not_taken_for_each_other(clip, tmp_path):
+    image = Image.new("RGB", (64, 64), "red")
+    image.paste("blue", (32, 0, 64, 64))
+    image.save(tmp_path / "0.png")
+    boxes = [[0, 0, 32, 64], [32, 0, 32, 64], None, [0, 0, 32, 64]]
+    records = [{"image": "0.png", "caption": "x", "crops": [box]} for box in boxes]
+    found, _ = rows(clip, to_lines(*records), "image", tmp_path)
+    assert np.array_equal(found[0], found[3])
+    assert len(np.unique(found.round(4), axis=0)) == 3
 
 
 def test_a_window_without_anything_new_ends_too(clip, monkeypatch):
