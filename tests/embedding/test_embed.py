@@ -8,8 +8,8 @@ from PIL import Image
 from hnclip_cli.embedding import embed as embed_module
 from hnclip_cli.embedding.embed import embed
 from hnclip_cli.errors import InputError
-from hnclip_cli.models import pixels
 from hnclip_cli.models.load import load_clip
+from hnclip_cli.models.pixels import PixelLoader
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from tests.conftest import to_lines
 from tests.factories import make_records
@@ -129,10 +129,11 @@ def encoded(clip, monkeypatch):
 
 def test_each_distinct_caption_and_image_is_encoded_once(clip, tmp_path, encoded, monkeypatch):
     decoded = []
+    load = PixelLoader.__call__
     monkeypatch.setattr(
-        pixels,
-        "load_image",
-        lambda record, name, root: decoded.append(name) or Image.open(f"{root}/{name}"),
+        PixelLoader,
+        "__call__",
+        lambda self, record, names: decoded.extend(names) or load(self, record, names),
     )
     records = make_records(tmp_path, 3) * 4
     rows(clip, to_lines(*records), "caption")
