@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from hnclip_cli.errors import HnclipError, InputError
-from hnclip_cli.scoring.matrix import add_scores
+from hnclip_cli.scoring.matrix import Logits, add_scores
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.streams.npy import NpyReader
 from hnclip_cli.streams.records import Record, RowsOf
@@ -14,7 +14,7 @@ Arrays = dict[RowsOf, NpyReader]
 
 
 def score_with_arrays(
-    reader: RecordReader, arrays: Arrays, policy: ErrorPolicy
+    reader: RecordReader, arrays: Arrays, policy: ErrorPolicy, logits: Logits | None = None
 ) -> Iterator[Record]:
     """Yield the records with ``scores`` added: cosines, a row an image, a column a caption.
 
@@ -25,6 +25,7 @@ def score_with_arrays(
         reader: the records that were embedded, all of them and in the same order.
         arrays: ``image``, ``caption`` and, for records with negatives, ``negatives``.
         policy: what to do with a bad record. Lines that are no records take up a row.
+        logits: turn cosines into a model's logits.
 
     Raises:
         HnclipError: an array has too few or too many rows or is truncated, or the arrays have
@@ -44,7 +45,7 @@ def score_with_arrays(
         next_index = record.index + 1
         rows = {of: _unit(array.read(record.num_rows(of))) for of, array in arrays.items()}
         try:
-            scored = _score(record, rows)
+            scored = _score(record, rows, logits)
         except InputError as error:
             policy.bad(error)
             continue
@@ -54,7 +55,7 @@ def score_with_arrays(
         array.expect_end()
 
 
-def _score(record: Record, rows: dict[RowsOf, np.ndarray]) -> Record:
+def _score(record: Record, rows: dict[RowsOf, np.ndarray], logits: Logits | None) -> Record:
     captions = rows["caption"]
     if not record.is_matching and record.negatives:
         if "negatives" not in rows:
@@ -64,7 +65,7 @@ def _score(record: Record, rows: dict[RowsOf, np.ndarray]) -> Record:
             )
         captions = np.concatenate([captions, rows["negatives"]])
     record.matching  # noqa: B018  (checks what the rows stand for)
-    return add_scores(record, rows["image"], captions)
+    return add_scores(record, rows["image"], captions, logits)
 
 
 def _drop_rows(arrays: Arrays, num_lines: int) -> None:

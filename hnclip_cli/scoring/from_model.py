@@ -1,66 +1,58 @@
 """Score records with a model: every caption of a record against every image of it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from hnclip_cli.errors import InputError
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.models.pixels import iter_pixels
-from hnclip_cli.scoring.matrix import add_scores
-from hnclip_cli.streams.ahead import chunked
-from hnclip_cli.streams.images import ImageRoot
-from hnclip_cli.streams.jsonl import ErrorPolicy
+from hnclip_cli.scoring.encoding import Encoder, View
+from hnclip_cli.scoring.explain import Explanation
+from hnclip_cli.scoring.matrix import Logits, add_scores, cosines
 from hnclip_cli.streams.records import Record
 
 
 def score_with_model(
     records: Iterable[Record],
-    clip: Clip,
+    encoder: Encoder,
     *,
-    batch_size: int,
-    policy: ErrorPolicy,
-    image_root: str | ImageRoot = ".",
-    workers: int = 0,
+    logits: Logits | None = None,
+    explain: bool = False,
 ) -> Iterator[Record]:
     """Yield the records with ``scores`` added: cosines, a row an image, a column a caption.
 
-    Each distinct caption of a batch is encoded once. Records whose image or captions cannot be
-    had are left out where the policy skips.
+    Each distinct caption of a batch is encoded once, each image as long as it is remembered.
+
+    Args:
+        records: what is scored.
+        encoder: the model, and what it does with records whose images or captions cannot be had.
+        logits: turn cosines into the model's logits.
+        explain: add ``explain`` too, see `Explanation`.
     """
-    loaded = iter_pixels(records, clip, image_root, workers)
-    for chunk in chunked(loaded, batch_size):
-        good: list[tuple[Record, Tensor]] = []
-        failure: InputError | None = None
-        for record, pixels in chunk:
-            try:
-                if isinstance(pixels, InputError):
-                    raise pixels
-                record.matching  # noqa: B018  (checks the captions before anything is encoded)
-                good.append((record, pixels))
-            except InputError as error:
-                if policy.on_error == "fail":
-                    failure = error
-                    break
-                policy.bad(error)
-        yield from _score_batch(good, clip)
-        if failure:
-            policy.bad(failure)
+
+    def views(record: Record) -> list[View]:
+        names = record.matching.images  # also checks the captions, before anything is encoded
+        if explain:
+            Explanation(record)  # checks the edits
+        return [View(name) for name in names]
+
+    for batch in encoder.batches(records, views):
+        plans = [Explanation(record) if explain else None for record, _ in batch]
+        captions = [caption for record, _ in batch for caption in record.matching.captions]
+        texts = encoder.captions(captions + [text for plan in plans if plan for text in plan.texts])
+        for (record, images), plan in zip(batch, plans, strict=True):
+            columns = np.stack([texts[caption] for caption in record.matching.captions])
+            add_scores(record, images, columns, logits)
+            if plan:
+                scores: dict[str, float] = {}
+                if plan.texts:
+                    rows = np.stack([texts[text] for text in plan.texts])
+                    values = cosines(record, images, rows, logits)[0]
+                    scores = dict(zip(plan.texts, values.tolist(), strict=True))
+                record["explain"] = plan.of(scores)
+            yield record
 
 
-def _score_batch(batch: Sequence[tuple[Record, Tensor]], clip: Clip) -> Iterator[Record]:
-    if not batch:
-        return
-    captions = {caption: 0 for record, _ in batch for caption in record.matching.captions}
-    positions = {caption: position for position, caption in enumerate(captions)}
-    with torch.inference_mode():
-        images = clip.encode_images(torch.cat([pixels for _, pixels in batch])).cpu().numpy()
-        texts = clip.encode_captions(list(captions)).cpu().numpy()
-    start = 0
-    for record, pixels in batch:
-        rows = images[start : start + len(pixels)]
-        columns = texts[[positions[caption] for caption in record.matching.captions]]
-        start += len(pixels)
-        yield add_scores(record, np.asarray(rows), np.asarray(columns))
+def logits_of(clip: Clip) -> Logits:
+    """The factor that a model multiplies cosines with, and what SigLIP's add to them."""
+    bias = getattr(clip.module, "logit_bias", None)
+    return Logits(float(clip.logit_scale), 0.0 if bias is None else float(bias))

@@ -85,7 +85,7 @@ class RecordReader:
         start, stop = 0, None
         stream = self._stream
         if self._shard:
-            stream = _seekable(stream)
+            stream = seekable(stream)
             start, stop = self._shard.bounds(sum(map(len, self._lines(stream))))
             stream.seek(0)
         index = -1
@@ -142,7 +142,8 @@ def _numbered_lines(stream: IO[bytes]) -> Iterator[list[tuple[int, bytes]]]:
             return
 
 
-def _seekable(stream: IO[bytes]) -> IO[bytes]:
+def seekable(stream: IO[bytes]) -> IO[bytes]:
+    """The stream, or a temporary file of what comes out of it, for whoever reads it twice."""
     if stream.seekable():
         return stream
     spool = tempfile.TemporaryFile()

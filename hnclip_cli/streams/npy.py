@@ -88,8 +88,10 @@ class NpyReader:
         source: its name in messages.
 
     Attributes:
+        source: its name in messages.
         shape: (rows, D).
-        next_row: how many rows have been read.
+        next_row: the row that `read` begins with.
+        is_seekable: whether `seek_row` can go back.
 
     Raises:
         HnclipError: not an NPY file, or an array that is not 2-D, C-ordered and of floats.
@@ -98,7 +100,7 @@ class NpyReader:
 
     def __init__(self, stream: IO[bytes], source: str) -> None:
         self._stream = stream
-        self._source = source
+        self.source = source
         self.next_row = 0
         try:
             version = npy_format.read_magic(stream)
@@ -120,6 +122,25 @@ class NpyReader:
                 expected="2-D floats in C order",
             )
         self.shape = (int(shape[0]), int(shape[1]))
+        self.is_seekable = getattr(stream, "seekable", lambda: False)()
+        self._first_byte = stream.tell() if self.is_seekable else 0
+
+    def seek_row(self, row: int) -> None:
+        """Make this row the next one. In a pipe the way leads forward only, by reading.
+
+        Raises:
+            HnclipError: the array has fewer rows.
+            ValueError: a pipe is past that row.
+        """
+        if self.is_seekable:
+            num_bytes = self.shape[1] * self.dtype.itemsize
+            self._stream.seek(self._first_byte + row * num_bytes)
+            self.next_row = row
+            return
+        if row < self.next_row:
+            raise ValueError(f"a pipe cannot go back from row {self.next_row} to {row}")
+        while self.next_row < row:
+            self.read(min(row - self.next_row, 4096))
 
     def read(self, num_rows: int) -> Array:
         """The next rows as float32, shape (num_rows, D).
@@ -131,7 +152,7 @@ class NpyReader:
         if self.next_row + num_rows > self.shape[0]:
             raise HnclipError(
                 "the array has too few rows for the records",
-                where=self._source,
+                where=self.source,
                 got=f"{self.shape[0]} rows",
                 expected=f"at least {self.next_row + num_rows}",
                 hint="embedding the same records again",
@@ -142,7 +163,7 @@ class NpyReader:
             read = self.next_row + len(data) // max(1, self.shape[1] * self.dtype.itemsize)
             raise HnclipError(
                 "the array is truncated",
-                where=self._source,
+                where=self.source,
                 got=f"{read} rows",
                 expected=f"the {self.shape[0]} rows its header promises",
             )
@@ -163,7 +184,7 @@ class NpyReader:
         if self.next_row != self.shape[0] or self._stream.read(1):
             raise HnclipError(
                 "the array does not belong to the records",
-                where=self._source,
+                where=self.source,
                 got=f"{self.shape[0]} rows",
                 expected=f"{self.next_row}, one for each",
                 hint="embedding the same records again",

@@ -84,7 +84,7 @@ class Record(dict[str, Any]):
         if not isinstance(value, kind):
             raise self.error(
                 f'field "{name}" has the wrong type',
-                got=_shorten(value),
+                got=shorten(value),
                 expected=_TYPE_NAMES.get(kind, kind.__name__),
             )
         return value
@@ -92,7 +92,7 @@ class Record(dict[str, Any]):
     def _text(self, name: str) -> str:
         text = self.field(name, str)
         if not text.strip():
-            raise self.error(f'field "{name}" is empty', got=_shorten(text), expected="some text")
+            raise self.error(f'field "{name}" is empty', got=shorten(text), expected="some text")
         return text
 
     @property
@@ -131,14 +131,14 @@ class Record(dict[str, Any]):
             if not isinstance(item, dict):
                 raise self.error(
                     f"{name} is not an object",
-                    got=_shorten(item),
+                    got=shorten(item),
                     expected='{"caption": …, "kind": …}',
                 )
             caption, kind = item.get("caption"), item.get("kind", "unspecified")
             if not isinstance(caption, str) or not caption.strip():
-                raise self.error(f"{name} has no caption", got=_shorten(item), expected="some text")
+                raise self.error(f"{name} has no caption", got=shorten(item), expected="some text")
             if not isinstance(kind, str):
-                raise self.error(f"{name} has a bad kind", got=_shorten(kind), expected="a string")
+                raise self.error(f"{name} has a bad kind", got=shorten(kind), expected="a string")
             negatives.append(Negative(caption, kind))
         return negatives
 
@@ -176,10 +176,10 @@ class Record(dict[str, Any]):
         for name, box in zip(names, boxes, strict=True):
             if box is None:
                 continue
-            if not _is_box(box) or crops.setdefault(name, tuple(box)) != tuple(box):
+            if not is_box(box) or crops.setdefault(name, tuple(box)) != tuple(box):
                 raise self.error(
                     'field "crops" has a bad box',
-                    got=_shorten(box),
+                    got=shorten(box),
                     expected="[left, top, width, height] in pixels, one box an image",
                 )
         return crops
@@ -224,7 +224,7 @@ class Record(dict[str, Any]):
             if not inside:
                 raise self.error(
                     'field "truth" has a bad pair',
-                    got=_shorten(pair),
+                    got=shorten(pair),
                     expected=f"[image below {num_images}, caption below {num_captions}]",
                 )
         if not pairs:
@@ -238,7 +238,7 @@ class Record(dict[str, Any]):
         for text in texts:
             if not isinstance(text, str) or not text.strip():
                 raise self.error(
-                    f'field "{name}" holds something else than text', got=_shorten(text)
+                    f'field "{name}" holds something else than text', got=shorten(text)
                 )
         return texts
 
@@ -267,10 +267,10 @@ def parse_record(line: bytes, source: str = "-", number: int = 0, index: int = 0
             value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(
-            f"broken JSON ({error})", where=where, got=_shorten(text), expected="one JSON object"
+            f"broken JSON ({error})", where=where, got=shorten(text), expected="one JSON object"
         ) from None
     if not isinstance(value, dict):
-        raise InputError("not a record", where=where, got=_shorten(text), expected="a JSON object")
+        raise InputError("not a record", where=where, got=shorten(text), expected="a JSON object")
     return Record(value, source, number, index)
 
 
@@ -289,7 +289,8 @@ def format_record(record: dict[str, Any]) -> bytes:
         return text.encode() + b"\n"
 
 
-def _is_box(box: object) -> bool:
+def is_box(box: object) -> bool:
+    """Whether it is [left, top, width, height], finite and at least a pixel wide and high."""
     return (
         isinstance(box, list)
         and len(box) == 4
@@ -298,7 +299,8 @@ def _is_box(box: object) -> bool:
     )
 
 
-def _shorten(value: object, limit: int = 60) -> str:
+def shorten(value: object, limit: int = 60) -> str:
+    """A value as messages show it."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     text = " ".join(text.split())
     return repr(text[:limit] + "…" if len(text) > limit else text)

@@ -9,6 +9,7 @@ import torch
 from hnclip_cli.embedding.embed import embed
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.models.load import load_clip
+from hnclip_cli.scoring.encoding import Encoder
 from hnclip_cli.scoring.from_arrays import score_with_arrays
 from hnclip_cli.scoring.from_model import score_with_model
 from hnclip_cli.streams.images import load_image
@@ -35,11 +36,7 @@ def records(tmp_path):
 def from_model(clip, data, folder, on_error="fail", batch_size=4):
     policy = ErrorPolicy(on_error)
     reader = RecordReader(io.BytesIO(data), "x.jsonl", policy)
-    return list(
-        score_with_model(
-            reader, clip, batch_size=batch_size, policy=policy, image_root=str(folder), workers=2
-        )
-    )
+    return list(score_with_model(reader, Encoder(clip, batch_size, policy, str(folder), workers=2)))
 
 
 def array_of(clip, data, of, folder, on_error="fail"):
@@ -48,7 +45,7 @@ def array_of(clip, data, of, folder, on_error="fail"):
     stream = io.BytesIO()
     with NpyWriter(stream, clip.embed_dim) as writer:
         for block in embed(reader, clip, of, batch_size=4, policy=policy, image_root=str(folder)):
-            writer.write(block)
+            writer.write(block.rows)
     stream.seek(0)
     return stream
 
@@ -117,9 +114,7 @@ def test_the_records_before_a_bad_one_are_scored_first(clip, records, tmp_path):
     seen = []
     reader = RecordReader(io.BytesIO(to_lines(*records)), "x.jsonl")
     with pytest.raises(InputError, match=r"x\.jsonl:3: image not found"):
-        for record in score_with_model(
-            reader, clip, batch_size=64, policy=ErrorPolicy(), image_root=str(tmp_path)
-        ):
+        for record in score_with_model(reader, Encoder(clip, 64, ErrorPolicy(), str(tmp_path))):
             seen.append(record["id"])
     assert seen == ["r0", "r1"]
 

@@ -1,0 +1,208 @@
+"""ComCLIP: composition over parts of the image, without training.
+
+Source: Jiang et al., "ComCLIP: Training-Free Compositional Image and Text Matching", NAACL 2024
+(arXiv 2211.13854), section 3. With unit vectors v of the image, vⱼ of the image with all but
+entity j black, t of the caption and wⱼ of the words for entity j::
+
+    sⱼ = wⱼ·vⱼ    αⱼ = sⱼ / Σ s    score = cos(v + Σ αⱼ vⱼ, t)
+
+Their sum of the s may be near 0 or negative, and the weights then have no bound. Here a negative
+sⱼ counts as 0, and where none is positive all weights are the same. So the weights are never
+negative and add up to 1; where all s are positive they are those of the paper.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from hnclip_cli.scoring.encoding import Encoder, View
+from hnclip_cli.scoring.explain import edits_of
+from hnclip_cli.scoring.matrix import Logits, shortest
+from hnclip_cli.streams.edits import Edit, apply_edits
+from hnclip_cli.streams.records import Box, Record
+from hnclip_cli.streams.regions import Region, regions_of
+
+# The character spans of a caption's base noun phrases, in order.
+NounPhrases = Callable[[str], Sequence[tuple[int, int]]]
+
+
+class Entity(NamedTuple):
+    """Something that a caption names, and where it is; without a box, in the whole image."""
+
+    words: str
+    boxes: tuple[Box, ...]
+
+
+def score_with_comclip(
+    records: Iterable[Record],
+    encoder: Encoder,
+    noun_phrases: NounPhrases,
+    *,
+    logits: Logits | None = None,
+) -> Iterator[Record]:
+    """Yield the records with ``scores`` added: ComCLIP's, a row an image, a column a caption.
+
+    Args:
+        records: what is scored. Without ``regions`` their scores are plain cosines.
+        encoder: the model, and what it does with records whose images or regions are bad.
+        noun_phrases: parses a caption; asked where a region has a role and no text.
+        logits: turn cosines into the model's logits.
+    """
+
+    def views(record: Record) -> list[View]:
+        return _views(_entities(record, noun_phrases), record.matching.images)
+
+    for batch in encoder.batches(records, views):
+        tables = [_entities(record, noun_phrases) for record, _ in batch]
+        wanted = [caption for record, _ in batch for caption in record.matching.captions]
+        wanted += [entity.words for table in tables for row in table for c in row for entity in c]
+        texts = encoder.captions(wanted)
+        for (record, rows), table in zip(batch, tables, strict=True):
+            images, captions = record.matching.images, record.matching.captions
+            found = dict(zip(_views(table, images), rows, strict=True))
+            record["scores"] = [
+                [
+                    compose(
+                        found[View(name)],
+                        np.array([found[View(name, entity.boxes)] for entity in entities]),
+                        np.array([texts[entity.words] for entity in entities]),
+                        texts[caption],
+                        logits,
+                    )
+                    for caption, entities in zip(captions, of_captions, strict=True)
+                ]
+                for name, of_captions in zip(images, table, strict=True)
+            ]
+            yield record
+
+
+def compose(
+    image: np.ndarray,
+    parts: np.ndarray,
+    words: np.ndarray,
+    caption: np.ndarray,
+    logits: Logits | None = None,
+) -> float:
+    """ComCLIP's score of one image and one caption.
+
+    Args:
+        image: unit vector of the whole image, shape (D,).
+        parts: unit vectors of the image with all but an entity black, shape (n, D).
+        words: unit vectors of the words for it, shape (n, D).
+        caption: unit vector, shape (D,).
+        logits: turn the cosine into the model's logit.
+    """
+    vector = image.astype(np.float64)
+    if len(parts):
+        vector = vector + weights_of(np.einsum("nd,nd->n", words, parts)) @ parts
+    length = np.linalg.norm(vector)
+    cosine = np.float32(vector @ caption / length) if length else np.float32(0)
+    if logits:
+        cosine = cosine * np.float32(logits.scale) + np.float32(logits.bias)
+    return shortest(cosine)
+
+
+def weights_of(similarities: np.ndarray) -> np.ndarray:
+    """The weights α of parts from their similarities to their words, shape (n,)."""
+    positive = np.maximum(similarities.astype(np.float64), 0)
+    total = positive.sum()
+    return positive / total if total > 0 else np.full(len(positive), 1 / len(positive))
+
+
+def _views(table: list[list[list[Entity]]], images: Sequence[str]) -> list[View]:
+    """The distinct views that a record's scores need, whole images first."""
+    views = [View(name) for name in images]
+    for name, of_captions in zip(images, table, strict=True):
+        views += [View(name, entity.boxes) for entities in of_captions for entity in entities]
+    return list(dict.fromkeys(views))
+
+
+def _entities(record: Record, noun_phrases: NounPhrases) -> list[list[list[Entity]]]:
+    """For each image and each caption of a record, the entities.
+
+    Raises:
+        InputError: malformed regions or edits.
+    """
+    captions = record.matching.captions
+    per_image = regions_of(record)
+    short = not record.is_matching and any(per_image)
+    edits: list[list[Edit]] = [[], *edits_of(record)] if short else [[] for _ in captions]
+    return [
+        [
+            entities_of(regions, caption, captions[0] if short else caption, changes, noun_phrases)
+            for caption, changes in zip(captions, edits, strict=True)
+        ]
+        for regions in per_image
+    ]
+
+
+def entities_of(
+    regions: Sequence[Region],
+    caption: str,
+    original: str,
+    edits: Sequence[Edit],
+    noun_phrases: NounPhrases,
+) -> list[Entity]:
+    """What a caption says is in the regions of an image.
+
+    A region's text stands for itself, except that where it stands in the original caption too,
+    the edits within it are applied. A region that has only a role is named by the caption: its
+    first noun phrase is the subject, its second the object, and what is between them the
+    relation. Regions of the same words are shown together. A relation without a box is shown by
+    the boxes of subject and object, or the whole image where one of them has none.
+
+    Args:
+        regions: of the image.
+        caption: the caption, or the negative.
+        original: the caption that the edits apply to.
+        edits: what leads from it to ``caption``.
+        noun_phrases: parses a caption.
+    """
+    roles: dict[str, str] | None = None
+    boxes: dict[str, list[Box] | None] = {}
+    for region in regions:
+        words = _edited(region.text, original, edits)
+        if not region.text:
+            if roles is None:
+                roles = _roles(caption, noun_phrases(caption))
+            words = roles.get(region.role, "")
+        if not words:
+            continue  # the caption names nothing there
+        shown = _shown(region, regions)
+        known = boxes.setdefault(words, [])
+        # One region of the whole image shows all of it, whatever boxes the others have.
+        boxes[words] = known + shown if shown and known is not None else None
+    return [Entity(words, tuple(dict.fromkeys(shown or ()))) for words, shown in boxes.items()]
+
+
+def _shown(region: Region, regions: Sequence[Region]) -> list[Box]:
+    if region.box:
+        return [region.box]
+    if region.role != "relation":
+        return []
+    ends = [[r.box for r in regions if r.role == role and r.box] for role in ("subject", "object")]
+    return [box for boxes in ends for box in boxes] if all(ends) else []
+
+
+def _roles(caption: str, phrases: Sequence[tuple[int, int]]) -> dict[str, str]:
+    roles = {
+        role: caption[slice(*span)]
+        for role, span in zip(("subject", "object"), phrases, strict=False)
+    }
+    if len(phrases) > 1:
+        roles["relation"] = caption[phrases[0][1] : phrases[1][0]].strip(" ,.;:")
+    return roles
+
+
+def _edited(text: str, original: str, edits: Sequence[Edit]) -> str:
+    """The text after the edits that lie within the place where the caption has it."""
+    if not edits or not text:
+        return text
+    place = re.search(rf"(?<!\w){re.escape(text)}(?!\w)", original, re.IGNORECASE)
+    if not place:
+        return text
+    first, stop = place.span()
+    inner = [(s - first, e - first, new) for s, e, new in edits if first <= s and e <= stop]
+    return " ".join(apply_edits(original[first:stop], inner).split())

@@ -1,0 +1,111 @@
+"""Regions: what is where in a record's images."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hnclip_cli.streams.records import Box, Record, is_box, shorten
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+ROLES = ("subject", "relation", "object")
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A part of an image and the words for it.
+
+    Attributes:
+        box: None for the whole image; in pixels of the image, or of its crop.
+        text: the words; empty where the role says which words of the caption they are.
+        role: ``subject``, ``relation``, ``object``, anything else, or empty.
+    """
+
+    box: Box | None
+    text: str
+    role: str
+
+
+def regions_of(record: Record) -> list[list[Region]]:
+    """The regions of each image of a record; an absent field is a list of nothing for each.
+
+    ``regions`` is a list of regions, or for the general item a list (or null) for each image.
+
+    Raises:
+        InputError: the field is malformed.
+    """
+    names = record.image_list
+    if record.get("regions") is None:
+        return [[] for _ in names]
+    given = record.field("regions", list)
+    if not record.is_matching:
+        given = [given]
+    if len(given) != len(names):
+        raise record.error(
+            'field "regions" has the wrong length',
+            got=str(len(given)),
+            expected=f"a list of regions or null for each of {len(names)} images",
+        )
+    return [_regions(record, items) for items in given]
+
+
+def _regions(record: Record, items: object) -> list[Region]:
+    if not isinstance(items, list | None):
+        raise record.error(
+            'field "regions" is malformed', got=shorten(items), expected="a list of regions"
+        )
+    return [_region(record, item) for item in items or []]
+
+
+def _region(record: Record, item: object) -> Region:
+    if not isinstance(item, dict):
+        raise record.error(
+            "a region is not an object", got=shorten(item), expected='{"box": …, "text": …}'
+        )
+    box, text, role = item.get("box"), item.get("text") or "", item.get("role") or ""
+    if box is not None and not is_box(box):
+        raise record.error(
+            "a region has a bad box",
+            got=shorten(box),
+            expected="[left, top, width, height] in pixels",
+        )
+    if not isinstance(text, str) or not isinstance(role, str):
+        raise record.error("a region has a text or role that is no string", got=shorten(item))
+    if not text.strip() and role not in ROLES:
+        raise record.error(
+            "a region has no words",
+            got=shorten(item),
+            expected=f'a "text", or a "role" of {", ".join(ROLES)}',
+        )
+    return Region(tuple(box) if box else None, text.strip(), role)
+
+
+def only(record: Record, image: "Image", boxes: Sequence[Box]) -> "Image":
+    """The image with everything outside of the boxes black; without a box, the image.
+
+    Raises:
+        InputError: a box lies outside of the image.
+    """
+    from PIL import Image
+
+    if not boxes:
+        return image
+    canvas = Image.new("RGB", image.size)
+    for left, top, width, height in boxes:
+        # Every pixel that the box touches, so that none is empty.
+        edges = (
+            max(0, math.floor(left)),
+            max(0, math.floor(top)),
+            min(image.width, math.ceil(left + width)),
+            min(image.height, math.ceil(top + height)),
+        )
+        if edges[0] >= edges[2] or edges[1] >= edges[3]:
+            raise record.error(
+                "a region lies outside of its image",
+                got=shorten([left, top, width, height]),
+                expected=f"a part of {image.width} x {image.height} pixels",
+            )
+        canvas.paste(image.crop(edges), edges[:2])
+    return canvas
