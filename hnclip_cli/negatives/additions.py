@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from hnclip_cli.negatives.attributes import COLOR_LOOK
 from hnclip_cli.negatives.lexicon import nouns
 from hnclip_cli.negatives.modifiers import near
 from hnclip_cli.negatives.parsing import Caption, Mention
+from hnclip_cli.negatives.replacements import before_phrase
 from hnclip_cli.negatives.rewriting import replace
 from hnclip_cli.negatives.words import article
 from hnclip_cli.streams.edits import Edit
 
+_ACCOMPANYING = {"with", "to", "beside", "near", "by", "has", "holds", "behind", "and"}
 _BEING = {"is", "are", "was", "were"}
 _DENIED = {"on", "in", "under", "behind", "near", "next", "beside", "inside", "at"}
 _NEGATIVE = {"not", "no", "without", "n't", "never", "nothing", "none", "empty"}
@@ -26,8 +29,9 @@ _ODD_COLORS = {
     "produce": ("blue", "pink"),
     "dish": ("blue", "purple"),
     "device": ("pink", "purple"),
-    "vessel": ("purple", "pink"),
 }
+# Of these there are some in every color: beds by their covers, cakes by their icing.
+_OF_ANY_COLOR = {"bed", "cake", "donut"}
 # Seen by itself and seldom left out of a caption, so false where no caption names it.
 _ADDED = ("elephant", "giraffe", "zebra", "cow", "fire hydrant", "motorcycle", "kite", "surfboard")
 
@@ -69,12 +73,19 @@ def add_attribute(caption: Caption) -> Iterator[list[Edit]]:
         before = caption.lower(mention.first - 1)
         if before not in ("a", "an", "the", "two", "three", "his", "her"):
             continue
+        if mention.noun.key in _of_any_color() or caption.lower(mention.first) in COLOR_LOOK:
+            continue
         for color in _ODD_COLORS.get(mention.noun.family, ()):
             if not any(near(color, other) for other in named):
                 first = caption.words[mention.first]
                 yield [
                     replace(caption, (mention.first, mention.first + 1), f"{color} {first.lower}")
                 ]
+
+
+@cache
+def _of_any_color() -> set[str]:
+    return {nouns()[name].key for name in _OF_ANY_COLOR}
 
 
 def add_object(caption: Caption) -> Iterator[list[Edit]]:
@@ -84,9 +95,12 @@ def add_object(caption: Caption) -> Iterator[list[Edit]]:
         if mention.modifies or not _ends_phrase(caption, mention):
             continue
         word = caption.words[mention.head]
+        before = before_phrase(caption, mention.first)
+        # What is on a street or in a bag is not on a street and an elephant.
+        joint = "and" if before in _ACCOMPANYING or before.endswith("ing") else "near"
         for name in _ADDED:
             if nouns()[name].key not in named:
-                text = f"{word.text} and {article(name)} {name}"
+                text = f"{word.text} {joint} {article(name)} {name}"
                 yield [(word.start, word.end, text)]
 
 
@@ -102,6 +116,4 @@ def _ends_phrase(caption: Caption, mention: Mention) -> bool:
     if not caption.tag(first - 2).startswith(("IN", "VBG", "VBZ")):
         return False
     follower = caption.lower(mention.stop)
-    return not follower or bool(
-        re.fullmatch(r"[.,!]|on|in|at|near|next|while|by|outside", follower)
-    )
+    return not follower or bool(re.fullmatch(r"[.,!]|on|in|at|while|outside", follower))

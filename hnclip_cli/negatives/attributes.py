@@ -58,7 +58,10 @@ GREENERY = {
 }  # fmt: skip
 LOOKS_OF_GREENERY = ("brown", "yellow", "green", "white")
 
-COLOR_SHADES = {"light", "dark", "bright", "pale", "deep", "navy", "hot", "neon"}
+COLOR_SHADES = {
+    "light", "dark", "bright", "pale", "deep", "navy", "hot", "neon", "lime", "sky", "royal",
+    "mint", "mustard", "pastel", "fluorescent", "brick",
+}  # fmt: skip
 
 # "a green bean" is no bean that is green: color, then the word that makes it a name.
 NOT_A_COLOR = {

@@ -355,6 +355,12 @@ BOATS = {"boat"}
 ON = {"plate", "platter", "tray", "couch", "bench", "table", "desk", "shelf", "floor", "counter"}
 IN = {"bowl", "cup", "bottle", "glass", "box", "basket", "bag", "jar", "pot"}
 
+# What may be said to be full "of" something.
+HOLDERS = {
+    *IN,
+    *("plate", "platter", "tray", "cup", "mug", "pan", "suitcase", "backpack", "container"),
+}
+
 # Named before "player" or "game", or played.
 SPORTS = ("tennis", "baseball", "soccer", "basketball", "football", "hockey")
 FREQUENT_SPORTS = ("tennis", "baseball", "soccer")

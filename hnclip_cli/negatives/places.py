@@ -106,6 +106,10 @@ _ACTING = {
     "stuck", "written", "painted", "reflected", "reflection", "trying", "interested", "dressed",
 }  # fmt: skip
 _STAYING = {"parked", "displayed", "left", "driving", "drives"}
+# Said of a field or a hill, hardly of a city or a street.
+_OF_NATURE = {"grassy", "grass", "lush", "wooded", "sandy", "rocky"}
+# Of the places that things are in, those that they are also at.
+_VISITED = {"park", "pool", "river", "lake", "zoo", "parking lot"}
 _ARTICLES = {"a", "an", "the", "his", "her", "their", "its", "some", "two", "another"}
 
 
@@ -143,9 +147,14 @@ def replace_location(caption: Caption) -> Iterator[list[Edit]]:
         described = caption.tag(mention.first - 1).startswith(("JJ", "NN", "VBN"))
         if noun.family == "ground" and described:  # "tall grass", "frozen water"
             continue
+        if caption.lower(mention.first - 1) in _OF_NATURE:
+            continue
+        is_at = before_phrase(caption, mention.first) == "at"
         named = named_things(caption)
         for rival in rivals(noun):
             text = rival.form(mention.is_plural)
+            if is_at and rival.family == "place in" and rival.singular not in _VISITED:
+                continue
             if rival.key not in named and text:
                 yield [replace(caption, (mention.first, mention.stop), text)]
 

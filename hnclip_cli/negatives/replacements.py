@@ -6,6 +6,7 @@ from functools import cache
 from hnclip_cli.negatives.attributes import (
     ALL_LOOKS,
     COLOR_LOOK,
+    COLOR_SHADES,
     GREENERY,
     LOOKS_OF_FAMILY,
     LOOKS_OF_GREENERY,
@@ -17,6 +18,7 @@ from hnclip_cli.negatives.modifiers import SIZES, colors, head_noun, known_head,
 from hnclip_cli.negatives.objects import (
     FLYERS,
     FREQUENT_SPORTS,
+    HOLDERS,
     IN,
     ON,
     PLACES,
@@ -82,9 +84,11 @@ def replace_color(caption: Caption) -> Iterator[list[Edit]]:
         for index in range(modifier.first, modifier.stop):
             if caption.lower(index) not in COLOR_LOOK:
                 continue
+            # There is navy blue and lime green, but nothing is navy red.
+            is_shaded = index > modifier.first and caption.lower(index - 1) in COLOR_SHADES
             for look in looks:
                 if not any(near(look, other) for other in named):
-                    yield [replace(caption, (index, index + 1), look)]
+                    yield [replace(caption, (index - is_shaded, index + 1), look)]
 
 
 def replace_size(caption: Caption) -> Iterator[list[Edit]]:
@@ -165,12 +169,16 @@ def _find_others(caption: Caption, mention: Mention) -> Iterator[list[Edit]]:
         return
     if noun.singular == "floor" and before != "on":
         return
+    if not _suits_contents(caption, mention, noun):
+        return
     unsuitable = _UNSUITABLE_AFTER.get(before, frozenset())
     flies = _flies(caption) and noun.key in _flyers()
     start, end = caption.words[mention.first].start, caption.words[mention.head].end
     for rival in _rivals(caption, mention, before):
         text = rival.form(mention.is_plural or not noun.singular)
         if not text or rival.singular in unsuitable or (flies and rival.key not in _flyers()):
+            continue
+        if not _suits_contents(caption, mention, rival):
             continue
         pronouns = _pronoun_edits(caption, mention, rival)
         if pronouns is not None:
@@ -257,6 +265,15 @@ def _suits_action(caption: Caption, mention: Mention) -> bool:
         for index, word in enumerate(caption.words)
         if not mention.first <= index < mention.stop
     )
+
+
+def _suits_contents(caption: Caption, mention: Mention, noun: Noun) -> bool:
+    """Whether a noun may stand before "of", where there is one.
+
+    A bowl of soup may be a cup of soup but no umbrella of it; a statue of a man is nothing else.
+    """
+    is_of = caption.lower(mention.stop) == "of" and not mention.noun.is_animate
+    return not is_of or noun.singular in HOLDERS
 
 
 def _pronoun_edits(caption: Caption, mention: Mention, rival: Noun) -> list[Edit] | None:

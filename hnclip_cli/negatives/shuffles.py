@@ -1,7 +1,7 @@
 """Kinds that only change the order of words: ARO's four perturbations, and n-grams.
 
 All words stay, so only their order tells the caption from the negative; they are seldom
-grammatical. Marks at the end of the caption stay where they are.
+grammatical. Marks stay where they are, as spaces do: a comma that moved would glue two words.
 """
 
 import re
@@ -9,16 +9,17 @@ import struct
 from collections.abc import Iterator, Sequence
 from hashlib import shake_128
 
-from hnclip_cli.negatives.parsing import Caption, is_readable, once
+from hnclip_cli.negatives.parsing import Caption, Word, is_readable, once
 from hnclip_cli.streams.edits import Edit
 
-# Where a word or mark stands, and what it is.
+# Where a word stands, and what it is.
 _Piece = tuple[int, int, str]
 
-# What stands between spaces, without the marks at its ends: those are pieces of their own. Whole
-# words in any script, so that no letter loses its accents; "10:30" and "3.5" are one.
+# What stands between spaces, without the marks at its ends. Whole words in any script, so that no
+# letter loses its accents; "10:30" and "3.5" are one.
 _MARKS = r".,;:!?\"“”()\[\]"
-_PIECE = re.compile(rf"[^\s{_MARKS}]+(?:[{_MARKS}][^\s{_MARKS}]+)*|[{_MARKS}]")
+_PIECE = re.compile(rf"[^\s{_MARKS}]+(?:[{_MARKS}][^\s{_MARKS}]+)*")
+_GLUE = re.compile(rf"[^\s{_MARKS}]")
 # Orders that are proposed of one caption.
 _NUM_ORDERS = 8
 _DESCRIBING = ("NN", "JJ")
@@ -59,13 +60,10 @@ def shuffle_other_words(caption: Caption) -> Iterator[list[Edit]]:
 
 @once
 def _pieces(caption: Caption) -> list[_Piece]:
-    """The words and marks, without the marks that end the caption."""
+    """The words, without the marks between them, and without dashes and the like at the end."""
     if not is_readable(caption.text):
         return []
-    return _without_end([(*found.span(), found[0]) for found in _PIECE.finditer(caption.text)])
-
-
-def _without_end(pieces: list[_Piece]) -> list[_Piece]:
+    pieces = [(*found.span(), found[0]) for found in _PIECE.finditer(caption.text)]
     while pieces and not any(map(str.isalnum, pieces[-1][2])):
         pieces.pop()
     return pieces
@@ -82,12 +80,16 @@ def _permuted(caption: Caption, described: bool) -> Iterator[list[Edit]]:
     pieces = [
         (word.start, word.end, word.text)
         for word in caption.words
-        if word.tag.startswith(_DESCRIBING) == described and word.text.strip()
+        if word.tag.startswith(_DESCRIBING) == described and _stands_alone(caption, word)
     ]
-    if not described:
-        pieces = _without_end(pieces)
     for order in _orders(caption, "places", len(pieces)):
         yield from _reordered(pieces, order)
+
+
+def _stands_alone(caption: Caption, word: Word) -> bool:
+    """Whether this is a word, and no part of one: not the "n't" of "isn't"."""
+    around = caption.text[max(0, word.start - 1) : word.start] + caption.text[word.end :][:1]
+    return any(map(str.isalnum, word.text)) and _GLUE.search(around) is None
 
 
 def _orders(caption: Caption, purpose: str, count: int) -> Iterator[list[int]]:

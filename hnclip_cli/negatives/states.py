@@ -129,7 +129,7 @@ def replace_material(caption: Caption) -> Iterator[list[Edit]]:
 def _is_attribute(caption: Caption, index: int) -> bool:
     if caption.touches_hyphen(index, index + 1) or not caption.has_plain_case(index):
         return False
-    if caption.lower(index - 1) in ("very", "not", "too", "so", "half", "and") or (
+    if caption.lower(index - 1) in ("very", "not", "too", "so", "half", "and", "brand") or (
         caption.lower(index + 1) in ("and", "fashioned", "looking", "style", "covered")
     ):
         return False

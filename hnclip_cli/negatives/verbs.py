@@ -25,7 +25,12 @@ _STEPS = 4
 _HEDGES = {"not", "n't", "about", "ready", "almost", "no", "to", "trying", "stop"}
 # An animal that lies may be said to sit.
 _DOWN = {"laying", "lying", "sitting", "lays", "lies", "sits", "resting", "sleeping", "down"}
-_NOT_MANNER = {"only", "nearly", "mostly", "really", "early", "family", "likely", "partially"}
+_NOT_MANNER = {
+    "only", "nearly", "mostly", "really", "early", "family", "likely", "partially", "fairly",
+    "barely", "slightly", "hardly", "highly",
+}  # fmt: skip
+# Who stands goes nowhere: not past, along or to anything.
+_WAYS = {"past", "along", "to", "towards", "toward", "into", "through", "across", "down", "up"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,8 @@ def swap_verb(caption: Caption) -> Iterator[list[Edit]]:
         same_form = _postures()[here][1] == _postures()[there][1]
         if actor != other_actor or not same_form or _postures()[here][0] == _postures()[there][0]:
             continue
+        if {caption.lower(one + 1), caption.lower(other + 1)} & _WAYS:
+            continue
         between = caption.words[one + 1 : other]
         if any(word.is_noun for word in between) and caption.tag(other - 1).startswith("NN"):
             edits = swap(caption, (one, one + 1), (other, other + 1))
@@ -90,14 +97,15 @@ def swap_verb(caption: Caption) -> Iterator[list[Edit]]:
 
 
 def swap_adverb(caption: Caption) -> Iterator[list[Edit]]:
-    """Exchange two adverbs of manner, as NegCLIP does."""
+    """Exchange two adverbs of manner, as NegCLIP does; not "easily and skillfully"."""
     found = [
         index
         for index, word in enumerate(caption.words)
         if word.tag == "RB" and word.lower.endswith("ly") and word.lower not in _NOT_MANNER
     ]
     for one, other in combinations(found, 2):
-        if caption.lower(one) != caption.lower(other):
+        is_joined = other == one + 2 and caption.lower(one + 1) in ("and", "or", ",")
+        if caption.lower(one) != caption.lower(other) and not is_joined:
             edits = swap(caption, (one, one + 1), (other, other + 1))
             if edits:
                 yield edits

@@ -26,6 +26,12 @@ def test_an_attribute_is_added_that_the_thing_never_has(candidates):
     assert "A purple cat on an umbrella" in made
     assert candidates("add-attribute", "A red bus") == []
     assert candidates("add-attribute", "A man") == []
+    assert candidates("add-attribute", "Two brown bears") == []
+
+
+@pytest.mark.parametrize("thing", ["a cake", "a bed", "a bottle"])
+def test_what_may_have_any_color_is_given_none(candidates, thing):
+    assert candidates("add-attribute", f"Look at {thing}") == []
 
 
 def test_a_thing_is_added_that_the_caption_does_not_name(candidates):
@@ -33,3 +39,8 @@ def test_a_thing_is_added_that_the_caption_does_not_name(candidates):
     assert "A man next to a horse and an elephant." in made
     assert candidates("add-object", "A man") == []
     assert not any("cow and a cow" in text for text in candidates("add-object", "A dog near a cow"))
+
+
+def test_what_is_in_a_place_is_near_the_added_thing(candidates):
+    assert "Cars on a street near an elephant." in candidates("add-object", "Cars on a street.")
+    assert "A man holding a cat and a cow" in candidates("add-object", "A man holding a cat")

@@ -41,6 +41,11 @@ def test_another_place_that_the_preposition_suits(candidates):
     assert "A man in a bathroom" in candidates("replace-location", "A man in a kitchen")
     assert "Cows in the snow." in candidates("replace-location", "Cows in the grass.")
     assert candidates("replace-location", "A glass of water") == []
+    assert candidates("replace-location", "Cows on a grassy hill") == []
+    assert candidates("replace-location", "Bears at a zoo") == [
+        "Bears at a park", "Bears at a parking lot", "Bears at a pool", "Bears at a river",
+        "Bears at a lake",
+    ]  # fmt: skip
     assert candidates("replace-location", "A street with cars") == []
 
 

@@ -108,3 +108,17 @@ def test_a_thing_that_is_taken_up_again_is_left_alone(candidates):
     assert all("the red ring" in text for text in candidates("replace-color", caption))
     assert candidates("replace-size", caption) == []
     assert candidates("swap-adjective", caption) == []
+
+
+def test_a_shade_goes_with_its_color(candidates):
+    made = candidates("replace-color", "A lime green room and navy blue walls")
+    assert "A white room and navy blue walls" in made
+    assert "A lime green room and red walls" in made
+    assert not any("lime white" in text or "navy red" in text for text in made)
+
+
+def test_what_holds_something_is_replaced_by_what_can_hold_it(candidates):
+    made = candidates("replace-noun", "A bowl of carrots")
+    assert "A plate of carrots" in made and "An umbrella of carrots" not in made
+    assert candidates("replace-noun", "A statue of it") == []
+    assert candidates("replace-noun", "A square of it") == []

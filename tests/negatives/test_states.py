@@ -28,3 +28,7 @@ def test_another_material_that_the_thing_can_be_of(candidates):
     assert "a wooden house" in candidates("replace-material", "a brick house")
     assert candidates("replace-material", "stainless steel bowl") == []
     assert candidates("replace-material", "a wooden table and a metal box and plastic") == []
+
+
+def test_what_is_brand_new_is_not_brand_old(candidates):
+    assert candidates("replace-state", "A brand new motorcycle") == []

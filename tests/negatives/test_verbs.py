@@ -60,6 +60,11 @@ def test_adverbs_are_exchanged(candidates):
         "A dog runs slowly and a cat walks quickly."
     ]
     assert candidates("swap-adverb", "A dog runs quickly.") == []
+    assert candidates("swap-adverb", "A man easily and skillfully jumps.") == []
+
+
+def test_who_goes_somewhere_does_not_stand_there_instead(candidates):
+    assert candidates("swap-verb", "An elephant walking past an elephant standing there") == []
 
 
 def test_rules_name_only_what_exists():
