@@ -44,6 +44,11 @@ def test_help_imports_nothing_heavy(command):
     assert imported & HEAVY == set()
 
 
+def test_the_help_of_benchmark_imports_no_reader():
+    imported = run("data", "benchmark", "--help").stderr.split()
+    assert [name for name in imported if name.startswith("hnclip_cli.sources.benchmarks.")] == []
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -1,6 +1,7 @@
 """hnclip data: records from a seed, from official files, from folders and shards of images."""
 
 import json
+import textwrap
 from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
@@ -34,13 +35,20 @@ def _check_paths(
 
 
 class BenchmarkCommand(click.Command):
-    """Lists the benchmarks below the help, and imports them only then."""
+    """Names the benchmarks below the help."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from hnclip_cli.sources.benchmarks import READERS
 
         with formatter.section("Benchmarks"):
-            formatter.write_dl([(name, benchmark.metric) for name, benchmark in READERS.items()])
+            names = textwrap.fill(
+                " ".join(READERS),
+                formatter.width,
+                initial_indent="  ",
+                subsequent_indent="  ",
+                break_on_hyphens=False,
+            )
+            formatter.write(f"{names}\n")
 
 
 @click.group("data")

@@ -92,7 +92,8 @@ def _header(report: dict[str, Any]) -> str:
 
 def _notes(report: dict[str, Any]) -> Iterator[str]:
     ties, bootstrap = report["ties"], report["bootstrap"]
-    yield f"A tie is wrong (strict >). near: decided by at most {ties['near_within']:g}, no tie."
+    near = f"near: decided by at most {ties['near_within']:g}, no tie."
+    yield "A tie is wrong (strict >)." + ("" if "blind" in report else f" {near}")
     if "blind" in report:
         how = report["blind"]
         trained = f" trained on {how['captions']} true captions" if "captions" in how else ""
@@ -104,10 +105,18 @@ def _notes(report: dict[str, Any]) -> Iterator[str]:
 
 
 def sections(report: dict[str, Any]) -> Iterator[tuple[str, list[Row]]]:
-    """What a report of one model or two holds: titles, and rows of names and entries."""
+    """What a report of one model or two holds: titles, and rows of names and entries.
+
+    The official scores come first. What would be said twice is said once.
+    """
     overall = {**report.get("accuracy", {}), **report.get("matching", {})}
     if overall:
         yield "overall", [(TITLES[measure], entry) for measure, entry in overall.items()]
+    official = report.get("benchmarks", {})
+    for benchmark, metrics in official.items():
+        yield f"official scores of {_printable(benchmark)}", list(metrics.items())
+    if "vl_compo" in report:
+        yield "mean of twelve benchmarks (vl_compo)", list(_composed(report["vl_compo"]))
     for field, labels in report.get("by", {}).items():
         rows = {
             measure: [(name, by[measure]) for name, by in labels.items() if measure in by]
@@ -116,6 +125,8 @@ def sections(report: dict[str, Any]) -> Iterator[tuple[str, list[Row]]]:
         for title, same in _joined(rows):
             yield f"{title} by {_printable(field)}", same
     for benchmark, measures in report.get("averages", {}).items():
+        if benchmark in official:
+            continue  # its official scores have said so
         rows = {
             measure: list(_bases(bases))
             for measure, bases in measures.items()
@@ -123,23 +134,24 @@ def sections(report: dict[str, Any]) -> Iterator[tuple[str, list[Row]]]:
         }
         for title, same in _joined(rows):
             yield f"{title}, averages of {_printable(benchmark)}", same
-    for benchmark, metrics in report.get("benchmarks", {}).items():
-        yield f"official scores of {_printable(benchmark)}", list(metrics.items())
-    if "vl_compo" in report:
-        yield "mean of twelve benchmarks (vl_compo)", list(_composed(report["vl_compo"]))
     for direction, recalls in report.get("retrieval", {}).items():
         title = f"retrieval, {direction.replace('_', ' ')}"
         yield title, list(_recalls(recalls))
 
 
 def _joined(rows: dict[str, list[Row]]) -> Iterator[tuple[str, list[Row]]]:
-    """Title the rows of each measure; where each item is one pair, both stand together."""
-    rows = {measure: found for measure, found in rows.items() if found}
-    both = "pair" in rows and rows["pair"] == rows.get("item")
+    """Title the rows of each measure; items that are one pair each stand with the pairs."""
+    pairs = dict(rows.get("pair", []))
+    same = [row for row in rows.get("item", []) if row[1] == pairs.get(row[0])]
     for measure, found in rows.items():
-        if not (both and measure == "item"):
-            joined = both and measure == "pair"
-            yield "pair and item accuracy" if joined else TITLES[measure], found
+        title = TITLES[measure]
+        if measure == "pair" and same == found:
+            title = "pair and item accuracy"
+        elif measure == "item" and same:
+            found = [row for row in found if row not in same]
+            title = "item accuracy (where it differs)"
+        if found:
+            yield title, found
 
 
 def _bases(bases: dict[str, Any]) -> Iterator[Row]:

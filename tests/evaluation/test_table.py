@@ -40,7 +40,7 @@ def test_the_whole_table():
         report(
             accuracy={"pair": pair, "item": item},
             by={"kind": {"swap-noun": {"pair": pair}}},
-            averages={"sugarcrepe": {"item": average}},
+            averages={"mine": {"item": average}},
             retrieval={"text_to_image": recalls},
         )
         | {"unmeasured": 2, "skipped": 1}
@@ -54,7 +54,7 @@ def test_the_whole_table():
         "  item accuracy                      100.0                         1     0     0",
         "pair accuracy by kind",
         "  swap-noun                           74.1   65.2 –  82.2    1234567    12     3",
-        "item accuracy, averages of sugarcrepe",
+        "item accuracy, averages of mine",
         "  micro                               50.0    0.0 – 100.0          4",
         "  macro over 2 subsets                25.0",
         "retrieval, text to image",
@@ -185,3 +185,47 @@ def test_a_comparison_names_what_flipped_and_what_had_no_partner():
         "gained: right only with B; lost: only with A. A tie is wrong (strict >).",
         "Intervals of the difference: 1000 paired rounds over image groups.",
     ]
+
+
+def titles(table):
+    return [line for line in table.splitlines()[3:] if line and not line.startswith(" ")]
+
+
+def test_official_scores_come_before_breakdowns_and_averages_do_not_repeat_them():
+    measures = {"micro": entry(), "macro over subsets": entry() | {"num_subsets": 2}}
+    table = format_table(
+        report(
+            accuracy={"pair": entry()},
+            by={"kind": {"swap-noun": {"pair": entry()}}},
+            averages={"sugarcrepe": {"pair": measures}, "mine": {"pair": measures}},
+            benchmarks={"sugarcrepe": {"accuracy, micro": entry()}},
+            vl_compo={"SugarCrepe": entry() | {"parts": 3, "official_parts": 3}},
+        )
+    )
+    assert titles(table)[:-2] == [
+        "overall",
+        "official scores of sugarcrepe",
+        "mean of twelve benchmarks (vl_compo)",
+        "pair accuracy by kind",
+        "pair accuracy, averages of mine",
+    ]
+
+
+def test_item_accuracy_stands_only_where_it_differs_from_that_of_pairs():
+    one, many = entry(), {"pair": entry(0.6), "item": entry(0.4)}
+    alone = {"sugarcrepe": {"pair": one, "item": one}}
+    table = format_table(report(by={"benchmark": alone}))
+    assert titles(table)[0] == "pair and item accuracy by benchmark"
+    table = format_table(report(by={"benchmark": alone | {"valse": many}}))
+    assert titles(table)[:2] == [
+        "pair accuracy by benchmark",
+        "item accuracy (where it differs) by benchmark",
+    ]
+    assert table.count("  sugarcrepe ") == 1
+    assert table.count("  valse ") == 2
+
+
+def test_a_column_that_is_not_there_is_not_explained():
+    blind = {"blind": {"model": "trigrams", "captions": 5}}
+    assert "near:" in format_table(report())
+    assert "near:" not in format_table(report(**blind))

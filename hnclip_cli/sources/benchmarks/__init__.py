@@ -1,49 +1,61 @@
 """Benchmarks: a name, and how its official files become records.
 
-A new benchmark is a reader and a `Benchmark` in a file here, and a line in ``READERS``.
+A new benchmark is a reader and a `Benchmark` in a file here, and a line in ``_PLACES``.
 """
 
-from hnclip_cli.sources.benchmarks.aro import ARO_VG_ATTRIBUTION, ARO_VG_RELATION
-from hnclip_cli.sources.benchmarks.conme import CONME
-from hnclip_cli.sources.benchmarks.crepe import CREPE
-from hnclip_cli.sources.benchmarks.eqben import EQBEN
-from hnclip_cli.sources.benchmarks.imagecode import IMAGECODE
-from hnclip_cli.sources.benchmarks.imagefolder import IMAGEFOLDER
-from hnclip_cli.sources.benchmarks.inpaintcoco import INPAINTCOCO
-from hnclip_cli.sources.benchmarks.karpathy import COCO_RETRIEVAL, FLICKR30K_RETRIEVAL
-from hnclip_cli.sources.benchmarks.mmvp import MMVP
-from hnclip_cli.sources.benchmarks.official import Benchmark
-from hnclip_cli.sources.benchmarks.spec import SPEC
-from hnclip_cli.sources.benchmarks.sugarcrepe import SUGARCREPE, SUGARCREPE_PP
-from hnclip_cli.sources.benchmarks.svo_probes import COMVG, SVO_PROBES
-from hnclip_cli.sources.benchmarks.valse import VALSE
-from hnclip_cli.sources.benchmarks.vl_checklist import VL_CHECKLIST
-from hnclip_cli.sources.benchmarks.whatsup import WHATSUP
-from hnclip_cli.sources.benchmarks.winoground import COLORSWAP, WINOGROUND
-from hnclip_cli.sources.benchmarks.word_order import ARO_COCO_ORDER, ARO_FLICKR_ORDER
+from __future__ import annotations
 
-READERS: dict[str, Benchmark] = {
-    "sugarcrepe": SUGARCREPE,
-    "sugarcrepe-pp": SUGARCREPE_PP,
-    "aro-vg-relation": ARO_VG_RELATION,
-    "aro-vg-attribution": ARO_VG_ATTRIBUTION,
-    "aro-coco-order": ARO_COCO_ORDER,
-    "aro-flickr-order": ARO_FLICKR_ORDER,
-    "valse": VALSE,
-    "vl-checklist": VL_CHECKLIST,
-    "winoground": WINOGROUND,
-    "crepe": CREPE,
-    "eqben": EQBEN,
-    "imagecode": IMAGECODE,
-    "svo-probes": SVO_PROBES,
-    "whatsup": WHATSUP,
-    "mmvp": MMVP,
-    "colorswap": COLORSWAP,
-    "spec": SPEC,
-    "inpaintcoco": INPAINTCOCO,
-    "comvg": COMVG,
-    "conme": CONME,
-    "coco-retrieval": COCO_RETRIEVAL,
-    "flickr30k-retrieval": FLICKR30K_RETRIEVAL,
-    "imagefolder": IMAGEFOLDER,
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hnclip_cli.sources.benchmarks.official import Benchmark
+
+# For each name the file here and the `Benchmark` in it.
+_PLACES = {
+    "sugarcrepe": "sugarcrepe.SUGARCREPE",
+    "sugarcrepe-pp": "sugarcrepe.SUGARCREPE_PP",
+    "aro-vg-relation": "aro.ARO_VG_RELATION",
+    "aro-vg-attribution": "aro.ARO_VG_ATTRIBUTION",
+    "aro-coco-order": "word_order.ARO_COCO_ORDER",
+    "aro-flickr-order": "word_order.ARO_FLICKR_ORDER",
+    "valse": "valse.VALSE",
+    "vl-checklist": "vl_checklist.VL_CHECKLIST",
+    "winoground": "winoground.WINOGROUND",
+    "crepe": "crepe.CREPE",
+    "eqben": "eqben.EQBEN",
+    "imagecode": "imagecode.IMAGECODE",
+    "svo-probes": "svo_probes.SVO_PROBES",
+    "whatsup": "whatsup.WHATSUP",
+    "mmvp": "mmvp.MMVP",
+    "colorswap": "winoground.COLORSWAP",
+    "spec": "spec.SPEC",
+    "inpaintcoco": "inpaintcoco.INPAINTCOCO",
+    "comvg": "svo_probes.COMVG",
+    "conme": "conme.CONME",
+    "coco-retrieval": "karpathy.COCO_RETRIEVAL",
+    "flickr30k-retrieval": "karpathy.FLICKR30K_RETRIEVAL",
+    "imagefolder": "imagefolder.IMAGEFOLDER",
 }
+
+
+class _Readers(Mapping[str, "Benchmark"]):
+    """The benchmarks by name. The file of one is imported when that one is asked for."""
+
+    def __getitem__(self, name: str) -> Benchmark:
+        file, constant = _PLACES[name].split(".")
+        benchmark: Benchmark = getattr(import_module(f"{__name__}.{file}"), constant)
+        return benchmark
+
+    def __contains__(self, name: object) -> bool:
+        return name in _PLACES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_PLACES)
+
+    def __len__(self) -> int:
+        return len(_PLACES)
+
+
+READERS: Mapping[str, Benchmark] = _Readers()

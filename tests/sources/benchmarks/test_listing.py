@@ -1,5 +1,7 @@
 import re
 
+import pytest
+
 from hnclip_cli.sources.benchmarks import READERS
 from hnclip_cli.sources.benchmarks.listing import listing, listing_table
 from tests.conftest import ROOT
@@ -13,6 +15,12 @@ CONTRACT = (
 
 def test_every_benchmark_is_registered():
     assert list(READERS) == CONTRACT.split()
+
+
+def test_a_name_that_is_none_is_not_registered():
+    assert "sugarcrep" not in READERS
+    with pytest.raises(KeyError):
+        READERS["sugarcrep"]
 
 
 def test_each_says_what_path_is_where_files_come_from_and_what_is_measured():
