@@ -18,9 +18,9 @@ look for marks of a machine, each in what the negative has and its caption has n
 many of our preset (fewer, where it makes fewer): whether false of an image that the caption
 describes, and whether grammatical (y or n), typing errors of the caption, spaces and capitals not
 counted, and what is odd but well formed taken as grammatical. ``--show`` prints them in the order
-of a hash, without saying whose they are; most of the released ones show it all the same, by the
-space before their full stop. A label holds the row of the file and a hash of caption and negative,
-no captions. Prints one JSON line.
+of a hash, without saying whose they are. The labels that are there were not given blind: most of
+the released ones show whose they are by the space before their full stop. A label holds the row of
+the file and a hash of caption and negative, no captions. Prints one JSON line.
 """
 
 import argparse

@@ -34,12 +34,12 @@ Label = tuple[str, str, str]
 
 def sample(records: list[Record]) -> list[tuple[Record, dict[str, Any]]]:
     """Records in the order of a hash, each with one of its negatives."""
-    chosen = sorted(records, key=lambda record: _hash("record", record.id))[: SIZE + 50]
+    chosen = sorted(records, key=lambda record: draw("record", record.id))[: SIZE + 50]
     maker = NegativeMaker([], truth=TrueCaptions(records), seed=SEED)
     found = []
     for record, negatives in zip(chosen, maker.negatives(chosen), strict=True):
         if negatives:
-            found.append((record, min(negatives, key=lambda n: _hash(record.id, n["kind"]))))
+            found.append((record, min(negatives, key=lambda n: draw(record.id, n["kind"]))))
     return found[:SIZE]
 
 
@@ -59,7 +59,8 @@ def labels() -> dict[tuple[str, str, str], Label]:
     return found
 
 
-def _hash(*key: str) -> str:
+def draw(*key: str) -> str:
+    """The hash by which all is drawn."""
     return hashlib.blake2b("\0".join((str(SEED), *key)).encode(), digest_size=8).hexdigest()
 
 
