@@ -66,13 +66,16 @@ class Step:
         return collate(samples, NumSlots(NUM_SLOTS))
 
     def __call__(self, micro_batch: int) -> None:
+        self._backward(micro_batch)
+        self.optimizer.step()
+
+    def _backward(self, micro_batch: int) -> None:
         self.optimizer.zero_grad(set_to_none=True)
         config = settings(self.options, micro_batch)
         forward_backward(self.clip, self.batch, config, self.thresholds)
-        self.optimizer.step()
 
     def gradients(self, micro_batch: int) -> torch.Tensor:
-        self(micro_batch)
+        self._backward(micro_batch)
         parameters = self.clip.module.parameters()
         return torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
 
