@@ -190,7 +190,7 @@ def train(
         return _say_plan(config, model, input_)
     stop = click.get_current_context().with_resource(StopSignals())
 
-    from hnclip_cli.commands.validation import make_validation
+    from hnclip_cli.commands.train_validation import make_validation
     from hnclip_cli.models.device import resolve_device
     from hnclip_cli.models.load import load_clip
     from hnclip_cli.streams.images import image_root_of

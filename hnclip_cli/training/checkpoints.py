@@ -1,7 +1,9 @@
 """What a run leaves behind: the model, how it was made, and the state to go on from."""
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -138,13 +140,20 @@ def save_state(state: State, origin: Origin, folder: str, *, finished: bool) -> 
     os.makedirs(folder, exist_ok=True)
     _remove_leftovers(folder)
     contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    with atomic_path(os.path.join(folder, STATE_NAME)) as path:
-        try:
-            save_file(contiguous, path, {"hnclip": json.dumps(metadata)})
-        except SafetensorError as error:
-            raise HnclipError(
-                f"cannot write the state ({error})", where=folder, hint="more room on its disk"
-            ) from None
+    with _writing(folder), atomic_path(os.path.join(folder, STATE_NAME)) as path:
+        save_file(contiguous, path, {"hnclip": json.dumps(metadata)})
+
+
+@contextlib.contextmanager
+def _writing(folder: str) -> Iterator[None]:
+    """Failures in words that name the folder: many have no file name of their own."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise HnclipError(
+            f"cannot write the checkpoint ({reason})", where=folder, hint="more room on its disk"
+        ) from None
 
 
 def _remove_leftovers(folder: str) -> None:
@@ -191,7 +200,6 @@ def save_checkpoint(clip: Clip, state: State, origin: Origin, folder: str) -> No
     Raises:
         HnclipError: the folder cannot be written.
     """
-    save_clip(clip, folder)
     run = {
         "step": state.step,
         "thresholds": dict(zip(origin.threshold_names, state.thresholds.tolist(), strict=False)),
@@ -202,8 +210,10 @@ def save_checkpoint(clip: Clip, state: State, origin: Origin, folder: str) -> No
             "torch": str(torch.__version__),
         },
     }
-    with atomic_output(os.path.join(folder, RUN_NAME)) as stream:
-        stream.write(json.dumps(run, indent=2).encode() + b"\n")
+    with _writing(folder):
+        save_clip(clip, folder)
+        with atomic_output(os.path.join(folder, RUN_NAME)) as stream:
+            stream.write(json.dumps(run, indent=2).encode() + b"\n")
 
 
 def _read_state(

@@ -1,6 +1,7 @@
 """The processes of a run, and what they tell each other."""
 
 import contextlib
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -19,9 +20,10 @@ def _talking() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
+        # gloo: "[file:line] Connection closed by peer [address]. Advice"
+        reason = re.sub(r"^\[[^\]]*\] *", "", str(error).splitlines()[0]).split(". ")[0]
         raise HnclipError(
-            f"another process of this run went away ({str(error).splitlines()[0]})",
-            hint="reading what it said",
+            f"another process of this run went away ({reason})", hint="reading what it said"
         ) from error
 
 

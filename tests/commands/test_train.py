@@ -1,5 +1,7 @@
 import dataclasses
 import json
+import os
+import signal
 
 import click
 import numpy as np
@@ -11,8 +13,11 @@ from PIL import Image
 
 from hnclip_cli.cli import cli
 from hnclip_cli.commands import train as command
+from hnclip_cli.commands import train_validation as validation
+from hnclip_cli.errors import HnclipError, Stopped
 from hnclip_cli.models.load import load_clip
 from hnclip_cli.training.config import TrainConfig
+from hnclip_cli.training.stopping import StopSignals
 from tests.conftest import parse_lines, to_lines
 from tests.factories import make_records
 
@@ -163,6 +168,45 @@ def test_bad_records_to_validate_on_are_found_before_training(records, tmp_path)
     result = train("--steps", 1, "--val", "v.jsonl", "r.jsonl")
     assert result.exit_code == 1 and 'v.jsonl:1: missing field "caption"' in result.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_a_signal_ends_a_validation_too(records, tmp_path, monkeypatch):
+    real = validation.embed
+
+    def signaled(*args, **options):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return real(*args, **options)
+
+    monkeypatch.setattr(validation, "embed", signaled)
+    result = train("--steps", 1, "--val", "r.jsonl", "r.jsonl")
+    assert (result.exit_code, result.stdout) == (75, "")
+    assert result.stderr == "hnclip: stopped by a signal while validating; --resume goes on\n"
+
+
+def test_a_signal_before_the_first_step_ends_it_at_once(records, tmp_path, monkeypatch):
+    def signaled(*args, **options):
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    monkeypatch.setattr("hnclip_cli.models.load.load_clip", signaled)
+    result = train("--steps", 1, "r.jsonl")
+    assert result.exit_code == 75
+    assert result.stderr == "hnclip: stopped by a signal before the first step; run it again\n"
+
+
+def test_a_log_that_cannot_be_written_stops_the_run_and_is_named():
+    class FullDisk:
+        def write(self, data):
+            raise HnclipError("no space left")
+
+    def run():
+        yield {"step": 1}
+        assert stop()
+        yield {"step": 2}
+        raise Stopped("with the state saved")
+
+    stop = StopSignals()
+    with pytest.raises(HnclipError, match="no space left"):
+        command._write_log(run(), FullDisk(), stop)
 
 
 @pytest.mark.parametrize("more", [["--lora-rank", 2], ["--lock", "text"], ["--wise-ft", 0.5]])

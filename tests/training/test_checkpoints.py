@@ -153,7 +153,7 @@ def test_a_full_disk_leaves_the_state_of_before_and_is_named(store, tmp_path):
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limit[1]))
     try:
-        with pytest.raises(HnclipError, match=f"^{tmp_path}: cannot write the state"):
+        with pytest.raises(HnclipError, match=f"^{tmp_path}: cannot write the checkpoint"):
             run(store, tmp_path, resume=True)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)

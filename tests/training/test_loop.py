@@ -113,6 +113,15 @@ def test_a_loss_that_is_not_finite_stops_at_its_step(tmp_path, monkeypatch):
         run(tmp_path, make_records(tmp_path))
 
 
+def test_gradients_that_are_not_finite_never_reach_the_weights(tmp_path, monkeypatch):
+    def broken(parameters, ranks):
+        next(iter(parameters)).grad.fill_(torch.inf)
+
+    monkeypatch.setattr(loop, "sum_gradients", broken)
+    with pytest.raises(HnclipError, match="norm of the gradients is not finite at step 1; got inf"):
+        run(tmp_path, make_records(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("settings", "count", "message"),
     [

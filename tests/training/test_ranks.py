@@ -1,19 +1,27 @@
-"""Several real processes against one: the same loss, thresholds and gradients."""
+"""Several real processes against one: the same loss, thresholds, gradients, and endings."""
 
 import io
+import json
+import os
+import re
+import signal
 import socket
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
+from hnclip_cli.cli import cli
 from hnclip_cli.models.load import load_clip
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
+from hnclip_cli.training import checkpoints, loop
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.data import RecordStore, collate, make_sample, slots_of
 from hnclip_cli.training.distributed import Ranks, sum_gradients
@@ -22,9 +30,19 @@ from tests.conftest import environment, parse_lines, to_lines
 from tests.factories import make_records
 
 NUM_ROWS = 7
-OBJECTIVES = ["ce-clip", "fsc-clip"]
 # With three processes one has no rows: all of its images may have been damaged.
 ROWS = {2: [range(0, 3), range(3, 7)], 3: [range(0, 5), range(0, 0), range(5, 7)]}
+CASES = [("ce-clip", 0), ("ce-clip", 2), ("fsc-clip", 0), ("fsc-clip", 2)]
+TRAIN = ["train", "--model", "hnclip-tiny-vit", "--batch-size", "5", "--log-every", "1"]
+# What two processes do one after the other, and the arguments of `train`.
+RUNS = {
+    "pipe": ["--steps", "3", "-o", "pipe"],
+    "stopped": ["--steps", "3", "-o", "stopped"],
+    "unsaved": ["--steps", "3", "-o", "unsaved", "--checkpoint-every", "1", "r.jsonl"],
+    "damaged": ["--steps", "9", "-o", "damaged", "bad.jsonl"],
+    "skipped": ["--steps", "3", "-o", "skipped", "--on-error", "skip", "bad.jsonl"],
+    "unvalidated": ["--steps", "3", "-o", "unvalidated", "--val", "bad.jsonl", "r.jsonl"],
+}
 
 
 def make_step(folder):
@@ -48,100 +66,192 @@ def make_step(folder):
         for name, parameter in clip.module.named_parameters():
             if parameter.grad is not None:
                 found[name] = parameter.grad.contiguous()
+        # Of tens of thousands of tokens only these occur: less to write and to read.
+        tokens = found["token_embedding.weight"].any(dim=1).nonzero()[:, 0]
+        found["token_embedding.weight"] = found["token_embedding.weight"][tokens]
+        found["tokens"] = tokens.double()
         return found
 
     return step
 
 
-def work(rank, size, folder):
+def work(rank, folder, ports):
+    """What each of the three processes does; the third takes part in the first meeting only."""
     torch.set_num_threads(1)
-    store = dist.FileStore(f"{folder}/meeting{size}", size)
-    dist.init_process_group(
-        "gloo", store=store, rank=rank, world_size=size, timeout=timedelta(seconds=120)
-    )
+    os.chdir(folder)
     step = make_step(folder)
-    for objective in OBJECTIVES:
-        for micro_batch in (0, 2):
-            found = step(Ranks(rank, size), objective, micro_batch, ROWS[size][rank])
-            save_file(found, f"{folder}/{size}-{rank}-{objective}-{micro_batch}.safetensors")
-    dist.destroy_process_group()
+    for size in (3, 2):
+        if rank < size:
+            store = dist.FileStore(f"{folder}/meeting{size}", size)
+            dist.init_process_group(
+                "gloo", store=store, rank=rank, world_size=size, timeout=timedelta(seconds=120)
+            )
+            for objective, micro_batch in CASES:
+                found = step(Ranks(rank, size), objective, micro_batch, ROWS[size][rank])
+                save_file(found, f"{folder}/{size}-{rank}-{objective}-{micro_batch}.safetensors")
+            dist.destroy_process_group()
+    if rank < 2:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, port in zip(RUNS, ports, strict=True):
+                run_command(patch, rank, name, port)
 
 
-@pytest.mark.parametrize("size", [2, 3])
-def test_processes_together_do_what_one_does(tmp_path, size):
-    records = make_records(tmp_path, NUM_ROWS)
+def run_command(patch, rank, name, port):
+    """One of `RUNS`, as torchrun would start it; leaves NAME-RANK.json."""
+    place = {"WORLD_SIZE": 2, "RANK": rank, "LOCAL_RANK": rank, "MASTER_PORT": port}
+    for variable, value in place.items():
+        patch.setenv(variable, str(value))
+    patch.setenv("MASTER_ADDR", "localhost")
+    with pytest.MonkeyPatch.context() as faults:
+        if name == "stopped" and rank == 1:
+            faults.setattr(loop, "_step", signaled_in_step(2))
+        if name == "unsaved" and rank == 0:
+            faults.setattr(checkpoints, "save_state", no_room)
+        records = Path("r.jsonl").read_bytes() if rank == 0 else b""
+        result = CliRunner().invoke(cli, [*TRAIN, *RUNS[name]], input=records)
+    if dist.is_initialized():  # a failure leaves that to the end of the process
+        dist.destroy_process_group()
+    said = {"code": result.exit_code, "stdout": result.stdout, "stderr": result.stderr}
+    Path(f"{name}-{rank}.json").write_text(json.dumps(said))
+
+
+def signaled_in_step(number):
+    real = loop._step
+
+    def step(state, *args):
+        if state.step + 1 == number:
+            os.kill(os.getpid(), signal.SIGUSR1)
+        return real(state, *args)
+
+    return step
+
+
+def no_room(*args, **options):
+    raise OSError(28, "No space left on device")
+
+
+def free_ports(count):
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("localhost", 0))
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """What the processes have left behind; they are started once for all tests."""
+    folder = tmp_path_factory.mktemp("ranks")
+    records = make_records(folder, NUM_ROWS)
     records[1]["negatives"] = []
     records[4]["image"] = records[0]["image"]
     records[5]["negatives"] = records[5]["negatives"][:1]
-    (tmp_path / "r.jsonl").write_bytes(to_lines(*records))
-    mp.spawn(work, args=(size, str(tmp_path)), nprocs=size)
-    step = make_step(tmp_path)
-    for objective in OBJECTIVES:
-        expected = step(Ranks(), objective, 0, range(NUM_ROWS))
-        for rank in range(size):
-            for micro_batch in (0, 2):
-                name = f"{size}-{rank}-{objective}-{micro_batch}.safetensors"
-                found = load_file(tmp_path / name)
-                assert found.keys() == expected.keys()
-                for key, value in found.items():
-                    difference = (value - expected[key]).norm()
-                    assert difference <= 1e-6 * expected[key].norm(), (name, key)
+    (folder / "r.jsonl").write_bytes(to_lines(*records))
+    (folder / "bad.png").write_bytes(b"no image")
+    (folder / "bad.jsonl").write_bytes(
+        to_lines(*(record | {"image": "bad.png"} if record["id"] in ("r2", "r6") else record
+                   for record in records))
+    )  # fmt: skip
+    mp.spawn(work, args=(str(folder), free_ports(len(RUNS))), nprocs=3)
+    return folder
 
 
-def train_in_processes(size, folder, *args):
-    """`hnclip train` as torchrun would start it; the standard output of rank 0."""
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
-    command = [
-        sys.executable, "-m", "hnclip_cli", "train", "--model", "hnclip-tiny-vit",
-        "--batch-size", "5", "--log-every", "1", *args,
-    ]  # fmt: skip
-    places = {"WORLD_SIZE": str(size), "MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
-    processes = [
-        subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, env=environment() | places | {
-                "RANK": str(rank), "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1"
-            },
-        )
-        for rank in range(size)
-    ]  # fmt: skip
-    records = (folder / "r.jsonl").read_bytes()
-    outputs = [
-        process.communicate(records if rank == 0 else b"", timeout=300)
-        for rank, process in enumerate(processes)
-    ]
-    return [process.returncode for process in processes], outputs
+def ends(folder, name):
+    return [json.loads((folder / f"{name}-{rank}.json").read_text()) for rank in range(2)]
 
 
-def test_two_processes_train_from_one_pipe(tmp_path):
-    records = make_records(tmp_path, NUM_ROWS)
-    (tmp_path / "r.jsonl").write_bytes(to_lines(*records))
-    codes, outputs = train_in_processes(2, tmp_path, "--steps", "3", "-o", "two")
-    assert codes == [0, 0], outputs
-    assert outputs[1][0] == b""
-    codes, alone = train_in_processes(1, tmp_path, "--steps", "3", "-o", "one")
-    assert codes == [0], alone
-    together, single = parse_lines(outputs[0][0]), parse_lines(alone[0][0])
+@pytest.mark.parametrize("size", [2, 3])
+def test_processes_together_do_what_one_does(folder, size):
+    step = make_step(folder)
+    expected = {
+        objective: step(Ranks(), objective, 0, range(NUM_ROWS))
+        for objective in dict.fromkeys(objective for objective, _ in CASES)
+    }
+    for rank in range(size):
+        for objective, micro_batch in CASES:
+            name = f"{size}-{rank}-{objective}-{micro_batch}.safetensors"
+            found = load_file(folder / name)
+            assert found.keys() == expected[objective].keys()
+            for key, value in found.items():
+                difference = (value - expected[objective][key]).norm()
+                assert difference <= 1e-6 * expected[objective][key].norm(), (name, key)
+
+
+def test_two_processes_train_from_one_pipe(folder, monkeypatch):
+    first, second = ends(folder, "pipe")
+    assert (first["code"], second["code"], second["stdout"]) == (0, 0, ""), (first, second)
+    monkeypatch.chdir(folder)
+    alone = CliRunner().invoke(cli, [*TRAIN, "--steps", "3", "-o", "alone", "r.jsonl"])
+    assert alone.exit_code == 0, alone.stderr
+    together, single = parse_lines(first["stdout"].encode()), parse_lines(alone.stdout_bytes)
     assert [line["step"] for line in together] == [1, 2, 3]
     for one, other in zip(together, single, strict=True):
         assert one["loss"] == pytest.approx(other["loss"], rel=1e-5)
         assert one["thresholds"] == pytest.approx(other["thresholds"], rel=1e-4, abs=1e-5)
-    weights = [
-        load_file(tmp_path / name / "open_clip_model.safetensors") for name in ("one", "two")
-    ]
+    same_weights(folder, "alone", "pipe")
+
+
+def same_weights(folder, one, other):
+    weights = [load_file(folder / name / "open_clip_model.safetensors") for name in (one, other)]
     for name, value in weights[0].items():
         torch.testing.assert_close(weights[1][name], value, rtol=1e-4, atol=1e-5)
 
 
-def test_if_one_process_fails_the_others_end_too(tmp_path):
-    records = make_records(tmp_path, NUM_ROWS)
-    for name in ("1.png", "5.png"):
-        (tmp_path / name).write_bytes(b"no image")
-    (tmp_path / "r.jsonl").write_bytes(to_lines(*records))
-    codes, outputs = train_in_processes(2, tmp_path, "--steps", "9", "-o", "run")
-    assert codes == [1, 1]
-    said = [output[1].decode() for output in outputs]
-    assert any("image cannot be decoded" in text for text in said)
-    assert all("Traceback" not in text for text in said)
+def test_a_signal_to_one_process_stops_all_and_one_process_can_go_on(folder, monkeypatch):
+    for end in ends(folder, "stopped"):
+        assert end["code"] == 75
+        assert end["stderr"] == "hnclip: stopped by a signal after step 2, with the state saved\n"
+    monkeypatch.chdir(folder)
+    rest = CliRunner().invoke(cli, [*TRAIN, *RUNS["stopped"], "--resume", "r.jsonl"])
+    assert rest.exit_code == 0, rest.stderr
+    assert [line["step"] for line in parse_lines(rest.stdout_bytes)] == [3]
+    same_weights(folder, "pipe", "stopped")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("unsaved", "No space left on device"),
+        ("unvalidated", "bad.jsonl:3: image cannot be decoded"),
+        ("damaged", "bad.jsonl:[37]: image cannot be decoded"),
+    ],
+)
+def test_what_one_process_cannot_do_ends_all(folder, name, reason):
+    found = ends(folder, name)
+    assert [end["code"] for end in found] == [1, 1]
+    assert all(end["stderr"].count("\n") == 1 for end in found)  # a line each
+    said = "".join(end["stderr"] for end in found)
+    assert re.search(reason, said)
+
+
+def test_what_one_process_skips_is_in_the_exit_code_of_all(folder):
+    found = ends(folder, "skipped")
+    assert [end["code"] for end in found] == [3, 3]
+    assert "bad record" in found[0]["stderr"].splitlines()[-1]
+
+
+def test_the_others_notice_that_a_process_was_killed(tmp_path):
+    (tmp_path / "r.jsonl").write_bytes(to_lines(*make_records(tmp_path, NUM_ROWS)))
+    (port,) = free_ports(1)
+    place = {
+        "SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NODELIST": "localhost", "SLURM_JOB_ID": "7",
+        "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1",
+    }  # fmt: skip
+    first, second = (
+        subprocess.Popen(
+            [sys.executable, "-m", "hnclip_cli", *TRAIN, "--steps", "100000", "-o", "run",
+             "r.jsonl"],
+            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=environment() | place | {"SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank)},
+        )
+        for rank in range(2)
+    )  # fmt: skip
+    assert b'"step":1,' in first.stdout.readline()
+    second.kill()
+    _, said = first.communicate(timeout=300)
+    second.communicate()
+    assert first.returncode == 1
+    assert said.startswith(b"hnclip: another process of this run went away")
+    assert said.count(b"\n") == 1

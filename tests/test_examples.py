@@ -1,0 +1,65 @@
+"""The batch scripts in examples/, with stand-ins for Slurm and for torchrun."""
+
+import os
+import subprocess
+
+import click
+import pytest
+
+from hnclip_cli.cli import cli
+from hnclip_cli.commands.train import train
+from tests.conftest import ROOT
+
+STAND_IN = """#!/usr/bin/env bash
+printf '%s\\n' "$(basename "$0")" "$@" >> "$CALLS"
+[ "$(basename "$0")" = scontrol ] || exit "$CODE"
+"""
+
+
+def call(folder, script, *args, code=0):
+    """Run a script; its exit code, and what it called with which arguments."""
+    for name in ("srun", "scontrol", "torchrun", "nvidia-smi"):
+        path = folder / name
+        path.write_text(STAND_IN)
+        path.chmod(0o755)
+    calls = folder / "calls"
+    calls.write_bytes(b"")
+    done = subprocess.run(
+        ["bash", str(ROOT / "examples" / script), *args], cwd=folder, timeout=60,
+        env=os.environ | {
+            "PATH": f"{folder}:{os.environ['PATH']}", "CALLS": str(calls), "CODE": str(code),
+            "SLURM_JOB_ID": "12", "SLURM_CPUS_PER_TASK": "8",
+        },
+    )  # fmt: skip
+    return done.returncode, calls.read_text().splitlines()
+
+
+def parsed(words):
+    """What `hnclip train` makes of these arguments."""
+    parent = click.Context(cli)
+    return train.make_context("train", list(words), parent=parent).params
+
+
+@pytest.mark.parametrize("script", ["train_one_node.sbatch", "train_nodes.sbatch"])
+@pytest.mark.parametrize("code", [0, 1, 75])
+def test_a_job_goes_back_to_the_queue_where_its_run_was_stopped(tmp_path, script, code):
+    given = ["train.jsonl", "run/", "--model", "ViT-B-32", "--epochs", "5"]
+    ended, calls = call(tmp_path, script, *given, code=code)
+    assert ended == code
+    requeue = ["scontrol", "requeue", "12"]
+    assert (calls[-3:] == requeue) == (code == 75)
+    words = calls[: -3 if code == 75 else None]
+    assert words[:4] == ["srun", "--wait=60", "hnclip", "train"]
+    settings = parsed(words[4:])
+    assert (settings["input_"], settings["output"], settings["resume"]) == (*given[:2], True)
+    assert settings["workers"] == 7 and settings["epochs"] == 5
+    assert (tmp_path / "run.log.jsonl").exists()
+
+
+def test_torchrun_passes_the_signals_on_and_the_arguments(tmp_path):
+    ended, calls = call(tmp_path, "train_torchrun.sh", "-o", "run", "--model", "m", "--steps", "3")
+    assert ended == 0
+    at = calls.index("torchrun")
+    assert "SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1" in calls[at:]
+    words = calls[calls.index("hnclip_cli", at) + 1 :]
+    assert words[0] == "train" and parsed(words[1:])["resume"]

@@ -1,0 +1,66 @@
+"""One run in real processes, ended in every way and taken up again, against one left alone."""
+
+import hashlib
+import signal
+import subprocess
+import sys
+
+from click.testing import CliRunner
+
+from hnclip_cli.cli import cli
+from hnclip_cli.training.checkpoints import STATE_NAME
+from tests.conftest import environment, to_lines
+from tests.factories import make_records
+
+COMMAND = [
+    "train", "--model", "hnclip-tiny-vit", "--batch-size", "3", "--lr", "1e-3", "--steps", "20",
+    "--checkpoint-every", "2", "--log-every", "1", "--resume", "r.jsonl", "-o",
+]  # fmt: skip
+
+
+def end(folder, how):
+    """Go on with the run until its first line, and end it; exit code and standard error."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hnclip_cli", *COMMAND, "ended"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder, env=environment(),
+    )  # fmt: skip
+    assert b'"step":' in process.stdout.readline()
+    if how == "log":
+        process.stdout.close()
+        said = process.stderr.read()
+    else:
+        process.send_signal(how)
+        _, said = process.communicate(timeout=300)
+    return process.wait(300), said.decode().splitlines()
+
+
+def weights(folder):
+    return hashlib.sha256((folder / "open_clip_model.safetensors").read_bytes()).hexdigest()
+
+
+def test_a_run_that_was_ended_in_every_way_gives_the_weights_of_one_that_was_not(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "r.jsonl").write_bytes(to_lines(*make_records(tmp_path)))
+
+    code, said = end(tmp_path, "log")  # as `head` does
+    assert (code, said) == (141, [])
+    assert (tmp_path / "ended" / STATE_NAME).exists()  # nothing is lost
+
+    code, (going_on, stopped) = end(tmp_path, signal.SIGTERM)
+    assert code == 75
+    assert going_on.startswith("hnclip: going on after step ")
+    assert stopped.startswith("hnclip: stopped by a signal after step ")
+
+    assert end(tmp_path, signal.SIGKILL)[0] == -signal.SIGKILL
+
+    code, said = end(tmp_path, signal.SIGINT)
+    assert code == 130 and len(said) == 1  # going on, and no trace
+    assert list((tmp_path / "ended").glob(".*.tmp")) == []
+
+    monkeypatch.chdir(tmp_path)
+    for folder in ("ended", "whole"):
+        done = CliRunner().invoke(cli, [*COMMAND, folder])
+        assert done.exit_code == 0, done.stderr
+    assert weights(tmp_path / "ended") == weights(tmp_path / "whole")
+    assert list((tmp_path / "ended").glob(".*.tmp")) == []
