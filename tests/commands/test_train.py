@@ -12,8 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from hnclip_cli.cli import cli
-from hnclip_cli.commands import train as command
-from hnclip_cli.commands import train_validation as validation
+from hnclip_cli.commands.train import command, validation
 from hnclip_cli.errors import HnclipError, Stopped
 from hnclip_cli.models.load import load_clip
 from hnclip_cli.training.config import TrainConfig

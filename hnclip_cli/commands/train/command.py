@@ -10,10 +10,7 @@ from hnclip_cli.errors import ExitCode, HnclipError, ReaderGone, Stopped
 from hnclip_cli.training.objectives import OBJECTIVES
 
 if TYPE_CHECKING:
-    from hnclip_cli.training.config import TrainConfig
     from hnclip_cli.training.stopping import StopSignals
-
-NUM_MEASURED_TEXTS = 1000  # for --dry-run
 
 
 @click.command()
@@ -187,10 +184,12 @@ def train(
         settings["lr"] = 5e-6 if fine_tunes else 1e-3
     config = TrainConfig(**settings)
     if dry_run:
-        return _say_plan(config, model, input_)
+        from hnclip_cli.commands.train.dry_run import say_plan
+
+        return say_plan(config, model, input_)
     stop = click.get_current_context().with_resource(StopSignals())
 
-    from hnclip_cli.commands.train_validation import make_validation
+    from hnclip_cli.commands.train.validation import make_validation
     from hnclip_cli.models.device import resolve_device
     from hnclip_cli.models.load import load_clip
     from hnclip_cli.streams.images import image_root_of
@@ -277,33 +276,3 @@ def _write_log(
             raise
     if failure:
         raise failure
-
-
-def _say_plan(config: "TrainConfig", model: str, input_: str) -> ExitCode:
-    """Print the plan. Of a file's records it is told how many there are, and how long.
-
-    A pipe is left alone.
-    """
-    from hnclip_cli.models.cost import mean_tokens, measure_cost
-    from hnclip_cli.streams.jsonl import RecordReader
-    from hnclip_cli.streams.records import format_record
-    from hnclip_cli.training.loop import count_steps
-    from hnclip_cli.training.plan import plan
-
-    num_records = None
-    texts: list[str] = []
-    if input_ != "-":
-        num_records = 0
-        with console.open_input(input_) as stream:
-            for record in RecordReader(stream, input_):
-                num_records += 1
-                if len(texts) < NUM_MEASURED_TEXTS:
-                    texts += [record.caption, *(item.caption for item in record.negatives)]
-    num_steps = None
-    if config.epochs is None or num_records is not None:
-        num_steps = count_steps(config, num_records or 0)
-    tokens = mean_tokens(model, texts) if texts else None
-    line = plan(config, measure_cost(model), num_steps=num_steps, tokens_per_text=tokens)
-    with console.open_output("-") as out:
-        out.write(format_record(line))
-    return ExitCode.DONE
