@@ -55,4 +55,4 @@ def score_with_model(
 def logits_of(clip: Clip) -> Logits:
     """The factor that a model multiplies cosines with, and what SigLIP's add to them."""
     bias = getattr(clip.module, "logit_bias", None)
-    return Logits(float(clip.logit_scale), 0.0 if bias is None else float(bias))
+    return Logits(clip.logit_scale.item(), 0.0 if bias is None else bias.item())

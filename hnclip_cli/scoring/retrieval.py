@@ -77,7 +77,8 @@ def _tiles(gallery: NpyReader, policy: ErrorPolicy) -> Iterator[Tile]:
 def _finite(rows: np.ndarray, start: int, source: str, policy: ErrorPolicy) -> np.ndarray:
     """Positions of the rows without NaN and infinity; the others are reported."""
     # A sum of finite numbers may overflow, but one with NaN or infinity is never finite.
-    suspects = np.flatnonzero(~np.isfinite(rows.sum(axis=1)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        suspects = np.flatnonzero(~np.isfinite(rows.sum(axis=1)))
     bad = [row for row in suspects if not np.isfinite(rows[row]).all()]
     for row in bad:
         policy.bad(

@@ -118,8 +118,10 @@ def normalize(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Lengths, float64, and rows of length 1, float32; a row of zeros stays and counts as 1."""
     norms = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
     norms[norms == 0] = 1
-    unit = np.empty(rows.shape, np.float32)
-    np.divide(rows, norms[:, None], out=unit, casting="same_kind")
+    if len(norms) and norms.min() > 1e-30 and norms.max() < 1e30:
+        unit = rows * (1 / norms).astype(np.float32)[:, None]
+    else:  # float32 does not hold such a factor
+        unit = (rows / norms[:, None]).astype(np.float32)
     return norms, unit
 
 

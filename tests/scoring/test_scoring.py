@@ -5,13 +5,16 @@ import io
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from hnclip_cli.embedding.embed import embed
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.models.load import load_clip
+from hnclip_cli.scoring import encoding
 from hnclip_cli.scoring.encoding import Encoder
 from hnclip_cli.scoring.from_arrays import score_with_arrays
-from hnclip_cli.scoring.from_model import score_with_model
+from hnclip_cli.scoring.from_model import logits_of, score_with_model
+from hnclip_cli.scoring.matrix import Logits
 from hnclip_cli.streams.images import load_image
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.streams.npy import NpyReader, NpyWriter
@@ -157,3 +160,69 @@ def test_embeddings_that_are_not_normalised_are(tmp_path):
         streams[of].seek(0)
     scored = from_arrays(to_lines({"image": "a.png", "caption": "a"}), streams)
     assert scored[0]["scores"] == [[pytest.approx(0.5**0.5)]]
+
+
+def test_an_image_is_decoded_and_encoded_once(clip, tmp_path, monkeypatch):
+    records = make_records(tmp_path, 3)
+    again = [record | {"caption": "another one"} for record in records]
+    forwards = []
+    encode = clip.encode_images
+    monkeypatch.setattr(clip, "encode_images", lambda p: forwards.append(len(p)) or encode(p))
+    scored = from_model(clip, to_lines(*records, *again), tmp_path, batch_size=2)
+    assert sum(forwards) == 3
+    assert_scores(scored, [by_hand(clip, record, tmp_path) for record in (*records, *again)])
+
+
+def test_crops_of_one_image_are_different_images(clip, tmp_path):
+    (record, *_) = make_records(tmp_path, 1)
+    Image.effect_mandelbrot((70, 64), (-2, -1, 1, 1), 9).save(tmp_path / "0.png")
+    records = [record | {"crops": [crop]} for crop in (None, [0, 0, 30, 30], [20, 20, 40, 40])]
+    scored = from_model(clip, to_lines(*records), tmp_path)
+    assert_scores(scored, [by_hand(clip, record, tmp_path) for record in records])
+    assert len({str(record["scores"]) for record in scored}) == 3
+
+
+def test_a_bad_image_is_bad_for_every_record_that_has_it(clip, tmp_path):
+    records = make_records(tmp_path, 2)
+    (tmp_path / "1.png").unlink()
+    policy = ErrorPolicy("skip", report=(messages := []).append)
+    reader = RecordReader(io.BytesIO(to_lines(*records, records[1], records[0])), "x.jsonl")
+    scored = list(score_with_model(reader, Encoder(clip, 4, policy, str(tmp_path))))
+    assert [record["id"] for record in scored] == ["r0", "r0"]
+    assert [str(message).partition(":")[2][:20] for message in messages] == [
+        "2: image not found; ", "3: image not found; ",
+    ]  # fmt: skip
+
+
+def test_what_was_long_ago_is_encoded_again(clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(encoding, "MAX_IMAGES", 1)
+    records = make_records(tmp_path, 2) * 2
+    scored = from_model(clip, to_lines(*records), tmp_path)
+    assert_scores(scored, [by_hand(clip, record, tmp_path) for record in records])
+
+
+def test_logits_are_cosines_times_the_scale_of_the_model_and_its_bias(clip, records, tmp_path):
+    data = to_lines(*records)
+    logits = Logits(logits_of(clip).scale, -10.0)
+    assert logits.scale == pytest.approx(clip.module.logit_scale.exp().item())
+    policy = ErrorPolicy()
+    encoder = Encoder(clip, 4, policy, str(tmp_path))
+    scored = list(score_with_model(RecordReader(io.BytesIO(data)), encoder, logits=logits))
+    for record, plain in zip(scored, from_model(clip, data, tmp_path), strict=True):
+        expected = np.array(plain["scores"]) * logits.scale - 10
+        np.testing.assert_allclose(record["scores"], expected, atol=1e-5)
+
+
+def test_an_explanation_is_that_of_the_scores(clip, tmp_path):
+    (record,) = make_records(tmp_path, 1)
+    encoder = Encoder(clip, 4, ErrorPolicy(), str(tmp_path))
+    (scored,) = score_with_model([Record(record)], encoder, explain=True)
+    (row,) = scored["scores"]
+    left_out = by_hand(clip, record | {"caption": "a square number 0"}, tmp_path)[0][0]
+    for score, explained in zip(row[1:], scored["explain"], strict=True):
+        assert explained["margin"] == pytest.approx(row[0] - score, abs=1e-6)
+        assert explained["decided_by"] == 0
+    (edit,) = scored["explain"][0]["edits"]
+    assert (edit["text"], edit["replacement"]) == ("red", "green")
+    assert edit["text_support"] == pytest.approx(row[0] - left_out, abs=2e-6)
+    assert edit["replacement_support"] == pytest.approx(row[1] - left_out, abs=2e-6)

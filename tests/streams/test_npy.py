@@ -117,3 +117,23 @@ def test_half_precision_is_read_as_float32():
 def test_rows_of_another_width_are_refused():
     with NpyWriter(io.BytesIO(), 2) as writer, pytest.raises(ValueError, match="expected"):
         writer.write(np.ones((1, 3), np.float32))
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+def test_a_row_can_be_sought_backwards_in_a_file_only(is_file):
+    rows = np.arange(20000, dtype=np.float32).reshape(-1, 2)
+    stream = io.BytesIO()
+    np.save(stream, rows)
+    source = io.BytesIO(stream.getvalue())
+    if not is_file:
+        source.seekable = lambda: False
+    reader = NpyReader(source, "a.npy")
+    assert reader.is_seekable == is_file
+    reader.seek_row(9000)
+    np.testing.assert_array_equal(reader.read(2), rows[9000:9002])
+    if is_file:
+        reader.seek_row(1)
+        np.testing.assert_array_equal(reader.read(2), rows[1:3])
+    else:
+        with pytest.raises(ValueError, match="cannot go back from row 9002 to 1"):
+            reader.seek_row(1)
