@@ -1,8 +1,11 @@
 """The root command: stage order in the help, and the one place that decides exit codes."""
 
+import contextlib
+import os
 import signal
 import sys
-from typing import Any
+import threading
+from typing import Any, NoReturn
 
 import click
 
@@ -89,4 +92,21 @@ def main() -> None:
     try:
         cli()
     except KeyboardInterrupt:
-        sys.exit(ExitCode.INTERRUPTED)
+        _leave(ExitCode.INTERRUPTED)
+    except SystemExit as ending:
+        _leave(ending.code)
+
+
+def _leave(code: str | int | None) -> NoReturn:
+    """Exit, at once where threads are still at work.
+
+    Python ends such threads wherever they are, and where that is in C++ (a decoder's, torch's)
+    the whole process aborts.
+    """
+    if threading.active_count() > 1 and isinstance(code, int):
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                with contextlib.suppress(OSError, ValueError):
+                    stream.flush()
+        os._exit(code)
+    sys.exit(code)

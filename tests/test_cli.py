@@ -1,0 +1,30 @@
+import subprocess
+import sys
+import time
+
+import pytest
+
+# A thread that is still busy when the command line ends, however it ends.
+SCRIPT = """
+import threading, time
+from hnclip_cli import cli
+def run():
+    threading.Thread(target=time.sleep, args=(60,), daemon={daemon}).start()
+    print("out", end="")
+    {ending}
+cli.cli = run
+cli.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [("raise KeyboardInterrupt", 130), ("raise SystemExit(3)", 3), ("raise SystemExit(0)", 0)],
+)
+@pytest.mark.parametrize("daemon", [True, False])
+def test_threads_do_not_hold_up_the_end_nor_lose_what_was_written(ending, code, daemon):
+    started = time.monotonic()
+    script = SCRIPT.format(ending=ending, daemon=daemon)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=50)
+    assert (done.returncode, done.stdout, done.stderr) == (code, b"out", b"")
+    assert time.monotonic() - started < 45
