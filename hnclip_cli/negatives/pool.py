@@ -6,7 +6,6 @@ are handed on. One thread, no locks: the calling process waits on everything at 
 """
 
 import gc
-import io
 import os
 import signal
 import socket
@@ -16,11 +15,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
-from typing import IO, Any, Generic, TypeVar, cast
+from typing import IO, Any, Generic, TypeVar
 
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.negatives.making import NegativeMaker
 from hnclip_cli.streams.jsonl import ErrorPolicy
+from hnclip_cli.streams.live import watched
 from hnclip_cli.streams.records import Record, format_record
 
 R = TypeVar("R")
@@ -117,9 +117,7 @@ class Pool(Generic[R]):
 
     def watch(self, stream: IO[bytes]) -> IO[bytes]:
         """The stream; while it is waited for, results are handed on."""
-        if self._function or not isinstance(stream, io.BufferedReader):
-            return stream  # of a compressed stream, the file says nothing about what is there
-        return cast(IO[bytes], _Watched(stream, self))
+        return stream if self._function else watched(stream, self.wait)
 
     def run(self, batches: Iterable[Batch]) -> None:
         """Work on all batches.
@@ -200,23 +198,6 @@ class Pool(Generic[R]):
                 raise result
             self._emit(result)
             self._num_emitted += 1
-
-
-class _Watched:
-    """An input stream that lets a pool hand on results while there is nothing to read."""
-
-    def __init__(self, stream: io.BufferedReader, pool: Pool[Any]) -> None:
-        self._stream = stream
-        self._pool = pool
-
-    def read1(self, size: int) -> bytes:
-        # The buffer is empty here: read1 of as much as a buffer or more leaves nothing in it.
-        while not self._pool.wait(self._stream.fileno()):
-            pass
-        return self._stream.read1(size)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
 
 class _Worker:
