@@ -20,7 +20,7 @@ from typing import IO, Any, Generic, TypeVar
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.negatives.making import NegativeMaker
 from hnclip_cli.streams.jsonl import ErrorPolicy
-from hnclip_cli.streams.live import watched
+from hnclip_cli.streams.live import submit_each, watched
 from hnclip_cli.streams.records import Record, format_record
 
 R = TypeVar("R")
@@ -126,20 +126,12 @@ class Pool(Generic[R]):
             HnclipError: of the source, after the results of all batches before it; of the
                 function, in the place of its result; or a process died.
         """
-        failure: HnclipError | None = None
-        source = iter(batches)
-        while not failure:
-            try:
-                batch = next(source)
-            except StopIteration:
-                break
-            except HnclipError as error:
-                if self._has_failed:  # the error is one of ours, met while waiting for input
-                    raise
-                failure = error
-            else:
-                for start in range(0, len(batch), PIECE):
-                    self._submit(batch[start : start + PIECE])
+        pieces = (
+            batch[start : start + PIECE]
+            for batch in batches
+            for start in range(0, len(batch), PIECE)
+        )
+        failure = submit_each(pieces, self._submit, lambda: self._has_failed)
         while self._num_emitted < self._num_sent:
             self.wait()
         if failure:

@@ -1,8 +1,12 @@
 """An input stream that lets other work be finished while there is nothing to read."""
 
 import io
-from collections.abc import Callable
-from typing import IO, Any, cast
+from collections.abc import Callable, Iterable
+from typing import IO, Any, TypeVar, cast
+
+from hnclip_cli.errors import HnclipError
+
+T = TypeVar("T")
 
 
 def watched(stream: IO[bytes], wait: Callable[[int], bool]) -> IO[bytes]:
@@ -16,6 +20,36 @@ def watched(stream: IO[bytes], wait: Callable[[int], bool]) -> IO[bytes]:
     if not isinstance(stream, io.BufferedReader):
         return stream
     return cast(IO[bytes], _Watched(stream, wait))
+
+
+def submit_each(
+    items: Iterable[T], submit: Callable[[T], None], has_failed: Callable[[], bool]
+) -> HnclipError | None:
+    """Submit items until they end or their source fails.
+
+    Args:
+        items: drawn one at a time.
+        submit: takes one.
+        has_failed: whether the submitted work has failed. It may while the source waits for
+            input, and then its error comes out of the source.
+
+    Returns:
+        The source's own error, to be raised behind the results of all items before it.
+
+    Raises:
+        HnclipError: of the submitted work.
+    """
+    source = iter(items)
+    while True:
+        try:
+            item = next(source)
+        except StopIteration:
+            return None
+        except HnclipError as error:
+            if has_failed():
+                raise
+            return error
+        submit(item)
 
 
 class _Watched:

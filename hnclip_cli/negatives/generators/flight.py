@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import IO, Generic, TypeVar
 
 from hnclip_cli.errors import HnclipError, InputError
-from hnclip_cli.streams.live import watched
+from hnclip_cli.streams.live import submit_each, watched
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -77,20 +77,8 @@ class InFlight(Generic[T, R]):
             HnclipError: of the source, after the results of all items before it; of the function
                 or of ``emit``, at once.
         """
-        failure: HnclipError | None = None
-        source = iter(batches)
-        while not failure:
-            try:
-                batch = next(source)
-            except StopIteration:
-                break
-            except HnclipError as error:
-                if self._has_failed:  # the error is one of ours, met while waiting for input
-                    raise
-                failure = error
-            else:
-                for item in batch:
-                    self._submit(item)
+        items = (item for batch in batches for item in batch)
+        failure = submit_each(items, self._submit, lambda: self._has_failed)
         while self._items:
             self._wait()
         if failure:
