@@ -15,9 +15,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from hnclip_cli.negatives.kinds import KINDS, Kind
-from hnclip_cli.negatives.making import NegativeMaker
-from hnclip_cli.negatives.truth import TrueCaptions
+from hnclip_cli.negatives.choosing.maker import NegativeMaker
+from hnclip_cli.negatives.choosing.truth import TrueCaptions
+from hnclip_cli.negatives.kinds.registry import KINDS, Kind
 from hnclip_cli.streams.records import Record
 
 PAGE = Path(__file__).parent / "kinds.md"

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from hnclip_cli import console
+from hnclip_cli.errors import HnclipError
 
 # A loaded machine is no failure; and where a change lands, the same examples are tried each time.
 settings.register_profile("hnclip", deadline=None, derandomize="CI" in os.environ)
@@ -74,3 +75,32 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = str(tmp_path_factory.mktemp("tiny") / "run")
     save_clip(load_clip("hnclip-tiny", device="cpu", seed=1), folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def parser():
+    """The parser of captions; without spaCy's English pipeline its tests are skipped."""
+    from hnclip_cli.language.caption import PHRASES
+    from hnclip_cli.language.parser import Parser
+
+    try:
+        return Parser(PHRASES)
+    except HnclipError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def candidates(parser):
+    """All negatives that a kind proposes for a caption."""
+    from hnclip_cli.negatives.analysis.rewriting import with_articles
+    from hnclip_cli.negatives.kinds.registry import KINDS
+    from hnclip_cli.streams.edits import apply_edits
+
+    def propose(kind, text):
+        (caption,) = parser.parse([text])
+        found = KINDS[kind].candidates(caption)
+        if KINDS[kind].is_judged:
+            found = [with_articles(caption, edits) for edits in found]
+        return [apply_edits(text, edits) for edits in found]
+
+    return propose

@@ -12,7 +12,7 @@ from hnclip_cli import console, options
 from hnclip_cli.errors import ExitCode
 
 if TYPE_CHECKING:
-    from hnclip_cli.negatives.pipeline import Parser
+    from hnclip_cli.language.parser import Parser
     from hnclip_cli.sources.benchmarks.official import Prompter, Tagger
 
 
@@ -278,8 +278,8 @@ def _tagger() -> "Tagger":
 
     @cache
     def parser() -> "Parser":
-        from hnclip_cli.negatives.parsing import TAGS
-        from hnclip_cli.negatives.pipeline import Parser
+        from hnclip_cli.language.caption import TAGS
+        from hnclip_cli.language.parser import Parser
 
         return Parser(TAGS)
 

@@ -14,8 +14,8 @@ from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader, Shard
 from hnclip_cli.streams.records import Record, RowsOf
 
 if TYPE_CHECKING:
+    from hnclip_cli.language.parser import Parser
     from hnclip_cli.models.clip import Clip
-    from hnclip_cli.negatives.pipeline import Parser
     from hnclip_cli.streams.npy import NpyReader
 
 DIRECTIONS: dict[str, tuple[RowsOf, RowsOf]] = {
@@ -263,7 +263,7 @@ def _noun_phrases(caption: str) -> Sequence[tuple[int, int]]:
 
 @cache
 def _parser() -> "Parser":
-    from hnclip_cli.negatives.parsing import PHRASES
-    from hnclip_cli.negatives.pipeline import Parser
+    from hnclip_cli.language.caption import PHRASES
+    from hnclip_cli.language.parser import Parser
 
     return Parser(PHRASES)

@@ -1,1 +1,1 @@
-"""Statistics of text: what a caption looks like to someone who sees no image."""
+"""Captions as words, and the statistics of their text."""

@@ -1,1 +1,1 @@
-"""Hard negative captions: parsing, lexicon, kinds, and the choice among their candidates."""
+"""Hard negative captions: what captions say, kinds, and the choice among their candidates."""

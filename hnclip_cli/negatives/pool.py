@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import IO, Any, Generic, TypeVar
 
 from hnclip_cli.errors import HnclipError, InputError
-from hnclip_cli.negatives.making import NegativeMaker
+from hnclip_cli.negatives.choosing.maker import NegativeMaker
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.live import submit_each, watched
 from hnclip_cli.streams.records import Record, format_record

@@ -35,7 +35,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hnclip_cli.negatives.words import article
+from hnclip_cli.lexicon.spelling import article
 from tests.bench.blind import DATA, BlindScorer, Pair, hnclip, read, write
 from tests.bench.machine import describe
 

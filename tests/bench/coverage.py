@@ -13,8 +13,8 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from hnclip_cli.negatives.making import NegativeMaker
-from hnclip_cli.negatives.truth import TrueCaptions
+from hnclip_cli.negatives.choosing.maker import NegativeMaker
+from hnclip_cli.negatives.choosing.truth import TrueCaptions
 from hnclip_cli.streams.records import Record
 from tests.bench.machine import describe
 

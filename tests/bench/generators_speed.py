@@ -15,12 +15,12 @@ import time
 from collections.abc import Callable
 
 from hnclip_cli.models.masked import MaskedModel
+from hnclip_cli.negatives.choosing.maker import NegativeMaker
 from hnclip_cli.negatives.generators.chat import ChatMaker
 from hnclip_cli.negatives.generators.endpoint import ChatClient, Endpoint
 from hnclip_cli.negatives.generators.flight import InFlight
 from hnclip_cli.negatives.generators.mlm import MaskedMaker
-from hnclip_cli.negatives.kinds import DEFAULT_KINDS
-from hnclip_cli.negatives.making import NegativeMaker
+from hnclip_cli.negatives.kinds.registry import DEFAULT_KINDS
 from hnclip_cli.streams.ahead import chunked
 from hnclip_cli.streams.jsonl import RecordReader
 from hnclip_cli.streams.records import Record

@@ -22,10 +22,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hnclip_cli.negatives.kinds import DEFAULT_KINDS, KINDS
-from hnclip_cli.negatives.making import NegativeMaker
-from hnclip_cli.negatives.parsing import TAGS, TEXT
-from hnclip_cli.negatives.pipeline import load_pipeline
+from hnclip_cli.language.caption import TAGS, TEXT
+from hnclip_cli.language.parser import load_pipeline
+from hnclip_cli.negatives.choosing.maker import NegativeMaker
+from hnclip_cli.negatives.kinds.registry import DEFAULT_KINDS, KINDS
 from hnclip_cli.negatives.pool import PIECE, Answering
 from hnclip_cli.streams.records import parse_record
 from tests.bench.machine import describe

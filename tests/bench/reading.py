@@ -19,8 +19,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hnclip_cli.negatives.making import NegativeMaker
-from hnclip_cli.negatives.truth import TrueCaptions
+from hnclip_cli.negatives.choosing.maker import NegativeMaker
+from hnclip_cli.negatives.choosing.truth import TrueCaptions
 from hnclip_cli.streams.records import Record
 from tests.bench.coverage import DATA, read
 from tests.bench.machine import describe

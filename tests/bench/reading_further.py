@@ -17,9 +17,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hnclip_cli.negatives.kinds import KINDS
-from hnclip_cli.negatives.making import NegativeMaker
-from hnclip_cli.negatives.truth import TrueCaptions
+from hnclip_cli.negatives.choosing.maker import NegativeMaker
+from hnclip_cli.negatives.choosing.truth import TrueCaptions
+from hnclip_cli.negatives.kinds.registry import KINDS
 from hnclip_cli.streams.records import Record
 from tests.bench import reading
 from tests.bench.coverage import BATCH, DATA, read

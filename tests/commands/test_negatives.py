@@ -8,9 +8,9 @@ from click.testing import CliRunner
 
 from hnclip_cli.cli import cli
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.negatives.kinds import KINDS
-from hnclip_cli.negatives.parsing import PHRASES
-from hnclip_cli.negatives.pipeline import Parser
+from hnclip_cli.language.caption import PHRASES
+from hnclip_cli.language.parser import Parser
+from hnclip_cli.negatives.kinds.registry import KINDS
 from tests.conftest import environment, parse_lines, to_lines
 
 

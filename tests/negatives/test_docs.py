@@ -2,9 +2,9 @@ import re
 from pathlib import Path
 
 from docs.generate_kinds import SHOWN, examples, marked
-from hnclip_cli.negatives.kinds import KINDS
-from hnclip_cli.negatives.presets import PRESETS
-from hnclip_cli.negatives.truth import TrueCaptions
+from hnclip_cli.negatives.choosing.truth import TrueCaptions
+from hnclip_cli.negatives.kinds.presets import PRESETS
+from hnclip_cli.negatives.kinds.registry import KINDS
 from hnclip_cli.streams.records import Record
 
 PAGE = Path(__file__).parents[2] / "docs" / "negatives.md"

@@ -5,8 +5,8 @@ import pytest
 
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.negatives import mining
+from hnclip_cli.negatives.choosing.truth import normalized
 from hnclip_cli.negatives.mining import KIND, Embeddings, Margins, Miner
-from hnclip_cli.negatives.truth import normalized
 from hnclip_cli.streams.edits import apply_edits
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader, Shard
 from tests.conftest import parse_lines, run_hnclip, to_lines

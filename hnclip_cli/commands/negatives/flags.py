@@ -15,7 +15,7 @@ class KindType(click.ParamType[str]):
     name = "kind"
 
     def _names(self) -> list[str]:
-        from hnclip_cli.negatives.kinds import KINDS
+        from hnclip_cli.negatives.kinds.registry import KINDS
 
         return list(KINDS)
 
@@ -34,7 +34,7 @@ class PresetType(KindType):
     name = "preset"
 
     def _names(self) -> list[str]:
-        from hnclip_cli.negatives.presets import PRESETS
+        from hnclip_cli.negatives.kinds.presets import PRESETS
 
         return list(PRESETS)
 

@@ -27,7 +27,7 @@ class Job:
 
     def choices(self, policy: ErrorPolicy) -> dict[str, Any]:
         """The keyword arguments that all makers share; reads the true captions."""
-        from hnclip_cli.negatives.truth import TrueCaptions
+        from hnclip_cli.negatives.choosing.truth import TrueCaptions
 
         truth = None
         if self.true_captions is not None:
@@ -44,7 +44,7 @@ def job(
     Raises:
         click.UsageError: the generator cannot make one of them.
     """
-    from hnclip_cli.negatives.presets import chosen_kinds
+    from hnclip_cli.negatives.kinds.presets import chosen_kinds
 
     chosen = chosen_kinds(kinds, presets)
     if generator is not None:
@@ -63,9 +63,9 @@ def by_lexicon(job: Job, workers: int, slots: str | None) -> ExitCode:
     from functools import partial
 
     from hnclip_cli.language.ngram import TrigramModel
-    from hnclip_cli.negatives.making import NegativeMaker
+    from hnclip_cli.negatives.choosing.fluency import SlotModel
+    from hnclip_cli.negatives.choosing.maker import NegativeMaker
     from hnclip_cli.negatives.pool import Answer, Answering, Pool
-    from hnclip_cli.negatives.slots import SlotModel
 
     with console.error_policy(job.on_error) as policy:
         choices = job.choices(policy)

@@ -11,7 +11,7 @@ MineOf = Literal["caption", "image"]
 
 def fit_slots(input_: str, model: str, shard: Shard | None, on_error: str) -> ExitCode:
     """Fit a slot model from the captions."""
-    from hnclip_cli.negatives.slots import fit
+    from hnclip_cli.negatives.choosing.fluency import fit
 
     with console.error_policy(on_error) as policy:
         with console.open_input(input_) as stream:

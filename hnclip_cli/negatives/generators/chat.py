@@ -4,15 +4,15 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from hnclip_cli.language.caption import MAX_CHARACTERS, TAGS, TEXT
+from hnclip_cli.language.parser import Parser
+from hnclip_cli.negatives.analysis.rewriting import with_articles
+from hnclip_cli.negatives.choosing.truth import TrueCaptions
 from hnclip_cli.negatives.generators.choice import check, choose
 from hnclip_cli.negatives.generators.comparing import edits_between
 from hnclip_cli.negatives.generators.endpoint import ChatClient, Unanswered
 from hnclip_cli.negatives.generators.prompt import Draft, max_tokens, messages, read_answer
 from hnclip_cli.negatives.generators.refusals import refusal
-from hnclip_cli.negatives.parsing import MAX_CHARACTERS, TAGS, TEXT
-from hnclip_cli.negatives.pipeline import Parser
-from hnclip_cli.negatives.rewriting import with_articles
-from hnclip_cli.negatives.truth import TrueCaptions
 from hnclip_cli.streams.edits import Edit
 from hnclip_cli.streams.records import Record
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hnclip_cli.errors import InputError
-from hnclip_cli.negatives.making import Taken
-from hnclip_cli.negatives.parsing import Caption
-from hnclip_cli.negatives.truth import TrueCaptions
+from hnclip_cli.language.caption import Caption
+from hnclip_cli.negatives.choosing.maker import Taken
+from hnclip_cli.negatives.choosing.truth import TrueCaptions
 from hnclip_cli.streams.edits import Edit, apply_edits
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record

@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import IO, Generic, TypeVar
 
-from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.errors import InputError
 from hnclip_cli.streams.live import submit_each, watched
 
 T = TypeVar("T")

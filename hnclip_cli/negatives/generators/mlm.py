@@ -11,19 +11,19 @@ from functools import cache
 from itertools import islice
 from typing import Any, Protocol
 
+from hnclip_cli.language.caption import Caption
+from hnclip_cli.language.parser import Parser
+from hnclip_cli.lexicon.attributes import COLOR_LOOK
+from hnclip_cli.lexicon.inflection import actions
+from hnclip_cli.lexicon.nouns import Noun, nouns
+from hnclip_cli.lexicon.objects import FLYERS, IN, ON, PLACES
+from hnclip_cli.lexicon.spelling import cased_like
 from hnclip_cli.models.masked import Filler, Gap
-from hnclip_cli.negatives.attributes import COLOR_LOOK
+from hnclip_cli.negatives.analysis.rewriting import with_articles
+from hnclip_cli.negatives.choosing.maker import MAX_CANDIDATES
+from hnclip_cli.negatives.choosing.truth import TrueCaptions, facts
 from hnclip_cli.negatives.generators.choice import choose, hash_of
-from hnclip_cli.negatives.inflection import actions
-from hnclip_cli.negatives.kinds import KINDS
-from hnclip_cli.negatives.lexicon import Noun, nouns
-from hnclip_cli.negatives.making import MAX_CANDIDATES
-from hnclip_cli.negatives.objects import FLYERS, IN, ON, PLACES
-from hnclip_cli.negatives.parsing import Caption
-from hnclip_cli.negatives.pipeline import Parser
-from hnclip_cli.negatives.rewriting import with_articles
-from hnclip_cli.negatives.truth import TrueCaptions, facts
-from hnclip_cli.negatives.words import cased_like
+from hnclip_cli.negatives.kinds.registry import KINDS
 from hnclip_cli.streams.edits import Edit
 from hnclip_cli.streams.records import Record
 

@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from hnclip_cli.negatives.attributes import COLOR_LOOK, COLOR_SHADES
-from hnclip_cli.negatives.inflection import actions
-from hnclip_cli.negatives.lexicon import Noun, nouns
-from hnclip_cli.negatives.modifiers import near
-from hnclip_cli.negatives.parsing import Caption
-from hnclip_cli.negatives.relations import order_matters
-from hnclip_cli.negatives.truth import facts
+from hnclip_cli.language.caption import Caption
+from hnclip_cli.lexicon.attributes import COLOR_LOOK, COLOR_SHADES
+from hnclip_cli.lexicon.inflection import actions
+from hnclip_cli.lexicon.nouns import Noun, nouns
+from hnclip_cli.negatives.analysis.modifiers import near
+from hnclip_cli.negatives.analysis.relations import order_matters
+from hnclip_cli.negatives.choosing.truth import facts
 from hnclip_cli.streams.edits import Edit
 
 # A negative may change this many words, or this part of the caption's words.

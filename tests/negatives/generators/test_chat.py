@@ -3,10 +3,10 @@
 import pytest
 
 from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.negatives.choosing.truth import TrueCaptions
 from hnclip_cli.negatives.generators.chat import ChatMaker
 from hnclip_cli.negatives.generators.endpoint import ChatClient, Endpoint
 from hnclip_cli.negatives.generators.prompt import Draft
-from hnclip_cli.negatives.truth import TrueCaptions
 from hnclip_cli.streams.records import Record
 from tests.negatives.generators.server import failing, good, written
 

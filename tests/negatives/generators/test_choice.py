@@ -1,6 +1,6 @@
+from hnclip_cli.language.caption import Caption
+from hnclip_cli.negatives.choosing.truth import TrueCaptions
 from hnclip_cli.negatives.generators.choice import choose, hash_of, usable
-from hnclip_cli.negatives.parsing import Caption
-from hnclip_cli.negatives.truth import TrueCaptions
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record
 

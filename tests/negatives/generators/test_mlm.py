@@ -1,14 +1,14 @@
 import pytest
 
 from hnclip_cli.models.masked import Filler, MaskedModel
+from hnclip_cli.negatives.choosing.truth import TrueCaptions
 from hnclip_cli.negatives.generators.mlm import (
     MaskedMaker,
     filled_edits,
     find_slots,
     of_one_sort,
 )
-from hnclip_cli.negatives.kinds import DEFAULT_KINDS
-from hnclip_cli.negatives.truth import TrueCaptions
+from hnclip_cli.negatives.kinds.registry import DEFAULT_KINDS
 from hnclip_cli.streams.edits import apply_edits
 from hnclip_cli.streams.records import Record
 

@@ -13,7 +13,7 @@ from hnclip_cli.negatives.generators.prompt import (
     read_answer,
 )
 from hnclip_cli.negatives.generators.registry import GENERATORS
-from hnclip_cli.negatives.kinds import KINDS
+from hnclip_cli.negatives.kinds.registry import KINDS
 
 GOOD = '{"negatives": [{"kind": "replace-noun", "caption": "A cat"}]}'
 

@@ -6,8 +6,8 @@ import json
 import pytest
 import yaml
 
-from hnclip_cli.negatives.parsing import TAGS
-from hnclip_cli.negatives.pipeline import Parser
+from hnclip_cli.language.caption import TAGS
+from hnclip_cli.language.parser import Parser
 from hnclip_cli.sources.benchmarks.word_order import PERTURBATIONS
 from tests.sources.benchmarks.conftest import Folder
 

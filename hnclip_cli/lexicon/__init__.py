@@ -1,0 +1,1 @@
+"""What the project knows about words: nouns and their families, verbs, attributes, spelling."""

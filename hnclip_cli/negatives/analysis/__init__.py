@@ -1,0 +1,1 @@
+"""What a caption says: attributes and their nouns, relations, and exact rewriting."""

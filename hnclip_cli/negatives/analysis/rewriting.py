@@ -1,0 +1,83 @@
+"""From "this word instead of that" to exact edits, with case and articles put right."""
+
+from collections.abc import Sequence
+
+from hnclip_cli.language.caption import Caption, Word, once
+from hnclip_cli.lexicon.attributes import COLOR_LOOK, PROPER_ADJECTIVES
+from hnclip_cli.lexicon.nouns import nouns
+from hnclip_cli.lexicon.spelling import article, capitalize, cased_like, lower_first
+from hnclip_cli.streams.edits import Edit
+
+# Words [first, stop) of a caption.
+Span = tuple[int, int]
+
+
+def replace(caption: Caption, span: Span, text: str) -> Edit:
+    """Put lower-case text in the place of some words, in their case."""
+    first, stop = span
+    start, end = caption.words[first].start, caption.words[stop - 1].end
+    return start, end, cased_like(text, caption.text[start:end])
+
+
+def swap(caption: Caption, one: Span, other: Span) -> list[Edit] | None:
+    """Exchange two runs of words; None where the case of a moved word is unclear."""
+    edits = []
+    for here, there in ((one, other), (other, one)):
+        text = _without_sentence_case(caption, there)
+        if text is None:
+            return None
+        start, end = caption.words[here[0]].start, caption.words[here[1] - 1].end
+        if caption.starts_sentence(here[0]) and caption.text[start].isupper():
+            text = capitalize(text)
+        edits.append((start, end, text))
+    return edits
+
+
+def with_articles(caption: Caption, edits: Sequence[Edit]) -> list[Edit]:
+    """Add the edits that make a/an before changed words agree with them, in order of place."""
+    articles = _articles(caption)
+    added = []
+    for changed_start, _, changed in edits:
+        word = articles.get(changed_start)
+        if word is None:
+            continue
+        if any(start <= word.start < end for start, end, _ in edits):  # it is rewritten itself
+            continue
+        right = article(changed.lower() if caption.text.isupper() else changed)
+        if right != word.lower:
+            added.append((word.start, word.end, _article_case(right, word.text, caption)))
+    return sorted([*edits, *added]) if added or len(edits) > 1 else list(edits)
+
+
+@once
+def _articles(caption: Caption) -> dict[int, Word]:
+    """Each a or an, by the place where the next word starts."""
+    words = caption.words
+    return {
+        words[index + 1].start: word
+        for index, word in enumerate(words[:-1])
+        if word.lower in ("a", "an") and word.tag in ("DT", "")
+    }
+
+
+def _article_case(right: str, old: str, caption: Caption) -> str:
+    if old.islower():
+        return right
+    return right.upper() if caption.text.isupper() else capitalize(right)
+
+
+def _without_sentence_case(caption: Caption, span: Span) -> str | None:
+    """The words as they would stand in the middle of a sentence."""
+    text = caption.span(*span)
+    word = caption.words[span[0]]
+    if not text[:1].isupper() or caption.is_capitalized or not caption.starts_sentence(span[0]):
+        return text
+    if word.lower in PROPER_ADJECTIVES or (len(word.text) > 1 and not word.text[1:].islower()):
+        return text
+    if (
+        word.tag in ("NNP", "NNPS")
+        and word.lower not in (*COLOR_LOOK, "a", "an", "the", "two", "three")
+        and (word.lower not in nouns())
+    ):
+        return None
+    return lower_first(text)

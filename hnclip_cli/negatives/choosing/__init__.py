@@ -1,0 +1,1 @@
+"""The choice of a record's negatives among the candidates of the kinds."""

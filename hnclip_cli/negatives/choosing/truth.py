@@ -1,0 +1,107 @@
+"""What is known to be true of an image, so that no negative says it."""
+
+import hashlib
+import re
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable
+
+from hnclip_cli.errors import InputError
+from hnclip_cli.lexicon.attributes import COLOR_LOOK
+from hnclip_cli.lexicon.inflection import actions
+from hnclip_cli.lexicon.nouns import nouns_by_first_word
+from hnclip_cli.streams.jsonl import ErrorPolicy
+from hnclip_cli.streams.records import Record
+
+_MARKS = re.compile(r"[\W_]+")
+_ASCII_MARKS = bytes(code for code in range(128) if not chr(code).isalnum())
+_WORD_OR_PAUSE = re.compile(r"[^\W_]+|[,;.&]")
+_PAUSES = {"and", ",", ";", ".", "&"}
+_ARTICLES = {"a", "an", "the"}
+
+
+def normalized(caption: str) -> str:
+    """A caption without case, spacing and punctuation; marks alone stay as they are."""
+    folded = caption.casefold()
+    if folded.isascii():  # the same, three times as fast
+        letters = folded.encode().translate(None, _ASCII_MARKS).decode()
+    else:
+        letters = _MARKS.sub("", folded)
+    return letters or folded.strip()
+
+
+def parts(caption: str) -> list[list[str]]:
+    """The conjuncts of a caption in alphabetic order: "A and B" says what "B and A" says.
+
+    Without articles and without marks that are not a pause.
+    """
+    found: list[list[str]] = [[]]
+    for word in _WORD_OR_PAUSE.findall(caption.casefold()):
+        if word in _PAUSES:
+            found.append([])
+        elif word not in _ARTICLES:
+            found[-1].append(word)
+    return sorted(filter(None, found))
+
+
+def content_words(caption: str) -> list[str]:
+    """The words of all `parts` in alphabetic order."""
+    return sorted(word for part in parts(caption) for word in part)
+
+
+def facts(caption: str) -> set[str]:
+    """The things, colors and actions that a caption names, whichever synonym it uses."""
+    words = re.findall(r"[a-z]+", caption.lower())
+    found = {COLOR_LOOK[word] for word in words if word in COLOR_LOOK}
+    found |= {actions()[word] for word in words if word in actions()}
+    names = nouns_by_first_word()
+    for first, word in enumerate(words):
+        for others, noun in names.get(word, ()):
+            if not others or tuple(words[first + 1 : first + 1 + len(others)]) == others:
+                found.add(noun.key)
+    return found
+
+
+class TrueCaptions:
+    """The true captions of every group, kept as 64-bit hashes: 8 bytes each.
+
+    Holds a hash of each whole caption, and one of each thing, color and action named for
+    the group.
+
+    Args:
+        records: short records, or matching items whose ``captions`` are all true.
+        policy: what a bad record does.
+    """
+
+    def __init__(self, records: Iterable[Record] = (), policy: ErrorPolicy | None = None) -> None:
+        self._hashes = array("Q")
+        for record in records:
+            try:
+                group, captions = record.group, record.caption_list
+            except InputError as error:
+                (policy or ErrorPolicy()).bad(error)
+                continue
+            for caption in captions:
+                self._hashes.append(_hash("caption", group, normalized(caption)))
+                self._hashes.extend(_hash("fact", group, fact) for fact in facts(caption))
+        self._hashes = array("Q", sorted(self._hashes))
+
+    def has(self, group: str, caption: str) -> bool:
+        """Whether the group has this caption, up to case, spacing and punctuation."""
+        return self._holds(_hash("caption", group, normalized(caption)))
+
+    def names(self, group: str, fact: str) -> bool:
+        """Whether some caption of the group names this thing, color or action."""
+        return self._holds(_hash("fact", group, fact))
+
+    def __bool__(self) -> bool:
+        return bool(self._hashes)
+
+    def _holds(self, key: int) -> bool:
+        place = bisect_left(self._hashes, key)
+        return place < len(self._hashes) and self._hashes[place] == key
+
+
+def _hash(*parts: str) -> int:
+    data = "\0".join(parts).encode("utf-8", "replace")
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")

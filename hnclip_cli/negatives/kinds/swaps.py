@@ -1,0 +1,248 @@
+"""Kinds that exchange two parts of a caption."""
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from hnclip_cli.language.caption import Caption, Mention, Phrase, Word, once
+from hnclip_cli.lexicon.nouns import Noun, nouns
+from hnclip_cli.lexicon.objects import PLACES
+from hnclip_cli.negatives.analysis.modifiers import Modifier, attributes, chains
+from hnclip_cli.negatives.analysis.relations import (
+    RESTING,
+    ends_directed,
+    may_matter,
+    order_matters,
+)
+from hnclip_cli.negatives.analysis.rewriting import swap
+from hnclip_cli.streams.edits import Edit
+
+_PRONOUNS = {"he", "she", "his", "her", "him", "himself", "herself", "hers"}
+_FACING = {"front", "behind", "left", "right", "above", "below"}
+_WORN = {"outfit", "headgear"}
+_SITTING = {"sitting", "sits", "sit", "seated"}
+# What things are on, in or before.
+_BACKDROPS = {
+    "pole", "wall", "window", "tree", "fence", "basket", "bag", "box", "building", "mirror", "door",
+    "tower", "rock", "road", "bush", "shape", "vase",
+}  # fmt: skip
+# Words of these families include each other: a baseball is a ball, a man is a person.
+_NESTED = {"sports gear", "adult", "youth", "athlete", "profession"}
+_REFERRING = _PRONOUNS | {"who", "whose", "its", "their"}
+
+
+def swap_noun(caption: Caption) -> Iterator[list[Edit]]:
+    """Exchange two nouns of one number that play different parts."""
+    for one, other in _pairs(caption):
+        if one.is_plural != other.is_plural or one.noun.key == other.noun.key:
+            continue
+        if None in (one.noun.cluster, other.noun.cluster) and _are_nested(one.noun, other.noun):
+            continue
+        if not (_suits(caption, one, other) and _suits(caption, other, one)):
+            continue
+        if order_matters(caption, one.stop, _phrase_start(caption, other)) or _described_apart(
+            caption, one, other
+        ):
+            edits = swap(caption, (one.first, one.stop), (other.first, other.stop))
+            if edits:
+                yield edits
+
+
+def swap_noun_phrase(caption: Caption) -> Iterator[list[Edit]]:
+    """Exchange two whole noun phrases around a relation that has a direction."""
+    pairs = _pairs(caption)
+    by_head = {phrase.head: phrase for phrase in caption.phrases} if pairs else {}
+    for one, other in pairs:
+        here, there = by_head.get(one.head), by_head.get(other.head)
+        if here is None or there is None:
+            continue
+        if not (_is_movable(caption, here) and _is_movable(caption, there)):
+            continue
+        if one.noun.key == other.noun.key and not _described_apart(caption, one, other):
+            continue
+        if order_matters(caption, here.stop, there.first):
+            edits = swap(caption, (here.first, here.stop), (there.first, there.stop))
+            if edits:
+                yield edits
+
+
+def swap_adjective(caption: Caption) -> Iterator[list[Edit]]:
+    """Exchange attributes of one class, or whole chains of attributes, of two nouns."""
+    single = attributes(caption)
+    for found in (single, chains(single)):
+        for one, other in combinations(found, 2):
+            is_repeated = found is not single and one in single and other in single
+            if is_repeated or not _may_swap(caption, one, other):
+                continue
+            edits = swap(caption, (one.first, one.stop), (other.first, other.stop))
+            if edits:
+                yield edits
+
+
+def may_swap(caption: Caption) -> bool:
+    """Whether words and tags, without phrases, leave two nouns that might be exchanged."""
+    return bool(_near_pairs(caption))
+
+
+@once
+def _near_pairs(caption: Caption) -> list[tuple[Mention, Mention]]:
+    """Pairs that words and tags do not rule out for `swap_noun` and `swap_noun_phrase` both."""
+    if len(caption.mentions) < 2:
+        return []
+    things = [mention for mention in caption.mentions if _may_be_thing(caption, mention)]
+    return [
+        (one, other)
+        for one, other in combinations(things, 2)
+        if _subjecthood(other) <= _subjecthood(one)
+        and (one.is_plural == other.is_plural or not _has_finite_verb(caption))
+        and (may_matter(caption, one.stop, other.first) or _described_apart(caption, one, other))
+    ]
+
+
+@once
+def _pairs(caption: Caption) -> list[tuple[Mention, Mention]]:
+    """Pairs of known things, in order of place, that may stand in each other's place."""
+    return [
+        (one, other)
+        for one, other in _near_pairs(caption)
+        if _is_thing(caption, one)
+        and _is_thing(caption, other)
+        and _same_determination(caption, one, other)
+        and _read_well_swapped(caption, one, other)
+    ]
+
+
+def _may_be_thing(caption: Caption, mention: Mention) -> bool:
+    """What `_is_thing` asks for, as far as tags show."""
+    if mention.modifies or mention.is_modified or mention.noun.is_mass:
+        return False
+    if mention.noun.family in PLACES or caption.tag(mention.stop) == "POS":
+        return False
+    if caption.lower(mention.stop) == "of":
+        return False
+    return caption.lower(mention.head) not in caption.resumed
+
+
+def _is_thing(caption: Caption, mention: Mention) -> bool:
+    """Whether this noun names a thing that can stand in another's place."""
+    start = _phrase_start(caption, mention)
+    refused = {"another", "other", "others"} if mention.is_plural else {"another", "some"}
+    if caption.lower(start) in refused:
+        return False
+    # "rows of donuts" and "a pair of skis" name one thing; "in front of a bus" does not.
+    before = [caption.lower(start - 2), caption.lower(start - 1)]
+    return before[1] != "of" or ends_directed(before)
+
+
+def _read_well_swapped(caption: Caption, one: Mention, other: Mention) -> bool:
+    lowers = caption.lowers
+    if one.noun.gender != other.noun.gender and lowers & _PRONOUNS:
+        return False
+    behaviors = {one.noun.behavior, other.noun.behavior}
+    if one.noun.family == other.noun.family and one.noun.family in _WORN:
+        # On one person, "in a suit, wearing a tie" says the same the other way round.
+        return sum(mention.noun.is_human for mention in caption.mentions) > 1
+    if len(behaviors) == 1:
+        if behaviors == {"thing"} and one.noun.family != other.noun.family:
+            if {one.noun.family, other.noun.family} & _WORN:
+                return False
+            start = max(0, _phrase_start(caption, one) - 2)
+            near = caption.words[start : other.first]
+            return all(word.lower in RESTING for word in near if _is_verb(word))
+        return one.noun.is_human == other.noun.is_human or not lowers & {"who", "whose"}
+    if {one.noun.family, other.noun.family} & _WORN or lowers & _REFERRING:
+        return False
+    if one.noun.is_human or other.noun.is_human or "building" in behaviors:
+        between = {word.lower for word in caption.words[one.stop : other.first]}
+        if not between & _FACING or lowers & _SITTING:
+            return False
+    return all(word.lower in RESTING for word in caption.words if _is_verb(word))
+
+
+def _is_verb(word: Word) -> bool:
+    """Whether a word acts; a tagger may take "drinking" for a noun."""
+    if word.tag.startswith("VB"):
+        return True
+    return len(word.text) > 5 and word.lower.endswith("ing") and word.lower not in nouns()
+
+
+def _suits(caption: Caption, mention: Mention, place: Mention) -> bool:
+    """Whether what describes ``place`` can be said of the noun of ``mention``."""
+    start = _phrase_start(caption, place)
+    known = {m.first: m for m in attributes(caption)}
+    for index in range(start, place.first):
+        modifier = known.get(index)
+        if modifier and not modifier.fits(caption, mention.head):
+            return False
+        described = caption.tag(index).startswith(("JJ", "VB", "NN"))
+        if not modifier and described and _nature(mention) != _nature(place):
+            return False
+    return True
+
+
+def _are_nested(one: Noun, other: Noun) -> bool:
+    return one.family in _NESTED and other.family in _NESTED and one.is_human == other.is_human
+
+
+_OF_BEHAVIOR = {"animate": 1, "vehicle": 2}
+_OF_FAMILY = {"furniture": 6, "building": 6, "vessel": 5, "soft goods": 5, "appliance": 5}
+
+
+def _subjecthood(mention: Mention) -> int:
+    """How seldom a caption begins with such a thing.
+
+    A swap that puts the more usual subject last is given away by its first words.
+    """
+    noun = mention.noun
+    if noun.is_human:
+        return 0
+    if noun.singular in _BACKDROPS:
+        return 6
+    return _OF_BEHAVIOR.get(noun.behavior) or _OF_FAMILY.get(noun.family, 4)
+
+
+def _nature(mention: Mention) -> tuple[str, bool]:
+    return mention.noun.behavior, mention.noun.is_human
+
+
+def _same_determination(caption: Caption, one: Mention, other: Mention) -> bool:
+    """A singular without an article is an idiom ("in bed"), so both have one, or neither."""
+    determined = {_is_determined(caption, mention) or mention.is_plural for mention in (one, other)}
+    return len(determined) == 1
+
+
+def _is_determined(caption: Caption, mention: Mention) -> bool:
+    return caption.tag(_phrase_start(caption, mention)) in ("DT", "PRP$", "CD", "WP$", "PDT")
+
+
+def _phrase_start(caption: Caption, mention: Mention) -> int:
+    return caption.phrase_starts.get(mention.first, mention.first)
+
+
+def _described_apart(caption: Caption, one: Mention, other: Mention) -> bool:
+    """Whether each noun has an attribute of a class where the other has a different one."""
+    found = [m for m in attributes(caption) if m.noun in (one.head, other.head)]
+    return any(a.noun != b.noun and a.denies(b) for a, b in combinations(found, 2))
+
+
+def _may_swap(caption: Caption, one: Modifier, other: Modifier) -> bool:
+    if one.noun == other.noun or not one.denies(other):
+        return False
+    if caption.resumed & {caption.lower(one.noun), caption.lower(other.noun)}:
+        return False
+    if not (one.fits(caption, other.noun) and other.fits(caption, one.noun)):
+        return False
+    if caption.lower(one.noun) == caption.lower(other.noun):
+        return order_matters(caption, one.noun + 1, other.first)
+    return True
+
+
+def _is_movable(caption: Caption, phrase: Phrase) -> bool:
+    words = caption.words[phrase.first : phrase.stop]
+    if any(word.tag in ("PRP", "PRP$", "WP", "WDT", "POS", ",", "CC") for word in words):
+        return False
+    return words[0].tag in ("DT", "CD", "JJ", "NNS", "NN", "NNP")
+
+
+@once
+def _has_finite_verb(caption: Caption) -> bool:
+    return any(word.tag in ("VBZ", "VBP", "VBD") for word in caption.words)

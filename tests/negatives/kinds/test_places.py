@@ -1,0 +1,58 @@
+import pytest
+
+from hnclip_cli.negatives.kinds import places
+
+
+@pytest.mark.parametrize(
+    ("caption", "negative"),
+    [
+        ("A cat on a table", "A cat under a table"),
+        ("A man next to a bus", "A man in a bus"),
+        ("A bird near a bench.", "A bird on a bench."),
+        ("Flowers in a glass vase", "Flowers next to a glass vase"),
+        ("A man standing in the water", "A man standing next to the water"),
+        ("A dog in front of a wall", "A dog on a wall"),
+        ("Zebras next to each other", "Zebras on top of each other"),
+        ("A CAT ON A TABLE", "A CAT UNDER A TABLE"),
+    ],
+)
+def test_another_relation_to_the_same_thing(candidates, caption, negative):
+    assert negative in candidates("replace-relation", caption)
+
+
+@pytest.mark.parametrize(
+    "caption",
+    [
+        "On a table",
+        "a man in a suit",
+        "a cat on a leash",
+        "a man talking on a cell phone",
+        "a man by a table top",
+        "A bench next to it",
+        "",
+    ],
+)
+def test_what_is_no_place_of_a_thing_is_left_alone(candidates, caption):
+    assert candidates("replace-relation", caption) == []
+
+
+def test_another_place_that_the_preposition_suits(candidates):
+    assert "A dog on a beach" in candidates("replace-location", "A dog on a street")
+    assert "A man in a bathroom" in candidates("replace-location", "A man in a kitchen")
+    assert "Cows in the snow." in candidates("replace-location", "Cows in the grass.")
+    assert candidates("replace-location", "A glass of water") == []
+    assert candidates("replace-location", "Cows on a grassy hill") == []
+    assert candidates("replace-location", "Bears at a zoo") == [
+        "Bears at a park", "Bears at a parking lot", "Bears at a pool", "Bears at a river",
+        "Bears at a lake",
+    ]  # fmt: skip
+    assert candidates("replace-location", "A street with cars") == []
+
+
+def test_the_table_of_placements_names_only_what_exists():
+    kinds = set(places._KINDS_OF_PLACE)
+    for line in filter(None, map(str.strip, places._PLACEMENTS.splitlines())):
+        left, arrow, right = line.partition(" => ")
+        kind, _, relation = left.partition(": ")
+        assert arrow and right and kind in kinds and relation in places.RELATIONS
+    assert places._places()  # every name is a noun of the lexicon
