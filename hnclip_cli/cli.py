@@ -1,4 +1,4 @@
-"""The root command: stage order in the help, and the one place that decides exit codes."""
+"""The root command: its table of commands, and the one place that decides exit codes."""
 
 import contextlib
 import os
@@ -10,22 +10,40 @@ from typing import Any, NoReturn
 import click
 
 from hnclip_cli import __version__, console
-from hnclip_cli.commands.data import data
-from hnclip_cli.commands.embed import embed
-from hnclip_cli.commands.eval import eval_
-from hnclip_cli.commands.negatives import negatives
-from hnclip_cli.commands.score import score
-from hnclip_cli.commands.train import train
 from hnclip_cli.errors import ExitCode, HnclipError, ReaderGone, Stopped
+from hnclip_cli.lazy import LazyGroup
 
-STAGES = [data, negatives, embed, train, score, eval_]
+# In the order of a pipeline. A new command is a line here.
+COMMANDS = {
+    "data": (
+        "hnclip_cli.commands.data:data",
+        "Make records: draw scenes, read the official files of a benchmark, find images.",
+    ),
+    "negatives": (
+        "hnclip_cli.commands.negatives:negatives",
+        "Add hard negative captions: near-copies that are false of the image.",
+    ),
+    "embed": (
+        "hnclip_cli.commands.embed:embed",
+        "Embed images or texts of records as rows of one NPY array.",
+    ),
+    "train": (
+        "hnclip_cli.commands.train:train",
+        "Train a CLIP model on images, captions and their hard negatives.",
+    ),
+    "score": (
+        "hnclip_cli.commands.score:score",
+        "Score every caption of a record, true and negative, against its image.",
+    ),
+    "eval": (
+        "hnclip_cli.commands.eval:eval_",
+        "Measure scored records: accuracy, matching, retrieval, each with its interval.",
+    ),
+}
 
 
-class Pipeline(click.Group):
-    """A group that lists its commands in pipeline order and maps every ending to an exit code."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [stage.name or "" for stage in STAGES]
+class Pipeline(LazyGroup):
+    """The root group, which maps every ending to an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -55,6 +73,7 @@ class Pipeline(click.Group):
 
 @click.group(
     cls=Pipeline,
+    table=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="hnclip")
@@ -75,10 +94,6 @@ def cli() -> None:
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 records were skipped, 75 stopped with its
     state saved, 130 interrupted, 141 the reader of the pipe went away.
     """
-
-
-for stage in STAGES:
-    cli.add_command(stage)
 
 
 def _terminate(signum: int, frame: object) -> None:

@@ -30,37 +30,50 @@ def _set_verbosity(ctx: click.Context, param: click.Parameter, value: bool) -> N
         console.verbosity = 0 if param.name == "quiet" else 2
 
 
-def verbosity_options(command: F) -> F:
-    """-q and -v."""
-    for option in (
-        click.option(
-            "-v",
-            "--verbose",
-            is_flag=True,
-            expose_value=False,
-            callback=_set_verbosity,
-            help="More notes on stderr, and tracebacks.",
-        ),
-        click.option(
-            "-q",
-            "--quiet",
-            is_flag=True,
-            expose_value=False,
-            callback=_set_verbosity,
-            help="No notes on stderr, only errors.",
-        ),
-    ):
-        command = option(command)
-    return command
+def together(*decorators: Callable[[Any], Any]) -> Callable[[F], F]:
+    """One decorator for several options, which the help shows in this order."""
+
+    def decorate(command: F) -> F:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+verbosity_options = together(
+    click.option(
+        "-q",
+        "--quiet",
+        is_flag=True,
+        expose_value=False,
+        callback=_set_verbosity,
+        help="No notes on stderr, only errors.",
+    ),
+    click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        expose_value=False,
+        callback=_set_verbosity,
+        help="More notes on stderr, and tracebacks.",
+    ),
+)
 
 
 def model_options(*, required: bool = True) -> Callable[[F], F]:
     """--model, --pretrained, --device, --precision."""
-    options = (
+    return together(
         click.option(
-            "--precision",
-            type=click.Choice(["fp32", "bf16", "fp16"]),
-            help="Arithmetic of the model.  [default: bf16 in train on CUDA, else fp32]",
+            "--model",
+            required=required,
+            metavar="NAME|DIR",
+            help="An open_clip name or schema, hnclip-tiny, or a folder that train wrote.",
+        ),
+        click.option(
+            "--pretrained",
+            metavar="TAG|FILE",
+            help="Weights for an open_clip model name: a tag such as openai, or a file.",
         ),
         click.option(
             "--device",
@@ -70,24 +83,11 @@ def model_options(*, required: bool = True) -> Callable[[F], F]:
             help="Where the model runs; auto takes CUDA where there is one.",
         ),
         click.option(
-            "--pretrained",
-            metavar="TAG|FILE",
-            help="Weights for an open_clip model name: a tag such as openai, or a file.",
-        ),
-        click.option(
-            "--model",
-            required=required,
-            metavar="NAME|DIR",
-            help="An open_clip name or schema, hnclip-tiny, or a folder that train wrote.",
+            "--precision",
+            type=click.Choice(["fp32", "bf16", "fp16"]),
+            help="Arithmetic of the model.  [default: bf16 in train on CUDA, else fp32]",
         ),
     )
-
-    def decorate(command: F) -> F:
-        for option in options:
-            command = option(command)
-        return command
-
-    return decorate
 
 
 input_argument = click.argument("input_", metavar="[INPUT]", default="-")

@@ -3,6 +3,9 @@ import sys
 import time
 
 import pytest
+from click.testing import CliRunner
+
+from hnclip_cli.cli import COMMANDS, cli
 
 # A thread that is still busy when the command line ends, however it ends.
 SCRIPT = """
@@ -28,3 +31,16 @@ def test_threads_do_not_hold_up_the_end_nor_lose_what_was_written(ending, code, 
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=50)
     assert (done.returncode, done.stdout, done.stderr) == (code, b"out", b"")
     assert time.monotonic() - started < 45
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_table_of_commands_says_what_each_says_itself(name):
+    command = cli.commands[name]
+    assert command.name == name
+    assert COMMANDS[name][1] == " ".join((command.help or "").split("\n\n")[0].split())
+
+
+def test_a_mistyped_command_is_answered_with_the_right_one():
+    result = CliRunner().invoke(cli, ["negative"])
+    assert result.exit_code == 2
+    assert "negatives" in result.stderr

@@ -44,6 +44,15 @@ def test_help_imports_nothing_heavy(command):
     assert imported & HEAVY == set()
 
 
+def test_the_help_of_all_imports_no_command_and_that_of_one_no_other():
+    def commands(*args):
+        names = run(*args, "--help").stderr.split()
+        return {name.split(".")[2] for name in names if name.startswith("hnclip_cli.commands.")}
+
+    assert commands() == set()
+    assert commands("embed") == {"embed"}
+
+
 def test_the_help_of_benchmark_imports_no_reader():
     imported = run("data", "benchmark", "--help").stderr.split()
     assert [name for name in imported if name.startswith("hnclip_cli.sources.benchmarks.")] == []

@@ -29,14 +29,16 @@ ALLOWED = {
         "models",
         "console",
         "options",
+        "lazy",
         *ROOMS,
         "commands",
     ],
-    "cli": ["errors", "console", "commands", "__version__"],
+    "lazy": [],
+    "cli": ["errors", "console", "lazy", "__version__"],
     "__init__": [],
     "__main__": ["cli"],
 }
-EDGES = {"console", "options", "commands", "cli", "__main__"}
+EDGES = {"console", "options", "lazy", "commands", "cli", "__main__"}
 MODEL_ROOMS = {"models", "embedding", "scoring", "training"}
 
 

@@ -1,12 +1,9 @@
 """The flags of hnclip negatives, by the mode they belong to."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
 import click
 from click.core import ParameterSource
 
-F = TypeVar("F", bound=Callable[..., Any])
+from hnclip_cli import options
 
 
 class KindType(click.ParamType[str]):
@@ -39,18 +36,7 @@ class PresetType(KindType):
         return list(PRESETS)
 
 
-def _together(*options: Callable[[Any], Any]) -> Callable[[F], F]:
-    """One decorator for several options, which the help shows in this order."""
-
-    def decorate(command: F) -> F:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-making_options = _together(
+making_options = options.together(
     click.option(
         "--kind",
         "kinds",
@@ -93,7 +79,7 @@ making_options = _together(
     ),
 )
 
-fitting_options = _together(
+fitting_options = options.together(
     click.option(
         "--fit-slots",
         metavar="FILE",
@@ -101,7 +87,7 @@ fitting_options = _together(
     ),
 )
 
-refining_options = _together(
+refining_options = options.together(
     click.option(
         "--refine",
         is_flag=True,
@@ -112,7 +98,7 @@ refining_options = _together(
     ),
 )
 
-mining_options = _together(
+mining_options = options.together(
     click.option(
         "--mine",
         metavar="NPY",
@@ -157,7 +143,7 @@ mining_options = _together(
     ),
 )
 
-generator_options = _together(
+generator_options = options.together(
     click.option(
         "--generator",
         type=click.Choice(["mlm", "http"]),
