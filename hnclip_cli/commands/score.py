@@ -225,7 +225,7 @@ def _score_arrays(given: _Settings, stack: ExitStack, policy: ErrorPolicy) -> It
 
 def _retrieve(given: _Settings, stack: ExitStack, policy: ErrorPolicy) -> Iterable[dict[str, Any]]:
     from hnclip_cli.scoring.retrieval import add_hits, check_num_rows, ids_of_rows, retrieve
-    from hnclip_cli.streams.jsonl import seekable
+    from hnclip_cli.streams.spool import seekable
 
     arrays = _arrays(given, stack)
     of, found = DIRECTIONS[given.direction or "text-to-image"]

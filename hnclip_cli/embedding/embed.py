@@ -13,10 +13,10 @@ from hnclip_cli.embedding.plan import Item, KeptRows, Slot, plan
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.pixels import PixelLoader
-from hnclip_cli.streams.ahead import map_ahead
 from hnclip_cli.streams.images import ImageRoot
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.streams.records import RowsOf
+from hnclip_cli.streams.threads import map_ahead
 
 MEMORY_BYTES = 64 << 20  # of rows that are remembered
 MAX_RECORDS = 4096  # in a window, which may bring nothing new

@@ -107,7 +107,7 @@ def _collect(
     watch: Callable[[Record], None] | None,
 ) -> tuple[Collected, RetrievalSet | None]:
     collector = Collector(fields)
-    for batch in reader.batches():
+    for batch in filter(None, reader.batches()):
         if embedded:
             embedded.read(batch)
         for record in batch:

@@ -12,10 +12,10 @@ from torchvision.transforms import CenterCrop, Compose, Resize
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.streams.ahead import map_ahead
 from hnclip_cli.streams.decoders import Decoders, Step, preprocessing
 from hnclip_cli.streams.images import ImageRoot, load_image
 from hnclip_cli.streams.records import Record
+from hnclip_cli.streams.threads import map_ahead
 
 # Transforms of torchvision and open_clip that treat each byte of an RGB image alone.
 _ARITHMETIC = {"MaybeConvertMode", "MaybeToTensor", "ToTensor", "Normalize"}

@@ -12,12 +12,12 @@ import torch
 from hnclip_cli.errors import InputError
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.pixels import PixelLoader
-from hnclip_cli.streams.ahead import chunked, map_ahead
 from hnclip_cli.streams.decoders import Decoders, preprocessing
 from hnclip_cli.streams.images import ImageRoot, load_image
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Box, Record
 from hnclip_cli.streams.regions import only
+from hnclip_cli.streams.threads import chunked, map_ahead
 
 # Images whose rows are remembered, those used last: 32 MB for rows of 512.
 MAX_IMAGES = 1 << 14

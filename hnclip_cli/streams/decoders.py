@@ -7,21 +7,14 @@ is more than pixels or a message.
 
 import contextlib
 import json
-import os
-import select
-import signal
-import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
-from queue import SimpleQueue
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.errors import InputError
 from hnclip_cli.streams.images import ImageRoot, load_image, shown
+from hnclip_cli.streams.processes import Died, Process, Processes
 from hnclip_cli.streams.records import Record
 
 if TYPE_CHECKING:
@@ -30,11 +23,7 @@ if TYPE_CHECKING:
 # Seconds until an image is given up. More than all attempts at a download.
 DEADLINE = 120.0
 _START_DEADLINE = 60.0
-# A worker leaves signals to the process that started it, and ends when that one does.
-_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2}
-_START = (
-    "import sys; sys.path[:] = {path!r}; from hnclip_cli.streams.decoders import serve; serve({fd})"
-)
+SERVE = f"{__name__}:serve"
 
 Step = tuple[str, Any]  # ("resize", [what Resize takes, filter]) or ("crop", [height, width])
 
@@ -42,9 +31,8 @@ Step = tuple[str, Any]  # ("resize", [what Resize takes, filter]) or ("crop", [h
 class Decoders:
     """Loads images in processes; an instance is called like `load_image`, from any thread.
 
-    At most as many calls work at once as there are processes; the others wait. Processes are
-    started as they are needed. One that dies or exceeds the deadline costs the image that it had
-    in hand, and is replaced.
+    At most as many calls work at once as there are processes; the others wait. A process that
+    dies or exceeds the deadline costs the image that it had in hand.
 
     Args:
         image_root: where relative paths start, and whether URLs are fetched.
@@ -63,14 +51,14 @@ class Decoders:
         deadline: float = DEADLINE,
     ) -> None:
         root = ImageRoot(image_root) if isinstance(image_root, str) else image_root
-        self._setup = {"folder": root.folder, "remote": root.remote, "steps": list(steps)}
+        setup = {"folder": root.folder, "remote": root.remote, "steps": list(steps)}
         self._deadline = deadline
-        self._lock = threading.Lock()
-        self._processes: set[_Process] = set()
-        self._is_closed = False
-        self._free: SimpleQueue[_Process | None] = SimpleQueue()  # None: to be started
-        for _ in range(workers):
-            self._free.put(None)
+
+        def greet(process: Process) -> None:
+            process.send(json.dumps(setup).encode())
+            process.receive_bytes(_START_DEADLINE)
+
+        self.processes = Processes(SERVE, workers, greet)
 
     def __enter__(self) -> "Decoders":
         return self
@@ -85,10 +73,7 @@ class Decoders:
 
     def close(self) -> None:
         """End the processes."""
-        with self._lock:
-            self._is_closed = True
-            for process in self._processes:
-                process.kill()
+        self.processes.close()
 
     def __call__(self, record: Record, name: str) -> "Image":
         """An image of a record in RGB, resized and cropped.
@@ -97,150 +82,42 @@ class Decoders:
             InputError: as `load_image`; or decoding crashed, or took too long.
             HnclipError: no process can be started.
         """
-        process = self._free.get()
-        try:
-            if process is None:
-                process = self._start()
-            return process.load(record, name, self._deadline)
-        except _Death as death:
-            assert process is not None
-            how = self._bury(process, death)
-            process = None
-            raise record.error(f"image cannot be decoded ({how})", got=shown(name)) from None
-        finally:
-            self._free.put(process)
-
-    def _start(self) -> "_Process":
-        with self._lock:
-            if self._is_closed:
-                raise HnclipError("the run has ended")
-            process = _Process(self._setup)
-            self._processes.add(process)
-        try:
-            process.wait_until_ready()
-        except _Death as death:
-            raise HnclipError(
-                f"a process that decodes images cannot start ({self._bury(process, death)})",
-                hint="--workers 0",
-            ) from None
-        return process
-
-    def _bury(self, process: "_Process", death: "_Death") -> str:
-        """How it ended, in words."""
-        with self._lock:
-            if self._is_closed:
-                raise HnclipError("the run has ended")
-            self._processes.discard(process)
-            code = process.kill(death.grace)
-        if death.reason:
-            return death.reason
-        if code < 0:
-            return f"its process was killed by signal {-code}: {signal.strsignal(-code)}"
-        return f"its process ended with exit code {code}"
-
-
-class _Death(Exception):
-    """A process that is gone, or has to go."""
-
-    def __init__(self, reason: str = "", grace: float = 5.0) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.grace = grace
-
-
-class _Process:
-    """One process; it works on one image at a time."""
-
-    def __init__(self, setup: dict[str, Any]) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs, _signals_blocked():  # the new process inherits what is blocked
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _START.format(path=sys.path, fd=theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
-        self._connection = Connection(ours.detach())
-        self._arrival = select.poll()
-        self._arrival.register(self._connection, select.POLLIN)
-        self._send(setup)
-
-    def wait_until_ready(self) -> None:
-        """Raises `_Death` where it does not come up."""
-        self._receive(_START_DEADLINE)
-
-    def load(self, record: Record, name: str, deadline: float) -> "Image":
-        from PIL import Image
-
         crop = record.crops.get(name)
         about = {"source": record.source, "line": record.line, "name": name, "crop": crop}
-        self._send(about)
-        answer = json.loads(self._receive(deadline))
+        try:
+            return self.processes.call(lambda process: self._load(process, about))
+        except Died as death:
+            raise record.error(f"image cannot be decoded ({death})", got=shown(name)) from None
+
+    def _load(self, process: Process, about: dict[str, Any]) -> "Image":
+        from PIL import Image
+
+        process.send(json.dumps(about).encode())
+        answer = json.loads(process.receive_bytes(self._deadline))
         if "error" in answer:
             raise InputError(answer["error"])
-        return Image.frombuffer("RGB", tuple(answer["size"]), self._receive(deadline))
+        pixels = process.receive_bytes(self._deadline)
+        return Image.frombuffer("RGB", tuple(answer["size"]), pixels)
 
-    def kill(self, grace: float = 0.0) -> int:
-        """End it, after the time in which it may end by itself; its exit code."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            if grace:
-                self._process.wait(grace)
-        self._process.kill()
-        return self._process.wait()
 
-    def _send(self, message: dict[str, Any]) -> None:
-        # What is gone while it is spoken to is noticed when it does not answer.
-        with contextlib.suppress(ConnectionError):
-            self._connection.send_bytes(json.dumps(message).encode())
-
-    def _receive(self, deadline: float) -> bytes:
+def serve(connection: Connection) -> None:
+    """What a process does: images for names."""
+    setup = json.loads(connection.recv_bytes())
+    root = ImageRoot(setup["folder"], setup["remote"])
+    connection.send_bytes(b"ready")
+    while True:
+        request = json.loads(connection.recv_bytes())
+        about = {"image": request["name"], "crops": [request["crop"]]}
+        record = Record(about, request["source"], request["line"])
         try:
-            if self._arrival.poll(deadline * 1000):
-                return self._connection.recv_bytes()
-        except (EOFError, OSError):
-            raise _Death from None
-        raise _Death(f"not done after {deadline:g} seconds", grace=0.0)
-
-
-@contextlib.contextmanager
-def _signals_blocked() -> Iterator[None]:
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def serve(fd: int) -> None:
-    """A process's main: images for names, until the other side closes the socket."""
-    threading.Thread(target=_end_with, args=(fd,), daemon=True).start()
-    connection = Connection(fd)
-    with contextlib.suppress(EOFError, ConnectionError):
-        setup = json.loads(connection.recv_bytes())
-        root = ImageRoot(setup["folder"], setup["remote"])
-        connection.send_bytes(b"ready")
-        while True:
-            request = json.loads(connection.recv_bytes())
-            about = {"image": request["name"], "crops": [request["crop"]]}
-            record = Record(about, request["source"], request["line"])
-            try:
-                image = load_image(record, request["name"], root)
-                with preprocessing(record, request["name"]):
-                    pixels = apply_steps(image, setup["steps"])
-            except InputError as error:
-                connection.send_bytes(json.dumps({"error": str(error)}).encode())
-            else:
-                connection.send_bytes(json.dumps({"size": pixels.size}).encode())
-                connection.send_bytes(pixels.tobytes())
-
-
-def _end_with(fd: int) -> NoReturn:
-    """End this process when the other side of the socket does, whatever it is busy with."""
-    hangup = select.poll()
-    hangup.register(fd, 0)  # of a hang-up poll tells unasked
-    hangup.poll()
-    os._exit(0)
+            image = load_image(record, request["name"], root)
+            with preprocessing(record, request["name"]):
+                pixels = apply_steps(image, setup["steps"])
+        except InputError as error:
+            connection.send_bytes(json.dumps({"error": str(error)}).encode())
+        else:
+            connection.send_bytes(json.dumps({"size": pixels.size}).encode())
+            connection.send_bytes(pixels.tobytes())
 
 
 @contextlib.contextmanager

@@ -1,16 +1,17 @@
 """JSONL in: bytes to records, as fast as they come and as slowly."""
 
 import gzip
+import io
 import itertools
-import shutil
-import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, Any
 
 from hnclip_cli.errors import ExitCode, HnclipError, InputError
-from hnclip_cli.streams.records import Record, parse_record
+from hnclip_cli.streams.records import Record, as_records, parse_record
+from hnclip_cli.streams.spool import seekable
+from hnclip_cli.streams.threads import chunked
 
 CHUNK_BYTES = 1 << 16
 
@@ -75,8 +76,14 @@ class RecordReader:
     def __iter__(self) -> Iterator[Record]:
         return itertools.chain.from_iterable(self.batches())
 
+    @property
+    def file(self) -> int | None:
+        """The open file that each of the `batches` takes one read of; None where it is unknown."""
+        is_file = isinstance(self._stream, io.BufferedReader) and not self._shard
+        return self._stream.fileno() if is_file else None
+
     def batches(self) -> Iterator[list[Record]]:
-        """Yield what has arrived, without waiting for more.
+        """Yield what each read brings, without waiting for more; nothing, where it is half a line.
 
         A slow producer gives a record at a time, a fast one about 64 kB of them, so a stage that
         writes and flushes after each batch both streams and runs at full speed. The records
@@ -104,8 +111,7 @@ class RecordReader:
                     if self.policy.on_error == "fail" and batch:
                         yield batch
                     self.policy.bad(error)
-            if batch:
-                yield batch
+            yield batch
             if stop is not None and index >= stop:
                 return
 
@@ -126,6 +132,7 @@ def _numbered_lines(stream: IO[bytes]) -> Iterator[list[tuple[int, bytes]]]:
         head, newline, tail = chunk.rpartition(b"\n")
         if chunk and not newline:  # a long line: keep collecting, join once
             pending.append(chunk)
+            yield []
             continue
         complete = b"".join([*pending, head]) if newline else b"".join(pending)
         pending = [tail] if tail else []
@@ -136,17 +143,13 @@ def _numbered_lines(stream: IO[bytes]) -> Iterator[list[tuple[int, bytes]]]:
                 line = line.removeprefix(b"\xef\xbb\xbf")
             if line.strip():
                 lines.append((number, line))
-        if lines:
-            yield lines
+        yield lines
         if not chunk:
             return
 
 
-def seekable(stream: IO[bytes]) -> IO[bytes]:
-    """The stream, or a temporary file of what comes out of it, for whoever reads it twice."""
-    if stream.seekable():
-        return stream
-    spool = tempfile.TemporaryFile()
-    shutil.copyfileobj(stream, spool)
-    spool.seek(0)
-    return spool
+def batches_of(records: Iterable[Mapping[str, Any]], size: int) -> Iterator[list[Record]]:
+    """What has arrived of a reader's records (see `RecordReader.batches`), else ``size`` each."""
+    if isinstance(records, RecordReader):
+        return records.batches()
+    return chunked(as_records(records), size)

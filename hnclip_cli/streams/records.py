@@ -3,9 +3,9 @@
 import hashlib
 import json
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from hnclip_cli.errors import InputError
 
@@ -34,8 +34,7 @@ class Matching:
     truth: list[tuple[int, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Negative:
+class Negative(NamedTuple):
     """A caption that is false for the image, and what kind of change made it so."""
 
     caption: str
@@ -45,17 +44,17 @@ class Negative:
 class Record(dict[str, Any]):
     """A JSON object that knows where it was read, so that every complaint names the line.
 
-    Known fields are checked when they are first used, by properties that raise `InputError`;
-    all other fields are carried along untouched.
+    Known fields are checked whenever they are read, by properties that raise `InputError`;
+    all other fields are carried along untouched. Nothing is remembered, so a field may be set.
 
     Attributes:
-        source: the file's name, ``-`` for standard input.
+        source: the file's name, ``-`` for standard input, ``records`` for records of a program.
         line: line number, from 1.
-        index: position among the non-blank lines of the input (or of the shard), from 0. Row
-            ``index`` of an NPY array made from the same input belongs to this record.
+        index: position among the non-blank lines of the input (or of the shard), from 0. It is
+            that of a reader; `with_gaps` says which row belongs to a record.
     """
 
-    def __init__(self, fields: dict[str, Any], source: str = "-", line: int = 0, index: int = 0):
+    def __init__(self, fields: Mapping[str, Any], source: str = "-", line: int = 0, index: int = 0):
         super().__init__(fields)
         self.source = source
         self.line = line
@@ -103,14 +102,13 @@ class Record(dict[str, Any]):
     def image(self) -> str:
         return self._text("image")
 
-    @cached_property
+    @property
     def id(self) -> str:
         """``id``, or where it is absent a stable hash of the images and captions."""
         if "id" in self:
             return self._text("id")
         content = [self.get(name) for name in ("image", "caption", "images", "captions")]
-        text = json.dumps(content, sort_keys=True, default=str)
-        return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
+        return f"{hash64(json.dumps(content, sort_keys=True, default=str)):016x}"
 
     @property
     def group(self) -> str:
@@ -120,7 +118,7 @@ class Record(dict[str, Any]):
                 return self._text(name)
         return self.id
 
-    @cached_property
+    @property
     def negatives(self) -> list[Negative]:
         """The hard negatives; an absent field is an empty list."""
         if "negatives" not in self:
@@ -157,7 +155,7 @@ class Record(dict[str, Any]):
         """All images of the record: ``images``, or ``[image]``."""
         return self._texts("images") if self.is_matching else [self.image]
 
-    @cached_property
+    @property
     def crops(self) -> dict[str, Box]:
         """The part of an image that counts, by the image's name; an absent field is empty.
 
@@ -189,7 +187,7 @@ class Record(dict[str, Any]):
         """All true captions of the record: ``captions``, or ``[caption]``."""
         return self._texts("captions") if self.is_matching else [self.caption]
 
-    @cached_property
+    @property
     def matching(self) -> Matching:
         """The record as the general item; negatives become captions that are never true."""
         if not self.is_matching:
@@ -241,6 +239,36 @@ class Record(dict[str, Any]):
                     f'field "{name}" holds something else than text', got=shorten(text)
                 )
         return texts
+
+
+def as_records(records: Iterable[Mapping[str, Any]]) -> Iterator[Record]:
+    """Any objects as records; those that are records already stay the same objects."""
+    for number, fields in enumerate(records, 1):
+        if isinstance(fields, Record):
+            yield fields
+        else:
+            yield Record(fields, "records", number, number - 1)
+
+
+def with_gaps(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, Record | None]]:
+    """Each record with the number of lines before it that are no records, and have a row.
+
+    At the end None, with the number of such lines behind the last record. A reader knows of
+    them by its ``num_lines``; in any other iterable the records follow one another.
+    """
+    is_reader = hasattr(records, "num_lines")
+    next_index = 0
+    for record in as_records(records):
+        gap = record.index - next_index if is_reader else 0
+        next_index += gap + 1
+        yield gap, record
+    yield getattr(records, "num_lines", next_index) - next_index, None
+
+
+def hash64(*key: object) -> int:
+    """64 bits that depend on nothing but the key: the same on every machine, in every run."""
+    data = "\0".join(map(str, key)).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
 
 
 def parse_record(line: bytes, source: str = "-", number: int = 0, index: int = 0) -> Record:

@@ -1,6 +1,5 @@
 """Tar shards: their members in order, and any one of them by name, with nothing unpacked."""
 
-import hashlib
 import os
 import re
 import tarfile
@@ -13,6 +12,7 @@ from typing import IO, Any, NamedTuple
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.streams.files import open_regular
+from hnclip_cli.streams.records import hash64
 
 SEPARATOR = "::"
 # Members whose places are remembered, over all shards: about 100 MB.
@@ -116,7 +116,7 @@ class _Index:
         places: dict[int, tuple[int, int]] = {}
         try:
             for member in members:
-                places[_hash(member.name)] = (member.offset, member.size)
+                places[hash64(member.name)] = (member.offset, member.size)
         except HnclipError as error:
             self.damage = error
         self._hashes = array("Q", sorted(places))
@@ -127,16 +127,11 @@ class _Index:
         return len(self._hashes)
 
     def find(self, name: str) -> Member | None:
-        key = _hash(name)
+        key = hash64(name)
         at = bisect_left(self._hashes, key)
         if at == len(self._hashes) or self._hashes[at] != key:
             return None
         return Member(name, self._offsets[at], self._sizes[at])
-
-
-def _hash(name: str) -> int:
-    data = name.encode("utf-8", "surrogateescape")
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
 
 
 class Shards:

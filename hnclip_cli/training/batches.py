@@ -6,8 +6,8 @@ from types import TracebackType
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.pixels import PixelLoader
-from hnclip_cli.streams.ahead import map_ahead
 from hnclip_cli.streams.jsonl import ErrorPolicy
+from hnclip_cli.streams.threads import map_ahead
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.data import (
     Batch,

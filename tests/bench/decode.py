@@ -23,8 +23,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.pixels import iter_pixels, load_pixels
-from hnclip_cli.streams.ahead import map_ahead
 from hnclip_cli.streams.records import Record
+from hnclip_cli.streams.threads import map_ahead
 from tests.bench.machine import describe
 from tests.conftest import ROOT
 

@@ -21,9 +21,9 @@ from hnclip_cli.negatives.generators.endpoint import ChatClient, Endpoint
 from hnclip_cli.negatives.generators.flight import InFlight
 from hnclip_cli.negatives.generators.mlm import MaskedMaker
 from hnclip_cli.negatives.kinds.registry import DEFAULT_KINDS
-from hnclip_cli.streams.ahead import chunked
 from hnclip_cli.streams.jsonl import RecordReader
 from hnclip_cli.streams.records import Record
+from hnclip_cli.streams.threads import chunked
 from tests.bench.machine import describe
 from tests.negatives.generators.server import ChatServer, good
 

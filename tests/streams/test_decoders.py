@@ -13,10 +13,10 @@ from PIL import Image
 
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.streams import decoders
-from hnclip_cli.streams.ahead import map_ahead
 from hnclip_cli.streams.decoders import Decoders, apply_steps
 from hnclip_cli.streams.images import load_image
 from hnclip_cli.streams.records import Record
+from hnclip_cli.streams.threads import map_ahead
 from tests.conftest import environment
 
 RECORD = Record({}, "x.jsonl", 4)
@@ -39,7 +39,7 @@ def misbehave(record, name, root):
 decoders.load_image = misbehave
 serve = decoders.serve
 """
-START_MISBEHAVING = decoders._START.replace("hnclip_cli.streams.decoders", "misbehaving")
+MISBEHAVE = "misbehaving:serve"
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def folder(tmp_path):
 @pytest.fixture
 def misbehaving(folder, monkeypatch):
     monkeypatch.syspath_prepend(folder)
-    monkeypatch.setattr(decoders, "_START", START_MISBEHAVING)
+    monkeypatch.setattr(decoders, "SERVE", MISBEHAVE)
 
 
 def is_running(pid):
@@ -71,7 +71,7 @@ def assert_gone(pids, seconds=20):
 
 
 def pids_of(pool):
-    return [process._process.pid for process in pool._processes]
+    return pool.processes.pids
 
 
 def test_images_and_errors_are_those_of_load_image(folder):
@@ -114,8 +114,8 @@ def test_a_large_image_crosses_the_socket(folder):
 @pytest.mark.parametrize(
     ("name", "how"),
     [
-        ("crash", r"its process was killed by signal 11: Segmentation fault"),
-        ("exit", r"its process ended with exit code 7"),
+        ("crash", r"signal 11 \(Segmentation fault\)"),
+        ("exit", r"exit code 7"),
     ],
 )
 def test_an_image_that_kills_a_process_costs_its_own_record_only(folder, misbehaving, name, how):
@@ -137,9 +137,9 @@ def test_an_image_that_takes_for_ever_is_given_up(folder, misbehaving, name):
 
 
 def test_a_process_that_cannot_start_is_no_fault_of_the_image(folder, monkeypatch):
-    monkeypatch.setattr(decoders, "_START", "import sys; sys.exit(5)  # {path} {fd}")
+    monkeypatch.setattr(decoders, "SERVE", "sys:no_such_function")
     with Decoders(folder, workers=1) as pool:
-        with pytest.raises(HnclipError, match=r"cannot start .*exit code 5\); try --work") as found:
+        with pytest.raises(HnclipError, match=r"cannot start .*exit code 1\); try --work") as found:
             pool(RECORD, "3.png")
         assert not isinstance(found.value, InputError)
 
@@ -170,7 +170,7 @@ def test_signals_are_left_to_the_calling_process(folder):
     with Decoders(folder, workers=1) as pool:
         pool(RECORD, "0.png")
         pids = pids_of(pool)
-        for signum in decoders._SIGNALS:
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
             os.kill(pids[0], signum)
         assert pool(RECORD, "1.png").size == (11, 20)
         assert pids_of(pool) == pids
@@ -190,10 +190,10 @@ def test_processes_end_when_their_parent_is_killed(folder, name):
         "import sys\n"
         "from hnclip_cli.streams import decoders\n"
         "from hnclip_cli.streams.records import Record\n"
-        f"sys.path.insert(0, {folder!r}); decoders._START = {START_MISBEHAVING!r}\n"
+        f"sys.path.insert(0, {folder!r}); decoders.SERVE = {MISBEHAVE!r}\n"
         f"pool = decoders.Decoders({folder!r}, 1)\n"
         "pool(Record({}), '0.png')\n"
-        "print(*[process._process.pid for process in pool._processes], flush=True)\n"
+        "print(*pool.processes.pids, flush=True)\n"
         f"pool(Record({{}}), {name!r})\n"
         "sys.stdin.read()\n"
     )
@@ -227,9 +227,9 @@ def test_interrupting_ends_at_once_without_a_trace(folder):
     program = (
         "import sys\n"
         "from hnclip_cli.streams import decoders\n"
-        "from hnclip_cli.streams.ahead import map_ahead\n"
+        "from hnclip_cli.streams.threads import map_ahead\n"
         "from hnclip_cli.streams.records import Record\n"
-        f"sys.path.insert(0, {folder!r}); decoders._START = {START_MISBEHAVING!r}\n"
+        f"sys.path.insert(0, {folder!r}); decoders.SERVE = {MISBEHAVE!r}\n"
         f"pool = decoders.Decoders({folder!r}, 2)\n"
         "names = ['0.png', 'hang', 'hang', 'hang']\n"
         "results = map_ahead(lambda name: pool(Record({}), name), names, 4)\n"
@@ -237,7 +237,7 @@ def test_interrupting_ends_at_once_without_a_trace(folder):
         "    for image in results:\n"
         "        print('one', flush=True)\n"
         "except KeyboardInterrupt:\n"
-        "    print(*[process._process.pid for process in pool._processes])\n"
+        "    print(*pool.processes.pids)\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE,

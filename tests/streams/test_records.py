@@ -1,10 +1,22 @@
+import io
+
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hnclip_cli.errors import InputError
-from hnclip_cli.streams.records import Matching, Negative, Record, format_record, parse_record
+from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
+from hnclip_cli.streams.records import (
+    Matching,
+    Negative,
+    Record,
+    as_records,
+    format_record,
+    hash64,
+    parse_record,
+    with_gaps,
+)
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -115,3 +127,37 @@ def test_rows_are_counted_also_where_values_are_bad():
 def test_records_are_written_compactly():
     assert format_record(Record({"a": "ü", "b": [1.0]})) == '{"a":"ü","b":[1.0]}\n'.encode()
     assert orjson.loads(format_record({"a": 1})) == {"a": 1}
+
+
+def test_what_is_assigned_is_what_is_read():
+    record = Record({"image": "i.png", "caption": "a cat"})
+    before = record.id, record.negatives, record.matching
+    record["negatives"] = [{"caption": "a dog"}]
+    assert (record.negatives, before[1]) == ([Negative("a dog", "unspecified")], [])
+    assert record.matching.captions == ["a cat", "a dog"]
+    record["caption"] = "a cow"
+    assert record.id != before[0]
+
+
+def test_any_objects_are_records_and_records_stay_the_same_objects():
+    known = Record({"n": 1}, "x.jsonl", 7, 6)
+    found = list(as_records([{"n": 0}, known, {"n": 2}]))
+    assert found[1] is known
+    assert [(record["n"], record.where) for record in found] == [
+        (0, "records:1"), (1, "x.jsonl:7"), (2, "records:3"),
+    ]  # fmt: skip
+
+
+def test_lines_that_are_no_records_are_gaps_in_a_reader_and_nowhere_else():
+    data = b'{\n{"n":1}\n{\n{\n{"n":4}\n{\n'
+    reader = RecordReader(io.BytesIO(data), policy=ErrorPolicy("skip"))
+    assert list(with_gaps(reader)) == [(1, {"n": 1}), (2, {"n": 4}), (1, None)]
+    chosen = list(RecordReader(io.BytesIO(data), policy=ErrorPolicy("skip")))[1:]
+    assert list(with_gaps(chosen)) == [(0, {"n": 4}), (0, None)]
+    assert list(with_gaps([])) == [(0, None)]
+
+
+def test_a_hash_depends_on_all_parts_of_its_key():
+    assert hash64("a", 1) == hash64("a", "1")
+    assert len({hash64("a", "b"), hash64("ab"), hash64("a"), hash64("a\udc80"), hash64("a?")}) == 5
+    assert 0 <= hash64("a") < 1 << 64

@@ -96,8 +96,8 @@ def by_masked_model(
     from hnclip_cli.models.masked import MaskedModel
     from hnclip_cli.negatives.generators.choice import usable
     from hnclip_cli.negatives.generators.mlm import PIECE, MaskedMaker
-    from hnclip_cli.streams.ahead import chunked
     from hnclip_cli.streams.records import format_record
+    from hnclip_cli.streams.threads import chunked
 
     with console.error_policy(job.on_error) as policy:
         maker = MaskedMaker(

@@ -1,0 +1,82 @@
+"""Records kept on disk, for whoever has to read them more than once."""
+
+import os
+import shutil
+import tempfile
+from array import array
+from collections.abc import Iterator
+from types import TracebackType
+from typing import IO
+
+from hnclip_cli.streams.records import Record, format_record, parse_record
+
+_RECORDS_AT_ONCE = 256
+
+
+class Spool:
+    """Records in a temporary file, to be read again in any order, from any thread.
+
+    Attributes:
+        file: the lines, end to end.
+        offsets: where each line begins, and where the last one ends; 8 bytes a record.
+        lines: the records' own line numbers; 8 bytes a record.
+        source: where the records were read.
+
+    Leaving the ``with`` block removes the file, as does forgetting the spool.
+    """
+
+    def __init__(self) -> None:
+        self.file: IO[bytes] = tempfile.TemporaryFile()
+        self.offsets = array("q", [0])
+        self.lines = array("q")
+        self.source = "-"
+
+    def __enter__(self) -> "Spool":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.file.close()
+
+    def add(self, record: Record) -> bytes:
+        """Keep a record; returns the line that stands for it."""
+        line = format_record(record)
+        self.file.write(line)
+        self.offsets.append(self.offsets[-1] + len(line))
+        self.lines.append(record.line)
+        self.source = record.source
+        return line
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def __getitem__(self, index: int) -> Record:
+        return self._parse(self._read(index, index + 1), index)
+
+    def __iter__(self) -> Iterator[Record]:
+        for start in range(0, len(self), _RECORDS_AT_ONCE):
+            data = self._read(start, min(start + _RECORDS_AT_ONCE, len(self)))
+            for index, line in enumerate(data.splitlines(), start):
+                yield self._parse(line, index)
+
+    def _read(self, start: int, stop: int) -> bytes:
+        self.file.flush()
+        first, last = self.offsets[start], self.offsets[stop]
+        return os.pread(self.file.fileno(), last - first, first)
+
+    def _parse(self, line: bytes, index: int) -> Record:
+        return parse_record(line, self.source, self.lines[index], index)
+
+
+def seekable(stream: IO[bytes]) -> IO[bytes]:
+    """The stream, or a temporary file of what comes out of it, for whoever reads it twice."""
+    if stream.seekable():
+        return stream
+    spool = tempfile.TemporaryFile()
+    shutil.copyfileobj(stream, spool)
+    spool.seek(0)
+    return spool

@@ -1,0 +1,161 @@
+"""Work done ahead in threads, its results in the order of the items."""
+
+import os
+import select
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import closing, suppress
+from queue import SimpleQueue
+from threading import Lock, Thread
+from typing import Generic, TypeVar
+
+from hnclip_cli.errors import InputError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def map_ahead(
+    function: Callable[[T], R],
+    items: Iterable[T],
+    workers: int,
+    depth: int = 64,
+) -> Generator[R, None, None]:
+    """``map``, with up to ``depth`` results computed ahead by threads; see `map_arriving`."""
+    return map_arriving(function, ([item] for item in items), workers, depth)
+
+
+def map_arriving(
+    function: Callable[[T], R],
+    batches: Iterable[Iterable[T]],
+    workers: int,
+    depth: int = 64,
+    file: int | None = None,
+) -> Generator[R, None, None]:
+    """A function's results on the items of batches, computed ahead by threads, in order.
+
+    An `InputError` of the function comes where its result would have come, anything else that it
+    raises ends the work at once. An error of the source comes after the results of all items
+    before it. The items are drawn by the calling thread. Whoever stops early, or ends the
+    program, does not wait for the threads.
+
+    Args:
+        function: called from several threads; with ``workers`` 0 in line, and nothing is ahead.
+        batches: items as they come; a batch may be empty.
+        workers: threads.
+        depth: items that may be begun before the first of them is done.
+        file: where the batches are read from, each by one read. While nothing has arrived there,
+            results are handed out; without it they wait for the next batch.
+    """
+    if workers == 0:
+        for batch in batches:
+            yield from map(function, batch)
+        return
+    source = iter(batches)
+    waiting: deque[T] = deque()
+    pending: deque[Future[R]] = deque()
+    is_exhausted = False
+    failure: Exception | None = None
+    with closing(_Crew(function, workers)) as crew:
+        while pending or waiting or not is_exhausted:
+            has_room = len(pending) < depth
+            if waiting and has_room:
+                pending.append(crew.submit(waiting.popleft()))
+            elif not is_exhausted and has_room and (not pending or crew.can_read(file)):
+                try:
+                    waiting.extend(next(source))
+                except StopIteration:
+                    is_exhausted = True
+                except Exception as error:
+                    is_exhausted, failure = True, error
+            elif pending and pending[0].done():
+                yield pending.popleft().result()
+            elif crew.failure:
+                raise crew.failure
+            elif pending:
+                crew.wait(None if is_exhausted or not has_room else file)
+        if failure:
+            raise failure
+
+
+class _Crew(Generic[T, R]):
+    """Threads that call a function, and a bell that they ring after each call.
+
+    They are daemons, and closing waits for none of them.
+    """
+
+    def __init__(self, function: Callable[[T], R], size: int) -> None:
+        self.failure: BaseException | None = None
+        self._function = function
+        self._size = self._num_left = size
+        self._jobs: SimpleQueue[tuple[Future[R], T] | None] = SimpleQueue()
+        self._bell, self._rope = os.pipe()
+        os.set_blocking(self._rope, False)
+        self._lock = Lock()
+        self._is_closed = False
+
+    def submit(self, item: T) -> Future[R]:
+        future: Future[R] = Future()
+        self._jobs.put((future, item))
+        if self._num_left:
+            self._num_left -= 1
+            Thread(target=self._work, daemon=True).start()
+        return future
+
+    def can_read(self, file: int | None) -> bool:
+        """Whether the file has bytes, or its end; a source without a file is never waited for."""
+        return file is None or file in self._ready(0, file)
+
+    def wait(self, file: int | None) -> None:
+        """Until a call has been finished, or the file can be read."""
+        if self._bell in self._ready(None, self._bell, file):
+            os.read(self._bell, 1 << 16)
+
+    def close(self) -> None:
+        for _ in range(self._size):
+            self._jobs.put(None)
+        with self._lock:  # no thread may ring a bell whose number is another file by then
+            self._is_closed = True
+            os.close(self._bell)
+            os.close(self._rope)
+
+    def _ready(self, milliseconds: int | None, *files: int | None) -> list[int]:
+        poll = select.poll()
+        for file in files:
+            if file is not None:
+                poll.register(file, select.POLLIN)
+        return [file for file, _ in poll.poll(milliseconds)]
+
+    def _work(self) -> None:
+        while not self._is_closed and (job := self._jobs.get()):
+            future, item = job
+            try:
+                future.set_result(self._function(item))
+            except BaseException as error:
+                if not isinstance(error, InputError):
+                    self.failure = self.failure or error
+                future.set_exception(error)
+            with self._lock, suppress(BlockingIOError):  # full: it is ringing already
+                if not self._is_closed:
+                    os.write(self._rope, b".")
+
+
+def chunked(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of ``size`` items, the last one shorter.
+
+    A bad record does not take those before it along: they come out before its error.
+    """
+    chunk: list[T] = []
+    try:
+        for item in items:
+            chunk.append(item)
+            if len(chunk) == size:
+                yield chunk
+                chunk = []
+    except InputError:
+        if chunk:
+            yield chunk
+        raise
+    if chunk:
+        yield chunk

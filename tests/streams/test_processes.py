@@ -1,0 +1,91 @@
+"""Functions in processes: what is made there, answers, errors, deaths."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.streams.processes import Died, InProcesses
+from hnclip_cli.streams.threads import map_ahead
+
+
+def working():
+    """A function of what to do; what it loads is loaded once a process."""
+    made = os.getpid()
+
+    def work(task):
+        if task == "bad":
+            raise InputError("bad item")
+        if task == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if task == "hang":
+            time.sleep(1000)
+        if task == "fault":
+            return 1 // 0
+        return task, made, os.getpid(), os.environ["OMP_NUM_THREADS"], os.getsid(0)
+
+    return work
+
+
+def unloadable():
+    raise HnclipError("cannot be loaded")
+
+
+def test_answers_come_from_as_many_processes_as_are_busy():
+    with InProcesses(working, 3) as function:
+        first, second = function(1), function(2)
+        assert len(function.processes.pids) == 1
+        assert first[1:] == second[1:]
+        answers = list(map_ahead(function, range(60), 3))
+    assert [answer[0] for answer in answers] == list(range(60))
+    assert all(made == pid == session for _, made, pid, _, session in answers)
+    assert {threads for *_, threads, _ in answers} == {"1"}
+    assert len({pid for _, _, pid, *_ in answers}) <= 3
+
+
+def test_an_error_is_raised_here_and_the_process_goes_on():
+    with InProcesses(working, 1) as function:
+        with pytest.raises(InputError, match="bad item"):
+            function("bad")
+        assert function(1)[0] == 1
+
+
+def test_what_cannot_be_made_is_said_at_each_call():
+    with InProcesses(unloadable, 1) as function:
+        for _ in range(2):
+            with pytest.raises(HnclipError, match="cannot be loaded"):
+                function(1)
+
+
+def test_a_death_is_told_and_the_next_call_has_a_new_process(capfd):
+    with InProcesses(working, 1) as function:
+        with pytest.raises(Died, match=r"signal 9 \(Killed\)"):
+            function("killed")
+        with pytest.raises(Died, match="exit code 1"):
+            function("fault")
+        assert function(1)[0] == 1
+        os.kill(function.processes.pids[0], signal.SIGKILL)
+        with pytest.raises(Died, match="signal 9"):
+            function(1)
+    assert "ZeroDivisionError" in capfd.readouterr().err
+
+
+def test_leaving_ends_the_processes_and_the_calls_that_wait():
+    errors = []
+
+    def call():
+        try:
+            function("hang")
+        except HnclipError as error:
+            errors.append(str(error))
+
+    with InProcesses(working, 1) as function:
+        thread = threading.Thread(target=call)
+        thread.start()
+        while not function.processes.pids:
+            time.sleep(0.01)
+    thread.join(20)
+    assert errors == ["the run has ended"]
