@@ -58,7 +58,7 @@ for model in "${objectives[@]}"; do
     join
     hnclip score --image-embeddings $model.image.npy --caption-embeddings $model.caption.npy \
         --negative-embeddings $model.negatives.npy test.jsonl > $model.scored.jsonl
-    hnclip eval --image-embeddings $model.image.npy --caption-embeddings $model.caption.npy \
+    hnclip eval --embeddings $model.image.npy $model.caption.npy \
         $model.scored.jsonl > $model.report.json
 done
 

@@ -39,6 +39,10 @@ COMMANDS = {
         "hnclip_cli.commands.eval:eval_",
         "Measure scored records: accuracy, matching, retrieval, each with its interval.",
     ),
+    "compare": (
+        "hnclip_cli.commands.compare:compare",
+        "Compare models on the same records: each number, and its difference to that of the first.",
+    ),
 }
 
 

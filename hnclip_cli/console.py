@@ -49,6 +49,11 @@ def wants_table() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
+def as_table(format_: str | None, output: str) -> bool:
+    """Whether to write a table: as ``--format`` says, else where a person reads it."""
+    return format_ == "table" or (format_ is None and output == "-" and wants_table())
+
+
 class SkipReport(ErrorPolicy):
     """An error policy that names the first skipped records on stderr, and all of them with -v."""
 

@@ -135,6 +135,63 @@ workers_option = click.option(
 )
 
 
+def _read_names(ctx: click.Context, param: click.Parameter, path: str | None) -> list[str]:
+    """The names in a file, one a line."""
+    if path is None:
+        return []
+    with console.open_input(path) as stream:
+        lines = stream.read().decode("utf-8", "replace").splitlines()
+    return [line.strip() for line in lines if line.strip()]
+
+
+format_option = click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["json", "table"]),
+    help="[default: table on a terminal, else json]",
+)
+# What eval and compare have in common.
+report_options = together(
+    click.option(
+        "--by",
+        multiple=True,
+        metavar="FIELD",
+        help="Break the measures down by a field, repeatable.  [default: kind, benchmark, subset]",
+    ),
+    click.option(
+        "--bootstrap",
+        type=click.IntRange(min=0),
+        default=1000,
+        show_default=True,
+        metavar="N",
+        help="Rounds behind each interval; 0 gives none.",
+    ),
+    seed_option,
+    click.option(
+        "--without",
+        metavar="F",
+        callback=_read_names,
+        help="Parts that official means leave out, a name a line (ARO's symmetric relations).",
+    ),
+    format_option,
+    output_option,
+    click.option("--html", metavar="F", help="Also write one page with charts and failures."),
+    image_root_option,
+    on_error_option,
+    verbosity_options,
+)
+
+
+def check_page(html: str | None, output: str) -> None:
+    """Refuse a page that would stand in the report's place.
+
+    Raises:
+        click.UsageError: ``html`` is standard output, or ``output``.
+    """
+    if html in ("-", output):
+        raise click.UsageError("--html needs a file of its own")
+
+
 def check_has_weights(model: str, pretrained: str | None) -> None:
     """Refuse to measure a model of random weights.
 

@@ -14,7 +14,7 @@ HEAVY = {
 COMMANDS = [
     [], ["data"], ["data", "scenes"], ["data", "benchmark"], ["data", "images"],
     ["data", "webdataset"], ["negatives"], ["embed"], ["train"],
-    ["score"], ["eval"],
+    ["score"], ["eval"], ["compare"],
 ]  # fmt: skip
 SHOW_MODULES = """
 import sys
@@ -73,6 +73,7 @@ def test_the_help_of_benchmark_imports_no_reader():
         ["negatives", "--kind", "no-such-kind"],
         ["data", "benchmark", "no-such-benchmark", "x", "--images", "x"],
         ["eval", "--format", "xml"],
+        ["compare", "a.jsonl"],
         ["no-such-command"],
     ],
     ids=" ".join,

@@ -39,6 +39,19 @@ class BlindBaseline:
         self._spool = tempfile.TemporaryFile()
         self._num_captions = 0
 
+    @classmethod
+    def of(cls, name: str) -> "BlindBaseline":
+        """``trigrams``, or a causal language model by its name or folder; nothing is fetched.
+
+        Raises:
+            HnclipError: transformers is not installed, or there is no such model.
+        """
+        if name == "trigrams":
+            return cls()
+        from hnclip_cli.models.causal import CausalModel
+
+        return cls(CausalModel(name).log_probabilities, name)
+
     def add(self, record: Record) -> None:
         """Keep a record for later."""
         self._spool.write(format_record(record))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hnclip_cli.evaluation.markup import Markup, el, joined
-from hnclip_cli.evaluation.table import Row
+from hnclip_cli.evaluation.table import Row, is_clear, points
 
 GRID = (0, 25, 50, 75, 100)
 
@@ -55,20 +55,14 @@ def _row(name: str, entry: dict[str, Any], is_blind: bool) -> Markup:
 
 def _compared_row(name: str, entry: dict[str, Any], is_blind: bool) -> Markup:
     a, b, interval = entry["a"], entry["b"], entry["interval"]
-    sure = bool(interval) and (interval[0] > 0 or interval[1] < 0)
     marks = [_span([min(a, b), max(a, b)], "span"), _dot(a, "ring"), _dot(b, "dot")]
     said = f"A {percent(a)} percent, B {percent(b)} percent"
-    difference = round(100 * entry["difference"], 1) + 0.0  # no minus zero
-    worse, better = " down" if entry["difference"] < 0 else "", " sure" if sure else ""
+    worse, sure = " down" if entry["difference"] < 0 else "", " sure" if is_clear(interval) else ""
     return el(
         "tr",
         el("th", name, scope="row"),
         el("td", _plot(marks, said), class_="plot"),
-        el(
-            "td",
-            _signed(difference),
-            class_=f"value{better}{worse}",
-        ),
+        el("td", _signed(points(entry["difference"])), class_=f"value{sure}{worse}"),
         el("td", between(interval, _signed), class_="between"),
         el("td", _count(entry), class_="count"),
     )

@@ -165,8 +165,8 @@ class Thumbnails:
 
 def flips(
     flipped: dict[str, Any], first: Iterable[Record], second: Iterable[Record]
-) -> list[Failure]:
-    """The records that two models judge differently, lost ones first.
+) -> tuple[list[Failure], int]:
+    """The records that two models judge differently, lost ones first, and how many there are.
 
     Args:
         flipped: the section of a comparison.
@@ -180,7 +180,8 @@ def flips(
             status_of |= dict.fromkeys(_spread(flipped[measure][status], limit), status)
     ours = {r.id: r["scores"] for r in first if r.id in status_of and "scores" in r}
     found = _flipped(status_of, ours, second)
-    return sorted(found, key=lambda f: (f.status == "gained", f.label, f.margin))[:MAX_ITEMS]
+    shown = sorted(found, key=lambda f: (f.status == "gained", f.label, f.margin))[:MAX_ITEMS]
+    return shown, len({name for flip in flipped.values() for ids in flip.values() for name in ids})
 
 
 def _spread(ids: list[str], limit: int) -> list[str]:

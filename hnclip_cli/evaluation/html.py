@@ -4,7 +4,7 @@ import base64
 import difflib
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import resources
 from typing import Any
 
@@ -29,19 +29,25 @@ STATUS = {
 
 
 def format_html(
-    report: dict[str, Any], failures: list[Failure], thumbnails: Thumbnails, num_failures: int
+    report: dict[str, Any],
+    failures: list[Failure],
+    num_failures: int,
+    image_root: str,
+    note: Callable[[str], None],
 ) -> str:
     """Lay out a report.
 
     Args:
         report: of one model or of two.
         failures: what the gallery shows.
-        thumbnails: where its pictures come from.
         num_failures: how many there are in all.
+        image_root: where relative image paths start.
+        note: is told of pictures that cannot be read.
 
     Returns:
         an HTML document. Its content security policy lets it request nothing.
     """
+    thumbnails = Thumbnails(image_root)
     style, script = _asset("page.css"), _asset("page.js")
     compared = "difference" in next(iter(_entries(report)), {})
     policy = (
@@ -63,6 +69,9 @@ def format_html(
         el("main", _charts(report, compared), _gallery(failures, thumbnails, num_failures)),
         el("script", Markup(script)),
     )
+    if missing := thumbnails.num_missing:
+        plural = "" if missing == 1 else "s"
+        note(f"{missing} picture{plural} left out: {thumbnails.first_error}")
     return f"<!doctype html>\n{el('html', head, body, lang='en')}\n"
 
 

@@ -39,20 +39,31 @@ def format_table(report: dict[str, Any]) -> str:
 
 
 def format_comparison(report: dict[str, Any]) -> str:
-    """Lay out a comparison of two models; differences are in points of percent."""
-    level = f"{report['bootstrap']['level']:.0%} interval"
-    heads = f"{'A %':>6} {'B %':>6} {'B − A':>6}  {level:<14} {'gained':>7} {'lost':>6}"
-    lines = [f"A  {_printable(report['a'])}", f"B  {_printable(report['b'])}"]
+    """Lay out a comparison of models; differences are in points of percent."""
+    two = "flipped" in report
+    letters = [name.upper() for name in report["unpaired"]]
+    if two:
+        level = f"{report['bootstrap']['level']:.0%} interval"
+        heads = f"{'A %':>6} {'B %':>6} {'B − A':>6}  {level:<14} {'gained':>7} {'lost':>6}"
+    else:
+        heads = f"{'A %':>6}" + "".join(f"{letter + ' − A':>7} " for letter in letters[1:]).rstrip()
+    row = _of_two if two else _of_many
+    lines = [f"{letter}  {_printable(report[letter.lower()])}" for letter in letters]
     lines += [summary(report), "", f"{'':{COMPARED_WIDTH}}{heads}"]
     for title, rows in sections(report):
-        lines += [title, *(_compared(name, entry) for name, entry in rows)]
+        lines += [title, *(row(name, entry) for name, entry in rows)]
     lines.append("")
-    for measure, flips in report["flipped"].items():
+    for measure, flips in report.get("flipped", {}).items():
         for name, ids in flips.items():
             lines.append(f"{TITLES[measure]}, {len(ids)} {name}{': ' if ids else ''}{_named(ids)}")
-    lines += ["", "gained: right only with B; lost: only with A. A tie is wrong (strict >)."]
+    if two:
+        lines += ["", "gained: right only with B; lost: only with A. A tie is wrong (strict >)."]
+    else:
+        lines.append("A tie is wrong (strict >).")
     if rounds := report["bootstrap"]["rounds"]:
         lines.append(f"Intervals of the difference: {rounds} paired rounds over image groups.")
+        if not two:
+            lines.append("*: the interval of the difference is clear of zero.")
     return "\n".join(lines) + "\n"
 
 
@@ -62,10 +73,12 @@ def summary(report: dict[str, Any]) -> str:
 
 
 def _paired(report: dict[str, Any]) -> str:
-    parts = [f"{report['records']} records in both"]
+    two = "flipped" in report
+    parts = [f"{report['records']} records in {'both' if two else 'all'}"]
     for name, missing in report["unpaired"].items():
         if missing["records"]:
-            parts.append(f"{missing['records']} only in {name.upper()} ({_named(missing['ids'])})")
+            where = f"only in {name.upper()}" if two else f"of {name.upper()} not in all"
+            parts.append(f"{missing['records']} {where} ({_named(missing['ids'])})")
     return ", ".join(parts)
 
 
@@ -73,13 +86,29 @@ def _named(ids: list[str]) -> str:
     return ", ".join([*map(_printable, ids[:MAX_IDS]), *(["…"] if ids[MAX_IDS:] else [])])
 
 
-def _compared(name: str, entry: dict[str, Any]) -> str:
+def _of_two(name: str, entry: dict[str, Any]) -> str:
     interval = entry["interval"]
     between = f"{100 * interval[0]:+5.1f} – {100 * interval[1]:+5.1f}" if interval else ""
-    difference = round(100 * entry["difference"], 1) + 0.0  # no minus zero
-    values = f"{100 * entry['a']:6.1f} {100 * entry['b']:6.1f} {difference:+6.1f}"
+    values = f"{100 * entry['a']:6.1f} {100 * entry['b']:6.1f} {points(entry['difference']):+6.1f}"
     flips = f"{entry['only_b_right']:>7} {entry['only_a_right']:>6}"
     return f"  {_fit(name, COMPARED_WIDTH)}{values}  {between:<14} {flips}"
+
+
+def _of_many(name: str, entry: dict[str, Any]) -> str:
+    text = f"  {_fit(name, COMPARED_WIDTH)}{100 * entry['a']:6.1f}"
+    for other, difference in entry["differences"].items():
+        text += f"{points(difference):+7.1f}{'*' if is_clear(entry['intervals'][other]) else ' '}"
+    return text.rstrip()
+
+
+def points(difference: float) -> float:
+    """A difference in points of percent, to one decimal, and never minus zero."""
+    return round(100 * difference, 1) + 0.0
+
+
+def is_clear(interval: list[float] | None) -> bool:
+    """Whether the interval of a difference holds no zero."""
+    return interval is not None and (interval[0] > 0 or interval[1] < 0)
 
 
 def _header(report: dict[str, Any]) -> str:

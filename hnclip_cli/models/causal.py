@@ -39,7 +39,7 @@ class CausalModel:
                 f"cannot load the language model ({' '.join(str(error).split())[:200]})",
                 where=name,
                 hint="a folder with config, tokenizer and model.safetensors"
-                + ("" if download else ", or --download"),
+                + ("" if download else f", or hf download {name} before"),
             ) from None
         self._model: Any = model
         self._model.to(device).eval()

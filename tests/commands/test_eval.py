@@ -133,9 +133,8 @@ def test_a_failed_run_leaves_the_old_report_alone(tmp_path):
 def test_retrieval_from_files(pairs):
     result = run(
         pairs / "pairs.jsonl",
-        "--image-embeddings",
+        "--embeddings",
         pairs / "images.npy",
-        "--caption-embeddings",
         pairs / "captions.npy",
     )
     report = orjson.loads(result.stdout)
@@ -147,9 +146,8 @@ def test_one_array_can_come_through_a_pipe(pairs):
     result = run_hnclip(
         "eval",
         pairs / "pairs.jsonl",
-        "--image-embeddings",
+        "--embeddings",
         pairs / "images.npy",
-        "--caption-embeddings",
         "-",
         stdin=npy(np.eye(2)),
     )
@@ -169,9 +167,8 @@ def test_embeddings_that_do_not_fit_fail(pairs, rows, message):
     (pairs / "captions.npy").write_bytes(npy(rows))
     result = run(
         pairs / "pairs.jsonl",
-        "--image-embeddings",
+        "--embeddings",
         pairs / "images.npy",
-        "--caption-embeddings",
         pairs / "captions.npy",
     )
     assert result.exit_code == 1
@@ -181,18 +178,11 @@ def test_embeddings_that_do_not_fit_fail(pairs, rows, message):
 @pytest.mark.parametrize(
     "args",
     [
-        ["--image-embeddings", "i.npy"],
-        ["--caption-embeddings", "c.npy"],
-        ["--image-embeddings", "-", "--caption-embeddings", "c.npy"],
-        ["in.jsonl", "--image-embeddings", "-", "--caption-embeddings", "-"],
+        ["--embeddings", "i.npy"],
+        ["--embeddings", "-", "c.npy"],
+        ["in.jsonl", "--embeddings", "-", "-"],
         ["--bootstrap", "-1"],
         ["--format", "html"],
-        ["--compare", "a.jsonl"],
-        ["--compare", "-", "-"],
-        ["in.jsonl", "--compare", "a.jsonl", "b.jsonl"],
-        ["--compare", "a.jsonl", "b.jsonl", "--blind"],
-        ["--compare", "a.jsonl", "b.jsonl", "--blind-model", "gpt2"],
-        ["--compare", "a.jsonl", "-", "--html", "x.html"],
         ["--html", "-"],
         ["--html", "x", "-o", "x"],
         ["--on-error", "ignore"],
@@ -208,8 +198,7 @@ def test_a_missing_file_is_named(name, tmp_path):
     (tmp_path / "in.jsonl").write_bytes(to_lines(item(1, 0)))
     path = tmp_path / "missing" / name
     files = {"in.jsonl": tmp_path / "in.jsonl", "i.npy": tmp_path / "i.npy", name: path}
-    arrays = ["--image-embeddings", files["i.npy"], "--caption-embeddings", files["i.npy"]]
-    result = run(files["in.jsonl"], *arrays)
+    result = run(files["in.jsonl"], "--embeddings", files["i.npy"], files["i.npy"])
     assert result.exit_code == 1
     assert result.stderr.startswith(f"hnclip: {path}: cannot read it: ")
 
@@ -250,45 +239,17 @@ def test_a_model_that_prefers_longer_captions_on_real_negatives(real_data):
     assert report["accuracy"]["pair"]["num_ties"] == tied > 0
 
 
-@pytest.fixture
-def two_models(tmp_path):
-    """Scores of the same items: model B gains one, loses none."""
-    for name, scores in (("a", [(1, 0), (0, 1)]), ("b", [(1, 0), (2, 1)])):
-        items = [item(*pair, id=f"r{i}", image=f"{i}.jpg") for i, pair in enumerate(scores)]
-        (tmp_path / f"{name}.jsonl").write_bytes(to_lines(*items))
-    return tmp_path
-
-
-def test_two_models_are_compared(two_models):
-    a, b = two_models / "a.jsonl", two_models / "b.jsonl"
-    report = orjson.loads(run("--compare", a, b).stdout)
-    assert report["accuracy"]["item"]["difference"] == 0.5
-    assert report["flipped"]["item"] == {"gained": ["r1"], "lost": []}
-    table = run("--compare", a, b, "--format", "table").stdout
-    assert (
-        "  item accuracy               50.0  100.0  +50.0   +0.0 – +100.0       1      0" in table
-    )
-    assert "item accuracy, 1 gained: r1\n" in table
-
-
-def test_one_of_two_models_can_come_through_a_pipe(two_models):
-    stdin = (two_models / "b.jsonl").read_bytes()
-    result = run_hnclip("eval", "--compare", two_models / "a.jsonl", "-", stdin=stdin)
-    assert (result.returncode, result.stderr) == (0, b"")
-    assert orjson.loads(result.stdout)["b"] == "-"
-
-
 def test_text_alone_stands_beside_each_accuracy():
     lines = to_lines(*[item(1, 0, image=f"{i}.jpg") for i in range(10)])
-    report = orjson.loads(run("--blind", stdin=lines).stdout)
+    report = orjson.loads(run("--blind", "trigrams", stdin=lines).stdout)
     assert report["accuracy"]["pair"]["blind"].keys() == {"value", "interval", "num_ties"}
-    table = run("--blind", "--format", "table", stdin=lines).stdout
+    table = run("--blind", "trigrams", "--format", "table", stdin=lines).stdout
     assert "blind: trigrams trained on 10 true captions, no image; a tie is half right." in table
 
 
 def test_a_language_model_that_is_not_there_fails_with_one_line(tmp_path):
     pytest.importorskip("transformers", reason="hnclip[lm] is not installed")
-    result = run("--blind-model", tmp_path / "none", stdin=to_lines(item(1, 0)))
+    result = run("--blind", tmp_path / "none", stdin=to_lines(item(1, 0)))
     assert result.exit_code == 1
     assert result.stderr.startswith(f"hnclip: {tmp_path / 'none'}: cannot load the language model")
     assert result.stderr.count("\n") == 1

@@ -101,17 +101,18 @@ def test_pictures_are_small_jpegs_and_missing_ones_are_counted(tmp_path):
 def test_of_two_models_the_items_that_flipped_are_shown_with_both_scores():
     a, b = model([1, 1, 0, 0]), model([1, 0, 1, 0])
     report = compare_records(a, b)
-    found = flips(report["flipped"], map(Record, a), map(Record, b))
+    found, count = flips(report["flipped"], map(Record, a), map(Record, b))
     assert [(f.record.id, f.status) for f in found] == [("r1", "lost"), ("r2", "gained")]
+    assert count == 2
     assert found[0].other_scores == [RIGHT] and found[0].record["scores"] == [WRONG]
 
 
 def test_of_very_many_flips_some_from_all_over_are_shown():
     a, b = model([1] * 500), model([0] * 500)
     report = compare_records(a, b)
-    found = flips(report["flipped"], map(Record, a), map(Record, b))
+    found, count = flips(report["flipped"], map(Record, a), map(Record, b))
     ids = {f.record.id for f in found}
-    assert len(ids) == 120 and {"r0", "r250"} <= ids
+    assert len(ids) == 120 and {"r0", "r250"} <= ids and count == 500
 
 
 def test_a_record_without_an_image_or_a_caption_does_not_end_the_run():

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from hnclip_cli.cli import cli
-from hnclip_cli.evaluation.gallery import Gallery, Thumbnails
+from hnclip_cli.evaluation.gallery import Gallery
 from hnclip_cli.evaluation.html import format_html
 from hnclip_cli.streams.records import Record
 from tests.conftest import to_lines
@@ -44,8 +44,7 @@ def page_of(*made, folder="."):
     for each in made:
         gallery.watch(Record(each))
     report = evaluate_records(*made)
-    thumbnails = Thumbnails(str(folder))
-    return format_html(report, gallery.failures(), thumbnails, gallery.num_failures)
+    return format_html(report, gallery.failures(), gallery.num_failures, str(folder), print)
 
 
 @pytest.fixture
@@ -57,11 +56,11 @@ def scored(tmp_path):
     return tmp_path
 
 
-def written(folder, *arguments):
-    """The page that the command writes into a folder, and what it notes."""
+def written(folder, *arguments, command="eval"):
+    """The page that a command writes into a folder, and what it notes."""
     page = folder / "report.html"
     names = [str(folder / a) if a.endswith(".jsonl") else a for a in arguments]
-    done = CliRunner().invoke(cli, ["eval", *names, "--html", str(page)])
+    done = CliRunner().invoke(cli, [command, *names, "--html", str(page)])
     assert done.exit_code == 0, done.output
     return page, done.stderr
 
@@ -147,7 +146,7 @@ def visible(browser):
 
 @pytest.fixture
 def page(scored, browser):
-    path, notes = written(scored, "scored.jsonl", "--blind")
+    path, notes = written(scored, "scored.jsonl", "--blind", "trigrams")
     assert "1 picture left out: " in notes and "gone.jpg" in notes
     return opened(browser, path)
 
@@ -210,16 +209,16 @@ def test_the_keyboard_reaches_every_control(page):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["scored.jsonl"], ["--compare", "scored.jsonl", "other.jsonl"]]
+    ("command", "names"), [("eval", ["scored.jsonl"]), ("compare", ["scored.jsonl", "other.jsonl"])]
 )
-def test_a_phone_needs_no_horizontal_scrolling(scored, browser, arguments):
-    page = opened(browser, written(scored, *arguments)[0], width=390)
+def test_a_phone_needs_no_horizontal_scrolling(scored, browser, command, names):
+    page = opened(browser, written(scored, *names, command=command)[0], width=390)
     page.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
     assert page.execute_script("return document.documentElement.scrollWidth") == 390
 
 
 def test_the_page_of_two_models_shows_what_flipped(scored, browser):
-    page = opened(browser, written(scored, "--compare", "scored.jsonl", "other.jsonl")[0])
+    page = opened(browser, written(scored, "scored.jsonl", "other.jsonl", command="compare")[0])
     assert page.find_element("css selector", "h1").text == "Two models compared"
     assert sorted(visible(page)) == sorted(["s0", "s1", "s2", "right", ATTACK, "w"])
     assert page.get_log("browser") == []

@@ -187,6 +187,34 @@ def test_a_comparison_names_what_flipped_and_what_had_no_partner():
     ]
 
 
+def test_a_comparison_of_more_than_two_marks_what_is_clear_of_zero():
+    change = {
+        "a": 0.5, "b": 0.25, "c": 0.5, "differences": {"b": -0.25, "c": -0.0001},
+        "intervals": {"b": [-0.5, -0.1], "c": [-0.2, 0.2]}, "n": 8,
+    }  # fmt: skip
+    nothing = {"records": 0, "ids": []}
+    table = format_comparison(
+        report(
+            a="one", b="two", c="three", accuracy={"item": change},
+            unpaired={"a": nothing, "b": {"records": 1, "ids": ["x"]}, "c": nothing},
+        )
+    )  # fmt: skip
+    assert table.splitlines() == [
+        "A  one",
+        "B  two",
+        "C  three",
+        "10 records in all, 1 of B not in all (x)",
+        "",
+        "                               A %  B − A   C − A",
+        "overall",
+        "  item accuracy               50.0  -25.0*   +0.0",
+        "",
+        "A tie is wrong (strict >).",
+        "Intervals of the difference: 1000 paired rounds over image groups.",
+        "*: the interval of the difference is clear of zero.",
+    ]
+
+
 def titles(table):
     return [line for line in table.splitlines()[3:] if line and not line.startswith(" ")]
 

@@ -61,7 +61,7 @@ def test_an_empty_text_is_certain_and_a_long_one_is_cut(folder):
 
 
 def test_a_model_that_is_not_there_is_an_error_and_no_download(tmp_path):
-    with pytest.raises(HnclipError, match=r"cannot load the language model.*or --download"):
+    with pytest.raises(HnclipError, match=r"cannot load the language model.*or hf download"):
         CausalModel(str(tmp_path / "nothing"))
 
 
