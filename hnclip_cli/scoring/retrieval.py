@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from hnclip_cli.errors import HnclipError, InputError
-from hnclip_cli.scoring.top_k import QUERIES_PER_BLOCK, ROWS_PER_TILE, Tile, TopK
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader, Shard
+from hnclip_cli.streams.nearest import QUERIES_PER_BLOCK, ROWS_PER_TILE, TopK, Vectors
 from hnclip_cli.streams.npy import NpyReader
 from hnclip_cli.streams.records import Record, RowsOf
 
@@ -57,21 +57,21 @@ def retrieve(
         start, left = queries.next_row, stop - queries.next_row
         rows = queries.read(min(left, QUERIES_PER_PASS) if gallery.is_seekable else left)
         good = start + _finite(rows, start, queries.source, policy)
-        top = TopK(rows[good - start], min(k, gallery.shape[0]))
+        top = TopK(Vectors(rows[good - start]), min(k, gallery.shape[0]))
         del rows
         gallery.seek_row(0)
         for tile in _tiles(gallery, reporting):
-            top.update(tile)
+            top.update(*tile)
         reporting = ErrorPolicy("skip")
         yield from _hits(good, top)
 
 
-def _tiles(gallery: NpyReader, policy: ErrorPolicy) -> Iterator[Tile]:
+def _tiles(gallery: NpyReader, policy: ErrorPolicy) -> Iterator[tuple[Vectors, np.ndarray]]:
     while gallery.next_row < gallery.shape[0]:
         start = gallery.next_row
         rows = gallery.read(min(ROWS_PER_TILE, gallery.shape[0] - start))
         good = _finite(rows, start, gallery.source, policy)
-        yield Tile(rows if len(good) == len(rows) else rows[good], start + good)
+        yield Vectors(rows if len(good) == len(rows) else rows[good]), start + good
 
 
 def _finite(rows: np.ndarray, start: int, source: str, policy: ErrorPolicy) -> np.ndarray:

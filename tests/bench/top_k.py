@@ -20,8 +20,8 @@ from typing import IO
 import numpy as np
 
 from hnclip_cli.scoring.retrieval import Hit, retrieve
-from hnclip_cli.scoring.top_k import QUERIES_PER_BLOCK, ROWS_PER_TILE
 from hnclip_cli.streams.jsonl import ErrorPolicy
+from hnclip_cli.streams.nearest import QUERIES_PER_BLOCK, ROWS_PER_TILE
 from hnclip_cli.streams.npy import NpyReader, NpyWriter
 from tests.bench.machine import describe
 

@@ -11,7 +11,7 @@ from hnclip_cli.scoring.retrieval import add_hits, ids_of_rows, retrieve
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader, Shard
 from hnclip_cli.streams.npy import NpyReader
 from tests.conftest import to_lines
-from tests.scoring.test_top_k import brute_force
+from tests.streams.test_nearest import brute_force
 
 
 class Pipe(io.BytesIO):

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.streams.npy import NpyReader, NpyWriter
+from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
+from hnclip_cli.streams.npy import ArrayRows, NpyReader, NpyWriter, as_rows, rows_beside
+from tests.conftest import to_lines
 
 
 class Pipe(io.BytesIO):
@@ -17,6 +19,10 @@ class Pipe(io.BytesIO):
 
     def seekable(self):
         return False
+
+
+def rest(reader):
+    return reader.read(reader.shape[0] - reader.next_row)
 
 
 def written(stream, blocks, columns):
@@ -36,7 +42,7 @@ def test_what_is_written_in_blocks_numpy_reads_and_so_do_we(array, size):
     for stream in (io.BytesIO(), Pipe()):
         data = written(stream, blocks, array.shape[1])
         assert np.array_equal(np.load(io.BytesIO(data), allow_pickle=False), array)
-        assert np.array_equal(NpyReader(Pipe(data), "x.npy").read_rest(), array)
+        assert np.array_equal(rest(NpyReader(Pipe(data), "x.npy")), array)
 
 
 def test_no_rows_are_an_array_of_shape_0_by_d():
@@ -61,7 +67,7 @@ def test_an_array_crosses_a_real_pipe():
     with open(read_end, "rb") as stream:
         reader = NpyReader(stream, "-")
         assert reader.shape == (5000, 16)
-        assert np.array_equal(np.concatenate([reader.read(1234), reader.read_rest()]), array)
+        assert np.array_equal(np.concatenate([reader.read(1234), rest(reader)]), array)
         reader.expect_end()
     producer.join()
 
@@ -95,7 +101,7 @@ def test_what_is_no_npy_is_refused(data):
 def test_truncation_names_the_rows():
     data = saved(np.ones((4, 8), np.float32))[:-40]
     with pytest.raises(HnclipError, match="truncated; got 2 rows, expected the 4 rows"):
-        NpyReader(io.BytesIO(data), "x.npy").read_rest()
+        rest(NpyReader(io.BytesIO(data), "x.npy"))
 
 
 def test_too_few_and_too_many_rows_are_told():
@@ -111,7 +117,7 @@ def test_half_precision_is_read_as_float32():
     with NpyWriter(stream := io.BytesIO(), 2, "float16") as writer:
         writer.write(np.ones((1, 2), np.float32))
     stream.seek(0)
-    assert NpyReader(stream, "x.npy").read_rest().dtype == np.float32
+    assert rest(NpyReader(stream, "x.npy")).dtype == np.float32
 
 
 def test_rows_of_another_width_are_refused():
@@ -137,3 +143,76 @@ def test_a_row_can_be_sought_backwards_in_a_file_only(is_file):
     else:
         with pytest.raises(ValueError, match="cannot go back from row 9002 to 1"):
             reader.seek_row(1)
+
+
+@pytest.fixture
+def file(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(12, dtype=np.float16).reshape(6, 2))
+    return str(tmp_path / "a.npy")
+
+
+def test_an_array_is_read_like_a_file_and_mapped_from_one(file):
+    with open(file, "rb") as stream:
+        for rows in (NpyReader(stream, file), as_rows(file, "x"), as_rows(np.load(file), "x")):
+            assert (rows.shape, rows.is_seekable) == ((6, 2), True)
+            assert rows.read(2).tolist() == [[0, 1], [2, 3]]
+            rows.seek_row(5)
+            assert rows.read(1).dtype == np.float32
+            rows.expect_end()
+            with pytest.raises(HnclipError, match="too few rows"):
+                rows.read(1)
+    assert ArrayRows.of(file).array[[5, 0]].tolist() == [[10, 11], [0, 1]]
+    assert as_rows(rows, "x") is rows
+
+
+def test_arrays_that_cannot_be_used_are_named(tmp_path, file):
+    with pytest.raises(HnclipError, match=r"^x: the array cannot be used; got int64 of shape"):
+        as_rows(np.zeros((2, 2), np.int64), "x")
+    with open(file, "r+b") as stream:
+        stream.truncate(140)
+    with pytest.raises(HnclipError, match=r"a\.npy: the array is truncated; got 12 bytes of rows"):
+        as_rows(file, "x")
+    with pytest.raises(HnclipError, match=r"none\.npy: cannot read it"):
+        as_rows(str(tmp_path / "none.npy"), "x")
+    np.save(tmp_path / "b.npy", np.zeros((0, 4), np.float32))
+    assert as_rows(str(tmp_path / "b.npy"), "x").read(0).shape == (0, 4)
+
+
+def beside(records, **arrays):
+    shaped = {of: as_rows(np.array(rows, float)[:, None], of) for of, rows in arrays.items()}
+    return [
+        {of: rows[:, 0].tolist() for of, rows in found.items()}
+        for _, found in rows_beside(records, shaped)
+    ]
+
+
+NEGATIVE = {"caption": "x"}
+
+
+def test_each_record_comes_with_its_own_rows():
+    records = [
+        {"caption": "a", "negatives": [NEGATIVE] * 2},
+        {"images": ["i", "j"], "captions": ["a", "b", "c"]},
+        {"caption": "a", "negatives": [NEGATIVE]},
+    ]
+    lines = b"{\n" + to_lines(*records[:2]) + b"{\n" + to_lines(records[2]) + b"{\n"
+    reader = RecordReader(io.BytesIO(lines), policy=ErrorPolicy("skip"))
+    expected = [
+        {"image": [1], "caption": [1], "negatives": [0, 1]},
+        {"image": [2, 3], "caption": [2, 3, 4], "negatives": []},
+        {"image": [5], "caption": [6], "negatives": [2]},
+    ]
+    assert beside(reader, image=range(7), caption=range(8), negatives=range(3)) == expected
+    # Without lines that are no records there are no rows of them.
+    found = beside(records, image=[1, 2, 3, 5], caption=[1, 2, 3, 4, 6], negatives=range(3))
+    assert found == expected
+
+
+def test_arrays_of_other_records_are_refused():
+    with pytest.raises(HnclipError, match=r"image: .* does not belong to the records; got 3 rows"):
+        beside([{"caption": "a"}] * 2, image=range(3))
+    with pytest.raises(HnclipError, match=r"caption: the array has too few rows"):
+        beside([{"caption": "a"}] * 2, image=range(2), caption=range(1))
+    arrays = {"image": as_rows(np.ones((1, 2)), "i"), "caption": as_rows(np.ones((1, 3)), "c")}
+    with pytest.raises(HnclipError, match="rows of different lengths; got i: 2, c: 3"):
+        list(rows_beside([{}], arrays))

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hnclip_cli.scoring import top_k
-from hnclip_cli.scoring.top_k import Tile, TopK, first_copies
+from hnclip_cli.streams import nearest
+from hnclip_cli.streams.nearest import GridVectors, TopK, Vectors, first_copies
 
 
 def brute_force(queries, gallery, k):
@@ -20,10 +20,10 @@ def brute_force(queries, gallery, k):
 
 
 def in_tiles(queries, gallery, k, size):
-    top = TopK(queries, min(k, len(gallery)))
+    top = TopK(Vectors(queries), min(k, len(gallery)))
     for start in range(0, len(gallery), size):
         rows = gallery[start : start + size]
-        top.update(Tile(rows, np.arange(start, start + len(rows))))
+        top.update(Vectors(rows), np.arange(start, start + len(rows)))
     return top.result()
 
 
@@ -36,9 +36,9 @@ def assert_is_brute_force(queries, gallery, k, size):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(top_k, "QUERIES_PER_BLOCK", 16)
-    monkeypatch.setattr(top_k, "_PAIRS_AT_ONCE", 7)
-    monkeypatch.setattr(top_k, "_CANDIDATES_AT_ONCE", 50)
+    monkeypatch.setattr(nearest, "QUERIES_PER_BLOCK", 16)
+    monkeypatch.setattr(nearest, "_PAIRS_AT_ONCE", 7)
+    monkeypatch.setattr(nearest, "_CANDIDATES_AT_ONCE", 50)
 
 
 @pytest.mark.parametrize("k", [1, 10, 100])
@@ -111,3 +111,44 @@ def test_any_shape(num_queries, num_rows, width, k, size, seed):
 def test_the_first_copies_of_a_row_stay():
     rows = np.array([[1, 2], [3, 4], [1, 2], [1, 2], [3, 4], [5, 6]], np.float32)
     assert first_copies(rows, 2).tolist() == [True, True, True, False, True, True]
+
+
+@given(
+    st.integers(1, 30), st.integers(1, 60), st.integers(1, 6), st.integers(1, 20),
+    st.integers(0, 1 << 30),
+)  # fmt: skip
+def test_limits_and_pairs_that_must_not_meet(num_queries, num_rows, k, size, seed):
+    rng = np.random.default_rng(seed)
+    queries = GridVectors(rng.integers(-1, 2, (num_queries, 4)))
+    gallery = GridVectors(rng.integers(-1, 2, (num_rows, 4)))
+    numbers = np.sort(rng.choice(200, num_rows, replace=False))
+    limits = rng.choice([-np.inf, -0.5, 0.0, 0.5, 1.0, np.inf], num_queries)
+    excluded = rng.integers(0, num_queries, 50), rng.integers(0, 200, 50)
+    top = TopK(queries, k, limits, excluded)
+    for start in range(0, num_rows, size):
+        part = slice(start, start + size)
+        top.update(GridVectors(gallery.rows[part]), numbers[part])
+    found, scores = top.result()
+    pairs = set(zip(*map(np.ndarray.tolist, excluded), strict=True))
+    for query in range(num_queries):
+        values = gallery.rows @ queries.rows[query]
+        ranked = sorted(
+            (-value, number)
+            for value, number in zip(values.tolist(), numbers.tolist(), strict=True)
+            if value <= limits[query] and (query, number) not in pairs
+        )[:k]
+        is_found = np.isfinite(scores[query])
+        assert found[query][is_found].tolist() == [number for _, number in ranked]
+        assert scores[query][is_found].tolist() == [-value for value, _ in ranked]
+
+
+def test_similarities_on_the_grid_do_not_depend_on_the_order_of_sums():
+    rows = GridVectors(np.random.default_rng(0).standard_normal((300, 129))).rows
+    assert ((rows @ rows.T)[:7, :5] == rows[:7] @ rows[:5].T).all()
+    assert ((rows @ rows.T) == (rows[:, ::-1] @ rows[:, ::-1].T)).all()
+    assert np.abs(np.linalg.norm(rows, axis=1) - 1).max() < 1e-6
+
+
+def test_rows_without_direction_become_zeros_on_the_grid():
+    rows = GridVectors(np.array([[0, 0], [np.nan, 1], [np.inf, 1], [3, 4]])).rows
+    assert rows.any(axis=1).tolist() == [False, False, False, True]
