@@ -19,9 +19,21 @@ COMMANDS = {
         "hnclip_cli.commands.data:data",
         "Make records: draw scenes, read the official files of a benchmark, find images.",
     ),
+    "fit": (
+        "hnclip_cli.commands.fit:fit",
+        "Fit a model of which words go together, for negatives --fitted.",
+    ),
     "negatives": (
         "hnclip_cli.commands.negatives:negatives",
         "Add hard negative captions: near-copies that are false of the image.",
+    ),
+    "refine": (
+        "hnclip_cli.commands.refine:refine",
+        "Drop the negatives that the text alone gives away.",
+    ),
+    "mine": (
+        "hnclip_cli.commands.mine:mine",
+        "Add the nearest captions or images of other groups as negatives.",
     ),
     "embed": (
         "hnclip_cli.commands.embed:embed",

@@ -13,7 +13,7 @@ HEAVY = {
 }  # fmt: skip
 COMMANDS = [
     [], ["data"], ["data", "scenes"], ["data", "benchmark"], ["data", "images"],
-    ["data", "webdataset"], ["negatives"], ["embed"], ["train"],
+    ["data", "webdataset"], ["fit"], ["negatives"], ["refine"], ["mine"], ["embed"], ["train"],
     ["score"], ["eval"], ["compare"],
 ]  # fmt: skip
 SHOW_MODULES = """

@@ -6,17 +6,15 @@ themselves away, and the benchmark or kind measures less than it seems to.
 
 import hashlib
 import tempfile
-from array import array
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from hnclip_cli.evaluation.collect import Collector
 from hnclip_cli.evaluation.collected import Collected
-from hnclip_cli.language.ngram import TrigramModel
+from hnclip_cli.language.ngram import NUM_FOLDS, Texts, score_in_folds
 from hnclip_cli.streams.jsonl import RecordReader
 from hnclip_cli.streams.records import Record, format_record
 
-NUM_FOLDS = 5
 BATCH = 64  # texts
 
 # Log-probabilities of texts, one each.
@@ -90,31 +88,12 @@ class BlindBaseline:
         yield from _scored(batch, self._scorer)
 
     def _with_trigrams(self) -> Iterator[tuple[Record, list[float]]]:
-        """One model at a time in memory; the scores of each fold wait for their turn."""
-        waiting = []
-        for left_out in range(NUM_FOLDS):
-            # Benchmarks made from one source repeat captions, under images of other names.
-            judged = {
-                hash(caption)
-                for record in self._records()
-                if fold(record) == left_out
-                for caption in true_captions(record)
-            }
-            model = TrigramModel.fit(
-                caption
-                for record in self._records()
-                if fold(record) != left_out
-                for caption in true_captions(record)
-                if hash(caption) not in judged
-            )
-            scores = array("d")
-            for record in self._records():
-                if fold(record) == left_out:
-                    scores.extend(map(model.log_probability, captions_of(record)))
-            waiting.append(iter(scores))
-        for record in self._records():
-            scores_of = waiting[fold(record)]
-            yield record, [next(scores_of) for _ in captions_of(record)]
+        # Benchmarks made from one source repeat captions, under images of other names.
+        return score_in_folds(self._records, _texts, without_repeats=True)
+
+
+def _texts(record: Record) -> Texts:
+    return Texts(fold(record), true_captions(record), captions_of(record))
 
 
 def _scored(batch: list[Record], scorer: TextScorer) -> Iterator[tuple[Record, list[float]]]:

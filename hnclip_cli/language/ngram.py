@@ -8,12 +8,15 @@ so every text has a probability.
 
 import math
 import re
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import IO
+from typing import IO, NamedTuple, TypeVar
 
 from hnclip_cli.errors import HnclipError
+
+T = TypeVar("T")
 
 FORMAT = "hnclip-trigrams"
 VERSION = 1
@@ -21,6 +24,8 @@ VERSION = 1
 # More distinct trigrams than this, and those seen once are forgotten: about 1 GB at the limit.
 MAX_TRIGRAMS = 4_000_000
 MAX_WORDS = 2_000_000
+
+NUM_FOLDS = 5
 
 # Words by number; these three have fixed ones.
 _START, _END, _UNKNOWN = 0, 1, 2
@@ -113,10 +118,10 @@ class TrigramModel:
                 model._trigrams[key] = count
         except (ValueError, KeyError, TypeError, AttributeError):
             raise HnclipError(
-                "not a slot model, or one of another version",
+                "not a fitted model, or one of another version",
                 where=source,
                 expected=f'a file with "format": "{FORMAT}", "version": {VERSION}',
-                hint="writing it again with hnclip negatives --fit-slots",
+                hint="writing it again with hnclip fit",
             ) from None
         model._derive()
         return model
@@ -228,6 +233,46 @@ class HeldOut:
                 known[key] = math.log(self._model._probability(context, key, key in self._own))
             found.append(known[key])
         return math.fsum(found)
+
+
+class Texts(NamedTuple):
+    """The texts of an item: which fold they are in, those to learn from, and those to score."""
+
+    fold: int
+    learned: Sequence[str]
+    scored: Sequence[str]
+
+
+def score_in_folds(
+    items: Callable[[], Iterable[T]], texts: Callable[[T], Texts], *, without_repeats: bool = False
+) -> Iterator[tuple[T, list[float]]]:
+    """Each item with the log-probabilities of its scored texts, by a model of the other folds.
+
+    One model at a time is in memory, and 8 bytes for each scored text.
+
+    Args:
+        items: gives the same items at each call.
+        texts: of an item, in a fold below `NUM_FOLDS`.
+        without_repeats: no model learns a text that is learned in the fold that it scores.
+    """
+    waiting = []
+    for left_out in range(NUM_FOLDS):
+        repeats: Collection[int] = ()
+        if without_repeats:
+            judged = (found for found in map(texts, items()) if found.fold == left_out)
+            repeats = {hash(text) for found in judged for text in found.learned}
+        others = (found for found in map(texts, items()) if found.fold != left_out)
+        model = TrigramModel.fit(
+            text for found in others for text in found.learned if hash(text) not in repeats
+        )
+        scores = array("d")
+        for found in map(texts, items()):
+            if found.fold == left_out:
+                scores.extend(map(model.log_probability, found.scored))
+        waiting.append(iter(scores))
+    for item in items():
+        found = texts(item)
+        yield item, [next(waiting[found.fold]) for _ in found.scored]
 
 
 def _text(value: object) -> str:

@@ -5,11 +5,9 @@ is exact and in bounded memory: every query meets every candidate, a tile at a t
 similarities are sums without rounding, the same on any machine and in any shard.
 """
 
-import hashlib
 import os
-import tempfile
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,9 +16,10 @@ import numpy as np
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.negatives.choosing.truth import normalized
 from hnclip_cli.streams.edits import edit_between
-from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader, Shard
+from hnclip_cli.streams.jsonl import ErrorPolicy, Shard
 from hnclip_cli.streams.npy import NpyReader
-from hnclip_cli.streams.records import Record, format_record, parse_record
+from hnclip_cli.streams.records import Record, hash64, with_gaps
+from hnclip_cli.streams.spool import Spool
 
 Array = np.ndarray
 MineOf = Literal["caption", "image"]
@@ -61,37 +60,16 @@ class Margins:
 
 
 class Embeddings:
-    """The rows of an NPY file, read as they are needed and brought to length 1.
+    """Rows of an array or an NPY file, read as they are needed and brought to length 1.
 
     Raises:
         HnclipError: the file cannot be read, is no array of 2-D floats, or is cut short.
     """
 
-    def __init__(self, path: str) -> None:
-        self.path = path
-        try:
-            with open(path, "rb") as stream:
-                reader = NpyReader(stream, path)
-                start = stream.tell()
-                size = os.fstat(stream.fileno()).st_size
-        except OSError as error:
-            raise HnclipError(
-                f"cannot read it: {error.strerror}", where=path, hint="hnclip embed to make one"
-            ) from None
-        self.num_rows, self.dim = reader.shape
-        promised = self.num_rows * self.dim * reader.dtype.itemsize
-        if size - start < promised:
-            raise HnclipError(
-                "the array is truncated",
-                where=path,
-                got=f"{size - start} bytes of rows",
-                expected=f"the {promised} its header promises",
-            )
-        self._rows: Array = (
-            np.memmap(path, reader.dtype, "r", start, reader.shape)
-            if promised
-            else np.zeros(reader.shape, reader.dtype)
-        )
+    def __init__(self, rows: "str | Array") -> None:
+        self.source = "embeddings" if isinstance(rows, np.ndarray) else rows
+        self._rows: Array = rows if isinstance(rows, np.ndarray) else _mapped(rows)
+        self.num_rows, self.dim = self._rows.shape
 
     def unit_rows(self, indices: Array) -> Array:
         """Rows of length 1 up to the grid, float64; zeros for a row that has no direction."""
@@ -109,6 +87,30 @@ class Embeddings:
             for start in range(0, self.num_rows, CANDIDATES)
         ]
         return np.concatenate([np.zeros(0, bool), *found])
+
+
+def _mapped(path: str) -> Array:
+    """The array of an NPY file, which stays on disk."""
+    try:
+        with open(path, "rb") as stream:
+            reader = NpyReader(stream, path)
+            start = stream.tell()
+            size = os.fstat(stream.fileno()).st_size
+    except OSError as error:
+        raise HnclipError(
+            f"cannot read it: {error.strerror}", where=path, hint="hnclip embed to make one"
+        ) from None
+    promised = reader.shape[0] * reader.shape[1] * reader.dtype.itemsize
+    if size - start < promised:
+        raise HnclipError(
+            "the array is truncated",
+            where=path,
+            got=f"{size - start} bytes of rows",
+            expected=f"the {promised} its header promises",
+        )
+    if not promised:
+        return np.zeros(reader.shape, reader.dtype)
+    return np.memmap(path, reader.dtype, "r", start, reader.shape)
 
 
 class Nearest:
@@ -188,80 +190,108 @@ def _merged(
     return values[kept].reshape(count, k), items[kept].reshape(count, k)
 
 
-class Miner:
-    """Adds what is mined to the records of one input, which is spooled to a temporary file.
+def mine(
+    records: Iterable[Mapping[str, Any]],
+    embeddings: "str | Array",
+    *,
+    of: MineOf = "caption",
+    queries: "str | Array | None" = None,
+    k: int = 3,
+    margin: float | None = None,
+    relative_margin: float | None = None,
+    shard: Shard | None = None,
+    policy: ErrorPolicy | None = None,
+) -> "Mined":
+    """Add the nearest captions or images of other groups to records.
 
     Args:
-        reader: the whole input.
+        records: the whole set, of one image and one caption each.
+        embeddings: 2-D floats or an NPY file; row i embeds what record i has to offer.
         of: add captions to ``negatives``, or images as ``negative_images``.
-        corpus: row i embeds what record i has to offer.
-        queries: row i embeds what is compared with it; often the same array.
+        queries: row i embeds what is compared with them; None is ``embeddings`` again.
         k: how many to add to each record.
-        margins: how much less similar than the own pair they must be.
+        margin: how much less similar than the record's own pair they must be.
+        relative_margin: the same as a part of the similarity of the own pair.
+        shard: return only this part of the records; they are searched as a whole.
         policy: what a bad record does.
 
-    Attributes:
-        num_records: records handed out so far.
-        num_short: those among them that got fewer than k.
+    Returns:
+        The records in order, with what was mined.
 
     Raises:
         HnclipError: an array does not belong to the records, or the two do not fit.
         InputError: a record is bad, and the policy says fail; or it holds several pairs.
     """
+    corpus = Embeddings(embeddings)
+    asked = corpus if queries is None else Embeddings(queries)
+    if corpus.dim != asked.dim:
+        raise HnclipError(
+            "the arrays have rows of different length",
+            where=asked.source,
+            got=str(asked.dim),
+            expected=f"{corpus.dim} as in {corpus.source}",
+        )
+    margins = Margins(margin, relative_margin)
+    return Mined(records, of, corpus, asked, k, margins, shard, policy or ErrorPolicy())
+
+
+class Mined:
+    """The records that `mine` returns; they lie in a temporary file.
+
+    Attributes:
+        num_records: records handed out so far.
+        num_short: those among them that got fewer than k.
+    """
 
     def __init__(
         self,
-        reader: RecordReader,
+        records: Iterable[Mapping[str, Any]],
         of: MineOf,
-        corpus: Embeddings,
-        queries: Embeddings,
-        *,
+        corpus: "Embeddings",
+        queries: "Embeddings",
         k: int,
         margins: Margins,
+        shard: Shard | None,
         policy: ErrorPolicy,
     ) -> None:
-        if corpus.dim != queries.dim:
-            raise HnclipError(
-                "the arrays have rows of different length",
-                where=queries.path,
-                got=str(queries.dim),
-                expected=f"{corpus.dim} as in {corpus.path}",
-            )
         self._of = of
         self._corpus = corpus
         self._queries = queries
         self._k = k
         self._margins = margins
+        self._shard = shard
         self.num_records = self.num_short = 0
-        self._spool = tempfile.TemporaryFile()
-        self._offsets = array("Q", [0])
-        self._lines = array("Q")
+        self._spool = Spool()
         # The hashes of each record's item (what can be mined), group and caption; its row.
         self._keys = {name: array("Q") for name in ("item", "group", "caption")}
         rows = array("Q")
-        for record in reader:
+        num_rows = 0
+        for gap, record in with_gaps(records):
+            num_rows += gap
+            if record is None:
+                break
             try:
                 self._add(record)
             except InputError as error:
                 policy.bad(error)
             else:
-                rows.append(record.index)
+                rows.append(num_rows)
+            num_rows += 1
         for embeddings in (corpus, queries):
-            if embeddings.num_rows != reader.num_lines:
+            if embeddings.num_rows != num_rows:
                 raise HnclipError(
                     "the array does not belong to the records",
-                    where=embeddings.path,
+                    where=embeddings.source,
                     got=f"{embeddings.num_rows} rows",
-                    expected=f"{reader.num_lines}, one for each",
+                    expected=f"{num_rows}, one for each",
                     hint="embedding the same records again",
                 )
-        self._source = reader.source
         self._rows = np.asarray(rows, np.int64)
         self._index()
 
-    def records(self, shard: Shard | None = None) -> Iterator[Record]:
-        """The records in order, with what was mined; of a shard only those, from the whole."""
-        first, stop = shard.bounds(len(self._rows)) if shard else (0, len(self._rows))
+    def __iter__(self) -> Iterator[Record]:
+        whole = len(self._rows)
+        first, stop = self._shard.bounds(whole) if self._shard else (0, whole)
         nearest = Nearest(self._corpus, self._rows[self._items], self._k)
         for start in range(first, stop, QUERIES):
             block = np.arange(start, min(start + QUERIES, stop))
@@ -276,10 +306,6 @@ class Miner:
             for position, items in zip(block.tolist(), found, strict=True):
                 yield self._with_mined(position, items[items >= 0])
 
-    def close(self) -> None:
-        """Remove the temporary file."""
-        self._spool.close()
-
     def _add(self, record: Record) -> None:
         if record.is_matching:
             raise HnclipError(
@@ -291,12 +317,9 @@ class Miner:
         item = caption if self._of == "caption" else record.image
         values = {"item": item, "group": record.group, "caption": caption}
         _ = record.negatives
-        line = format_record(record)
         for name, value in values.items():
-            self._keys[name].append(_hash(value))
-        self._lines.append(record.line)
-        self._spool.write(line)
-        self._offsets.append(self._offsets[-1] + len(line))
+            self._keys[name].append(hash64(value))
+        self._spool.add(record)
 
     def _index(self) -> None:
         """Number items and groups, and list which items must not meet which query."""
@@ -329,8 +352,8 @@ class Miner:
         return np.concatenate([np.zeros(0, np.int64), *queries])[is_found], excluded[is_found]
 
     def _with_mined(self, position: int, items: Array) -> Record:
-        record = self._record(position)
-        others = [self._record(int(self._items[item])) for item in items]
+        record = self._spool[position]
+        others = [self._spool[int(self._items[item])] for item in items]
         if self._of == "image":
             record["negative_images"] = mined = [other.image for other in others]
         else:
@@ -341,11 +364,6 @@ class Miner:
         self.num_records += 1
         self.num_short += len(mined) < self._k
         return record
-
-    def _record(self, position: int) -> Record:
-        self._spool.seek(self._offsets[position])
-        line = self._spool.read(self._offsets[position + 1] - self._offsets[position])
-        return parse_record(line, self._source, self._lines[position], int(self._rows[position]))
 
 
 class _Members:
@@ -373,8 +391,3 @@ def _numbered(keys: Array) -> tuple[Array, Array, Array]:
 def _negative(record: Record, caption: str) -> dict[str, Any]:
     edits = [list(edit) for edit in edit_between(record.caption, caption)]
     return {"caption": caption, "kind": KIND, "edits": edits}
-
-
-def _hash(text: str) -> int:
-    data = text.encode("utf-8", "replace")
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")

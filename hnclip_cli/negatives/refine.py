@@ -6,19 +6,16 @@ negative as prefer the caption, at every size of the difference. Theirs are Vera
 model; ours is a word-trigram model of the set's own captions, fitted without the group it scores.
 """
 
-import hashlib
-import tempfile
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import IO
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from hnclip_cli.errors import InputError
-from hnclip_cli.language.ngram import TrigramModel
-from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
-from hnclip_cli.streams.records import Record, format_record
-
-NUM_FOLDS = 5
+from hnclip_cli.language.ngram import NUM_FOLDS, Texts, score_in_folds
+from hnclip_cli.streams.jsonl import ErrorPolicy
+from hnclip_cli.streams.records import Record, as_records, hash64
+from hnclip_cli.streams.spool import Spool
 
 # Differences of one kind are compared within bins of about this many pairs, of equal numbers.
 PAIRS_PER_BIN = 50
@@ -40,79 +37,103 @@ class KindReport:
     kept_pairs: int = 0
     kept_right: float = 0.0
 
-
-@dataclass
-class _Pairs:
-    """All negatives of the set, in order: three numbers for each."""
-
-    kinds: list[str] = field(default_factory=list)
-    kind: "array[int]" = field(default_factory=lambda: array("I"))
-    order: "array[int]" = field(default_factory=lambda: array("Q"))
-    gap: "array[float]" = field(default_factory=lambda: array("d"))
-
-
-def fold(group: str) -> int:
-    """The part of the set that a group's pairs are scored with; its captions are in no other."""
-    return _hash("fold", group) % NUM_FOLDS
+    def __str__(self) -> str:
+        share = f"kept {self.kept_pairs} of {self.pairs}"
+        share += f" negatives ({self.kept_pairs / self.pairs:.0%})"
+        if not self.kept_pairs:
+            return share
+        before, after = self.right / self.pairs, self.kept_right / self.kept_pairs
+        return f"{share}; blind accuracy {before:.1%} before, {after:.1%} after"
 
 
 def refine(
-    records: Iterable[Record], out: IO[bytes], policy: ErrorPolicy, seed: int = 0
-) -> dict[str, KindReport]:
-    """Write records with those of their negatives that are kept, in order.
+    records: Iterable[Mapping[str, Any]], *, seed: int = 0, policy: ErrorPolicy | None = None
+) -> "Refined":
+    """Drop the negatives that the text alone gives away.
 
     The whole set must be known before anything is dropped: it is written to a temporary file. In
     memory are one trigram model and some numbers for each negative.
 
     Args:
         records: short records with ``negatives``, at least an empty list.
-        out: where the records go.
-        policy: what a bad record does.
         seed: of the choice among equals.
+        policy: what a bad record does.
 
     Returns:
-        For each kind, in the order in which they appear, what was kept.
+        The records in order, with those of their negatives that are kept.
 
     Raises:
         InputError: a bad record, unless the policy skips it.
     """
-    with tempfile.TemporaryFile() as spool:
-        pairs = _spool(records, spool, policy, seed)
-        for number in range(NUM_FOLDS):
-            _score(spool, number, pairs)
-        kept = bytearray(len(pairs.gap))
-        reports = {}
-        for number, kind in enumerate(pairs.kinds):
-            members = [i for i, of in enumerate(pairs.kind) if of == number]
-            chosen = choose([pairs.gap[i] for i in members], [(pairs.order[i], i) for i in members])
+    return Refined(records, seed, policy or ErrorPolicy())
+
+
+class Refined:
+    """The records that `refine` returns.
+
+    Attributes:
+        reports: what became of each kind, in the order in which the kinds appear.
+    """
+
+    def __init__(
+        self, records: Iterable[Mapping[str, Any]], seed: int, policy: ErrorPolicy
+    ) -> None:
+        self._spool = Spool()
+        numbers: dict[str, int] = {}
+        kinds, order = array("I"), array("Q")
+        for record in as_records(records):
+            try:
+                _ = record.caption, record.group
+                if "negatives" not in record:
+                    raise record.error('missing field "negatives"', hint="hnclip negatives first")
+                negatives, name = record.negatives, record.id
+            except InputError as error:
+                policy.bad(error)
+                continue
+            for position, negative in enumerate(negatives):
+                kinds.append(numbers.setdefault(negative.kind, len(numbers)))
+                order.append(hash64(seed, name, negative.kind, position))
+            self._spool.add(record)
+        gaps = self._gaps()
+        self._kept = bytearray(len(gaps))
+        self.reports = {}
+        for kind, number in numbers.items():
+            members = [i for i, of in enumerate(kinds) if of == number]
+            chosen = choose([gaps[i] for i in members], [(order[i], i) for i in members])
             for place in chosen:
-                kept[members[place]] = 1
-            reports[kind] = _report(pairs, members, kept)
-        _write(spool, kept, out)
-    return reports
+                self._kept[members[place]] = 1
+            self.reports[kind] = _report(gaps, members, self._kept)
+
+    def __iter__(self) -> Iterator[Record]:
+        kept = iter(self._kept)
+        for record in self._spool:
+            record["negatives"] = [item for item in record["negatives"] if next(kept)]
+            yield record
+
+    def summary(self) -> list[str]:
+        """What was kept, a line for all and one for each kind."""
+        whole = KindReport()
+        for report in self.reports.values():
+            whole.pairs += report.pairs
+            whole.right += report.right
+            whole.kept_pairs += report.kept_pairs
+            whole.kept_right += report.kept_right
+        if not whole.pairs:
+            return ["refine: no negatives"]
+        rows = {"refine": whole, **self.reports} if len(self.reports) > 1 else {"refine": whole}
+        return [f"{name}: {report}" for name, report in rows.items()]
+
+    def _gaps(self) -> "array[float]":
+        """How much the text alone prefers the caption to each negative, in nats."""
+        gaps = array("d")
+        for _, (caption, *negatives) in score_in_folds(lambda: self._spool, _texts):
+            gaps.extend(caption - negative for negative in negatives)
+        return gaps
 
 
-def summary(reports: Mapping[str, KindReport]) -> list[str]:
-    """What was kept, a line for all and one for each kind."""
-    whole = KindReport()
-    for report in reports.values():
-        whole.pairs += report.pairs
-        whole.right += report.right
-        whole.kept_pairs += report.kept_pairs
-        whole.kept_right += report.kept_right
-    if not whole.pairs:
-        return ["refine: no negatives"]
-    rows = {"refine": whole, **reports} if len(reports) > 1 else {"refine": whole}
-    return [f"{name}: {_describe(report)}" for name, report in rows.items()]
-
-
-def _describe(report: KindReport) -> str:
-    share = f"kept {report.kept_pairs} of {report.pairs}"
-    share += f" negatives ({report.kept_pairs / report.pairs:.0%})"
-    if not report.kept_pairs:
-        return share
-    before, after = report.right / report.pairs, report.kept_right / report.kept_pairs
-    return f"{share}; blind accuracy {before:.1%} before, {after:.1%} after"
+def fold(group: str) -> int:
+    """The part of the set that a group's pairs are scored with; its captions are in no other."""
+    return hash64("fold", group) % NUM_FOLDS
 
 
 def choose(gaps: Sequence[float], order: Sequence[tuple[int, int]]) -> set[int]:
@@ -155,75 +176,18 @@ def choose(gaps: Sequence[float], order: Sequence[tuple[int, int]]) -> set[int]:
     return found
 
 
-def _spool(records: Iterable[Record], spool: IO[bytes], policy: ErrorPolicy, seed: int) -> _Pairs:
-    pairs = _Pairs()
-    numbers: dict[str, int] = {}
-    for record in records:
-        try:
-            _ = record.caption, record.group
-            if "negatives" not in record:
-                raise record.error(
-                    'missing field "negatives"', hint="hnclip negatives without --refine first"
-                )
-            negatives = record.negatives
-            name = record.id
-        except InputError as error:
-            policy.bad(error)
-            continue
-        for position, negative in enumerate(negatives):
-            pairs.kind.append(numbers.setdefault(negative.kind, len(numbers)))
-            pairs.order.append(_hash(seed, name, negative.kind, position))
-            pairs.gap.append(0.0)
-        spool.write(format_record(record))
-    pairs.kinds = list(numbers)
-    return pairs
+def _texts(record: Record) -> Texts:
+    negatives = [negative.caption for negative in record.negatives]
+    return Texts(fold(record.group), [record.caption], [record.caption, *negatives])
 
 
-def _score(spool: IO[bytes], number: int, pairs: _Pairs) -> None:
-    """Score the pairs of one fold by a model of the captions of the others."""
-    model = TrigramModel.fit(
-        record.caption for record in _spooled(spool) if fold(record.group) != number
-    )
-    place = 0
-    for record in _spooled(spool):
-        negatives = record.negatives
-        if negatives and fold(record.group) == number:
-            caption = model.log_probability(record.caption)
-            for offset, negative in enumerate(negatives):
-                pairs.gap[place + offset] = caption - model.log_probability(negative.caption)
-        place += len(negatives)
-
-
-def _write(spool: IO[bytes], kept: bytearray, out: IO[bytes]) -> None:
-    place = 0
-    for record in _spooled(spool):
-        items = record["negatives"]
-        stop = place + len(items)
-        record["negatives"] = [
-            item for item, keep in zip(items, kept[place:stop], strict=True) if keep
-        ]
-        place = stop
-        out.write(format_record(record))
-
-
-def _spooled(spool: IO[bytes]) -> RecordReader:
-    spool.seek(0)
-    return RecordReader(spool)
-
-
-def _report(pairs: _Pairs, members: Sequence[int], kept: bytearray) -> KindReport:
+def _report(gaps: Sequence[float], members: Sequence[int], kept: bytearray) -> KindReport:
     report = KindReport()
     for i in members:
-        gap = pairs.gap[i]
-        right = 0.5 if gap == 0 else float(gap > 0)
+        right = 0.5 if gaps[i] == 0 else float(gaps[i] > 0)
         report.pairs += 1
         report.right += right
         if kept[i]:
             report.kept_pairs += 1
             report.kept_right += right
     return report
-
-
-def _hash(*key: object) -> int:
-    data = "\0".join(map(str, key)).encode("utf-8", "replace")
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")

@@ -1,15 +1,15 @@
 """Blind accuracy: how often a scorer that sees no image prefers a caption to its negative.
 
-    python -m tests.bench.blind [--every N] [--only default|slots] [FILE ...]
+    python -m tests.bench.blind [--every N] [--only default|fitted] [FILE ...]
 
 The scorer is an interpolated word-trigram model (hnclip_cli/language/ngram.py) trained on real
 captions of other images, in 5 folds by image; the text of higher total log-probability is taken
 for the caption, and a tie is half right. 50 % means that only the image can tell.
 
 Measured are, on coco/captions.jsonl of the test data: what `hnclip negatives --true-captions`
-makes without further flags ("default"); with --slots fitted from the same captions ("slots");
-with --slots fitted from the captions of other images, on a third of the images ("slots-unseen");
-the first two after --refine; and the negatives released by NegCLIP and SugarCrepe. FILEs are
+makes without further flags ("default"); with --fitted, from the same captions ("fitted");
+with --fitted, from the captions of other images, on a third of the images ("fitted-unseen");
+the first two after hnclip refine; and the negatives released by NegCLIP and SugarCrepe. FILEs are
 further outputs of `hnclip negatives` whose records have an "image_id". Prints one JSON line.
 """
 
@@ -68,7 +68,7 @@ class BlindScorer:
 
 
 def fold(image: int) -> int:
-    # Not the folds of --refine: it must not be measured by the very models it used.
+    # Not the folds of hnclip refine: it must not be measured by the very models it used.
     return _draw("blind", {"image_id": image}) % NUM_FOLDS
 
 
@@ -142,7 +142,7 @@ def write(path: Path, records: Iterable[dict[str, Any]]) -> Path:
 
 
 def hnclip(*args: object) -> None:
-    command = [sys.executable, "-m", "hnclip_cli", "negatives", *map(str, args)]
+    command = [sys.executable, "-m", "hnclip_cli", *map(str, args)]
     subprocess.run(command, check=True, stdout=sys.stderr)
 
 
@@ -150,7 +150,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
     parser.add_argument("--every", type=int, default=1, help="negatives for every Nth caption")
-    parser.add_argument("--only", choices=["default", "slots", "slots-unseen", "files"])
+    parser.add_argument("--only", choices=["default", "fitted", "fitted-unseen", "files"])
     options = parser.parse_args()
     records = read(DATA / "coco" / "captions.jsonl")
     grouped = [{**record, "group": str(record["image_id"])} for record in records]
@@ -162,20 +162,20 @@ def main() -> None:
         seen = write(base / "captions.jsonl", grouped[:: options.every])
         unseen = write(base / "unseen.jsonl", [r for r in grouped if _draw("unseen", r) % 3 == 0])
         rest = write(base / "rest.jsonl", [r for r in grouped if _draw("unseen", r) % 3])
-        hnclip("--fit-slots", base / "slots.json", truth)
-        hnclip("--fit-slots", base / "rest.json", rest)
+        hnclip("fit", truth, "-o", base / "fitted.json")
+        hnclip("fit", rest, "-o", base / "fitted-rest.json")
         for name, captions, flags in (
             ("default", seen, []),
-            ("slots", seen, ["--slots", base / "slots.json"]),
-            ("slots-unseen", unseen, ["--slots", base / "rest.json"]),
+            ("fitted", seen, ["--fitted", base / "fitted.json"]),
+            ("fitted-unseen", unseen, ["--fitted", base / "fitted-rest.json"]),
         ):
             if options.only not in (None, name):
                 continue
             made, refined = base / "made.jsonl", base / "refined.jsonl"
-            hnclip(captions, "--true-captions", truth, *flags, "-o", made)
+            hnclip("negatives", captions, "--true-captions", truth, *flags, "-o", made)
             figures[name] = measure_file(scorer, made)
-            if name != "slots-unseen":
-                hnclip("--refine", made, "-o", refined)
+            if name != "fitted-unseen":
+                hnclip("refine", made, "-o", refined)
                 figures[f"{name}, refined"] = measure_file(scorer, refined, figures[name])
     figures["NegCLIP, released"] = measure(scorer, released_negclip())
     figures["SugarCrepe, released"] = measure(scorer, released_sugarcrepe())

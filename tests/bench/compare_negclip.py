@@ -3,8 +3,8 @@
     python -m tests.bench.compare_negclip [--show]
 
 Of the captions ("title") of benchmarks/negclip/valid_neg_clip.tsv in the test data are measured:
-the released negatives; ours of the preset ``negclip``; our default kinds; these with ``--slots``
-fitted on COCO captions of other images; and the default ones after ``--refine``.
+the released negatives; ours of the preset ``negclip``; our default kinds; these with ``--fitted``
+from COCO captions of other images; and the default ones after ``hnclip refine``.
 
 Blind accuracy comes from one and the same scorer for all, that of tests/bench/blind.py: trigram
 models of COCO captions, each pair scored by one that has seen no caption of its image. Three checks
@@ -127,12 +127,12 @@ def ours(rows: list[Row], captions: list[dict[str, Any]]) -> dict[str, list[Row]
             ({"id": row.name, "group": str(row.image), "caption": row.caption} for row in rows),
         )
         others = (record for record in captions if record["image_id"] not in images)
-        hnclip("--fit-slots", base / "slots.json", write(base / "others.jsonl", others))
+        hnclip("fit", write(base / "others.jsonl", others), "-o", base / "fitted.json")
         made = {
-            "preset negclip": [source, "--preset", "negclip"],
-            "default": [source],
-            "default, slots": [source, "--slots", base / "slots.json"],
-            "default, refined": ["--refine", base / "default.jsonl"],
+            "preset negclip": ["negatives", source, "--preset", "negclip"],
+            "default": ["negatives", source],
+            "default, fitted": ["negatives", source, "--fitted", base / "fitted.json"],
+            "default, refined": ["refine", base / "default.jsonl"],
         }
         found = {}
         for name, flags in made.items():

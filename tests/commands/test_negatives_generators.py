@@ -225,7 +225,6 @@ def usage(*args):
         (["--generator", "http", "--endpoint", "x", "--workers", "2"], "--workers does nothing"),
         (["--endpoint", "http://x"], "--endpoint does nothing without --generator http"),
         (["--mlm-model", "x"], "--mlm-model does nothing without --generator mlm"),
-        (["--refine", "--generator", "mlm"], "--generator does nothing with --refine"),
     ],
 )  # fmt: skip
 def test_wrong_usage_is_found_early(args, message):

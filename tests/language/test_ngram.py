@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.language.ngram import HeldOut, TrigramModel, tokenize
+from hnclip_cli.language.ngram import (
+    NUM_FOLDS,
+    HeldOut,
+    Texts,
+    TrigramModel,
+    score_in_folds,
+    tokenize,
+)
 
 CAPTIONS = [
     "A cat sits on a mat.",
@@ -130,8 +137,8 @@ GOOD = {"format": "hnclip-trigrams", "version": 1, "captions": 1, "words": ["a"]
     ],
 )
 def test_what_is_no_saved_model_is_refused_with_a_reason(data):
-    with pytest.raises(HnclipError, match=r"slots\.json: not a slot model") as error:
-        TrigramModel.load(io.BytesIO(data), "slots.json")
+    with pytest.raises(HnclipError, match=r"fitted\.json: not a fitted model") as error:
+        TrigramModel.load(io.BytesIO(data), "fitted.json")
     assert "\n" not in str(error.value)
 
 
@@ -159,3 +166,22 @@ def test_any_text_has_a_probability(captions, text):
     assert -100 * len(found) < HeldOut(model, words).log_probability(words) <= 1e-9
     again = TrigramModel.load(io.BytesIO(saved(model)))
     assert again.log_probability(text) == model.log_probability(text)
+
+
+ITEMS = [Texts(n % NUM_FOLDS, [f"a red bus {n}"], [f"a red bus {n}", "a"]) for n in range(20)]
+
+
+def test_folds_score_by_models_of_the_other_folds():
+    found = list(score_in_folds(lambda: ITEMS, lambda item: item))
+    assert [item for item, _ in found] == ITEMS
+    for item, scores in found:
+        learned = [o.learned[0] for o in ITEMS if o.fold != item.fold]
+        model = TrigramModel.fit(learned)
+        assert scores == [model.log_probability(text) for text in item.scored]
+
+
+def test_what_is_repeated_elsewhere_is_not_learned_on_demand():
+    items = [Texts(n % NUM_FOLDS, ["a red bus"], ["a red bus"]) for n in range(20)]
+    (_, known), *_ = score_in_folds(lambda: items, lambda item: item)
+    (_, unknown), *_ = score_in_folds(lambda: items, lambda item: item, without_repeats=True)
+    assert known[0] > unknown[0] == TrigramModel().log_probability("a red bus")

@@ -1,15 +1,18 @@
 """Mining against a search by hand, one pair at a time."""
 
+import io
+
 import numpy as np
 import pytest
 
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.negatives import mining
 from hnclip_cli.negatives.choosing.truth import normalized
-from hnclip_cli.negatives.mining import KIND, Embeddings, Margins, Miner
+from hnclip_cli.negatives.mining import KIND, Embeddings, Margins
+from hnclip_cli.negatives.mining import mine as mine_records
 from hnclip_cli.streams.edits import apply_edits
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader, Shard
-from tests.conftest import parse_lines, run_hnclip, to_lines
+from tests.conftest import to_lines
 
 
 def array(folder, rows, name="e.npy"):
@@ -21,17 +24,14 @@ def mine(folder, records, rows, *, of="caption", k=2, queries=None, margins=None
          policy=None):  # fmt: skip
     path = folder / "r.jsonl"
     path.write_bytes(to_lines(*records))
-    corpus = array(folder, rows)
-    policy = policy or ErrorPolicy()
+    margins, policy = margins or Margins(), policy or ErrorPolicy()
     with open(path, "rb") as stream:
-        miner = Miner(
-            RecordReader(stream, "r.jsonl", policy), of, corpus,
-            array(folder, queries, "q.npy") if queries is not None else corpus,
-            k=k, margins=margins or Margins(), policy=policy,
+        mined = mine_records(
+            RecordReader(stream, "r.jsonl", policy), array(folder, rows).source, of=of, k=k,
+            queries=array(folder, queries, "q.npy").source if queries is not None else None,
+            margin=margins.absolute, relative_margin=margins.relative, shard=shard, policy=policy,
         )  # fmt: skip
-        found = list(miner.records(shard))
-        miner.close()
-    return found, miner
+    return list(mined), mined
 
 
 def mined_captions(record):
@@ -110,12 +110,12 @@ def test_mining_is_the_search_by_hand(tmp_path, monkeypatch, of, margins, tile):
         unit = [
             array(tmp_path, values).unit_rows(np.arange(len(records))) for values in (rows, queries)
         ]
-        found, miner = mine(tmp_path, records, rows, of=of, k=k, queries=queries, margins=margins)
+        found, mined = mine(tmp_path, records, rows, of=of, k=k, queries=queries, margins=margins)
         expected = by_hand(records, *unit, of, k, margins)
         expected = [e if unit[1][i].any() else [] for i, e in enumerate(expected)]
         got = [mined_captions(r) if of == "caption" else r["negative_images"] for r in found]
         assert got == expected
-        assert miner.num_short == sum(len(e) < k for e in expected)
+        assert mined.num_short == sum(len(e) < k for e in expected)
 
 
 def test_the_edits_of_a_mined_caption_give_it_and_other_negatives_stay(tmp_path):
@@ -125,11 +125,11 @@ def test_the_edits_of_a_mined_caption_give_it_and_other_negatives_stay(tmp_path)
         {"image": "2", "caption": "a red dog"},
         {"image": "3", "caption": "A blue cat."},
     ]
-    (first, _, _), miner = mine(tmp_path, records, [[1, 0], [1, 0.2], [1, 0.1]])
+    (first, _, _), mined = mine(tmp_path, records, [[1, 0], [1, 0.2], [1, 0.1]])
     assert list(first) == ["image", "caption", "negatives", "extra"]
     assert first["negatives"][0] == old[0]
     assert mined_captions(first) == ["a red dog"]  # the blue cat is among its negatives already
-    assert miner.num_short == 1
+    assert mined.num_short == 1
     edits = [tuple(edit) for edit in first["negatives"][1]["edits"]]
     assert apply_edits("a red cat", edits) == "a red dog"
 
@@ -167,11 +167,27 @@ def test_skipped_records_and_rows_without_direction_take_no_part(tmp_path):
         {"image": "4", "caption": "four"},
     ]
     rows = [[1, 0], [1, 0.1], [np.nan, 1], [0, 1]]
-    found, miner = mine(tmp_path, records, rows, policy=ErrorPolicy("skip"))
+    found, mined = mine(tmp_path, records, rows, policy=ErrorPolicy("skip"))
     assert [mined_captions(record) for record in found] == [["four"], [], ["one"]]
-    assert (miner.num_records, miner.num_short) == (3, 3)
+    assert (mined.num_records, mined.num_short) == (3, 3)
     with pytest.raises(InputError, match=r"r.jsonl:2: field .caption. has the wrong type"):
         mine(tmp_path, records, rows)
+
+
+def test_dicts_and_arrays_are_as_good_as_files(tmp_path):
+    records, rows = example(0)
+    rows = np.asarray(rows, np.float32)
+    assert list(mine_records(records, rows, k=2)) == mine(tmp_path, records, rows)[0]
+    with pytest.raises(HnclipError, match="embeddings: the array does not belong to the records"):
+        mine_records(records, rows[1:])
+
+
+def test_unreadable_lines_have_rows_too(tmp_path):
+    lines = b'nonsense\n{"image": "1", "caption": "one"}\n{"image": "2", "caption": "two"}\n{'
+    policy = ErrorPolicy("skip")
+    reader = RecordReader(io.BytesIO(lines), policy=policy)
+    mined = mine_records(reader, np.ones((4, 2)), policy=policy)
+    assert [mined_captions(record) for record in mined] == [["two"], ["one"]]
 
 
 def test_nothing_in_nothing_out(tmp_path):
@@ -204,41 +220,3 @@ def test_records_of_several_pairs_are_refused(tmp_path):
     record = {"images": ["1", "2"], "captions": ["a", "b"], "truth": [[0, 0], [1, 1]]}
     with pytest.raises(HnclipError, match=r"r\.jsonl:1: mining needs one image and one caption"):
         mine(tmp_path, [record], [[1, 2]])
-
-
-RECORDS = [
-    {"image": f"{i}.png", "caption": f"a {w} cat"} for i, w in enumerate(["big", "red", "old"])
-]
-
-
-def test_the_command_mines_and_says_how_many_got_fewer(tmp_path):
-    np.save(tmp_path / "e.npy", np.array([[1, 0], [1, 0.1], [1, 1]], np.float16))
-    done = run_hnclip("negatives", "--mine", tmp_path / "e.npy", "-k", 2, stdin=to_lines(*RECORDS))
-    assert (done.returncode, done.stderr) == (0, b"")
-    texts = [mined_captions(record) for record in parse_lines(done.stdout)]
-    assert texts == [
-        ["a red cat", "a old cat"],
-        ["a big cat", "a old cat"],
-        ["a red cat", "a big cat"],
-    ]
-    done = run_hnclip(
-        "negatives", "--mine", tmp_path / "e.npy", "--mine-of", "image", "--margin", 0.1,
-        "--shard", "0/2", stdin=to_lines(*RECORDS),
-    )  # fmt: skip
-    assert [record["negative_images"] for record in parse_lines(done.stdout)] == [["2.png"]]
-    assert done.stderr == b"hnclip: 1 of 1 records got fewer than 3 images\n"
-
-
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        (["--mine", "e.npy", "--kind", "swap-noun"], b"--kind does nothing with --mine"),
-        (["--margin", "0.1"], b"--margin does nothing without --mine"),
-        (["-k", "2"], b"--nearest does nothing without --mine"),
-        (["--mine", "e.npy", "--margin", "-1"], b"-1.0 is not in the range"),
-    ],
-)
-def test_flags_that_do_nothing_are_refused(flags, message):
-    done = run_hnclip("negatives", *flags)
-    assert done.returncode == 2
-    assert message in done.stderr

@@ -1,4 +1,3 @@
-import io
 import random
 
 import pytest
@@ -6,17 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hnclip_cli.errors import InputError
-from hnclip_cli.negatives.refine import MAX_ACCURACY, choose, fold, refine, summary
-from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
-from tests.conftest import parse_lines, to_lines
+from hnclip_cli.negatives.refine import MAX_ACCURACY, choose, fold, refine
+from hnclip_cli.streams.jsonl import ErrorPolicy
 
 
 def run(records, seed=0, policy=None):
-    out = io.BytesIO()
-    policy = policy or ErrorPolicy()
-    reader = RecordReader(io.BytesIO(to_lines(*records)), "-", policy)
-    reports = refine(reader, out, policy, seed)
-    return parse_lines(out.getvalue()), reports
+    refined = refine(records, seed=seed, policy=policy)
+    return list(refined), refined.reports
 
 
 def negative(caption, kind="replace-color"):
@@ -124,7 +119,7 @@ def test_a_group_is_scored_without_its_own_captions():
 
 def test_nothing_in_nothing_out():
     assert run([]) == ([], {})
-    assert summary({}) == ["refine: no negatives"]
+    assert refine([]).summary() == ["refine: no negatives"]
 
 
 def test_records_without_negatives_pass_through():
@@ -152,13 +147,13 @@ def test_a_bad_record_is_named_or_skipped(record, problem):
 
 
 def test_the_summary_says_what_was_kept_of_each_kind():
-    _, reports = run(list(scenes()))
-    lines = summary(reports)
+    lines = refine(scenes()).summary()
     assert lines[0].startswith("refine: kept ")
     assert " of 600 negatives (" in lines[0]
     assert "before" in lines[0]
     assert [line.split(":")[0] for line in lines[1:]] == ["replace-color", "shuffle"]
-    assert len(summary({"shuffle": reports["shuffle"]})) == 1
+    one_kind = ({**record, "negatives": record["negatives"][:1]} for record in scenes())
+    assert len(refine(one_kind).summary()) == 1
 
 
 @settings(max_examples=40, deadline=None)

@@ -3,13 +3,12 @@
 import click
 
 from hnclip_cli import options
-from hnclip_cli.commands.negatives import flags, making, modes
-from hnclip_cli.commands.negatives.flags import refuse, refuse_all_but
+from hnclip_cli.commands.negatives import flags, making
+from hnclip_cli.commands.negatives.flags import refuse
 from hnclip_cli.errors import ExitCode
 from hnclip_cli.streams.jsonl import Shard
 
-_MINING = ("mine_of", "mine_queries", "nearest", "margin", "relative_margin")
-_LEXICON = ("workers", "slots")
+_LEXICON = ("workers", "fitted")
 _MASKED = ("mlm_model", "download", "top_k", "batch_size", "device")
 _ENDPOINT = (
     "endpoint", "endpoint_model", "api_key_env", "requests_per_minute", "timeout", "retries",
@@ -21,9 +20,6 @@ _ENDPOINT = (
 @options.input_argument
 @options.output_option
 @flags.making_options
-@flags.fitting_options
-@flags.refining_options
-@flags.mining_options
 @flags.generator_options
 @options.seed_option
 @options.shard_option
@@ -39,15 +35,7 @@ def negatives(
     per_caption: int | None,
     true_captions: str | None,
     workers: int,
-    slots: str | None,
-    fit_slots: str | None,
-    refine: bool,
-    mine: str | None,
-    mine_of: modes.MineOf,
-    mine_queries: str | None,
-    nearest: int,
-    margin: float | None,
-    relative_margin: float | None,
+    fitted: str | None,
     generator: str | None,
     mlm_model: str | None,
     download: bool,
@@ -75,26 +63,10 @@ def negatives(
     Example:
       echo '{"caption": "A red car is behind a bus."}' | hnclip negatives
       hnclip negatives caps.jsonl --true-captions caps.jsonl --per-caption 3 -o hard.jsonl
-      hnclip negatives --fit-slots slots.json < caps.jsonl
-      hnclip negatives --slots slots.json < caps.jsonl | hnclip negatives --refine > hard.jsonl
+      hnclip negatives --fitted fitted.json < caps.jsonl | hnclip refine > hard.jsonl
       hnclip negatives --generator mlm --mlm-model distilroberta/ < caps.jsonl > hard.jsonl
       hnclip negatives --generator http --endpoint http://localhost:8000/v1 < caps.jsonl
-      hnclip negatives --mine images.npy --mine-of image < caps.jsonl > with-images.jsonl
     """
-    if fit_slots is not None:
-        refuse_all_but(ctx, "--fit-slots", "input_", "fit_slots", "shard", "on_error")
-        return modes.fit_slots(input_, fit_slots, shard, on_error)
-    if refine:
-        refuse_all_but(ctx, "--refine", "input_", "output", "refine", "seed", "on_error")
-        return modes.refine(input_, output, seed, on_error)
-    if mine is not None:
-        common = ("input_", "output", "shard", "on_error")
-        refuse_all_but(ctx, "--mine", "mine", *_MINING, *common)
-        return modes.mine(
-            input_, output, mine, mine_of, mine_queries, nearest, margin, relative_margin, shard,
-            on_error,
-        )  # fmt: skip
-    refuse(ctx, "without --mine", *_MINING)
     if true_captions == "-":
         raise click.UsageError("--true-captions is read before the records; name a file, not -")
     job = making.job(
@@ -118,6 +90,6 @@ def negatives(
             retries=retries, requests_per_minute=requests_per_minute, concurrency=concurrency,
         )  # fmt: skip
     refuse(ctx, "without --generator http", *_ENDPOINT)
-    if slots == "-":
-        raise click.UsageError("--slots is read before the records; name a file, not -")
-    return making.by_lexicon(job, workers, slots)
+    if fitted == "-":
+        raise click.UsageError("--fitted is read before the records; name a file, not -")
+    return making.by_lexicon(job, workers, fitted)

@@ -70,76 +70,9 @@ making_options = options.together(
         help="Processes that work side by side; 0 and 1 are this one. The output is the same.",
     ),
     click.option(
-        "--slots",
+        "--fitted",
         metavar="FILE",
-        help=(
-            "A slot model: take what fits between its neighbors as in the corpus it was fitted"
-            " from."
-        ),
-    ),
-)
-
-fitting_options = options.together(
-    click.option(
-        "--fit-slots",
-        metavar="FILE",
-        help="Make no negatives; fit a slot model from the captions and write it to FILE.",
-    ),
-)
-
-refining_options = options.together(
-    click.option(
-        "--refine",
-        is_flag=True,
-        help=(
-            "Make no negatives; drop those that the text alone gives away from records that have"
-            " some. Reads the whole input first, into a temporary file; not for --shard."
-        ),
-    ),
-)
-
-mining_options = options.together(
-    click.option(
-        "--mine",
-        metavar="NPY",
-        help=(
-            "Make no negatives; add the nearest captions (or images) of other groups, by"
-            " embeddings whose row i belongs to record i. Reads the whole input first, into a"
-            " temporary file."
-        ),
-    ),
-    click.option(
-        "--mine-of",
-        type=click.Choice(["caption", "image"]),
-        default="caption",
-        show_default=True,
-        help='What to add: captions to "negatives", or images as "negative_images".',
-    ),
-    click.option(
-        "--mine-queries",
-        metavar="NPY",
-        help="Embeddings to compare those of --mine with, for captions near to an image, for"
-        " example.  [default: those of --mine]",
-    ),
-    click.option(
-        "-k",
-        "--nearest",
-        type=click.IntRange(min=1),
-        default=3,
-        show_default=True,
-        help="How many --mine adds to a record.",
-    ),
-    click.option(
-        "--margin",
-        type=click.FloatRange(min=0),
-        metavar="X",
-        help="Mine only what is at least X less similar than the record's own pair.",
-    ),
-    click.option(
-        "--relative-margin",
-        type=click.FloatRange(min=0),
-        metavar="X",
-        help="The same, X being a part of the similarity of the record's own pair, as 0.05.",
+        help="What hnclip fit wrote: take what goes together in the captions it was fitted from.",
     ),
 )
 
@@ -225,17 +158,6 @@ generator_options = options.together(
         help="Requests at a time.",
     ),
 )
-
-
-def refuse_all_but(ctx: click.Context, mode: str, *used: str) -> None:
-    """Refuse flags that would do nothing.
-
-    Raises:
-        click.UsageError: one was given.
-    """
-    known = (*used, "quiet", "verbose")
-    others = [str(param.name) for param in ctx.command.params if param.name not in known]
-    refuse(ctx, f"with {mode}", *others)
 
 
 def refuse(ctx: click.Context, when: str, *names: str) -> None:

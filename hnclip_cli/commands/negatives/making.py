@@ -1,4 +1,4 @@
-"""hnclip negatives without a mode: by the lexicon, or by a generator."""
+"""hnclip negatives by the lexicon, or by a generator."""
 
 import os
 from dataclasses import dataclass
@@ -58,20 +58,20 @@ def job(
     return Job(kinds=chosen, **common)
 
 
-def by_lexicon(job: Job, workers: int, slots: str | None) -> ExitCode:
+def by_lexicon(job: Job, workers: int, fitted: str | None) -> ExitCode:
     """Candidates of the lexicon, by a pool of processes."""
     from functools import partial
 
     from hnclip_cli.language.ngram import TrigramModel
-    from hnclip_cli.negatives.choosing.fluency import SlotModel
+    from hnclip_cli.negatives.choosing.fluency import Fitted
     from hnclip_cli.negatives.choosing.maker import NegativeMaker
     from hnclip_cli.negatives.pool import Answer, Answering, Pool
 
     with console.error_policy(job.on_error) as policy:
         choices = job.choices(policy)
-        if slots is not None:
-            with console.open_input(slots) as stream:
-                choices["preference"] = SlotModel(TrigramModel.load(stream, slots))
+        if fitted is not None:
+            with console.open_input(fitted) as stream:
+                choices["preference"] = Fitted(TrigramModel.load(stream, fitted))
         make = partial(NegativeMaker, job.kinds, **choices)
         with console.open_input(job.input) as stream, console.open_output(job.output) as out:
 

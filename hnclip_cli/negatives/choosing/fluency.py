@@ -1,20 +1,20 @@
 """Which of a kind's candidates read as naturally as the caption itself.
 
 A negative that holds a rare word, or words that never stand side by side, can be told from the
-caption without the image. So candidates are judged before one is chosen: by a slot model, which is
-a word-trigram model of a corpus of captions, or without one by how common the new words are.
+caption without the image. So candidates are judged before one is chosen: by a word-trigram model
+fitted from a corpus of captions, or without one by how common the new words are.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.language.caption import Caption
 from hnclip_cli.language.ngram import HeldOut, TrigramModel, tokenize
 from hnclip_cli.streams.edits import Edit, apply_edits
 from hnclip_cli.streams.jsonl import ErrorPolicy
-from hnclip_cli.streams.records import Record
+from hnclip_cli.streams.records import as_records
 
 # From a candidate to what it costs: the more, the worse it reads.
 Judge = Callable[[Sequence[Edit]], float]
@@ -37,7 +37,7 @@ class Preference(Protocol):
         """What the candidates of one caption cost."""
 
 
-class SlotModel:
+class Fitted:
     """Judges by how much less probable a candidate is than its caption, in nats.
 
     Only trigrams around the edits make a difference. The caption itself is held out, so that it
@@ -114,8 +114,8 @@ def _ranked_words(text: str) -> tuple[tuple[str, float], ...]:
     return tuple((word, RANKS.get(word, UNLISTED)) for word in tokenize(text))
 
 
-def fit(records: Iterable[Record], policy: ErrorPolicy | None = None) -> TrigramModel:
-    """A slot model's counts from the true captions of records.
+def fit(records: Iterable[Mapping[str, Any]], *, policy: ErrorPolicy | None = None) -> TrigramModel:
+    """Count the words of true captions, for `make_negatives` to choose what reads like them.
 
     Args:
         records: short records, or matching items whose ``captions`` are all true.
@@ -126,12 +126,12 @@ def fit(records: Iterable[Record], policy: ErrorPolicy | None = None) -> Trigram
     """
     model = TrigramModel.fit(_captions(records, policy or ErrorPolicy()))
     if not model.num_captions:
-        raise HnclipError("no captions to fit slots from", expected="at least one record")
+        raise HnclipError("no captions to fit a model from", expected="at least one record")
     return model
 
 
-def _captions(records: Iterable[Record], policy: ErrorPolicy) -> Iterator[str]:
-    for record in records:
+def _captions(records: Iterable[Mapping[str, Any]], policy: ErrorPolicy) -> Iterator[str]:
+    for record in as_records(records):
         try:
             captions = record.caption_list
         except InputError as error:

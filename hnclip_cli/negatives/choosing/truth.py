@@ -1,17 +1,17 @@
 """What is known to be true of an image, so that no negative says it."""
 
-import hashlib
 import re
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.lexicon.attributes import COLOR_LOOK
 from hnclip_cli.lexicon.inflection import actions
 from hnclip_cli.lexicon.nouns import nouns_by_first_word
 from hnclip_cli.streams.jsonl import ErrorPolicy
-from hnclip_cli.streams.records import Record
+from hnclip_cli.streams.records import as_records, hash64
 
 _MARKS = re.compile(r"[\W_]+")
 _ASCII_MARKS = bytes(code for code in range(128) if not chr(code).isalnum())
@@ -73,26 +73,28 @@ class TrueCaptions:
         policy: what a bad record does.
     """
 
-    def __init__(self, records: Iterable[Record] = (), policy: ErrorPolicy | None = None) -> None:
+    def __init__(
+        self, records: Iterable[Mapping[str, Any]] = (), policy: ErrorPolicy | None = None
+    ) -> None:
         self._hashes = array("Q")
-        for record in records:
+        for record in as_records(records):
             try:
                 group, captions = record.group, record.caption_list
             except InputError as error:
                 (policy or ErrorPolicy()).bad(error)
                 continue
             for caption in captions:
-                self._hashes.append(_hash("caption", group, normalized(caption)))
-                self._hashes.extend(_hash("fact", group, fact) for fact in facts(caption))
+                self._hashes.append(hash64("caption", group, normalized(caption)))
+                self._hashes.extend(hash64("fact", group, fact) for fact in facts(caption))
         self._hashes = array("Q", sorted(self._hashes))
 
     def has(self, group: str, caption: str) -> bool:
         """Whether the group has this caption, up to case, spacing and punctuation."""
-        return self._holds(_hash("caption", group, normalized(caption)))
+        return self._holds(hash64("caption", group, normalized(caption)))
 
     def names(self, group: str, fact: str) -> bool:
         """Whether some caption of the group names this thing, color or action."""
-        return self._holds(_hash("fact", group, fact))
+        return self._holds(hash64("fact", group, fact))
 
     def __bool__(self) -> bool:
         return bool(self._hashes)
@@ -100,8 +102,3 @@ class TrueCaptions:
     def _holds(self, key: int) -> bool:
         place = bisect_left(self._hashes, key)
         return place < len(self._hashes) and self._hashes[place] == key
-
-
-def _hash(*parts: str) -> int:
-    data = "\0".join(parts).encode("utf-8", "replace")
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")

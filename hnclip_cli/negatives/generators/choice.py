@@ -1,6 +1,5 @@
 """Choose among what a generator offers, by the truth rules of the lexicon's own candidates."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ from hnclip_cli.negatives.choosing.maker import Taken
 from hnclip_cli.negatives.choosing.truth import TrueCaptions
 from hnclip_cli.streams.edits import Edit, apply_edits
 from hnclip_cli.streams.jsonl import ErrorPolicy
-from hnclip_cli.streams.records import Record
+from hnclip_cli.streams.records import Record, hash64
 
 # For each kind, the edits of its candidates, best first.
 Offers = Mapping[str, Iterable[list[Edit]]]
@@ -34,7 +33,7 @@ def choose(
     sources = {kind: _accepted(iter(found), taken) for kind, found in offers.items()}
     turns = list(sources)
     if per_caption is not None:
-        turns.sort(key=lambda kind: hash_of(seed, record.id, "order", kind))
+        turns.sort(key=lambda kind: hash64(seed, record.id, "order", kind))
     chosen: list[dict[str, Any]] = []
     while turns:
         for kind in list(turns):
@@ -79,12 +78,6 @@ def check(record: Record) -> None:
     _ = record.caption, record.id, record.group
     if "captions" in record:
         _ = record.caption_list
-
-
-def hash_of(*key: object) -> int:
-    """A number of 64 bits that depends on nothing but the key."""
-    data = "\0".join(map(str, key)).encode("utf-8", "replace")
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
 
 
 def _accepted(found: Iterator[list[Edit]], taken: Taken) -> Iterator[tuple[str, list[Edit]]]:

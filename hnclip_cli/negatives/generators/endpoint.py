@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.negatives.generators.choice import hash_of
+from hnclip_cli.streams.records import hash64
 
 T = TypeVar("T")
 
@@ -155,7 +155,7 @@ class ChatClient:
             question["model"] = self._endpoint.model
         attempt = 0
         while True:
-            question["seed"] = hash_of(seed, name, attempt) >> 33  # 31 bits: any server takes it
+            question["seed"] = hash64(seed, name, attempt) >> 33  # 31 bits: any server takes it
             self._pacer.wait()
             try:
                 return read(self._answer(json.dumps(question).encode()))
@@ -167,7 +167,7 @@ class ChatClient:
                 raise Unanswered(f"{failure}, after {tries}")
             if failure.retry_after is not None:
                 self._pacer.pause(failure.retry_after)
-            elif self._stop.wait(_backoff(attempt, hash_of(seed, name, "jitter", attempt))):
+            elif self._stop.wait(_backoff(attempt, hash64(seed, name, "jitter", attempt))):
                 raise Stopped
 
     def _answer(self, body: bytes) -> str:

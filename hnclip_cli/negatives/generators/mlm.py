@@ -22,10 +22,10 @@ from hnclip_cli.models.masked import Filler, Gap
 from hnclip_cli.negatives.analysis.rewriting import with_articles
 from hnclip_cli.negatives.choosing.maker import MAX_CANDIDATES
 from hnclip_cli.negatives.choosing.truth import TrueCaptions, facts
-from hnclip_cli.negatives.generators.choice import choose, hash_of
+from hnclip_cli.negatives.generators.choice import choose
 from hnclip_cli.negatives.kinds.registry import KINDS
 from hnclip_cli.streams.edits import Edit
-from hnclip_cli.streams.records import Record
+from hnclip_cli.streams.records import Record, hash64
 
 # Records worked on at a time.
 PIECE = 64
@@ -151,7 +151,7 @@ class MaskedMaker:
                     yield with_articles(caption, edits)
 
     def _hash(self, record: Record, *key: object) -> int:
-        return hash_of(self._seed, record.id, *key)
+        return hash64(self._seed, record.id, *key)
 
 
 def is_filled(kind: str) -> bool:

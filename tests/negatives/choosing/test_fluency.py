@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.language.ngram import TrigramModel
-from hnclip_cli.negatives.choosing.fluency import MAX_LOSS, Commonness, SlotModel, fit
+from hnclip_cli.negatives.choosing.fluency import MAX_LOSS, Commonness, Fitted, fit
 from hnclip_cli.negatives.choosing.maker import NegativeMaker
 from hnclip_cli.streams.edits import apply_edits
 from hnclip_cli.streams.jsonl import ErrorPolicy
@@ -24,8 +24,8 @@ CORPUS = [
 
 
 @pytest.fixture(scope="module")
-def slots():
-    return SlotModel(TrigramModel.fit(CORPUS))
+def fitted():
+    return Fitted(TrigramModel.fit(CORPUS))
 
 
 @pytest.fixture(scope="module")
@@ -51,20 +51,20 @@ def made(parser):
     return negatives
 
 
-def test_what_fits_between_its_neighbors_costs_less(slots, as_caption):
+def test_what_fits_between_its_neighbors_costs_less(fitted, as_caption):
     text = "A dog sleeps on a couch."
-    loss = slots.judge(as_caption(text))
+    loss = fitted.judge(as_caption(text))
     assert loss(edit(text, "couch", "chair")) < loss(edit(text, "couch", "field"))
     assert loss(edit(text, "dog", "cat")) < loss(edit(text, "dog", "zebra"))
 
 
-def test_without_a_change_nothing_is_lost(slots, as_caption):
-    assert slots.judge(as_caption(CORPUS[0]))([]) == 0
+def test_without_a_change_nothing_is_lost(fitted, as_caption):
+    assert fitted.judge(as_caption(CORPUS[0]))([]) == 0
 
 
 def test_a_caption_is_not_favored_for_having_been_in_the_corpus(as_caption):
     text = "A gray parrot sits on a purple sofa."
-    alone, among = (SlotModel(TrigramModel.fit(captions)) for captions in (CORPUS, [*CORPUS, text]))
+    alone, among = (Fitted(TrigramModel.fit(captions)) for captions in (CORPUS, [*CORPUS, text]))
     change = edit(text, "purple", "brown")
     losses = [model.judge(as_caption(text))(change) for model in (alone, among)]
     assert losses[1] == pytest.approx(losses[0], abs=2.5)
@@ -81,10 +81,10 @@ def test_common_words_cost_less_than_rare_ones(as_caption):
     assert loss([(2, 5, "bus"), (6, 9, "red")]) == 0
 
 
-def test_slots_choose_what_the_corpus_says(made):
+def test_a_fitted_model_chooses_what_the_corpus_says(made):
     caption = "A brown horse stands in a field."
     seen = ["cow", "sheep", "goat", "deer", "dog"]
-    slots = SlotModel(
+    fitted = Fitted(
         TrigramModel.fit(
             [*CORPUS, *(f"A brown {animal} stands in a field." for animal in seen * 3)]
         )
@@ -92,7 +92,7 @@ def test_slots_choose_what_the_corpus_says(made):
     texts = {
         negative["caption"]
         for number in range(30)
-        for negative in made(slots, caption, "replace-noun", id=str(number))
+        for negative in made(fitted, caption, "replace-noun", id=str(number))
     }
     assert "A brown sheep stands in a field." in texts
     assert texts <= {f"A brown {animal} stands in a field." for animal in seen}
@@ -100,7 +100,7 @@ def test_slots_choose_what_the_corpus_says(made):
 
 def test_a_misfit_is_left_out_unless_there_is_nothing_else(made, as_caption):
     caption = "A brown horse stands in a field."
-    told = SlotModel(TrigramModel.fit([caption] * 500))
+    told = Fitted(TrigramModel.fit([caption] * 500))
     kinds = ("replace-noun", "replace-color")
     alone = made(told, caption, *kinds)
     assert len(alone) == 1  # the least bad of both kinds
@@ -110,44 +110,46 @@ def test_a_misfit_is_left_out_unless_there_is_nothing_else(made, as_caption):
     assert [negative["kind"] for negative in free] == list(kinds)
 
 
-def test_the_choice_with_slots_does_not_depend_on_the_batch(parser, slots):
-    maker = NegativeMaker([], preference=slots)
+def test_the_choice_with_a_model_does_not_depend_on_the_batch(parser, fitted):
+    maker = NegativeMaker([], preference=fitted)
     records = [Record({"caption": caption}) for caption in CORPUS]
     assert maker.negatives(records) == [maker.negatives([record])[0] for record in records]
 
 
-def test_a_truth_that_refuses_the_best_leaves_the_next(made, slots):
+def test_a_truth_that_refuses_the_best_leaves_the_next(made, fitted):
     caption = "A brown horse stands in a field."
-    first = made(slots, caption, "replace-noun")[0]["caption"]
-    (second,) = made(slots, caption, "replace-noun", captions=[caption, first])
+    first = made(fitted, caption, "replace-noun")[0]["caption"]
+    (second,) = made(fitted, caption, "replace-noun", captions=[caption, first])
     assert second["caption"] != first
 
 
-def test_slots_are_fitted_from_every_true_caption():
+def test_a_model_is_fitted_from_every_true_caption():
     records = [Record({"caption": "a cat"}), Record({"captions": ["a dog", "two dogs"]})]
     assert fit(records).num_captions == 3
 
 
 def test_bad_records_follow_the_policy():
     policy = ErrorPolicy("skip")
-    assert fit([Record({"caption": "a cat"}), Record({"image": "x"})], policy).num_captions == 1
+    assert (
+        fit([Record({"caption": "a cat"}), Record({"image": "x"})], policy=policy).num_captions == 1
+    )
     assert policy.num_skipped == 1
     with pytest.raises(InputError, match='missing field "caption"'):
         fit([Record({"image": "x"})])
 
 
-def test_slots_need_a_caption():
-    with pytest.raises(HnclipError, match="no captions to fit slots from"):
+def test_a_model_needs_a_caption():
+    with pytest.raises(HnclipError, match="no captions to fit a model from"):
         fit([])
 
 
-def test_a_saved_slot_model_chooses_the_same(made, slots):
+def test_a_saved_model_chooses_the_same(made, fitted):
     stream = io.BytesIO()
     TrigramModel.fit(CORPUS).save(stream)
     stream.seek(0)
-    loaded = SlotModel(TrigramModel.load(stream))
+    loaded = Fitted(TrigramModel.load(stream))
     for caption in CORPUS:
-        assert made(loaded, caption) == made(slots, caption)
+        assert made(loaded, caption) == made(fitted, caption)
 
 
 WORDS = ["a", "two", "red", "dog", "cat", "bus", "on", "near", ".", "😀", "\ud800", "<"]
@@ -155,10 +157,10 @@ WORDS = ["a", "two", "red", "dog", "cat", "bus", "on", "near", ".", "😀", "\ud
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(WORDS)).map(" ".join))
-def test_any_text_gives_the_same_with_slots_twice(made, slots, text):
+def test_any_text_gives_the_same_with_a_model_twice(made, fitted, text):
     caption = f"a man {text}"
-    negatives = made(slots, caption)
-    assert negatives == made(slots, caption)
+    negatives = made(fitted, caption)
+    assert negatives == made(fitted, caption)
     for negative in negatives:
         edits = [tuple(change) for change in negative["edits"]]
         assert apply_edits(caption, edits) == negative["caption"]

@@ -1,6 +1,6 @@
 from hnclip_cli.language.caption import Caption
 from hnclip_cli.negatives.choosing.truth import TrueCaptions
-from hnclip_cli.negatives.generators.choice import choose, hash_of, usable
+from hnclip_cli.negatives.generators.choice import choose, usable
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record
 
@@ -49,8 +49,3 @@ def test_bad_records_are_found_before_anything_is_asked():
     assert (len(found), failure is None) == (1, False)
     policy = ErrorPolicy("skip")
     assert (len(usable(records, policy)[0]), policy.num_skipped) == (2, 1)
-
-
-def test_a_hash_depends_on_its_key_alone():
-    assert hash_of(1, "a") == hash_of(1, "a") != hash_of("1", "b")
-    assert 0 <= hash_of("\ud800") < 2**64
