@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from hnclip_cli.cli import cli
+from hnclip_cli.commands.data import COMMANDS, data
 from hnclip_cli.sources.benchmarks import READERS
 from tests.conftest import environment, parse_lines, run_hnclip, to_lines
 from tests.factories import make_records
@@ -48,6 +49,12 @@ def pipe(data, *args):
 
 def read_official(*args):
     return invoke("benchmark", "sugarcrepe", "official", "--images", "images", *args)
+
+
+def test_the_table_of_subcommands_says_what_each_says_itself():
+    for name, (_, line) in COMMANDS.items():
+        assert data.commands[name].name == name
+        assert " ".join((data.commands[name].help or "").split("\n\n")[0].split()) == line
 
 
 def test_data_alone_shows_its_subcommands():

@@ -1,0 +1,140 @@
+"""hnclip data benchmark."""
+
+import json
+import textwrap
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+import click
+
+from hnclip_cli import console, options
+from hnclip_cli.commands.data.paths import PATH
+from hnclip_cli.errors import ExitCode
+
+if TYPE_CHECKING:
+    from hnclip_cli.language.parser import Parser
+    from hnclip_cli.sources.benchmarks.official import Prompter, Tagger
+
+
+class BenchmarkCommand(click.Command):
+    """Names the benchmarks below the help."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from hnclip_cli.sources.benchmarks import READERS
+
+        with formatter.section("Benchmarks"):
+            names = textwrap.fill(
+                " ".join(READERS),
+                formatter.width,
+                initial_indent="  ",
+                subsequent_indent="  ",
+                break_on_hyphens=False,
+            )
+            formatter.write(f"{names}\n")
+
+
+@click.command("benchmark", cls=BenchmarkCommand)
+@click.argument("name", required=False, metavar="NAME")
+@click.argument("path", required=False, metavar="PATH", type=PATH)
+@click.option(
+    "--images",
+    metavar="DIR",
+    type=PATH,
+    help="Folder of the benchmark's images.  [required]",
+)
+@click.option(
+    "--templates",
+    type=click.Choice(["photo", "simple", "openai"]),
+    default="photo",
+    show_default=True,
+    help="Prompts of imagefolder: one, or the 7 or 80 templates of open_clip.",
+)
+@click.option(
+    "--list",
+    "wants_list",
+    is_flag=True,
+    help="Instead: where the official files of each benchmark come from, how many items they "
+    "give, and the official metric.",
+)
+@options.format_option
+@options.on_error_option
+@options.output_option
+@options.verbosity_options
+def benchmark(
+    name: str | None,
+    path: str | None,
+    images: str | None,
+    templates: str,
+    wants_list: bool,
+    format_: str | None,
+    on_error: str,
+    output: str,
+) -> ExitCode:
+    """Turn the official files of a benchmark into records.
+
+    PATH is one official file, or the folder that holds them; a record an item goes to stdout, in
+    the official order, with captions exactly as published. One file is held in memory at a time.
+
+    \b
+    Example:
+      hnclip data benchmark --list
+      hnclip data benchmark sugarcrepe sugarcrepe/ --images val2017/ > sugarcrepe.jsonl
+      hnclip data benchmark sugarcrepe swap_obj.json --images val2017/ |
+        hnclip score --model run/ | hnclip eval
+    """
+    from hnclip_cli.sources.benchmarks import READERS
+
+    if wants_list:
+        return _list_benchmarks(format_, output)
+    if name is None or path is None or images is None:
+        missing = "NAME" if name is None else "PATH" if path is None else "--images"
+        raise click.UsageError(f"missing {missing}; --list shows what there is")
+    if name not in READERS:
+        raise click.UsageError(f"no benchmark {name!r}; expected one of: {', '.join(READERS)}")
+    from hnclip_cli.sources.benchmarks.official import Official
+    from hnclip_cli.streams.records import format_record
+
+    with console.error_policy(on_error) as policy, console.open_output(output) as out:
+        official = Official(path, images, policy, console.note, _tagger(), _prompter(templates))
+        for record in READERS[name].read(official):
+            out.write(format_record(record))
+    return policy.exit_code
+
+
+def _list_benchmarks(format_: str | None, output: str) -> ExitCode:
+    from hnclip_cli.sources.benchmarks.listing import listing, listing_table
+
+    with console.open_output(output) as out:
+        if console.as_table(format_, output):
+            out.write(listing_table().encode())
+        else:
+            for entry in listing():
+                out.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
+    return ExitCode.DONE
+
+
+def _tagger() -> "Tagger":
+    """The tagger of ``hnclip negatives``, loaded when the first caption comes."""
+
+    def tag(texts: Sequence[str]) -> list[list[tuple[str, str]]]:
+        captions = parser().parse(texts)
+        return [[(word.text, word.tag) for word in caption.words] for caption in captions]
+
+    @cache
+    def parser() -> "Parser":
+        from hnclip_cli.language.caption import TAGS
+        from hnclip_cli.language.parser import Parser
+
+        return Parser(TAGS)
+
+    return tag
+
+
+def _prompter(templates: str) -> "Prompter":
+    def prompts(classes: Sequence[str]) -> list[list[str]]:
+        from hnclip_cli.models.zero_shot import class_prompts
+
+        return class_prompts(classes, templates)
+
+    return prompts
