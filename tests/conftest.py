@@ -2,6 +2,11 @@
 
 import gc
 import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Before torch is imported: workers and their processes share the cores among themselves.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,9 +27,15 @@ settings.load_profile("hnclip")
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with what takes long, so that no worker is left with it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 def environment() -> dict[str, str]:
-    """The tests' environment, without the variable that would hide buffering faults."""
-    return {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    """The tests' environment, without the variables that hide buffering faults and cost time."""
+    left_out = ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE")
+    return {k: v for k, v in os.environ.items() if k not in left_out}
 
 
 def run_hnclip(*args: object, stdin: bytes = b"", cwd: Path | None = None, timeout: float = 300):

@@ -1,36 +1,55 @@
 """The documented pipes on real captions and photographs, through pipes and through files."""
 
+import contextlib
+import shlex
 import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
 
+from hnclip_cli.cli import cli
 from tests.conftest import environment, parse_lines
 
+pytestmark = pytest.mark.long
 SUGARCREPE_CASES = 197
 
 PIPES = """
 hnclip negatives < {data}/coco/pairs.jsonl |
-    hnclip train --model hnclip-tiny --steps 20 --batch-size 32 --image-root {data}/coco -o run/ > log.jsonl
+    hnclip train --model hnclip-tiny --steps 20 --batch-size 16 --image-root {data}/coco -o run/ > log.jsonl
 hnclip data benchmark sugarcrepe {data}/benchmarks/sugarcrepe --images {data}/coco/images |
     hnclip score --model run/ | hnclip eval > report.json
 """  # noqa: E501
 FILES = """
 hnclip negatives {data}/coco/pairs.jsonl -o negatives.jsonl
-hnclip train --model hnclip-tiny --steps 20 --batch-size 32 --image-root {data}/coco -o run/ negatives.jsonl > log.jsonl
+hnclip train --model hnclip-tiny --steps 20 --batch-size 16 --image-root {data}/coco -o run/ negatives.jsonl > log.jsonl
 hnclip data benchmark sugarcrepe {data}/benchmarks/sugarcrepe --images {data}/coco/images -o sugarcrepe.jsonl
 hnclip score --model run/ sugarcrepe.jsonl -o scored.jsonl
 hnclip eval scored.jsonl -o report.json
 """  # noqa: E501
 
 
-def bash(script, folder):
-    folder.mkdir()
+def by_pipes(script, folder):
+    """What a script of real processes leaves in a folder."""
     run = f'set -euo pipefail; hnclip() {{ {sys.executable} -m hnclip_cli "$@"; }}\n{script}'
     done = subprocess.run(
         ["bash", "-c", run], cwd=folder, capture_output=True, env=environment(), timeout=500
     )
     assert done.returncode == 0, done.stderr.decode()
+
+
+def by_files(script, folder):
+    """The same of commands that run in this process, one after the other."""
+    with contextlib.chdir(folder):
+        for line in script.strip().splitlines():
+            typed, _, log = line.partition(" > ")
+            done = CliRunner().invoke(cli, shlex.split(typed)[1:])
+            assert done.exit_code == 0, done.stderr
+            if log:
+                (folder / log).write_bytes(done.stdout_bytes)
+
+
+def contents(folder):
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
@@ -42,20 +61,23 @@ def bash(script, folder):
 def outputs(real_data, tmp_path_factory):
     base = tmp_path_factory.mktemp("real")
     data = real_data.resolve()
-    return [
-        bash(script.format(data=data), base / name)
-        for name, script in {"pipes": PIPES, "files": FILES}.items()
-    ]
+    found = []
+    for run, script in ((by_pipes, PIPES), (by_files, FILES)):
+        folder = base / run.__name__
+        folder.mkdir()
+        run(script.format(data=data), folder)
+        found.append(contents(folder))
+    return found
 
 
 def test_pipes_and_files_give_the_same_bytes(outputs):
-    by_pipes, by_files = outputs
-    assert set(by_pipes) == {
+    piped, filed = outputs
+    assert set(piped) == {
         "log.jsonl", "report.json", "run/hnclip_run.json", "run/hnclip_state.safetensors",
         "run/open_clip_config.json", "run/open_clip_model.safetensors",
     }  # fmt: skip
-    for name, content in by_pipes.items():
-        assert by_files[name] == content, name
+    for name, content in piped.items():
+        assert filed[name] == content, name
 
 
 def test_training_on_photographs_lowers_the_loss(outputs):

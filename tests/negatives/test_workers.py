@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import environment, parse_lines, run_hnclip, to_lines
 
-pytestmark = pytest.mark.usefixtures("parser")
+pytestmark = [pytest.mark.usefixtures("parser"), pytest.mark.long]
 
 CAPTION = b'{"caption":"a black cat on a white sofa"}\n'
 KIND = ("--kind", "replace-color")
@@ -119,7 +119,7 @@ def test_bad_records_are_named_in_order_and_counted():
 def test_a_signal_ends_all_processes_silently(busy, signum, code):
     process, pids = busy
     process.send_signal(signum)
-    assert process.wait(20) == code
+    assert process.wait(60) == code
     assert_gone(pids)
     assert process.stderr.read() == b""
 
@@ -134,7 +134,7 @@ def test_a_signal_to_the_whole_group_while_workers_start_ends_all(signum, code, 
     while not (pids := children(process.pid)) and time.monotonic() < deadline:
         time.sleep(0.005)
     os.killpg(process.pid, signum)
-    assert process.wait(20) == code
+    assert process.wait(60) == code
     assert_gone(pids)
     assert process.stderr.read() == b""
     assert os.listdir(tmp_path) == []
@@ -149,7 +149,7 @@ def test_a_closed_reader_ends_all_processes_with_141(busy):
             process.stdin.flush()
     except BrokenPipeError:
         pass
-    assert process.wait(20) == 141
+    assert process.wait(60) == 141
     assert_gone(pids)
     assert process.stderr.read() == b""
 
@@ -160,7 +160,7 @@ def test_a_worker_that_is_killed_is_an_error_and_no_hang(busy):
     process.stdin.write(CAPTION * 600)
     process.stdin.flush()
     process.stdout.read()
-    assert process.wait(20) == 1
+    assert process.wait(60) == 1
     assert_gone(pids)
     assert b"a worker process died" in process.stderr.read()
 
@@ -168,7 +168,7 @@ def test_a_worker_that_is_killed_is_an_error_and_no_hang(busy):
 def test_workers_end_when_their_parent_is_killed(busy):
     process, pids = busy
     process.kill()
-    process.wait(20)
+    process.wait(60)
     assert_gone(pids)
 
 

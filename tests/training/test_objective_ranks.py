@@ -11,6 +11,7 @@ from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.objectives.hard_negatives import hard_negative_objective
 from tests.training.test_objective import gradients, make_batch
 
+pytestmark = pytest.mark.long
 BY_ROW = [
     "image_features",
     "text_features",

@@ -29,6 +29,7 @@ from hnclip_cli.training.step import forward_backward
 from tests.conftest import environment, parse_lines, to_lines
 from tests.factories import make_records
 
+pytestmark = pytest.mark.long
 NUM_ROWS = 7
 # With three processes one has no rows: all of its images may have been damaged.
 ROWS = {2: [range(0, 3), range(3, 7)], 3: [range(0, 5), range(0, 0), range(5, 7)]}

@@ -12,6 +12,8 @@ from hnclip_cli.training.objectives.hard_negatives import hard_negative_objectiv
 from tests.conftest import ROOT
 from tests.training.test_objective import make_batch
 
+pytestmark = pytest.mark.long
+
 
 def test_the_kernels_pass_their_cases_in_the_interpreter():
     pytest.importorskip("triton")
