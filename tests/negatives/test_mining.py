@@ -8,8 +8,9 @@ import pytest
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.negatives import mining
 from hnclip_cli.negatives.choosing.truth import normalized
-from hnclip_cli.negatives.mining import KIND, Embeddings, Margins
+from hnclip_cli.negatives.mining import KIND
 from hnclip_cli.negatives.mining import mine as mine_records
+from hnclip_cli.streams import nearest
 from hnclip_cli.streams.edits import apply_edits
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader, Shard
 from tests.conftest import to_lines
@@ -17,20 +18,21 @@ from tests.conftest import to_lines
 
 def array(folder, rows, name="e.npy"):
     np.save(folder / name, np.asarray(rows, np.float32))
-    return Embeddings(str(folder / name))
+    return str(folder / name)
 
 
-def mine(folder, records, rows, *, of="caption", k=2, queries=None, margins=None, shard=None,
-         policy=None):  # fmt: skip
+def mine(folder, records, rows, *, queries=None, policy=None, **options):
     path = folder / "r.jsonl"
     path.write_bytes(to_lines(*records))
-    margins, policy = margins or Margins(), policy or ErrorPolicy()
+    policy = policy or ErrorPolicy()
     with open(path, "rb") as stream:
         mined = mine_records(
-            RecordReader(stream, "r.jsonl", policy), array(folder, rows).source, of=of, k=k,
-            queries=array(folder, queries, "q.npy").source if queries is not None else None,
-            margin=margins.absolute, relative_margin=margins.relative, shard=shard, policy=policy,
-        )  # fmt: skip
+            RecordReader(stream, "r.jsonl", policy),
+            array(folder, rows),
+            queries=array(folder, queries, "q.npy") if queries is not None else None,
+            policy=policy,
+            **{"k": 2, **options},
+        )
     return list(mined), mined
 
 
@@ -38,7 +40,7 @@ def mined_captions(record):
     return [n["caption"] for n in record.get("negatives", []) if n["kind"] == KIND]
 
 
-def by_hand(records, corpus, queries, of, k, margins):
+def by_hand(records, corpus, queries, of, k, margin=None, relative_margin=None):
     """Every query against every record, in Python."""
     results = []
     for i, record in enumerate(records):
@@ -61,9 +63,9 @@ def by_hand(records, corpus, queries, of, k, margins):
                 continue
             taken.add(name)  # its first row stands for it
             value = float(queries[i] @ corpus[j])
-            if margins.absolute is not None and value > own - margins.absolute:
+            if margin is not None and value > own - margin:
                 continue
-            if margins.relative is not None and value > own - margins.relative * abs(own):
+            if relative_margin is not None and value > own - relative_margin * abs(own):
                 continue
             candidates.append((-value, j))
         field = "caption" if of == "caption" else "image"
@@ -90,10 +92,10 @@ def example(seed, count=60, dim=6):
 
 
 MARGINS = {
-    "none": Margins(),
-    "absolute": Margins(0.3),
-    "relative": Margins(None, 0.25),
-    "both": Margins(0.1, 0.5),
+    "none": {},
+    "absolute": {"margin": 0.3},
+    "relative": {"relative_margin": 0.25},
+    "both": {"margin": 0.1, "relative_margin": 0.5},
 }
 
 
@@ -101,17 +103,15 @@ MARGINS = {
 @pytest.mark.parametrize("margins", MARGINS.values(), ids=MARGINS.keys())
 @pytest.mark.parametrize("tile", [7, 16, 4096])
 def test_mining_is_the_search_by_hand(tmp_path, monkeypatch, of, margins, tile):
-    monkeypatch.setattr(mining, "CANDIDATES", tile)
-    monkeypatch.setattr(mining, "QUERIES", 13)
-    monkeypatch.setattr(mining, "_FEW", 1)
+    monkeypatch.setattr(mining, "ROWS_PER_TILE", tile)
+    monkeypatch.setattr(mining, "QUERIES_AT_ONCE", 13)
+    monkeypatch.setattr(nearest, "_FEW", 1)
     for seed, k in [(0, 1), (1, 3), (2, 100)]:
         records, rows = example(seed)
         queries = rows if seed != 1 else example(5)[1]
-        unit = [
-            array(tmp_path, values).unit_rows(np.arange(len(records))) for values in (rows, queries)
-        ]
-        found, mined = mine(tmp_path, records, rows, of=of, k=k, queries=queries, margins=margins)
-        expected = by_hand(records, *unit, of, k, margins)
+        unit = [nearest.GridVectors(np.asarray(values)).rows for values in (rows, queries)]
+        found, mined = mine(tmp_path, records, rows, of=of, k=k, queries=queries, **margins)
+        expected = by_hand(records, *unit, of, k, **margins)
         expected = [e if unit[1][i].any() else [] for i, e in enumerate(expected)]
         got = [mined_captions(r) if of == "caption" else r["negative_images"] for r in found]
         assert got == expected
@@ -142,21 +142,13 @@ def test_mining_again_changes_nothing(tmp_path):
 
 
 def test_shards_joined_are_the_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr(mining, "QUERIES", 16)
+    monkeypatch.setattr(mining, "QUERIES_AT_ONCE", 16)
     random = np.random.default_rng(0)
     records = [{"image": f"{i // 2}", "caption": f"caption {i}"} for i in range(101)]
     rows = random.standard_normal((101, 33))[random.integers(0, 40, 101)]
     whole, _ = mine(tmp_path, records, rows, k=5)
     parts = [mine(tmp_path, records, rows, k=5, shard=Shard(i, 3))[0] for i in range(3)]
     assert [record for part in parts for record in part] == whole
-
-
-def test_similarities_do_not_depend_on_the_size_of_a_tile(tmp_path):
-    rows = np.random.default_rng(0).standard_normal((300, 129))
-    unit = array(tmp_path, rows).unit_rows(np.arange(300))
-    assert ((unit @ unit.T)[:7, :5] == unit[:7] @ unit[:5].T).all()
-    assert ((unit @ unit.T) == (unit[:, ::-1] @ unit[:, ::-1].T)).all()
-    assert np.abs(np.linalg.norm(unit, axis=1) - 1).max() < 1e-6
 
 
 def test_skipped_records_and_rows_without_direction_take_no_part(tmp_path):
@@ -203,17 +195,11 @@ def test_an_array_of_other_records_is_refused(tmp_path, rows):
 
 def test_arrays_that_cannot_be_used_are_named(tmp_path):
     records = [{"image": "1", "caption": "a"}]
-    with pytest.raises(HnclipError, match="rows of different length; got 3, expected 2"):
+    with pytest.raises(HnclipError, match=r"rows of different lengths; got .*e.npy: 2, .*q.npy: 3"):
         mine(tmp_path, records, [[1, 2]], queries=[[1, 2, 3]])
-    with pytest.raises(HnclipError, match="cannot read it: No such file"):
-        Embeddings(str(tmp_path / "none.npy"))
-    (tmp_path / "text.npy").write_text("text")
-    with pytest.raises(HnclipError, match="not an NPY array"):
-        Embeddings(str(tmp_path / "text.npy"))
-    data = (tmp_path / "e.npy").read_bytes()
-    (tmp_path / "cut.npy").write_bytes(data[:-2])
-    with pytest.raises(HnclipError, match="truncated; got 6 bytes of rows, expected the 8"):
-        Embeddings(str(tmp_path / "cut.npy"))
+    for name, problem in [("none.npy", "cannot read it: No such file"), ("r.jsonl", "not an NPY")]:
+        with pytest.raises(HnclipError, match=problem):
+            mine_records(records, str(tmp_path / name))
 
 
 def test_records_of_several_pairs_are_refused(tmp_path):
