@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
-from hnclip_cli import __version__, console
+from hnclip_cli import __version__, console, plugins
 from hnclip_cli.errors import ExitCode, HnclipError, ReaderGone, Stopped
 from hnclip_cli.lazy import LazyGroup
 
@@ -55,6 +55,10 @@ COMMANDS = {
         "hnclip_cli.commands.compare:compare",
         "Compare models on the same records: each number, and its difference to that of the first.",
     ),
+    "plugins": (
+        "hnclip_cli.commands.plugins:plugins",
+        "List what plug-ins add, and where it comes from.",
+    ),
 }
 
 
@@ -81,6 +85,12 @@ class Pipeline(LazyGroup):
                 raise
             where = f"{error.filename}: " if error.filename else ""
             console.complain(f"{where}{error.strerror or error}")
+            ctx.exit(ExitCode.FAILED)
+        except Exception as error:
+            if console.verbosity > 1 or not plugins.in_use:
+                raise
+            known = ", ".join(sorted(plugins.in_use))
+            console.complain(f"{type(error).__name__}: {error}; plug-ins in use: {known}; try -v")
             ctx.exit(ExitCode.FAILED)
         if isinstance(result, ExitCode):
             ctx.exit(result)

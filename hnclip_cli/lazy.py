@@ -1,10 +1,11 @@
 """A group of commands that imports each only when it is asked for."""
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from importlib import import_module
 from typing import Any, cast
 
 import click
+
+from hnclip_cli.plugins import import_from
 
 # In the order of the help: the name, where the command is ("module:attribute"), and its line.
 Table = Mapping[str, tuple[str, str]]
@@ -15,8 +16,7 @@ class _Commands(Mapping[str, click.Command]):
         self._table = table
 
     def __getitem__(self, name: str) -> click.Command:
-        module, _, attribute = self._table[name][0].partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
+        command: click.Command = import_from(self._table[name][0])
         return command
 
     def __iter__(self) -> Iterator[str]:

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
-from hnclip_cli import console
+from hnclip_cli import console, plugins
 from hnclip_cli.streams.jsonl import Shard
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -23,6 +23,31 @@ class ShardType(click.ParamType[Any]):
         if not (index.isdecimal() and count.isdecimal() and int(index) < int(count)):
             self.fail(f"got {value!r}, expected I/N with I from 0 to N-1, as in 0/4", param, ctx)
         return Shard(int(index), int(count))
+
+
+class TableName(click.ParamType[str]):
+    """A name from a table, which is imported only when one is named or listed.
+
+    Args:
+        name: what is named, as "kind".
+        place: the table, as "module:ATTRIBUTE".
+    """
+
+    def __init__(self, name: str, place: str) -> None:
+        self.name = name
+        self._place = place
+
+    def _names(self) -> list[str]:
+        return list(plugins.import_from(self._place))
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return f"[{'|'.join(self._names())}]"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        names = self._names()
+        if value not in names:
+            self.fail(f"got {value!r}, expected one of {', '.join(names)}", param, ctx)
+        return value
 
 
 def _set_verbosity(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -90,6 +115,20 @@ def model_options(*, required: bool = True) -> Callable[[F], F]:
     )
 
 
+def _load_plugins(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> None:
+    for name in names:
+        plugins.load_plugin(name)
+
+
+plugin_option = click.option(
+    "--plugin",
+    multiple=True,
+    metavar="FILE.py|MODULE",
+    is_eager=True,  # others may name what it adds
+    expose_value=False,
+    callback=_load_plugins,
+    help="Also know what this file or module defines (docs/plugins.md); repeatable.",
+)
 input_argument = click.argument("input_", metavar="[INPUT]", default="-")
 output_option = click.option(
     "-o", "--output", default="-", metavar="FILE", help="Output file; - is stdout.  [default: -]"

@@ -6,16 +6,13 @@ import sys
 import pytest
 
 from tests.conftest import environment
+from tests.test_docs import commands
 
 HEAVY = {
     "numpy", "torch", "torchvision", "open_clip", "spacy", "thinc", "PIL", "orjson", "tqdm",
     "safetensors", "fsspec", "timm", "transformers", "huggingface_hub", "scipy", "pandas",
 }  # fmt: skip
-COMMANDS = [
-    [], ["data"], ["data", "scenes"], ["data", "benchmark"], ["data", "images"],
-    ["data", "webdataset"], ["fit"], ["negatives"], ["refine"], ["mine"], ["embed"], ["train"],
-    ["score"], ["eval"], ["compare"],
-]  # fmt: skip
+COMMANDS = [[], *(list(names) for names, _ in commands())]
 SHOW_MODULES = """
 import sys
 from hnclip_cli.cli import main
@@ -45,12 +42,12 @@ def test_help_imports_nothing_heavy(command):
 
 
 def test_the_help_of_all_imports_no_command_and_that_of_one_no_other():
-    def commands(*args):
+    def imported(*args):
         names = run(*args, "--help").stderr.split()
         return {name.split(".")[2] for name in names if name.startswith("hnclip_cli.commands.")}
 
-    assert commands() == set()
-    assert commands("embed") == {"embed"}
+    assert imported() == set()
+    assert imported("embed") == {"embed"}
 
 
 def test_the_help_of_benchmark_imports_no_reader():

@@ -11,18 +11,20 @@ ROOMS = ["sources", "negatives", "embedding", "training", "scoring", "evaluation
 # What a module may import of hnclip_cli, by the room it lies in.
 ALLOWED = {
     "errors": [],
+    "plugins": ["errors"],
     "streams": ["errors", "streams"],
     "lexicon": ["errors", "streams", "lexicon"],
     "language": ["errors", "streams", "lexicon", "language"],
     "models": ["errors", "streams", "models"],
     **{
-        room: ["errors", "streams", "lexicon", "language", "models", room, "__version__"]
+        room: ["errors", "plugins", "streams", "lexicon", "language", "models", room, "__version__"]
         for room in ROOMS
     },
     "console": ["errors", "streams"],
-    "options": ["console", "streams"],
+    "options": ["console", "plugins", "streams"],
     "commands": [
         "errors",
+        "plugins",
         "streams",
         "lexicon",
         "language",
@@ -33,8 +35,8 @@ ALLOWED = {
         *ROOMS,
         "commands",
     ],
-    "lazy": [],
-    "cli": ["errors", "console", "lazy", "__version__"],
+    "lazy": ["plugins"],
+    "cli": ["errors", "console", "plugins", "lazy", "__version__"],
     "__init__": [],
     "__main__": ["cli"],
 }

@@ -24,6 +24,7 @@ _ENDPOINT = (
 @options.seed_option
 @options.shard_option
 @options.on_error_option
+@options.plugin_option
 @options.verbosity_options
 @click.pass_context
 def negatives(

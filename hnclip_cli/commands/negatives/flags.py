@@ -5,50 +5,19 @@ from click.core import ParameterSource
 
 from hnclip_cli import options
 
-
-class KindType(click.ParamType[str]):
-    """A name from the registry of kinds, which is loaded only when one is named or listed."""
-
-    name = "kind"
-
-    def _names(self) -> list[str]:
-        from hnclip_cli.negatives.kinds.registry import KINDS
-
-        return list(KINDS)
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        return f"[{'|'.join(self._names())}]"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if value not in self._names():
-            self.fail(f"got {value!r}, expected one of {', '.join(self._names())}", param, ctx)
-        return value
-
-
-class PresetType(KindType):
-    """A name from the presets, loaded as late as the kinds."""
-
-    name = "preset"
-
-    def _names(self) -> list[str]:
-        from hnclip_cli.negatives.kinds.presets import PRESETS
-
-        return list(PRESETS)
-
-
 making_options = options.together(
     click.option(
         "--kind",
         "kinds",
         multiple=True,
-        type=KindType(),
+        type=options.TableName("kind", "hnclip_cli.negatives.kinds.registry:KINDS"),
         help="A kind of negative; repeatable.  [default: those that read well, see the docs]",
     ),
     click.option(
         "--preset",
         "presets",
         multiple=True,
-        type=PresetType(),
+        type=options.TableName("preset", "hnclip_cli.negatives.kinds.presets:PRESETS"),
         help="The kinds of a paper; repeatable, and together with --kind.",
     ),
     click.option(

@@ -1,7 +1,7 @@
 """The kinds of negatives. A kind is a function from a parsed caption to candidate edits."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hnclip_cli.language.caption import PHRASES, TAGS, TEXT, Caption
 from hnclip_cli.negatives.analysis import relations
@@ -15,6 +15,7 @@ from hnclip_cli.negatives.kinds import (
     swaps,
     verbs,
 )
+from hnclip_cli.plugins import Table
 from hnclip_cli.streams.edits import Edit
 
 
@@ -43,7 +44,7 @@ class Kind:
     needs_phrases: Callable[[Caption], bool] | None = None
 
 
-KINDS: dict[str, Kind] = {
+_BUILT_IN = {
     "swap-noun": Kind(
         swaps.swap_noun, PHRASES, "NegCLIP, CE-CLIP's relation", needs_phrases=swaps.may_swap
     ),
@@ -83,4 +84,19 @@ KINDS: dict[str, Kind] = {
     },
 }
 
-DEFAULT_KINDS = tuple(name for name, kind in KINDS.items() if kind.is_default)
+
+def _checked(kind: Kind) -> Kind:
+    """A kind that looks at what it proposes."""
+
+    def candidates(caption: Caption) -> Iterator[list[Edit]]:
+        for edits in kind.candidates(caption):
+            for start, end, text in edits:
+                if not (0 <= start <= end <= len(caption.text) and isinstance(text, str)):
+                    raise ValueError(f"{(start, end, text)} is no edit of {caption.text!r}")
+            yield edits
+
+    return replace(kind, candidates=candidates)
+
+
+KINDS = Table("kinds", _BUILT_IN, Kind, adopt=_checked)
+DEFAULT_KINDS = tuple(name for name, kind in _BUILT_IN.items() if kind.is_default)
