@@ -1,3 +1,45 @@
-"""Composable commands that teach CLIP models composition with hard negatives."""
+"""Teach CLIP models composition with hard negatives: the functions behind the commands.
+
+``import hnclip_cli as hnclip``; docs/api.md shows each. They take records as dicts and arrays as
+numpy's, and give the same. Nothing is imported before it is used.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hnclip_cli.evaluation.compare import compare
+    from hnclip_cli.models.load import load_clip as load
+    from hnclip_cli.negatives.choosing.fluency import fit
+    from hnclip_cli.negatives.mining import mine
+    from hnclip_cli.negatives.refine import refine
+    from hnclip_cli.plugins import load_plugin
+    from hnclip_cli.training.objectives.hard_negatives import hard_negative_objective
 
 __version__ = "0.1.0"
+
+# The same again, for when the program runs.
+_PLACES = {
+    "compare": "hnclip_cli.evaluation.compare:compare",
+    "fit": "hnclip_cli.negatives.choosing.fluency:fit",
+    "hard_negative_objective": (
+        "hnclip_cli.training.objectives.hard_negatives:hard_negative_objective"
+    ),
+    "load": "hnclip_cli.models.load:load_clip",
+    "load_plugin": "hnclip_cli.plugins:load_plugin",
+    "mine": "hnclip_cli.negatives.mining:mine",
+    "refine": "hnclip_cli.negatives.refine:refine",
+}
+__all__ = ["compare", "fit", "hard_negative_objective", "load", "load_plugin", "mine", "refine"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from hnclip_cli.plugins import import_from
+
+    value = globals()[name] = import_from(_PLACES[name])
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PLACES})

@@ -37,7 +37,7 @@ ALLOWED = {
     ],
     "lazy": ["plugins"],
     "cli": ["errors", "console", "plugins", "lazy", "__version__"],
-    "__init__": [],
+    "__init__": ["plugins", "models", *ROOMS],
     "__main__": ["cli"],
 }
 EDGES = {"console", "options", "lazy", "commands", "cli", "__main__"}
