@@ -1,11 +1,11 @@
 """The import direction of the rooms, read from the source."""
 
 import ast
-from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parents[1] / "hnclip_cli"
+from docs.generate_map import PACKAGE, PAGE, imports, modules, render, room_of
+
 ROOMS = ["sources", "negatives", "embedding", "training", "scoring", "evaluation"]
 
 # What a module may import of hnclip_cli, by the room it lies in.
@@ -42,25 +42,6 @@ ALLOWED = {
 }
 EDGES = {"console", "options", "lazy", "commands", "cli", "__main__"}
 MODEL_ROOMS = {"models", "embedding", "scoring", "training"}
-
-
-def modules():
-    return sorted(PACKAGE.rglob("*.py"))
-
-
-def room_of(path):
-    first = path.relative_to(PACKAGE).parts[0]
-    return first.removesuffix(".py")
-
-
-def imports(path):
-    """Every (module, name) imported anywhere in a file, in functions too."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, "") for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            yield from ((node.module, alias.name) for alias in node.names)
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -100,3 +81,7 @@ def test_only_the_edges_touch_the_standard_streams(path):
 
 def test_every_file_lies_in_a_known_room():
     assert {room_of(path) for path in modules()} == set(ALLOWED)
+
+
+def test_the_map_of_the_rooms_is_that_of_their_imports():
+    assert PAGE.read_text() == render(), "run: python docs/generate_map.py"
