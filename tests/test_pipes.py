@@ -180,3 +180,51 @@ def test_a_truncated_array_is_an_error_after_what_could_be_scored(tmp_path):
     assert done.returncode == 1
     assert [record["scores"] for record in parse_lines(done.stdout)] == [[[1.0]]] * 2
     assert b"the array is truncated; got 2 rows, expected the 4 rows" in done.stderr
+
+
+def test_what_is_fitted_steers_negatives_and_refine_takes_them_from_the_pipe(tmp_path):
+    captions = to_lines(
+        *({"id": str(i), "caption": f"a red cat and {i} black dogs on a sofa"} for i in range(30))
+    )
+    done = bash(
+        "tee captions.jsonl | hnclip fit -o fitted.json && "
+        "hnclip negatives --fitted fitted.json captions.jsonl | tee negatives.jsonl | "
+        "hnclip refine 2> said > refined.jsonl",
+        tmp_path,
+        captions,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    made, kept = (
+        [record["negatives"] for record in parse_lines((tmp_path / name).read_bytes())]
+        for name in ("negatives.jsonl", "refined.jsonl")
+    )
+    assert len(made) == len(kept) == 30 and all(made)
+    assert all(item in one for one, other in zip(made, kept, strict=True) for item in other)
+    assert (tmp_path / "said").read_text().startswith("hnclip: ")
+
+
+def test_mine_adds_the_nearest_of_others(tmp_path):
+    np.save(tmp_path / "e.npy", np.float32([[1, 0], [0.9, 0.1], [0, 1]]))
+    records = [{"image": f"{i}.png", "caption": f"caption {i}"} for i in range(3)]
+    done = bash("hnclip mine e.npy -k 1 | cat", tmp_path, to_lines(*records))
+    assert (done.returncode, done.stderr) == (0, b"")
+    mined = [record["negatives"][0]["caption"] for record in parse_lines(done.stdout)]
+    assert mined == ["caption 1", "caption 0", "caption 1"]
+
+
+def test_compare_takes_one_run_from_a_pipe(tmp_path):
+    pair = {"caption": "a", "negatives": [{"caption": "b", "kind": "replace-noun"}]}
+    for name, scores in (("right", [[0.3, 0.1]]), ("wrong", [[0.1, 0.3]])):
+        records = ({"id": str(i), "image": f"{i}.png", "scores": scores} | pair for i in range(4))
+        (tmp_path / f"{name}.jsonl").write_bytes(to_lines(*records))
+    done = bash("cat wrong.jsonl | hnclip compare right.jsonl - --bootstrap 10", tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    (report,) = parse_lines(done.stdout)
+    assert report["accuracy"]["pair"]["difference"] == -1.0
+
+
+def test_plugins_lists_a_file_of_its_own(tmp_path):
+    (tmp_path / "mine.py").write_text("KINDS = {'shout': 1}")
+    done = bash("hnclip plugins --plugin mine.py | cut -c -33", tmp_path)
+    assert done.returncode == 1
+    assert done.stdout == b'{"table": "kinds", "name": "shout\n'
