@@ -226,10 +226,7 @@ def blaming(where: str) -> Iterator[None]:
 
 def _blamed(entry: Any, where: str) -> Any:
     """An entry whose functions, at any depth, name the plug-in where they fail."""
-    if isinstance(entry, type):
-        return entry
-    if is_dataclass(entry):
-        assert not isinstance(entry, type)
+    if is_dataclass(entry) and not isinstance(entry, type):
         changes = {}
         for field in fields(entry):
             value = getattr(entry, field.name)
@@ -238,17 +235,31 @@ def _blamed(entry: Any, where: str) -> Any:
         return replace(entry, **changes) if changes else entry
     if isinstance(entry, Mapping):
         return {_blamed(key, where): _blamed(value, where) for key, value in entry.items()}
-    if not callable(entry):
-        return entry
+    return _blamed_function(entry, where) if callable(entry) else entry
 
+
+def _blamed_function(function: Callable[..., Any], where: str) -> Callable[..., Any]:
     def iterate(items: Iterator[Any]) -> Iterator[Any]:
         with blaming(where):
             yield from items
 
-    @functools.wraps(entry)
+    @functools.wraps(function)
     def call(*args: Any, **options: Any) -> Any:
         with blaming(where):
-            result = entry(*args, **options)
-        return iterate(result) if isinstance(result, Iterator) else result
+            result = function(*args, **options)
+        if isinstance(result, Iterator):
+            return iterate(result)
+        is_own = type(result).__module__ == function.__module__
+        return _BlamedObject(result, where) if is_own else result
 
     return call
+
+
+class _BlamedObject:
+    """An object of a plug-in's own class, whose methods name the plug-in where they fail."""
+
+    def __init__(self, own: Any, where: str) -> None:
+        self._own, self._where = own, where
+
+    def __getattr__(self, name: str) -> Any:
+        return _blamed(getattr(self._own, name), self._where)

@@ -33,6 +33,11 @@ class Entry:
     more: Any = None
 
 
+class Maker:
+    def work(self):
+        raise ValueError("so what")
+
+
 @pytest.fixture(autouse=True)
 def no_plugins_yet(monkeypatch, tmp_path):
     monkeypatch.setenv(VARIABLE, "")
@@ -81,6 +86,7 @@ def test_what_a_function_of_an_entry_raises_names_the_plugin_at_any_depth(monkey
         ("b", Entry(fail_later)),
         ("c", Entry(len, {"deep": Entry(fail)})),
         ("d", Entry(fail_later, more={fail: 0.5})),
+        ("e", Entry(Maker)),
     )
     said = r"^plug-in x\.py: '{}' of its entries: ValueError: so what$"
     with pytest.raises(HnclipError, match=said.format("a")):
@@ -91,6 +97,9 @@ def test_what_a_function_of_an_entry_raises_names_the_plugin_at_any_depth(monkey
         next(items)
     with pytest.raises(HnclipError, match=said.format("c")):
         entries["c"].more["deep"].run()
+    made = entries["e"].run()
+    with pytest.raises(HnclipError, match=said.format("e")):
+        made.work()
     (function,) = entries["d"].more
     with pytest.raises(HnclipError, match=said.format("d")):
         function()
