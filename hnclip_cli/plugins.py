@@ -249,7 +249,7 @@ def _blamed_function(function: Callable[..., Any], where: str) -> Callable[..., 
             result = function(*args, **options)
         if isinstance(result, Iterator):
             return iterate(result)
-        is_own = type(result).__module__ == function.__module__
+        is_own = type(result).__module__ == function.__module__ != "builtins"
         return _BlamedObject(result, where) if is_own else result
 
     return call
