@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hnclip_cli.training.objectives import OBJECTIVES, ObjectiveSpec
+from hnclip_cli.training.objectives import OBJECTIVES, Weights, weights_of
 
 
 @dataclass(frozen=True)
@@ -74,22 +74,22 @@ class TrainConfig:
     workers: int = 2
 
     @property
-    def spec(self) -> ObjectiveSpec:
+    def weights(self) -> Weights:
         """The objective with the weights that were given in place of its own.
 
         A term that exists on the image side too gets the same weight there.
         """
-        named = OBJECTIVES[self.objective]
-        given: dict[str, Any] = {"imc_weight": self.imc_weight, "cmr_weight": self.cmr_weight}
-        for name in list(given):
-            if getattr(named, f"image_{name}"):
-                given[f"image_{name}"] = given[name]
-        return dataclasses.replace(
-            named, **{name: weight for name, weight in given.items() if weight is not None}
-        )
+        weights = weights_of(OBJECTIVES[self.objective])
+        for name, weight in (("imc", self.imc_weight), ("cmr", self.cmr_weight)):
+            if weight is not None:
+                weights[name] = weight
+                if f"image_{name}" in weights:
+                    weights[f"image_{name}"] = weight
+        return weights
 
     def resolved(self) -> dict[str, Any]:
         """The settings as a dictionary, with the objective's weights in place of None."""
-        spec = self.spec
-        weights = {"imc_weight": spec.imc_weight, "cmr_weight": spec.cmr_weight}
-        return dataclasses.asdict(self) | weights
+        weights = self.weights
+        return dataclasses.asdict(self) | {
+            f"{name}_weight": weights.get(name, 0.0) for name in ("imc", "cmr")
+        }

@@ -21,6 +21,7 @@ from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record, format_record, parse_record
 from hnclip_cli.training.config import NumSlots, TrainConfig
 from hnclip_cli.training.distributed import Ranks
+from hnclip_cli.training.objectives.hard_negatives import uses
 
 _BLOCK_BYTES = 1 << 24
 
@@ -144,10 +145,10 @@ def _integers(data: bytes) -> "array[int]":
 
 def slots_of(config: TrainConfig, store: RecordStore) -> NumSlots:
     """The slots of a batch: none for what the objective does without or no record has."""
-    spec = config.spec
-    with_images = spec.uses_negative_images and store.has_negative_images
+    weights = config.weights
+    with_images = uses(weights, "images") and store.has_negative_images
     return NumSlots(
-        config.negatives_per_caption if spec.uses_negatives else 0,
+        config.negatives_per_caption if uses(weights, "negatives") else 0,
         config.negative_images_per_caption if with_images else 0,
     )
 

@@ -42,11 +42,11 @@ class Ranks:
     rank: int = 0
     size: int = 1
 
-    def counts(self, num_rows: int, device: torch.device) -> list[int]:
+    def counts(self, num_rows: int) -> list[int]:
         """How many rows each rank holds, in the order of the ranks."""
         if self.size == 1:
             return [num_rows]
-        own = torch.tensor([num_rows], device=device)
+        own = torch.tensor([num_rows])  # on the CPU, where nothing waits for the device
         every = [torch.empty_like(own) for _ in range(self.size)]
         with _talking():
             dist.all_gather(every, own)

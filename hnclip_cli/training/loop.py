@@ -17,6 +17,7 @@ from hnclip_cli.training.checkpoints import State
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.data import Batch, RecordStore
 from hnclip_cli.training.distributed import Ranks, sum_gradients
+from hnclip_cli.training.objectives.hard_negatives import uses
 from hnclip_cli.training.optimizer import clamp_logit_scale, lr_factor
 from hnclip_cli.training.step import forward_backward
 
@@ -107,7 +108,7 @@ def _steps(
         progress = state.step / num_steps if num_steps else state.elapsed / (config.seconds or 1)
         metrics = _step(state, batch, config, progress, ranks)
         metrics["epoch"] = state.position * config.batch_size / len(store)
-        if config.spec.uses_negatives:
+        if uses(config.weights, "negatives"):
             names = store.threshold_names
             metrics["thresholds"] = dict(zip(names, state.thresholds.tolist(), strict=False))
         is_said = state.step % config.log_every == 0
@@ -182,7 +183,7 @@ def check_records(store: RecordStore, config: TrainConfig) -> None:
             expected=f"at least --batch-size {config.batch_size}",
             hint=f"--batch-size {max(1, len(store))}" if len(store) else "other input",
         )
-    if config.spec.uses_negatives and not store.kinds:
+    if uses(config.weights, "negatives") and not store.kinds:
         raise HnclipError(
             f"no record has negatives, and --objective {config.objective} needs them",
             hint="hnclip negatives before this, or --objective clip",

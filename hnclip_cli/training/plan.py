@@ -4,6 +4,7 @@ from typing import Any
 
 from hnclip_cli.models.cost import ModelCost, TowerCost
 from hnclip_cli.training.config import NumSlots, TrainConfig
+from hnclip_cli.training.objectives.hard_negatives import uses
 
 # Weight, gradient, and AdamW's two moments, in float32.
 BYTES_PER_FROZEN, BYTES_PER_TRAINED = 4, 16
@@ -59,7 +60,7 @@ def plan(
 
 def _slots(config: TrainConfig) -> NumSlots:
     """The most that a record can fill; negative images are not counted on."""
-    return NumSlots(config.negatives_per_caption if config.spec.uses_negatives else 0)
+    return NumSlots(config.negatives_per_caption if uses(config.weights, "negatives") else 0)
 
 
 def _passes(config: TrainConfig, side: str) -> int:
@@ -73,7 +74,8 @@ def _passes(config: TrainConfig, side: str) -> int:
 def _objective_flops(config: TrainConfig, dim: int) -> float:
     """Three products for each matrix of logits, and the pass over its columns before them."""
     size, slots = config.batch_size, _slots(config).captions
-    columns = size * (1 + slots) if config.spec.negative_scope == "batch" else size
+    contrasted = {"contrastive_batch", "contrastive_both"} & config.weights.keys()
+    columns = size * (1 + slots) if contrasted else size
     return 6.0 * size * columns * dim + 2.0 * size * size * dim + 12.0 * size * slots * dim
 
 

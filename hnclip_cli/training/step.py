@@ -18,8 +18,8 @@ from hnclip_cli.models.clip import Clip
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.data import Batch
 from hnclip_cli.training.distributed import Ranks
-from hnclip_cli.training.objectives.batch import Features, Slots, fill_slots
-from hnclip_cli.training.objectives.compute import Outcome, compute_objective
+from hnclip_cli.training.objectives.hard_negatives import Outcome, compute_objective, uses
+from hnclip_cli.training.objectives.view import Features, Slots, fill_slots
 
 Named = dict[str, Tensor]
 Encode = Callable[[slice], Named]
@@ -130,7 +130,7 @@ def encode_images(clip: Clip, batch: Batch, config: TrainConfig, rows: slice) ->
     The latter two only where there are slots for them, and where the objective looks at patches.
     """
     mask, negatives = batch.image_mask[rows], batch.negative_pixels[_packed(batch.image_mask, rows)]
-    if config.spec.uses_local:
+    if uses(config.weights, "tokens"):
         images, patches = clip.encode_images_local(batch.pixels[rows])
         features = {"images": images, "image_tokens": patches}
         if len(negatives):
@@ -139,7 +139,7 @@ def encode_images(clip: Clip, batch: Batch, config: TrainConfig, rows: slice) ->
         images = clip.encode_images(torch.cat([batch.pixels[rows], negatives]))
         features = {"images": images[: len(mask)]}
     if mask.shape[1]:
-        features["negative_images"] = fill_slots(images[len(mask) :], mask.to(images.device))
+        features["negative_images"] = fill_slots(images[len(mask) :], mask)
     return features
 
 
@@ -148,9 +148,9 @@ def encode_texts(clip: Clip, batch: Batch, config: TrainConfig, rows: slice) -> 
 
     Where the objective looks at words, also ``text_tokens`` (b, 1 + K, L, D) and their mask.
     """
-    mask = batch.mask[rows].to(clip.device)
+    mask = batch.mask[rows]
     tokens = torch.cat([batch.captions[rows], batch.negatives[_packed(batch.mask, rows)]])
-    if not config.spec.uses_local:
+    if not uses(config.weights, "tokens"):
         texts = clip.encode_tokens(tokens)
         return {"texts": texts[: len(mask)], "negatives": fill_slots(texts[len(mask) :], mask)}
     texts, words, are_words = clip.encode_tokens_local(tokens)
@@ -178,7 +178,7 @@ def _none(clip: Clip, batch: Batch, config: TrainConfig) -> Named:
     }  # fmt: skip
     if batch.image_mask.shape[1]:
         features["negative_images"] = nothing(0, batch.image_mask.shape[1], dim)
-    if config.spec.uses_local:
+    if uses(config.weights, "tokens"):
         features["image_tokens"] = nothing(0, 1, dim)
         features["text_tokens"] = nothing(0, 1 + slots, 1, dim)
         features["text_token_mask"] = nothing(0, 1 + slots, 1, dtype=torch.bool)
@@ -201,12 +201,13 @@ def _objective(
         move(batch.image_mask) if batch.image_mask.shape[1] else None,
     )
     return compute_objective(
-        config.spec,
+        config.weights,
         Features(**features),
         slots,
         clip.logit_scale,
         thresholds,
         threshold_bound=config.threshold_bound,
+        half=clip.precision != "fp32",
         ranks=ranks,
     )
 

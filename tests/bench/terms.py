@@ -14,30 +14,28 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hnclip_cli.training.objectives import OBJECTIVES
-from hnclip_cli.training.objectives.batch import Batch, Features, Slots
-from hnclip_cli.training.objectives.negative_images import distractor, image_columns
-from hnclip_cli.training.objectives.own_rows import local
-from hnclip_cli.training.objectives.ranking import rank
+from hnclip_cli.training.objectives.terms import TERMS
+from hnclip_cli.training.objectives.view import Features, Slots, View
 from tests.bench.machine import describe
 
 DIM, NEGATIVES, PATCHES, WORDS = 512, 4, 49, 16
-TERMS: dict[str, Callable[[Batch, int | None], Tensor]] = {
-    "image_columns": image_columns,
-    "distractor": distractor,
-    "rank": rank,
-    "local": local,
-}
+MEASURED = ["contrastive_both", "mirror", "distractor", "rank", "focal_local"]
 
 
-def make_batch(pairs: int, with_tokens: bool) -> Batch:
+def run(term: str, given: tuple[Features, Slots], chunk_size: int | None) -> None:
+    """Forward and backward, in chunks of this many rows."""
+    scale = torch.tensor(100.0, requires_grad=True)
+    view = View.of_captions(*given, scale, torch.zeros(2), chunk_size=chunk_size)
+    torch.autograd.backward(TERMS[term].function(view))
+
+
+def make_batch(pairs: int, with_tokens: bool) -> tuple[Features, Slots]:
     torch.manual_seed(0)
 
     def unit(*shape: int) -> Tensor:
@@ -55,8 +53,7 @@ def make_batch(pairs: int, with_tokens: bool) -> Batch:
         features = Features(*parts)
     mask = torch.ones(pairs, slots, dtype=torch.bool)
     where = Slots(mask, torch.zeros_like(mask, dtype=torch.long), image_mask=mask[:, :1])
-    scale = torch.tensor(100.0, requires_grad=True)
-    return Batch(OBJECTIVES["fsc-clip"], features, where, scale, torch.zeros(2))
+    return features, where
 
 
 def in_status(field: str) -> float:
@@ -70,10 +67,10 @@ def in_status(field: str) -> float:
 
 def memory(term: str, pairs: int, chunk_size: int) -> float:
     """Peak beyond the inputs in MB; a small batch before has loaded what the first use loads."""
-    TERMS[term](make_batch(4, term == "local"), None).backward()
-    batch = make_batch(pairs, term == "local")
+    run(term, make_batch(4, term == "focal_local"), None)
+    batch = make_batch(pairs, term == "focal_local")
     before = in_status("VmRSS")
-    TERMS[term](batch, chunk_size or None).backward()
+    run(term, batch, chunk_size or None)
     return in_status("VmHWM") - before
 
 
@@ -84,11 +81,11 @@ def measured(term: str, pairs: int, rounds: int) -> dict[str, object]:
         command += ["--pairs", str(pairs), "--chunk-size", str(chunk_size)]
         peaks.append(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
     times: tuple[list[float], list[float]] = ([], [])
-    batch = make_batch(pairs, term == "local")
+    batch = make_batch(pairs, term == "focal_local")
     for _ in range(rounds):
         for chunk_size, found in zip((None, pairs), times, strict=True):
             started = time.perf_counter()
-            TERMS[term](batch, chunk_size).backward()
+            run(term, batch, chunk_size)
             found.append(time.perf_counter() - started)
     chunked, whole = (statistics.median(found) for found in times)
     return {
@@ -107,7 +104,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=2048)
     parser.add_argument("--local-pairs", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--memory", choices=TERMS, help=argparse.SUPPRESS)
+    parser.add_argument("--memory", choices=MEASURED, help=argparse.SUPPRESS)
     parser.add_argument("--chunk-size", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory:
@@ -115,9 +112,9 @@ def main() -> None:
         return
     figures = {
         term: measured(
-            term, options.local_pairs if term == "local" else options.pairs, options.rounds
+            term, options.local_pairs if term == "focal_local" else options.pairs, options.rounds
         )
-        for term in TERMS
+        for term in MEASURED
     }
     print(json.dumps({"benchmark": "terms", **figures, "machine": describe()}))
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from hnclip_cli.training.distributed import Ranks
-from hnclip_cli.training.objectives import chunked
+from hnclip_cli.training.objectives import contrast
 from hnclip_cli.training.objectives.hard_negatives import hard_negative_objective
 from tests.bench.objective_memory import saved_bytes
 from tests.training.test_objective import gradients, make_batch
@@ -140,7 +140,7 @@ class Twins(Ranks):
 
 def test_ranks_merge_large_logits_without_overflow():
     lse = torch.tensor([200.0, -torch.inf, -200.0])
-    merged = chunked._merge_ranks(lse, Twins(0, 2))
+    merged = contrast._merge_ranks(lse, Twins(0, 2))
     torch.testing.assert_close(merged, lse + torch.tensor(2.0).log())
 
 
@@ -190,7 +190,7 @@ def test_without_gradient_no_product_of_one_is_formed(monkeypatch):
     def refuse(*_):
         raise AssertionError("a gradient was formed")
 
-    monkeypatch.setattr(chunked, "_add_product", refuse)
+    monkeypatch.setattr(contrast, "_add_product", refuse)
     with torch.no_grad():
         found = solve(batch, chunk_size=2)
     assert not found.loss.requires_grad

@@ -12,6 +12,7 @@ from hnclip_cli.training.checkpoints import start
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.data import RecordStore
 from hnclip_cli.training.objectives import OBJECTIVES
+from hnclip_cli.training.objectives.hard_negatives import uses
 from tests.conftest import to_lines
 from tests.factories import make_records
 
@@ -40,7 +41,7 @@ def test_the_loss_falls_on_records_seen_again(tmp_path, objective):
     assert metrics[-1]["loss"] < 0.7 * metrics[0]["loss"]
     assert [line["step"] for line in metrics] == list(range(1, 13))
     assert [step for step, *_ in saves] == [12]
-    assert ("imc" in metrics[0]) == OBJECTIVES[objective].uses_negatives
+    assert ("imc" in metrics[0]) == uses(OBJECTIVES[objective], "negatives")
 
 
 def test_the_same_settings_give_the_same_weights_whatever_the_workers(tmp_path):

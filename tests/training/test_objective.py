@@ -5,7 +5,9 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from hnclip_cli.training.objectives import contrast
 from hnclip_cli.training.objectives.hard_negatives import hard_negative_objective
 from tests.training.oracle import oracle
 
@@ -90,6 +92,32 @@ def compare(
 @pytest.mark.parametrize("slots", [0, 1, 3])
 def test_loss_and_gradients_equal_the_oracle(size, slots, scope):
     compare(make_batch(size, slots), scope=scope)
+
+
+class NoWaiting(TorchDispatchMode):
+    """Refuses what would make the processor wait for a GPU."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        name = function.overloadpacket.__name__
+        assert name not in {"_local_scalar_dense", "nonzero", "masked_select", "is_nonzero"}, name
+        indices = (
+            args[1] if name in {"index", "index_put", "index_put_", "_index_put_impl_"} else []
+        )
+        assert not any(index is not None and index.dtype == torch.bool for index in indices), name
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("scope", ["batch", "own", "none"])
+def test_on_an_accelerator_slots_are_masked_and_nothing_is_waited_for(monkeypatch, scope):
+    monkeypatch.setattr(contrast, "drops_empty", lambda _: False)
+    for groups in (None, [0, 1, 1, 2, 0, 3, 2]):
+        compare(make_batch(7, 3), groups=groups, scope=scope, chunk_size=3)
+    batch = make_batch(7, 3)
+    with NoWaiting():
+        loss = hard_negative_objective(
+            **batch, imc_weight=0.3, cmr_weight=0.2, negative_scope=scope, chunk_size=3
+        ).loss
+        torch.autograd.grad(loss, batch["image_features"])
 
 
 @settings(max_examples=25, deadline=None)

@@ -1,27 +1,117 @@
-"""The hard-negative objective: contrastive, intra-modal and cross-modal rank terms.
+"""The loss of a batch: the terms of an objective, weighted and added."""
 
-Shapes: B pairs, K negative slots each, D features.
-"""
-
-from typing import Literal, NamedTuple, get_args
+from collections.abc import Iterator
+from typing import NamedTuple, get_args
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from hnclip_cli.training.distributed import Ranks
-from hnclip_cli.training.objectives import NegativeScope
-from hnclip_cli.training.objectives.chunked import (
-    TORCH_PASSES,
-    Passes,
-    Plan,
-    chunked_contrastive,
+from hnclip_cli.training.objectives import Objective, weights_of
+from hnclip_cli.training.objectives.contrast import NegativeScope, contrast
+from hnclip_cli.training.objectives.terms import (
+    TERMS,
+    Term,
+    intra_modal,
+    rank_margin,
+    update_thresholds,
 )
+from hnclip_cli.training.objectives.view import Features, Implementation, Slots, View
 
-Implementation = Literal["auto", "dense", "chunked", "triton"]
+
+class Outcome(NamedTuple):
+    """What a step needs of an objective.
+
+    Attributes:
+        loss: (), the weighted sum, differentiable.
+        terms: each term's value before weighting, (), without gradient; those on negative images
+            where there are any.
+        thresholds: θ by kind for the next step, without gradient.
+    """
+
+    loss: Tensor
+    terms: dict[str, Tensor]
+    thresholds: Tensor
 
 
-class Objective(NamedTuple):
+def compute_objective(
+    objective: Objective,
+    features: Features,
+    slots: Slots,
+    logit_scale: Tensor,
+    thresholds: Tensor,
+    *,
+    threshold_bound: float = 10.0,
+    half: bool = False,
+    implementation: Implementation = "auto",
+    ranks: Ranks = Ranks(),
+) -> Outcome:
+    """The objective of a batch.
+
+    With several ranks each passes its own rows. Loss, terms and thresholds come out the same on
+    every rank, those of the whole batch; the gradients of parameters are parts that add up to
+    the whole over the ranks. All ranks must pass the same objective.
+
+    Args:
+        objective: the terms and their weights.
+        features: of this rank's rows.
+        slots: which of the features are there.
+        logit_scale: (), the factor itself (up to 100), not its logarithm.
+        thresholds: (num_kinds,), θ of the step before; 0 at the start. The last is that of
+            negative images (`Slots.image_kind`).
+        threshold_bound: upper bound of θ, in logits.
+        half: whether the features have been computed in half precision, whatever their dtype.
+        implementation: see `hard_negative_objective`.
+        ranks: the processes that share the batch.
+
+    Raises:
+        ValueError: shapes do not fit, the batch is empty on all ranks, a term is unknown, or a
+            local term lacks its tokens.
+    """
+    # Autocast would round the logits to half precision.
+    with torch.autocast(features.images.device.type, enabled=False):
+        view = View.of_captions(
+            features, slots, logit_scale, thresholds,
+            half=half, implementation=implementation, ranks=ranks,
+        )  # fmt: skip
+        _check_rows(view)
+        updated = update_thresholds(view, thresholds, threshold_bound)
+        image_side = view.exchanged()
+        loss, terms = 0 * view.scale, {}
+        for name, term, weight in terms_of(objective):
+            if features.negative_images is None and "images" in term.needs:
+                continue
+            value = term.function(image_side if term.of_images else view)
+            if weight:
+                loss = loss + weight * value
+            terms[name] = value.detach()
+        if "image_cmr" in terms:
+            updated = update_thresholds(image_side, updated, threshold_bound)
+    return Outcome(loss, terms, updated)
+
+
+def terms_of(objective: Objective) -> Iterator[tuple[str, Term, float]]:
+    """Name in the metrics, term and weight.
+
+    Raises:
+        ValueError: a term is unknown.
+    """
+    for key, weight in weights_of(objective).items():
+        if not isinstance(key, str):
+            term = key if isinstance(key, Term) else Term(key)
+            yield term.name or getattr(term.function, "__name__", "term"), term, weight
+        elif key in TERMS:
+            yield TERMS[key].name or key, TERMS[key], weight
+        else:
+            raise ValueError(f"got term {key!r}, expected one of {', '.join(TERMS)}")
+
+
+def uses(objective: Objective, what: str) -> bool:
+    """Whether it is worth encoding ``negatives``, negative ``images`` or ``tokens`` for it."""
+    return any(what in term.needs | term.takes for _, term, weight in terms_of(objective) if weight)
+
+
+class HardNegativeLoss(NamedTuple):
     """The loss, its terms before weighting, and the thresholds for the next step."""
 
     loss: Tensor
@@ -48,7 +138,7 @@ def hard_negative_objective(
     negative_scope: NegativeScope = "batch",
     chunk_size: int | None = None,
     ranks: Ranks = Ranks(),
-) -> Objective:
+) -> HardNegativeLoss:
     """Contrast pairs against the batch and against their own hard negatives.
 
     With s the logit scale, I, T, N the features and the sums over valid slots only::
@@ -103,148 +193,25 @@ def hard_negative_objective(
         ValueError: shapes do not fit, an option is unknown, the batch is empty on all ranks,
             or Triton cannot run here.
     """
-    _check_shapes(
-        image_features,
-        text_features,
-        negative_features,
-        negative_mask,
-        negative_kinds,
-        logit_scale,
-    )
     _check_options(implementation, negative_scope, chunk_size)
-    counts = ranks.counts(len(image_features), image_features.device)
-    if not any(counts):
-        raise ValueError("got no rows, expected at least one")
-    # Autocast would round the logits to half precision.
     with torch.autocast(image_features.device.type, enabled=False):
-        dtype = torch.promote_types(image_features.dtype, torch.float32)
-        images, texts = image_features.to(dtype), text_features.to(dtype)
-        # Flat before its two uses, so that autograd adds their gradients in place.
-        negatives = negative_features.to(dtype).flatten(0, 1)  # (B·K, D)
-        scale = logit_scale.to(dtype)
-
-        own_negatives = negatives.view_as(negative_features)
-        own = scale * (torch.stack([images, texts], dim=1) @ own_negatives.mT)  # (B, 2, K)
-        image_own, text_own = own.unbind(1)
-        positive = scale * (images * texts).sum(dim=1)  # (B,)
-
-        if implementation == "dense" and ranks.size == 1:
-            contrastive = _dense_contrastive(
-                images, texts, negatives, image_own, negative_mask, scale, groups, negative_scope
-            )
-        else:
-            columns, own_lse = _negative_columns(
-                negatives, image_own, negative_mask, negative_scope
-            )
-            inputs = (images, texts, columns, own_lse, scale)
-            passes, inner = _passes(implementation, image_features)
-            # With several ranks all must agree, so what requires a gradient on one does not count.
-            wanted = torch.is_grad_enabled() and (
-                ranks.size > 1 or any(x.requires_grad for x in inputs)
-            )
-            plan = Plan(groups, passes, inner, chunk_size, ranks, counts, wanted)
-            contrastive = chunked_contrastive(*inputs, plan)
-
-        imc = _intra_modal(positive, text_own, negative_mask, ranks)
-        gaps = positive[:, None] - image_own
-        margins = thresholds.to(dtype)[negative_kinds.masked_fill(~negative_mask, 0)]
-        cmr = _masked_mean(F.relu(margins - gaps), negative_mask, ranks)
+        view = View.of_captions(
+            Features(image_features, text_features, negative_features),
+            Slots(negative_mask, negative_kinds, groups),
+            logit_scale, thresholds,
+            implementation=implementation, chunk_size=chunk_size, ranks=ranks,
+        )  # fmt: skip
+        _check_rows(view)
+        contrastive = contrast(view, negative_scope)
+        imc, cmr = intra_modal(view), rank_margin(view)
         loss = contrastive + imc_weight * imc + cmr_weight * cmr
-        updated = _update_thresholds(
-            thresholds, gaps.detach(), negative_kinds, negative_mask, threshold_bound, ranks
-        )
-    return Objective(loss, contrastive, imc, cmr, updated)
+        updated = update_thresholds(view, thresholds, threshold_bound)
+    return HardNegativeLoss(loss, contrastive, imc, cmr, updated)
 
 
-def _dense_contrastive(
-    images: Tensor,
-    texts: Tensor,
-    negatives: Tensor,
-    image_own: Tensor,
-    mask: Tensor,
-    scale: Tensor,
-    groups: Tensor | None,
-    scope: NegativeScope,
-) -> Tensor:
-    image_text = scale * images @ texts.T  # (B, B)
-    labels = torch.arange(len(images), device=images.device)
-    if groups is not None:
-        same = groups[:, None] == groups[None, :]
-        same.fill_diagonal_(False)
-        image_text = image_text.masked_fill(same, -torch.inf)
-    candidates = [image_text]
-    if scope == "batch":
-        image_negative = scale * images @ negatives.T  # (B, B·K)
-        candidates.append(image_negative.masked_fill(~mask.flatten(), -torch.inf))
-    elif scope == "own":
-        candidates.append(image_own.masked_fill(~mask, -torch.inf))
-    image_to_text = F.cross_entropy(torch.cat(candidates, dim=1), labels)
-    return (image_to_text + F.cross_entropy(image_text.T, labels)) / 2
-
-
-def _negative_columns(
-    negatives: Tensor, image_own: Tensor, mask: Tensor, scope: NegativeScope
-) -> tuple[Tensor, Tensor]:
-    """The negatives (V, D) that all rows see, and the log-mass (B,) that only its own row sees."""
-    nothing = image_own.new_full(mask.shape[:1], -torch.inf)
-    if scope == "own":
-        return negatives[:0], _masked_logsumexp(image_own, mask)
-    if scope == "none":
-        return negatives[:0], nothing
-    # How many are valid is the one thing that the CPU must know of a batch on CUDA.
-    valid = mask.flatten().nonzero().squeeze(1)
-    if len(valid) < len(negatives):
-        negatives = negatives.index_select(0, valid)
-    return negatives, nothing
-
-
-def _passes(implementation: Implementation, features: Tensor) -> tuple[Passes, torch.dtype]:
-    """What works on a chunk, and in which dtype."""
-    dtype = torch.promote_types(features.dtype, torch.float32)
-    if implementation != "triton":
-        return TORCH_PASSES, dtype
-    try:
-        from hnclip_cli.training.objectives import triton_passes
-    except ImportError as error:
-        raise ValueError("got implementation triton, but Triton is not installed") from error
-    triton_passes.check_device(features.device)
-    # Unit vectors and cosines are at most 1: fp16 has 3 more bits for them than bf16. Sums of
-    # the products must stay in float32, which older torch cannot ask of half precision.
-    if features.is_cuda and features.dtype != dtype and hasattr(torch.ops.aten.addmm, "dtype_out"):
-        return triton_passes.TRITON_PASSES, torch.float16
-    return triton_passes.TRITON_PASSES, dtype
-
-
-def _intra_modal(positive: Tensor, text_own: Tensor, mask: Tensor, ranks: Ranks) -> Tensor:
-    # softplus(lse(negatives) − positive), whose gradient keeps its precision near p = 1.
-    rows = -F.logsigmoid(positive - _masked_logsumexp(text_own, mask))
-    return _masked_mean(rows, mask.any(dim=1), ranks)
-
-
-def _masked_logsumexp(logits: Tensor, mask: Tensor) -> Tensor:
-    """(B, K) to (B,): over what the mask keeps; −inf, without NaN in its gradient, for nothing."""
-    nothing = ~mask.any(dim=1)
-    kept = logits.masked_fill(~mask & ~nothing[:, None], -torch.inf)
-    return torch.logsumexp(kept, dim=1).masked_fill(nothing, -torch.inf)
-
-
-def _masked_mean(values: Tensor, mask: Tensor, ranks: Ranks) -> Tensor:
-    """The mean over all ranks, with the gradient of this rank's part of it."""
-    part = values.masked_fill(~mask, 0).sum() / ranks.sum(mask.sum()).clamp(min=1)
-    if ranks.size == 1:
-        return part
-    return part + (ranks.sum(part) - part.detach())
-
-
-def _update_thresholds(
-    thresholds: Tensor, gaps: Tensor, kinds: Tensor, mask: Tensor, bound: float, ranks: Ranks
-) -> Tensor:
-    # Invalid slots add 0 to kind 0, which keeps shapes free of what the mask holds.
-    kinds = kinds.masked_fill(~mask, 0).flatten()
-    values = torch.stack([gaps.masked_fill(~mask, 0), mask.to(gaps.dtype)]).flatten(1)
-    sums, counts = ranks.sum(values.new_zeros(2, len(thresholds)).index_add_(1, kinds, values))
-    means = (sums / counts.clamp(min=1)).clamp(0, bound).to(thresholds.dtype)
-    return torch.where(counts > 0, means, thresholds)
+def _check_rows(view: View) -> None:
+    if not any(view.counts):
+        raise ValueError("got no rows, expected at least one")
 
 
 def _check_options(
@@ -258,20 +225,3 @@ def _check_options(
         raise ValueError(f"got negative scope {scope!r}, expected one of {choices}")
     if chunk_size is not None and chunk_size < 1:
         raise ValueError(f"got a chunk size of {chunk_size}, expected at least 1")
-
-
-def _check_shapes(
-    images: Tensor, texts: Tensor, negatives: Tensor, mask: Tensor, kinds: Tensor, scale: Tensor
-) -> None:
-    if images.ndim != 2 or texts.shape != images.shape:
-        raise ValueError(f"got features {images.shape} and {texts.shape}, expected (B, D) twice")
-    if negatives.ndim != 3 or negatives.shape[::2] != images.shape:
-        raise ValueError(f"got negatives {negatives.shape}, expected (B, K, D) for {images.shape}")
-    if mask.shape != negatives.shape[:2] or kinds.shape != mask.shape:
-        raise ValueError(
-            f"got mask {mask.shape} and kinds {kinds.shape}, expected {negatives.shape[:2]}"
-        )
-    if mask.dtype != torch.bool:
-        raise ValueError(f"got a mask of {mask.dtype}, expected bool")
-    if scale.ndim:
-        raise ValueError(f"got a logit scale of shape {tuple(scale.shape)}, expected ()")

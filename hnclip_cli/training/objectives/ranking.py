@@ -2,21 +2,20 @@
 
 from torch import Tensor
 
-from hnclip_cli.training.objectives.batch import Batch
 from hnclip_cli.training.objectives.rows import sum_over_rows, widened
+from hnclip_cli.training.objectives.view import View
 
 
-def rank(batch: Batch, chunk_size: int | None = None) -> Tensor:
+def rank(view: View) -> Tensor:
     """Cross-modal and in-modal rank consistency (Zhang et al., ICCV 2025, RankCLIP).
 
     With ℓ(S, R) the mean over rows of `list_mle`, N columns, and S the scaled similarities::
 
         ( ℓ(S_IT, S_TI) + ℓ(S_TI, S_IT) + ℓ(S_II, S_TT) + ℓ(S_TT, S_II) ) / N
     """
-    images, texts = batch.features.images, batch.features.texts
-    num_rows = sum(batch.ranks.counts(len(images), images.device))
+    num_rows = sum(view.counts)
 
-    def rows_of(chunk: list[Tensor], columns: list[Tensor], scale: Tensor, _: int) -> Tensor:
+    def rows_of(chunk: list[Tensor], columns: list[Tensor], scale: Tensor) -> Tensor:
         own_images, own_texts = (scale * widened(x) for x in chunk)
         images, texts = columns
         image_text, text_image = own_images @ texts.T, own_texts @ images.T
@@ -28,15 +27,11 @@ def rank(batch: Batch, chunk_size: int | None = None) -> Tensor:
             + list_mle(text_text, image_image).sum()
         )
 
+    pairs = [view.anchors, view.positives]
     total = sum_over_rows(
-        rows_of,
-        [images, texts],
-        [images, texts],
-        batch.scale,
-        batch.ranks,
-        numbers_per_row=16 * num_rows,
-        chunk_size=chunk_size,
-    )
+        rows_of, pairs, pairs, view.scale, view.ranks,
+        numbers_per_row=16 * num_rows, chunk_size=view.chunk_size,
+    )  # fmt: skip
     return total / num_rows**2
 
 

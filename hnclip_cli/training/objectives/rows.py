@@ -5,13 +5,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from hnclip_cli.training.distributed import Ranks
 
-# (tensors cut to a chunk of rows, tensors of all rows of all ranks, scale, global number of the
-# chunk's first row) to the sum over the chunk's rows, shape ().
-RowTerm = Callable[[list[Tensor], list[Tensor], Tensor, int], Tensor]
+# (tensors cut to a chunk of rows, tensors of all rows of all ranks, scale) to the sum over the
+# chunk's rows, shape ().
+RowTerm = Callable[[list[Tensor], list[Tensor], Tensor], Tensor]
 
 # A chunk's size in numbers: what stays in a CPU's cache, and what keeps an accelerator busy.
 CPU_CHUNK = 1 << 20
@@ -24,9 +23,10 @@ def masked_mean(values: Tensor, mask: Tensor, ranks: Ranks) -> Tensor:
     The value is that of the whole batch; the gradient is this rank's part, and the parts of the
     ranks add up to the whole.
     """
-    count = ranks.sum(mask.sum()).clamp(min=1)
-    own = values.masked_fill(~mask, 0).sum() / count
-    return own + (ranks.sum(own) - own).detach()
+    part = values.masked_fill(~mask, 0).sum() / ranks.sum(mask.sum()).clamp(min=1)
+    if ranks.size == 1:
+        return part
+    return part + (ranks.sum(part) - part.detach())
 
 
 def sum_over_rows(
@@ -61,8 +61,7 @@ def sum_over_rows(
     """
     inputs = [*rows, *columns, scale]
     wants_gradients = torch.is_grad_enabled() and any(x.requires_grad for x in inputs)
-    counts = ranks.counts(len(rows[0]), scale.device)
-    first = sum(counts[: ranks.rank])
+    counts = ranks.counts(len(rows[0]))
     seen_by_all = [_leaf(widened(ranks.gather(x, counts)), x) for x in columns]
     factor = _leaf(widened(scale), scale)
     numbers = CPU_CHUNK if scale.device.type == "cpu" else ACCELERATOR_CHUNK
@@ -76,7 +75,7 @@ def sum_over_rows(
     for start in range(0, len(rows[0]), size):
         chunk = [_leaf(x[start : start + size], x) for x in rows]
         with torch.set_grad_enabled(wants_gradients):
-            value = term(chunk, seen_by_all, factor, first + start)
+            value = term(chunk, seen_by_all, factor)
         total += value.detach()
         if wants_gradients:
             found = _gradients(value, [*chunk, *seen_by_all, factor])
@@ -85,18 +84,11 @@ def sum_over_rows(
                     part = whole[start : start + size] if place < len(rows) else whole
                     part += gradient
 
-    ends = len(rows) + len(columns)
-    for place, whole in enumerate(sums[len(rows) : ends], len(rows)):
+    for place in range(len(rows), len(rows) + len(columns)):
+        whole = sums[place]
         if whole is not None:
             sums[place] = ranks.scatter_sum(whole, counts)
-    return _with_gradients(ranks.sum(total), inputs, sums)
-
-
-def _gradients(value: Tensor, leaves: list[Tensor]) -> list[Tensor | None]:
-    """The gradient of each leaf that wants one."""
-    wanted = [leaf for leaf in leaves if leaf.requires_grad]
-    found = iter(torch.autograd.grad(value, wanted, allow_unused=True, materialize_grads=True))
-    return [next(found) if leaf.requires_grad else None for leaf in leaves]
+    return with_gradients(ranks.sum(total), inputs, sums)
 
 
 def widened(x: Tensor) -> Tensor:
@@ -104,18 +96,13 @@ def widened(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32)) if x.is_floating_point() else x
 
 
-def _leaf(x: Tensor, origin: Tensor) -> Tensor:
-    """The same numbers without their history, with a gradient where the origin has one."""
-    return x.detach().requires_grad_(origin.requires_grad)
-
-
-def _with_gradients(
-    value: Tensor, inputs: list[Tensor], gradients: Sequence[Tensor | None]
+def with_gradients(
+    value: Tensor, inputs: Sequence[Tensor], gradients: Sequence[Tensor | None]
 ) -> Tensor:
-    """The value as a function of the inputs that have a gradient here."""
+    """The value as a function of the inputs that have a gradient here; differentiable once."""
     pairs: list[Tensor] = []
     for x, gradient in zip(inputs, gradients, strict=True):
-        if gradient is not None:
+        if gradient is not None and x.requires_grad:
             pairs += [x, gradient.to(x.dtype)]
     result: Tensor = _GivenGradients.apply(value, *pairs) if pairs else value
     return result
@@ -130,7 +117,21 @@ class _GivenGradients(torch.autograd.Function):
         return value.clone()
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        # once_differentiable would let a second derivative pass, as 0, where upstream is constant.
+        if torch.is_grad_enabled():
+            raise RuntimeError("got create_graph, expected implementation dense with it")
         pairs = ((gradient * upstream, None) for gradient in ctx.saved_tensors)
         return None, *(part for pair in pairs for part in pair)
+
+
+def _gradients(value: Tensor, leaves: list[Tensor]) -> list[Tensor | None]:
+    """The gradient of each leaf that wants one."""
+    wanted = [leaf for leaf in leaves if leaf.requires_grad]
+    found = iter(torch.autograd.grad(value, wanted, allow_unused=True, materialize_grads=True))
+    return [next(found) if leaf.requires_grad else None for leaf in leaves]
+
+
+def _leaf(x: Tensor, origin: Tensor) -> Tensor:
+    """The same numbers without their history, with a gradient where the origin has one."""
+    return x.detach().requires_grad_(origin.requires_grad)

@@ -1,4 +1,4 @@
-"""`chunked.Passes` as Triton kernels: a chunk's cosines are read twice and written once.
+"""`passes.Passes` as Triton kernels: a chunk's cosines are read twice and written once.
 
 No atomics: a program owns its row, or its columns, so results do not change between runs.
 Cosines may be float16, float32 or float64; exponents and sums are in the dtype of the scale.
@@ -9,7 +9,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from hnclip_cli.training.objectives.chunked import Passes
+from hnclip_cli.training.objectives.passes import EXCLUDED, FREE, Passes
 
 # Gradients of half precision are stored times this. They are at most 2, and 2¹⁵ fits into
 # float16; without it, all softmax probabilities under 6e-8 would be lost.
@@ -18,6 +18,9 @@ HALF_UNIT = 2.0**14
 # The interpreter runs one program at a time, in NumPy: larger blocks are all it can gain from.
 ROW_BLOCK = 2048
 TILE = 64
+
+_FREE = tl.constexpr(FREE)
+_EXCLUDED = tl.constexpr(EXCLUDED)
 
 
 def check_device(device: torch.device) -> None:
@@ -33,8 +36,13 @@ def gradient_unit(dtype: torch.dtype) -> float:
 
 @triton.jit
 def _shift(top):
-    # −inf − −inf would be NaN; where nothing is summed, any finite shift will do.
-    return tl.where(top == float("-inf"), 0.0, top)
+    # ∞ − ∞ would be NaN; where nothing is summed, or ∞, any finite shift will do.
+    return tl.where(tl.abs(top) == float("inf"), 0.0, top)
+
+
+@triton.jit
+def _uncontrasted(row_label, label):
+    return (row_label == label) | (row_label == _EXCLUDED) | (label == _EXCLUDED)
 
 
 @triton.jit
@@ -50,7 +58,7 @@ def _merge_columns(
     """A program merges all rows into TILE columns' log-sum-exp."""
     column = tl.program_id(0) * TILE + tl.arange(0, TILE)
     factor = tl.load(scale)
-    label = tl.load(labels + column, mask=column < num_texts)
+    label = tl.load(labels + column, mask=column < num_texts, other=_FREE)
     top = tl.load(lse + column, mask=column < num_texts, other=float("-inf"))
     total = tl.where(top == float("-inf"), 0.0, 1.0).to(top.dtype)
     for start in range(0, num_rows, TILE):
@@ -59,8 +67,9 @@ def _merge_columns(
         # A chunk may hold more than 2³¹ cosines.
         at = row.to(tl.int64)[:, None] * num_texts + column[None, :]
         logits = tl.load(cosines + at, mask=inside, other=0.0).to(top.dtype) * factor
-        same = tl.load(row_labels + row, mask=row < num_rows)[:, None] == label[None, :]
-        logits = tl.where(inside & ~same, logits, float("-inf"))
+        row_label = tl.load(row_labels + row, mask=row < num_rows, other=_FREE)
+        apart = _uncontrasted(row_label[:, None], label[None, :])
+        logits = tl.where(inside & ~apart, logits, float("-inf"))
         new_top = tl.maximum(top, tl.max(logits, axis=0))
         shift = _shift(new_top)
         total = total * tl.exp(top - shift) + tl.sum(tl.exp(logits - shift[None, :]), axis=0)
@@ -80,6 +89,7 @@ def _form_gradient(
     others,
     width,
     num_texts,
+    num_labels,
     unit,
     BLOCK: tl.constexpr,
 ):
@@ -95,9 +105,10 @@ def _form_gradient(
     for start in range(0, width, BLOCK):
         column = start + tl.arange(0, BLOCK)
         logits = tl.load(at + column, mask=column < width, other=0.0).to(top.dtype) * factor
-        is_text = column < num_texts
-        same = is_text & (tl.load(labels + column, mask=is_text) == label)
-        logits = tl.where((column < width) & ~same, logits, float("-inf"))
+        apart = _uncontrasted(
+            label, tl.load(labels + column, mask=column < num_labels, other=_FREE)
+        )
+        logits = tl.where((column < width) & ~apart, logits, float("-inf"))
         new_top = tl.maximum(top, tl.max(logits, axis=0))
         shift = _shift(new_top)
         total = total * tl.exp(top - shift) + tl.sum(tl.exp(logits - shift), axis=0)
@@ -109,10 +120,11 @@ def _form_gradient(
     for start in range(0, width, BLOCK):
         column = start + tl.arange(0, BLOCK)
         logits = tl.load(at + column, mask=column < width, other=0.0).to(top.dtype) * factor
-        is_text = column < num_texts
-        same = is_text & (tl.load(labels + column, mask=is_text) == label)
-        logits = tl.where(same, float("-inf"), logits)
-        column_shift = tl.load(column_lse + column, mask=is_text, other=float("inf"))
+        apart = _uncontrasted(
+            label, tl.load(labels + column, mask=column < num_labels, other=_FREE)
+        )
+        logits = tl.where(apart, float("-inf"), logits)
+        column_shift = tl.load(column_lse + column, mask=column < num_texts, other=float("inf"))
         gradient = unit * (tl.exp(logits - lse) + tl.exp(logits - column_shift))
         tl.store(at + column, gradient.to(cosines.dtype.element_ty), mask=column < width)
 
@@ -154,6 +166,7 @@ def form_gradient(
             column_lse,
             others,
             width,
+            len(column_lse),
             len(labels),
             gradient_unit(cosines.dtype),
             BLOCK=ROW_BLOCK,

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import torch
 import torch.nn.functional as F
 
-from hnclip_cli.training.objectives.batch import Features, Slots
+from hnclip_cli.training.objectives.view import Features, Slots
 
 NUM_KINDS = 3  # and that of negative images
 DIM = 5

@@ -7,8 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hnclip_cli.training.objectives import OBJECTIVES, ObjectiveSpec
-from hnclip_cli.training.objectives.compute import OF_NEGATIVE_IMAGES, TERMS, compute_objective
+from hnclip_cli.training.objectives import OBJECTIVES, contrast, terms
+from hnclip_cli.training.objectives.hard_negatives import compute_objective, terms_of, uses
+from hnclip_cli.training.objectives.terms import Term
 from tests.training.objectives import oracle
 from tests.training.objectives.batches import (
     TENSORS,
@@ -17,6 +18,7 @@ from tests.training.objectives.batches import (
     make_scale,
     make_thresholds,
 )
+from tests.training.test_objective import NoWaiting
 
 NAMES = list(OBJECTIVES)
 
@@ -38,6 +40,18 @@ def compare(name, features, slots, scale=7.0, bound=10.0):
 @pytest.mark.parametrize(("size", "slots", "images"), [(1, 1, 1), (2, 0, 2), (4, 2, 3), (5, 2, 0)])
 def test_loss_and_gradients_equal_the_paper(name, size, slots, images):
     compare(name, *make_batch(size, slots, images))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_on_an_accelerator_slots_are_masked_and_nothing_is_waited_for(name, monkeypatch):
+    for module in (contrast, terms):
+        monkeypatch.setattr(module, "drops_empty", lambda _: False)
+    compare(name, *make_batch(4, 2, 3, groups=[0, 1, 1, 2]))
+    compare(name, *make_batch(2, 0, 2))
+    batch = make_batch(5, 2, 3)
+    with NoWaiting():
+        result = compute_objective(OBJECTIVES[name], *batch, make_scale(), make_thresholds())
+        torch.autograd.grad(result.loss, batch[0].images)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -74,7 +88,7 @@ def test_gradients_equal_differences(name):
         return compute_objective(spec, given, slots, tensors[-1], make_thresholds()).loss
 
     # The attention of the local term has no gradient by definition, so tokens are held fixed.
-    if OBJECTIVES[name].uses_local:
+    if uses(OBJECTIVES[name], "tokens"):
         inputs[4:] = [tensor.detach() for tensor in inputs[4:]]
     torch.autograd.gradcheck(loss, [*inputs, make_scale()])
 
@@ -111,11 +125,11 @@ def test_what_lies_in_empty_slots_does_not_matter(name):
 def test_the_loss_is_the_weighted_sum_of_the_terms(name):
     spec = OBJECTIVES[name]
     result = compute_objective(spec, *make_batch(), make_scale(), make_thresholds())
-    total = result.terms["contrastive"]
-    for term, value in result.terms.items():
-        assert not value.requires_grad
-        total = total + getattr(spec, f"{term}_weight", 0.0) * value
-    torch.testing.assert_close(result.loss, spec.factor * total)
+    weights = {term: weight for term, _, weight in terms_of(spec)}
+    assert weights.keys() == result.terms.keys()
+    assert not any(value.requires_grad for value in result.terms.values())
+    total = sum(weights[term] * value for term, value in result.terms.items())
+    torch.testing.assert_close(result.loss, total)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -142,17 +156,54 @@ def test_without_gradients_the_loss_is_the_same():
         assert not again.requires_grad
 
 
-def test_every_term_has_a_weight_and_every_weight_a_term():
-    weights = {
-        field.name.removesuffix("_weight")
-        for field in dataclasses.fields(ObjectiveSpec)
-        if field.name.endswith("_weight")
-    }
-    assert weights == set(TERMS) | {"imc", "cmr"}
-    for name in OF_NEGATIVE_IMAGES:
-        assert ObjectiveSpec(True, **{f"{name}_weight": 1.0}).uses_negative_images
-    others = {f"{name}_weight": 1.0 for name in weights - OF_NEGATIVE_IMAGES}
-    assert not ObjectiveSpec(True, **others).uses_negative_images
+def half_of_imc(view):
+    return view.positive.mean() / 2
+
+
+def test_an_objective_may_bring_terms_of_its_own():
+    features, slots = make_batch()
+    scale, thresholds = make_scale(), make_thresholds()
+
+    def solve(objective):
+        return compute_objective(objective, features, slots, scale, thresholds)
+
+    alone = solve(half_of_imc)
+    mixed = solve({"imc": 1, half_of_imc: 2, Term(half_of_imc, of_images=True, name="other"): 0})
+    expected = (scale * (features.images * features.texts).sum(dim=1)).mean() / 2
+    torch.testing.assert_close(alone.loss, expected)
+    torch.testing.assert_close(mixed.loss, mixed.terms["imc"] + 2 * expected)
+    assert list(mixed.terms) == ["imc", "half_of_imc", "other"]
+    torch.testing.assert_close(mixed.terms["other"], expected.detach())
+
+
+def test_a_term_of_weight_0_is_measured_only():
+    features, slots = make_batch()
+    result = compute_objective({"imc": 0}, features, slots, make_scale(), make_thresholds())
+    assert result.loss == 0 and result.terms["imc"] > 0
+    assert not uses({"image_imc": 0}, "images") and uses({"image_imc": 1}, "images")
+
+
+def test_an_unknown_term_is_refused():
+    with pytest.raises(ValueError, match="got term 'imx', expected one of contrastive, "):
+        compute_objective({"imx": 1}, *make_batch(), make_scale(), make_thresholds())
+
+
+@pytest.mark.parametrize("caption, image", [("imc", "image_imc"), ("cmr", "image_cmr")])
+def test_the_side_of_images_is_that_of_captions_exchanged(caption, image):
+    features, slots = make_batch(images=2)
+    slots = dataclasses.replace(slots, kinds=torch.full_like(slots.kinds, 3))
+    exchanged = dataclasses.replace(
+        features,
+        images=features.texts,
+        texts=features.images,
+        negatives=features.negative_images,
+        negative_images=features.negatives,
+    )
+    other = dataclasses.replace(slots, mask=slots.image_mask, image_mask=slots.mask)
+    thresholds = make_thresholds()
+    mine = compute_objective({image: 1}, features, slots, make_scale(), thresholds)
+    same = compute_objective({caption: 1}, exchanged, other, make_scale(), thresholds)
+    torch.testing.assert_close(mine.loss, same.loss, rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("spec", OBJECTIVES.values(), ids=NAMES)
@@ -160,10 +211,10 @@ def test_an_objective_says_what_must_be_encoded(spec):
     features, slots = make_batch()
     loss = compute_objective(spec, features, slots, make_scale(), make_thresholds()).loss
     found = gradients(loss, features, make_scale())
-    assert bool(found["negatives"].any()) == spec.uses_negatives
-    assert bool(found["negative_images"].any()) == spec.uses_negative_images
-    assert bool(found["image_tokens"].any()) == spec.uses_local
-    assert bool(found["text_tokens"].any()) == spec.uses_local
+    assert bool(found["negatives"].any()) == uses(spec, "negatives")
+    assert bool(found["negative_images"].any()) == uses(spec, "images")
+    assert bool(found["image_tokens"].any()) == uses(spec, "tokens")
+    assert bool(found["text_tokens"].any()) == uses(spec, "tokens")
 
 
 def test_the_threshold_of_negative_images_is_bounded_and_kept_without_any():

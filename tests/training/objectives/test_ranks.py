@@ -6,7 +6,7 @@ import torch.distributed as dist
 
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.objectives import OBJECTIVES
-from hnclip_cli.training.objectives.compute import compute_objective
+from hnclip_cli.training.objectives.hard_negatives import compute_objective
 from tests.training.objectives.batches import (
     cut,
     gradients,

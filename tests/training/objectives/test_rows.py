@@ -6,30 +6,31 @@ import pytest
 import torch
 
 from hnclip_cli.training.distributed import Ranks
-from hnclip_cli.training.objectives import OBJECTIVES
-from hnclip_cli.training.objectives.batch import Batch, fill_slots
-from hnclip_cli.training.objectives.negative_images import distractor, image_columns
-from hnclip_cli.training.objectives.own_rows import local, local_scores
+from hnclip_cli.training.objectives.local import local_scores
 from hnclip_cli.training.objectives.ranking import list_mle, rank
 from hnclip_cli.training.objectives.rows import sum_over_rows
+from hnclip_cli.training.objectives.terms import TERMS
+from hnclip_cli.training.objectives.view import View, fill_slots
 from tests.training.objectives.batches import gradients, make_batch, make_scale, make_thresholds
 
-
-def batch_of(scale, **options):
-    features, slots = make_batch(**options)
-    return Batch(OBJECTIVES["fsc-clip"], features, slots, scale, make_thresholds())
+CHUNKED = ["contrastive_both", "mirror", "distractor", "focal_local", "rank"]
 
 
-@pytest.mark.parametrize("term", [image_columns, distractor, local, rank])
+def solve(term, batch, scale, chunk_size):
+    view = View.of_captions(*batch, scale, make_thresholds(), chunk_size=chunk_size)
+    return TERMS[term].function(view)
+
+
+@pytest.mark.parametrize("term", CHUNKED)
 def test_any_chunk_size_gives_the_same_value_and_gradients(term):
     scale = make_scale()
-    batch = batch_of(scale, size=7, groups=[0, 1, 1, 2, 3, 0, 1])
-    whole = term(batch, chunk_size=100)
-    expected = gradients(whole, batch.features, scale)
+    batch = make_batch(size=7, groups=[0, 1, 1, 2, 3, 0, 1])
+    whole = solve(term, batch, scale, 100)
+    expected = gradients(whole, batch[0], scale)
     for chunk_size in (1, 2, 3, 7):
-        value = term(batch, chunk_size=chunk_size)
+        value = solve(term, batch, scale, chunk_size)
         torch.testing.assert_close(value, whole, rtol=1e-12, atol=1e-12)
-        for part, gradient in gradients(value, batch.features, scale).items():
+        for part, gradient in gradients(value, batch[0], scale).items():
             torch.testing.assert_close(gradient, expected[part], rtol=1e-11, atol=1e-13)
 
 
@@ -40,11 +41,11 @@ class Kept:
         self.tensor = tensor
 
 
-@pytest.mark.parametrize("term", [image_columns, distractor, local, rank])
+@pytest.mark.parametrize("term", CHUNKED)
 def test_what_the_graph_keeps_grows_with_the_batch_not_with_its_square(term):
     sizes = []
     for size in (32, 64):
-        batch = batch_of(make_scale(), size=size, valid=1.0)
+        batch = make_batch(size=size, valid=1.0)
         kept = weakref.WeakSet()
 
         def pack(tensor, kept=kept):
@@ -53,7 +54,7 @@ def test_what_the_graph_keeps_grows_with_the_batch_not_with_its_square(term):
             return holder
 
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda holder: holder.tensor):
-            value = term(batch, chunk_size=2)
+            value = solve(term, batch, make_scale(), 2)
         sizes.append(sum(holder.tensor.untyped_storage().nbytes() for holder in kept))
         assert value.requires_grad
     assert 0 < sizes[1] <= 2 * sizes[0] + 64
@@ -64,7 +65,7 @@ def test_gradients_are_those_of_the_inputs_that_want_them():
     columns = torch.randn(5, 3)
     scale = torch.tensor(2.0, requires_grad=True)
 
-    def term(rows, columns, scale, _):
+    def term(rows, columns, scale):
         return (scale * rows[0] @ columns[0].T).exp().sum()
 
     value = sum_over_rows(term, [rows], [columns], scale, Ranks(), numbers_per_row=5, chunk_size=2)
@@ -79,11 +80,10 @@ def test_gradients_are_those_of_the_inputs_that_want_them():
 
 
 def test_second_derivatives_are_refused_rather_than_wrong():
-    batch = batch_of(make_scale())
-    squared = rank(batch).square()
-    (gradient,) = torch.autograd.grad(squared, batch.features.images, create_graph=True)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        gradient.sum().backward()
+    features, slots = make_batch()
+    squared = rank(View.of_captions(features, slots, make_scale(), make_thresholds())).square()
+    with pytest.raises(RuntimeError, match="got create_graph"):
+        torch.autograd.grad(squared, features.images, create_graph=True)
 
 
 def test_a_token_that_finds_all_patches_alike_sees_their_mean():

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from hnclip_cli.models.load import load_clip
 from hnclip_cli.models.local import encode_image_local, encode_text_local
 from hnclip_cli.training.objectives import OBJECTIVES
-from hnclip_cli.training.objectives.batch import Features, Slots, fill_slots
-from hnclip_cli.training.objectives.compute import compute_objective
+from hnclip_cli.training.objectives.hard_negatives import compute_objective, terms_of
+from hnclip_cli.training.objectives.view import Features, Slots, fill_slots
 
 CAPTIONS = ["a red cat", "a blue dog on a sofa", "two birds", "a green car"]
 NEGATIVES = ["a blue cat", "a red dog on a sofa", "a blue dog on a table", "a red car"]
@@ -48,9 +48,7 @@ def test_training_a_model_lowers_every_term(name):
         optimizer.zero_grad()
         result.loss.backward()
         optimizer.step()
-    weighted = {"contrastive"} | {
-        term for term in terms[0] if getattr(OBJECTIVES[name], f"{term}_weight", 0)
-    }
+    weighted = {term for term, _, weight in terms_of(OBJECTIVES[name]) if weight}
     assert len(weighted) > 1
     for term in weighted:
         assert terms[-1][term] < 0.8 * terms[0][term], term

@@ -1,61 +1,37 @@
-"""Terms in which a pair meets its own negatives only.
-
-They cost O(B·K·D), or O(B·K·L·P·D) over tokens; no matrix of the batch against itself.
-"""
+"""A caption among its own negatives by its words, and the focal loss of such a choice."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hnclip_cli.training.objectives.batch import Batch
-from hnclip_cli.training.objectives.rows import masked_mean, sum_over_rows, widened
+from hnclip_cli.training.objectives.rows import sum_over_rows, widened
+from hnclip_cli.training.objectives.view import View
 
 
-def own(batch: Batch) -> Tensor:
-    """The caption among its own negatives, for the image; mean over rows that have negatives.
+def local(view: View, gamma: float = 0.0, smoothing: float = 0.0) -> Tensor:
+    """Focal loss of similarities summed over words; mean over rows that have negatives.
 
-    FSC-CLIP, equations 3, 4, 9 and 10 (Oh et al., EMNLP 2024); with γ = β = 0 it is SVLC's
-    L_neg (Doveh et al., CVPR 2023).
+    FSC-CLIP, equations 5 to 10 (Oh et al., EMNLP 2024). It costs O(B·K·L·P·D).
+
+    Raises:
+        ValueError: the features of patches and words are missing.
     """
-    images, texts, negatives = map(
-        widened, (batch.features.images, batch.features.texts, batch.features.negatives)
-    )
-    positive = (images * texts).sum(dim=1, keepdim=True)
-    logits = torch.cat([positive, torch.einsum("bd,bkd->bk", images, negatives)], dim=1)
-    rows = focal_rows(
-        batch.scale * logits, batch.slots.mask, batch.spec.focal_gamma, batch.spec.label_smoothing
-    )
-    return masked_mean(rows, batch.slots.mask.any(dim=1), batch.ranks)
+    if view.tokens is None:
+        raise ValueError("a local term needs image_tokens, text_tokens and text_token_mask")
+    mask, (patches, words, are_words) = view.negatives.mask, view.tokens
 
-
-def local(batch: Batch, chunk_size: int | None = None) -> Tensor:
-    """The same with similarities summed over tokens; mean over rows that have negatives.
-
-    FSC-CLIP, equations 5 to 10 (Oh et al., EMNLP 2024).
-
-    Args:
-        batch: with the features of patches and tokens.
-        chunk_size: rows that are computed at a time; chosen by memory by default.
-    """
-    spec, mask = batch.spec, batch.slots.mask
-    patches, tokens, words = batch.features.tokens()
-
-    def rows_of(chunk: list[Tensor], _: list[Tensor], scale: Tensor, __: int) -> Tensor:
-        patches, tokens, words, mask = chunk
-        scores = local_scores(widened(patches), widened(tokens), words, scale)
-        return focal_rows(scores, mask, spec.focal_gamma, spec.label_smoothing).sum()
+    def rows_of(chunk: list[Tensor], _: list[Tensor], scale: Tensor) -> Tensor:
+        patches, words, are_words, mask = chunk
+        scores = local_scores(widened(patches), widened(words), are_words, scale)
+        return focal_rows(scores, mask, gamma, smoothing).sum()
 
     num_patches, dim = patches.shape[1:]
     total = sum_over_rows(
-        rows_of,
-        [patches, tokens, words, mask],
-        [],
-        batch.scale,
-        batch.ranks,
-        numbers_per_row=tokens.shape[1] * tokens.shape[2] * (num_patches + 3 * dim),
-        chunk_size=chunk_size,
-    )
-    return total / batch.ranks.sum(mask.any(dim=1).sum()).clamp(min=1)
+        rows_of, [patches, words, are_words, mask], [], view.scale, view.ranks,
+        numbers_per_row=words.shape[1] * words.shape[2] * (num_patches + 3 * dim),
+        chunk_size=view.chunk_size,
+    )  # fmt: skip
+    return total / view.ranks.sum(mask.any(dim=1).sum()).clamp(min=1)
 
 
 def local_scores(patches: Tensor, tokens: Tensor, words: Tensor, scale: Tensor) -> Tensor:

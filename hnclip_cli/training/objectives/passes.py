@@ -1,0 +1,109 @@
+"""What is done to the cosines of a chunk of rows, in plain torch.
+
+Shapes: C rows of the chunk, W columns, the first B of them with a softmax over all rows.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from hnclip_cli.training.objectives.view import View
+
+# Labels of rows and columns. Of one label they are a true pair or not to be contrasted; FREE is
+# contrasted with all, EXCLUDED with none.
+FREE, EXCLUDED = -(2**62) - 1, -(2**62)
+
+
+def uncontrasted(row_labels: Tensor, labels: Tensor) -> Tensor:
+    """(C,) and (W,) to (C, W) bool."""
+    same = row_labels[:, None] == labels
+    return same.logical_or_(labels == EXCLUDED).logical_or_((row_labels == EXCLUDED)[:, None])
+
+
+class Passes(NamedTuple):
+    """What is done to a chunk's cosines, in place; `TORCH_PASSES` define it.
+
+    Both take the cosines of C rows, the scale (), the labels of the rows (C,) and of the first
+    columns; columns without a label are contrasted with all rows but excluded ones.
+
+    Attributes:
+        merge_columns: (cosines (C, B), scale, row_labels, labels (B,), lse (B,)) to the lse (B,)
+            with these rows taken in.
+        form_gradient: (cosines (C, W), scale, row_labels, labels, positive (C,), own_lse (C,),
+            column_lse (B,)) to the lse (C,) of each row's other candidates. The cosines become
+            the softmax over their row plus, in the first B columns, that over their column, both
+            in units of 1 / `gradient_unit`, and 0 for what is not contrasted. A row whose
+            positive is ∞ has no softmax of its own.
+        gradient_unit: by dtype of the cosines.
+    """
+
+    merge_columns: Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
+    form_gradient: Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
+    gradient_unit: Callable[[torch.dtype], float]
+
+
+def merge_columns(
+    cosines: Tensor, scale: Tensor, row_labels: Tensor, labels: Tensor, lse: Tensor
+) -> Tensor:
+    """`Passes.merge_columns` in plain torch."""
+    logits = cosines.mul_(scale).masked_fill_(uncontrasted(row_labels, labels), -torch.inf)
+    return torch.logaddexp(lse, torch.logsumexp(logits, dim=0))
+
+
+def form_gradient(
+    cosines: Tensor,
+    scale: Tensor,
+    row_labels: Tensor,
+    labels: Tensor,
+    positive: Tensor,
+    own_lse: Tensor,
+    column_lse: Tensor,
+) -> Tensor:
+    """`Passes.form_gradient` in plain torch."""
+    logits = cosines.mul_(scale)
+    logits[:, : len(labels)].masked_fill_(uncontrasted(row_labels, labels), -torch.inf)
+    texts = logits[:, : len(column_lse)]
+    by_column = (texts - column_lse).exp_()
+    # A row without others is −inf throughout; it becomes 0 with any finite shift.
+    top = logits.amax(dim=1)
+    top.masked_fill_(top == -torch.inf, 0)
+    total = logits.sub_(top[:, None]).exp_().sum(dim=1)
+    others = torch.logaddexp(top + total.log(), own_lse)
+    lse = torch.logaddexp(others, positive)
+    # At most 0, but where the shift was made up; there e^… could overflow, and inf · 0 is NaN.
+    logits.mul_((top - lse).clamp_(max=0).exp_()[:, None])
+    texts.add_(by_column)
+    return others
+
+
+TORCH_PASSES = Passes(merge_columns, form_gradient, lambda _: 1.0)
+
+
+def choose_passes(view: View) -> tuple[Passes, torch.dtype]:
+    """What works on a chunk, and the dtype of the features and cosines in it.
+
+    Raises:
+        ValueError: Triton was asked for, and cannot run here.
+    """
+    dtype, device = view.anchors.dtype, view.anchors.device
+    if view.implementation != "triton":
+        return TORCH_PASSES, dtype
+    try:
+        from hnclip_cli.training.objectives import triton_passes
+    except ImportError as error:
+        raise ValueError("got implementation triton, but Triton is not installed") from error
+    triton_passes.check_device(device)
+    # Unit vectors and cosines are at most 1: fp16 has 3 more bits for them than bf16. Sums of
+    # the products must stay in float32, which older torch cannot ask of half precision.
+    if device.type == "cuda" and view.half and hasattr(torch.ops.aten.addmm, "dtype_out"):
+        return triton_passes.TRITON_PASSES, torch.float16
+    return triton_passes.TRITON_PASSES, dtype
+
+
+def default_chunk_size(num_candidates: int, device: torch.device) -> int:
+    """Rows of a chunk: enough for efficient matrix products, few enough to need little memory."""
+    if device.type == "cuda":
+        return max(4096, min(8192, 2**29 // num_candidates))
+    return max(64, min(1024, 2**22 // num_candidates))

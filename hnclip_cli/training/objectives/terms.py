@@ -1,0 +1,141 @@
+"""The terms that objectives are made of; docs/objectives.md has each one's equation.
+
+Each is a function of a `View` to the mean over the batch, shape (). Its value is that of all
+ranks, its gradient this rank's part. A is a pair's anchor, P its positive, N its negatives, O its
+others; from the side of the images the same functions are the terms of negative images.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hnclip_cli.training.objectives.contrast import contrast, drops_empty, masked_logsumexp
+from hnclip_cli.training.objectives.local import focal_rows, local
+from hnclip_cli.training.objectives.ranking import rank
+from hnclip_cli.training.objectives.rows import masked_mean
+from hnclip_cli.training.objectives.view import Negatives, View
+
+
+def intra_modal(view: View) -> Tensor:
+    """mean −log( e^(s·A·P) / (e^(s·A·P) + Σₖ e^(s·P·Nₖ)) ), over pairs with negatives.
+
+    CE-CLIP's IMC (Zhang et al., CVPR 2024).
+    """
+    mask = view.negatives.mask
+    # softplus(lse(negatives) − positive), whose gradient keeps its precision near p = 1.
+    losses = -F.logsigmoid(view.positive - masked_logsumexp(view.positive_negative, mask))
+    return masked_mean(losses, mask.any(dim=1), view.ranks)
+
+
+def rank_margin(view: View) -> Tensor:
+    """mean max(0, s·A·Nₖ − s·A·P + θ[kindₖ]), over negatives.
+
+    CE-CLIP's CMR (Zhang et al., CVPR 2024).
+    """
+    margins = view.thresholds.to(view.gaps.dtype)[view.negatives.kinds]
+    return masked_mean(F.relu(margins - view.gaps), view.negatives.mask, view.ranks)
+
+
+def update_thresholds(view: View, thresholds: Tensor, bound: float) -> Tensor:
+    """θ for the next step: by kind, the mean of s·A·P − s·A·N in [0, bound].
+
+    A kind without negatives keeps its own. CE-CLIP's adaptive threshold.
+    """
+    _, mask, kinds = view.negatives
+    # Empty slots add 0 to some kind, which keeps shapes free of what the mask holds.
+    gaps = view.gaps.detach().masked_fill(~mask, 0)
+    values = torch.stack([gaps, mask.to(gaps.dtype)]).flatten(1)
+    found = values.new_zeros(2, len(thresholds)).index_add_(1, kinds.flatten(), values)
+    sums, counts = view.ranks.sum(found)
+    means = (sums / counts.clamp(min=1)).clamp(0, bound).to(thresholds.dtype)
+    return torch.where(counts > 0, means, thresholds)
+
+
+def own(view: View, gamma: float = 0.0, smoothing: float = 0.0) -> Tensor:
+    """mean Focal(softmax(s·A·[P, N₁ … Nₖ])), over pairs with negatives.
+
+    FSC-CLIP, equations 3, 4, 9 and 10 (Oh et al., EMNLP 2024); with γ = β = 0 it is SVLC's
+    L_neg (Doveh et al., CVPR 2023).
+    """
+    mask = view.negatives.mask
+    logits = torch.cat([view.positive[:, None], view.anchor_negative], dim=1)
+    return masked_mean(focal_rows(logits, mask, gamma, smoothing), mask.any(dim=1), view.ranks)
+
+
+def mirror(view: View, both_ways: bool = True) -> Tensor:
+    """NegCLIP(O, N; P): others and negatives as the pairs, positives as further negatives.
+
+    TripletCLIP's second half (Patel et al., NeurIPS 2024); one way only, CoN-CLIP's L₃ (Singh et
+    al., WACV 2025). Slot k's negative is taken to belong to slot k's other; slots that lack
+    either are left out. What belongs to one pair, or to one group, is not contrasted.
+    """
+    width = min(view.negatives.mask.shape[1], view.others.mask.shape[1])
+    both = (view.negatives.mask[:, :width] & view.others.mask[:, :width]).flatten()
+    filled, valid = torch.arange(len(both), device=both.device), both
+    if drops_empty(both.device):
+        filled, valid = filled[both], both[both]
+    row = filled // max(1, width)
+    others, negatives = (
+        side.features[:, :width].flatten(0, 1).index_select(0, filled)
+        for side in (view.others, view.negatives)
+    )
+    further = view.positives.index_select(0, row)[:, None]
+    pairs = replace(
+        view,
+        anchors=others,
+        positives=negatives,
+        negatives=Negatives(further, valid[:, None], torch.zeros_like(row)[:, None]),
+        groups=view.labels.index_select(0, row),
+        valid=valid,
+    )
+    return contrast(pairs, "batch", both_ways=both_ways)
+
+
+class Term(NamedTuple):
+    """A term, and what it is computed from.
+
+    Attributes:
+        function: a `View` to the mean, shape ().
+        of_images: whether it is given the side of the images.
+        needs: ``negatives`` (captions), ``images`` (negative ones), ``tokens``: it is left out
+            where no record has them.
+        takes: the same, without which it does.
+        name: in the metrics, where not the name in `TERMS`.
+    """
+
+    function: Callable[[View], Tensor]
+    of_images: bool = False
+    needs: frozenset[str] = frozenset({"negatives"})
+    takes: frozenset[str] = frozenset()
+    name: str = ""
+
+
+_IMAGES, _BOTH = frozenset({"images"}), frozenset({"negatives", "images"})
+
+TERMS: dict[str, Term] = {
+    "contrastive": Term(contrast, needs=frozenset()),
+    "contrastive_own": Term(partial(contrast, negatives="own"), name="contrastive"),
+    "contrastive_batch": Term(partial(contrast, negatives="batch"), name="contrastive"),
+    "contrastive_both": Term(
+        partial(contrast, negatives="batch", others=True), takes=_IMAGES, name="contrastive"
+    ),
+    "imc": Term(intra_modal),
+    "cmr": Term(rank_margin),
+    "image_imc": Term(intra_modal, of_images=True, needs=_IMAGES),
+    "image_cmr": Term(rank_margin, of_images=True, needs=_IMAGES),
+    "own": Term(own),
+    "focal_own": Term(partial(own, gamma=2.0, smoothing=0.02), name="own"),
+    "focal_local": Term(
+        partial(local, gamma=2.0, smoothing=0.02),
+        needs=frozenset({"negatives", "tokens"}),
+        name="local",
+    ),
+    "mirror": Term(mirror, needs=_BOTH),
+    "distractor": Term(partial(mirror, both_ways=False), needs=_BOTH),
+    "rank": Term(rank, needs=frozenset()),
+}
