@@ -109,7 +109,7 @@ def candidates(parser):
 
     def propose(kind, text):
         (caption,) = parser.parse([text])
-        found = KINDS[kind].candidates(caption)
+        found = KINDS[kind].edits(caption)
         if KINDS[kind].is_judged:
             found = [with_articles(caption, edits) for edits in found]
         return [apply_edits(text, edits) for edits in found]

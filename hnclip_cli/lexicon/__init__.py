@@ -1,1 +1,112 @@
-"""What the project knows about words: nouns and their families, verbs, attributes, spelling."""
+"""What the project knows about words: tables of them (``*.tsv``), and what reads these.
+
+`load_lexicon` gives it all, with a user's own tables laid over the built-in ones.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from functools import cache, cached_property
+
+from hnclip_cli.lexicon.attributes import Attributes
+from hnclip_cli.lexicon.nouns import Nouns
+from hnclip_cli.lexicon.numbers import Numbers
+from hnclip_cli.lexicon.relations import Relations
+from hnclip_cli.lexicon.tables import Tables
+from hnclip_cli.lexicon.verbs import Verbs
+
+
+class Lexicon:
+    """All that is known about words; each part is read when it is first asked for.
+
+    Args:
+        folder: a user's own tables; None for none.
+
+    A pickled one is read again from its folder.
+    """
+
+    def __init__(self, folder: str | None = None) -> None:
+        self._folder = folder
+        self._tables = Tables(folder)
+
+    def __reduce__(self) -> tuple[Callable[[str | None], "Lexicon"], tuple[str | None]]:
+        return load_lexicon, (self._folder,)
+
+    @cached_property
+    def nouns(self) -> Nouns:
+        return Nouns(self._tables)
+
+    @cached_property
+    def verbs(self) -> Verbs:
+        return Verbs(self._tables, self.nouns, self.words)
+
+    @cached_property
+    def attributes(self) -> Attributes:
+        return Attributes(self._tables, self.nouns, self.words)
+
+    @cached_property
+    def relations(self) -> Relations:
+        return Relations(self._tables, self.nouns, self.words)
+
+    @cached_property
+    def word_lists(self) -> dict[str, tuple[str, ...]]:
+        """The classes of words.tsv, in its order."""
+        rows = self._tables.rows("words")
+        found: dict[str, list[str]] = {name: [] for name in self._tables.removed("words")}
+        for row in rows:
+            found.setdefault(row["class"], []).append(row["word"])
+        return {name: tuple(words) for name, words in found.items()}
+
+    @cached_property
+    def words(self) -> dict[str, frozenset[str]]:
+        """The classes of words.tsv."""
+        return {name: frozenset(words) for name, words in self.word_lists.items()}
+
+    @cached_property
+    def numbers(self) -> Numbers:
+        return Numbers(self._tables)
+
+    @cached_property
+    def protected(self) -> re.Pattern[str] | None:
+        """Finds words that must not be changed."""
+        words = [re.escape(row["word"]) for row in self._tables.rows("protect")]
+        if not words:
+            return None
+        longest_first = sorted(words, key=len, reverse=True)
+        return re.compile(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)", re.IGNORECASE)
+
+    def check(self) -> None:
+        """Read everything.
+
+        Raises:
+            HnclipError: at the first fault in a table, with file and line.
+        """
+        _ = self.numbers, self.protected, self.nouns.classes, self.verbs.actors
+        _ = self.verbs.actions, self.verbs.postures, self.attributes.color_names
+        _ = (
+            self.attributes.states,
+            self.attributes.color_range(None, ""),
+            self.attributes.describing,
+        )
+        _ = self.relations.flips, self.relations.excluded(next(iter(self.nouns.forms.values())), "")
+
+
+def load_lexicon(folder: str | os.PathLike[str] | None = None) -> Lexicon:
+    """The lexicon, with the tables of a folder laid over the built-in ones.
+
+    Without a folder it is read once a process, and each part when it is first asked for; with one
+    it is read at once, so that a fault is found before any work is done.
+
+    Raises:
+        HnclipError: a fault in a table, with file and line.
+    """
+    if folder is None:
+        return _built_in()
+    lexicon = Lexicon(os.fspath(folder))
+    lexicon.check()
+    return lexicon
+
+
+@cache
+def _built_in() -> Lexicon:
+    return Lexicon()

@@ -1,220 +1,199 @@
-"""Colors, sizes, counts and other attributes, and what may stand for what."""
+"""Colors, sizes, states and other attributes, and what may stand for what."""
 
-# One entry, one look: names in an entry are too close to deny each other.
-COLORS: dict[str, tuple[str, ...]] = {
-    "red": ("red", "maroon", "crimson", "scarlet", "burgundy"),
-    "orange": ("orange",),
-    "yellow": ("yellow", "gold", "golden", "blonde", "blond"),
-    "green": ("green", "lime", "olive"),
-    "blue": ("blue", "navy", "teal", "turquoise", "aqua", "cyan"),
-    "purple": ("purple", "violet", "lavender", "magenta"),
-    "pink": ("pink",),
-    "brown": ("brown", "tan", "beige", "khaki", "chestnut"),
-    "black": ("black",),
-    "white": ("white", "cream", "ivory"),
-    "gray": ("gray", "grey", "silver"),
-}
-COLOR_LOOK = {name: look for look, names in COLORS.items() for name in names}
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 
-# Looks that people also mix up; neither replaces the other.
-CONFUSABLE = {
-    frozenset(pair.split())
-    for pair in (
-        "red orange",
-        "orange yellow",
-        "red pink",
-        "purple pink",
-        "purple blue",
-        "brown orange",
-        "brown red",
-        "white gray",
-        "black gray",
-        "brown yellow",
-        "brown gray",
-        "brown black",
-        "yellow white",
-        "blue gray",
-        "blue green",
-        "red purple",
-        "red brown",
-        "blue black",
-    )
-}
+from hnclip_cli.lexicon.nouns import Family, Noun, Nouns
+from hnclip_cli.lexicon.tables import Row, Tables
 
-ALL_LOOKS = tuple(COLORS)
-LOOKS_OF_FAMILY = {
-    "small animal": ("black", "white", "brown", "gray", "orange"),
-    "large animal": ("black", "white", "brown", "gray"),
-    "produce": ("red", "orange", "yellow", "green", "purple"),
-    "dish": ("red", "yellow", "green", "brown", "white", "pink"),
-    "staple": ("red", "yellow", "green", "brown", "white"),
-    "beverage": ("red", "yellow", "green", "brown", "white", "pink"),
-}
+Words = dict[str, frozenset[str]]
 
-GREENERY = {
-    "field", "fields", "hill", "hills", "hillside", "lawn", "meadow", "pasture", "park", "plant",
-    "plants", "tree", "trees", "leaf", "leaves", "bush", "bushes", "forest", "landscape", "area",
-    "vegetables", "vegetation", "slope", "mountain", "mountains", "yard", "garden",
-}  # fmt: skip
-LOOKS_OF_GREENERY = ("brown", "yellow", "green", "white")
 
-COLOR_SHADES = {
-    "light", "dark", "bright", "pale", "deep", "navy", "hot", "neon", "lime", "sky", "royal",
-    "mint", "mustard", "pastel", "fluorescent", "brick",
-}  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A known attribute besides color and size.
 
-# "a green bean" is no bean that is green: color, then the word that makes it a name.
-NOT_A_COLOR = {
-    "orange": {"juice", "slice", "slices", "peel", "peels", "tree", "trees", "wedge", "wedges"},
-    "green": {"bean", "beans", "onion", "onions", "tea", "salad", "house", "peppers", "pepper"},
-    "white": {"board", "house", "wine", "rice", "water", "bread", "sauce", "christmas", "caps"},
-    "black": {"board", "bear", "bears", "bird", "birds", "beans", "pepper", "tie", "eye", "top"},
-    "brown": {"bear", "bears", "rice", "bread", "sugar"},
-    "red": {"wine", "sox", "velvet", "eye", "meat", "carpet", "head", "cross", "bull", "panda"},
-    "blue": {"jay", "jays", "cheese", "jeans", "ray", "angels"},
-    "yellow": {"cab", "cabs", "pages"},
-    "gold": {"fish", "medal", "retriever"},
-    "golden": {"retriever", "retrievers", "gate"},
-    "silver": {"ware", "medal"},
-    "cream": {"cheese", "sauce", "pie", "puff", "puffs", "cone", "cones", "cake", "sandwich"},
-    "lime": {"juice", "slice", "wedge", "pie"},
-    "olive": {"oil", "tree", "trees"},
-    "chestnut": {"tree", "trees"},
-}
-COLOR_HEADS_REFUSED = {
-    "photo", "photos", "photograph", "photographs", "picture", "pictures", "image", "images",
-    "shot", "print", "portrait", "film", "tone", "tones", "color", "colors", "theme", "scheme",
-    "background", "light", "lights", "sky", "skies", "hair", "snow", "water", "waters", "grass",
-    "team", "shirts", "one", "ones", "version", "view", "photography", "footage", "drawing",
-}  # fmt: skip
+    Attributes:
+        name: its class; attributes of one class deny each other, unless they look the same.
+        look: the first of those that say the same.
+    """
 
-# Word: its opposite. The magnitude is kept, so that neither side gives the negative away.
-SIZE_OPPOSITE = {
-    "small": "large",
-    "little": "big",
-    "tiny": "huge",
-    "miniature": "giant",
-    "large": "small",
-    "big": "small",
-    "huge": "tiny",
-    "giant": "tiny",
-    "enormous": "tiny",
-    "gigantic": "tiny",
-    "massive": "tiny",
-    "smaller": "larger",
-    "larger": "smaller",
-    "bigger": "smaller",
-    "smallest": "largest",
-    "largest": "smallest",
-    "biggest": "smallest",
-    "tall": "short",
-    "taller": "shorter",
-    "tallest": "shortest",
-    "wide": "narrow",
-    "narrow": "wide",
-    "thick": "thin",
-    "thin": "thick",
-    "deep": "shallow",
-    "shallow": "deep",
-    "long": "short",
-    "longer": "shorter",
-}
-SMALL_WORDS = {"small", "little", "tiny", "miniature", "mini", "smaller", "smallest"}
-BIG_WORDS = {
-    "large", "big", "huge", "giant", "enormous", "gigantic", "massive", "larger", "bigger",
-    "largest", "biggest", "oversized",
-}  # fmt: skip
-SIZE_HEADS_REFUSED = {
-    "bit", "ben", "league", "scale", "screen", "way", "ways", "time", "variety", "array", "range",
-    "part", "deal", "eyes", "smile", "game", "toe", "apple", "number", "amount", "shot", "angle",
-    "kid", "kids", "boy", "girl", "boys", "girls", "child", "children", "one", "ones", "brother",
-    "sister", "sized", "portion", "portions", "jump", "air", "beach", "ski", "distance", "leg",
-    "legs", "night", "day", "board", "boards", "exposure", "fat", "haired", "horn",
-    "stop", "order", "cake", "cakes", "hand", "while", "line", "size", "selection", "assortment",
-}  # fmt: skip
+    name: str
+    look: str
 
-NUMBER_WORDS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-UNITS = {
-    "feet", "foot", "inches", "inch", "years", "year", "minutes", "hours", "days", "dollars",
-    "cents", "miles", "meters", "pounds", "thirds", "tone", "story", "way", "sided", "times",
-    "decks", "levels", "stories", "ways", "tiers", "percent", "seconds", "degrees", "tones",
-    "floors", "others", "ends", "halves", "sides", "o'clock", "pm", "am", "wheels", "sets",
-}  # fmt: skip
 
-# Attributes that any thing (or, where so marked, any creature) can have. One line, one cluster.
-ATTRIBUTE_CLASSES: dict[str, str] = {
-    "age": """
-        old | older elderly antique vintage ancient
-        young | younger
-        new | modern
-    """,
-    "material": """
-        wooden | wood
-        metal | steel iron metallic
-        plastic
-        glass
-        stone | rock
-        brick
-        concrete | cement
-        leather
-        paper | cardboard
-    """,
-    "pattern": """
-        striped
-        spotted | dotted
-        plaid | checkered
-        floral | flowered
-        plain
-    """,
-    "condition": """
-        dirty | messy muddy dusty
-        clean
-        wet | soaked
-        dry
-        broken | damaged
-        rusty | rusted
-    """,
-    "fill": """
-        empty
-        full
-        open | opened
-        closed | shut
-    """,
-    "light": """
-        bright
-        dark
-    """,
-    "outline": """
-        round | circular
-        square | rectangular
-        triangular
-    """,
-    "height": """
-        tall
-        short
-    """,
-    "width": """
-        wide
-        narrow
-    """,
-    "thickness": """
-        thick
-        thin
-    """,
-}
-ANIMATE_ONLY = {"young", "younger", "elderly", "older"}
-INANIMATE_ONLY = {
-    "new", "modern", "antique", "vintage", "ancient", "empty", "full", "open", "opened", "closed",
-    "shut", "wooden", "wood", "metal", "steel", "iron", "metallic", "plastic", "glass", "stone",
-    "rock", "brick", "concrete", "cement", "leather", "paper", "cardboard", "round", "square",
-    "circular", "rectangular", "triangular", "bright", "dark", "broken", "damaged", "rusty",
-    "rusted", "wide", "narrow", "thick", "thin", "long", "dotted", "floral",
-}  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Sayable:
+    """Of which nouns something may be said; of all, where both sets are empty."""
 
-# Capital letters that stay when the word leaves the start of a sentence.
-PROPER_ADJECTIVES = {
-    "american", "asian", "african", "european", "british", "english", "french", "german",
-    "italian", "spanish", "mexican", "chinese", "japanese", "indian", "thai", "greek", "roman",
-    "dutch", "swiss", "canadian", "australian", "caucasian", "hispanic", "christmas", "easter",
-    "halloween", "irish", "victorian", "i", "i'm", "siamese", "dalmatian", "nintendo", "wii",
-}  # fmt: skip
+    words: frozenset[str]
+    families: frozenset[Family]
+
+    def holds(self, noun: Noun | None, word: str) -> bool:
+        if not self.words and not self.families:
+            return True
+        if noun and (noun.family in self.families or noun.singular in self.words):
+            return True
+        return word in self.words
+
+    def includes(self, other: "Sayable") -> bool:
+        if not self.words and not self.families:
+            return True
+        return other.words <= self.words and other.families <= self.families
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a state is said of, and what denies it there."""
+
+    said_of: Sayable
+    instead: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ColorRange:
+    """The looks that a thing may be given, and those that it hardly ever has."""
+
+    said_of: Sayable
+    looks: tuple[str, ...]
+    odd: tuple[str, ...]
+
+
+class Attributes:
+    """All attributes.
+
+    Attributes:
+        looks: what each name of a color looks like.
+        colors: the looks, in order.
+        opposites: what denies a word of size.
+        sizes: "small" and "big", by the words that say so.
+        known: attributes besides color and size, by their words.
+        animate_only, inanimate_only: words said only of people and animals, or never of them.
+        materials: what something is made of, by the words that say so.
+        made_of: the materials that may replace each other, by the noun; for "any" other noun too.
+    """
+
+    def __init__(self, tables: Tables, nouns: Nouns, words: Words) -> None:
+        self._tables = tables
+        self._nouns = nouns
+        self._words = words
+        rows = tables.rows("colors")
+        self.colors = tuple(row["color"] for row in rows if not row["like"])
+        self._looks = dict.fromkeys(self.colors, "")
+        self.looks = {row["color"]: row["like"] or row["color"] for row in rows}
+        self._near = {
+            frozenset((row["color"], look))
+            for row in rows
+            for look in self._look_items(row, "near")
+        }
+        for row in rows:
+            if row["like"]:
+                tables.refer(row, row["like"], self._looks, "colors")
+
+        rows = tables.rows("sizes")
+        self.opposites = {row["size"]: row["opposite"] for row in rows if row["opposite"]}
+        self.sizes = {
+            row["size"]: row["look"] for row in rows if row.one_of("look", ("", "small", "big"))
+        }
+        self._add_attributes(tables.rows("attributes"))
+        self.made_of = {row["noun"]: row.items("materials") for row in tables.rows("made_of")}
+
+    def near(self, one: str, other: str) -> bool:
+        """Whether two looks are the same or easily confused."""
+        return one == other or frozenset((one, other)) in self._near
+
+    @cached_property
+    def describing(self) -> frozenset[str]:
+        """Words that describe even where they are tagged as nouns: "an orange cross"."""
+        return frozenset({*self.colors, "grey", *self.known, *self._words["describing"]})
+
+    @cached_property
+    def color_names(self) -> frozenset[tuple[str, str]]:
+        """Pairs of a color and the next word that say no color: a green bean."""
+        found = set()
+        for row in self._tables.rows("color_names"):
+            if self._tables.refer(row, row["color"], self.looks, "colors"):
+                found.add((row["color"], row["before"]))
+        return frozenset(found)
+
+    @cached_property
+    def states(self) -> dict[str, tuple[State, ...]]:
+        """For a state, what it is said of and what denies it, in order; the first counts."""
+        found: dict[str, list[tuple[Row, State]]] = {}
+        for row in self._tables.rows("states"):
+            state = State(self._sayable(row, row.items("said of")), row.items("instead"))
+            known = found.setdefault(row["state"], [])
+            for earlier_row, earlier in known:
+                if self._tables.are_rivals(earlier_row, row) and earlier.said_of.includes(
+                    state.said_of
+                ):
+                    raise row.fault(
+                        f"a line that is never reached: {earlier_row.where} fits first",
+                        got=f"{row['state']} {row['said of']}".strip(),
+                    )
+            known.append((row, state))
+        return {word: tuple(state for _, state in states) for word, states in found.items()}
+
+    def color_range(self, noun: Noun | None, word: str) -> ColorRange:
+        """The colors of a thing: of the noun, if the lexicon has it, and the word at its head."""
+        for one in self._color_ranges:
+            if one.said_of.holds(noun, word):
+                return one
+        return self._any_color
+
+    @cached_property
+    def _any_color(self) -> ColorRange:
+        return ColorRange(Sayable(frozenset(), frozenset()), self.colors, ())
+
+    @cached_property
+    def _color_ranges(self) -> list[ColorRange]:
+        return [
+            ColorRange(
+                self._sayable(row, (row["things"],)),
+                self._look_items(row, "colors") or self.colors,
+                self._look_items(row, "odd"),
+            )
+            for row in self._tables.rows("color_ranges")
+        ]
+
+    def _look_items(self, row: Row, column: str) -> tuple[str, ...]:
+        """The items of a cell, each a look."""
+        known = row.items(column)
+        for look in known:
+            self._tables.refer(row, look, self._looks, "colors")
+        return tuple(look for look in known if look in self._looks)
+
+    def _sayable(self, row: Row, items: Iterable[str]) -> Sayable:
+        words: set[str] = set()
+        families: set[Family] = set()
+        for item in items:
+            if item.startswith(":"):
+                family = self._tables.refer(row, item[1:], self._nouns.families, "families")
+                families |= {family} if family else set()
+            elif item[0] + item[-1] == "<>":
+                if item[1:-1] not in self._words:
+                    raise row.fault("not a class of words.tsv", got=item)
+                words |= self._words[item[1:-1]]
+            else:
+                words.add(item)
+        return Sayable(frozenset(words), frozenset(families))
+
+    def _add_attributes(self, rows: list[Row]) -> None:
+        self.known: dict[str, Attribute] = {}
+        self.materials: dict[str, str] = {}
+        heads = {row["attribute"]: row for row in rows if not row["like"]}
+        said: dict[str, set[str]] = {"": set(), "animate": set(), "inanimate": set()}
+        for row in rows:
+            word, like = row["attribute"], row["like"]
+            head = self._tables.refer(row, like, heads, "attributes") if like else None
+            if head and head["class"] != row["class"]:
+                raise row.fault("alike, but of another class", got=like, expected=head["class"])
+            said[row.one_of("said of", tuple(said))].add(word)
+            use = row.one_of("use", ("", "swap", "replace"))
+            if use != "replace":
+                self.known[word] = Attribute(row["class"], like or word)
+            if row["class"] == "material" and use != "swap":
+                self.materials[word] = like or word
+        self.animate_only = frozenset(said["animate"])
+        self.inanimate_only = frozenset(said["inanimate"])

@@ -1,18 +1,29 @@
-"""Look up what the project knows about a noun: its family, its forms, what may replace it."""
+"""Nouns: their families and forms, what may replace them, and classes of them for the rules."""
 
-from dataclasses import dataclass
-from functools import cache, cached_property
+from dataclasses import dataclass, field
+from functools import cached_property
 
-from hnclip_cli.lexicon.further_nouns import ALSO_REPLACES
-from hnclip_cli.lexicon.objects import (
-    ANIMATE,
-    CLASSES,
-    FAMILIES,
-    FEMALE,
-    HUMAN,
-    MALE,
-)
 from hnclip_cli.lexicon.spelling import plural as regular_plural
+from hnclip_cli.lexicon.tables import Row, Tables
+
+NATURES = ("human", "animal", "vehicle", "building", "thing")
+PLACES = ("", "inside", "area", "surface", "ground")
+USES = ("either", "replaced", "neither")
+FAMILY_TRAITS = ("side by side", "any sort", "worn", "nested")
+NOUN_TRAITS = ("female", "male", "flies", "on", "in", "holder", "visited", "backdrop")
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """Nouns that may stand for each other; families.tsv says what the attributes mean."""
+
+    name: str
+    nature: str
+    place: str
+    rank: int
+    traits: frozenset[str]
+    tied_to: tuple[str, ...]
+    nouns: list["Noun"] = field(default_factory=list, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,16 +32,24 @@ class Noun:
 
     Attributes:
         singular, plural: its forms; a mass noun has no plural, "pants" no singular (both "").
-        family: the name of its family.
-        cluster: its number in the family; None where it is too general to be replaced.
+        family: its family.
+        key: what names the thing, whichever synonym is used.
+        is_general: whether it is too general for others of its family to replace it.
         may_replace: whether it may stand for another noun.
+        traits: of those in nouns.tsv.
+        stand_ins: nouns of other families that may replace it.
+        stand_ins_at_rest: those, and what may do so where all verbs say how something rests.
     """
 
     singular: str
     plural: str
-    family: str
-    cluster: int | None
+    family: Family
+    key: str
+    is_general: bool
     may_replace: bool
+    traits: frozenset[str]
+    stand_ins: list["Noun"] = field(default_factory=list, repr=False)
+    stand_ins_at_rest: list["Noun"] = field(default_factory=list, repr=False)
 
     @cached_property
     def is_mass(self) -> bool:
@@ -38,96 +57,178 @@ class Noun:
 
     @cached_property
     def is_animate(self) -> bool:
-        return self.family in ANIMATE
+        return self.family.nature in ("human", "animal")
 
     @cached_property
     def is_human(self) -> bool:
-        return self.family in HUMAN
+        return self.family.nature == "human"
+
+    @cached_property
+    def is_place(self) -> bool:
+        return bool(self.family.place)
 
     @cached_property
     def behavior(self) -> str:
         """What it can do in a sentence: ``animate``, ``vehicle``, ``building`` or ``thing``."""
-        return CLASSES.get(self.family, "thing")
+        return "animate" if self.is_animate else self.family.nature
 
     @cached_property
     def gender(self) -> str:
-        if self.singular in FEMALE:
-            return "female"
-        return "male" if self.singular in MALE else ""
+        return next(iter(self.traits & {"female", "male"}), "")
 
     def form(self, plural: bool) -> str:
         return self.plural if plural else self.singular
 
     @cached_property
-    def key(self) -> str:
-        """What names the thing, whichever synonym is used."""
-        return self.singular if self.cluster is None else f"{self.family}/{self.cluster}"
+    def rivals(self) -> tuple["Noun", ...]:
+        """What may replace it: of its family, no synonym, and both count or both mass."""
+        if self.is_general:
+            return ()
+        return tuple(
+            other
+            for other in self.family.nouns
+            if other.may_replace and other.key != self.key and other.is_mass == self.is_mass
+        )
 
 
-@cache
-def nouns() -> dict[str, Noun]:
-    """Every form of every noun, lower case, words joined by one space."""
-    forms: dict[str, Noun] = {}
-    for family, text in FAMILIES.items():
-        for number, line in enumerate(filter(None, map(str.strip, text.splitlines()))):
-            cluster = None if line.startswith("=") else number
-            before, _, after = line.removeprefix("=").partition("|")
-            for entry in before.split():
-                _add(forms, entry, family, cluster, cluster is not None)
-            for entry in after.split():
-                _add(forms, entry, family, cluster, False)
-    return forms
+class NounClass:
+    """A class of nouns that the rules of other tables name."""
+
+    def __init__(self) -> None:
+        self.nouns: list[Noun] = []
+        self._keys: set[str] = set()
+        self._families: set[Family] = set()
+        self._words: set[str] = set()
+
+    def add(self, noun: Noun) -> None:
+        self.nouns.append(noun)
+        self._keys.add(noun.key)
+
+    def add_family(self, family: Family) -> None:
+        self._families.add(family)
+
+    def add_word(self, word: str) -> None:
+        self._words |= {word, f"{word}s"}
+
+    def holds(self, noun: Noun | None, word: str = "") -> bool:
+        """Whether a noun, or the very word, is of this class."""
+        if noun and (noun.key in self._keys or noun.family in self._families):
+            return True
+        return word in self._words
+
+    def includes(self, other: "NounClass") -> bool:
+        """Whether all that the other class holds is of this one."""
+        return (
+            all(map(self.holds, other.nouns))
+            and other._families <= self._families
+            and other._words <= self._words
+        )
 
 
-@cache
-def nouns_by_first_word() -> dict[str, list[tuple[tuple[str, ...], Noun]]]:
-    """For the first word of each form, the words that follow and the noun, the longest first."""
-    found: dict[str, list[tuple[tuple[str, ...], Noun]]] = {}
-    for form in sorted(nouns(), key=lambda form: -form.count(" ")):
-        first, *others = form.split(" ")
-        found.setdefault(first, []).append((tuple(others), nouns()[form]))
-    return found
+class Nouns:
+    """All nouns.
+
+    Attributes:
+        families: by name.
+        forms: nouns by each of their forms, lower case, words joined by one space.
+        classes: classes of nouns by name.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self.families = {row["family"]: _family(row) for row in tables.rows("families")}
+        self.forms: dict[str, Noun] = {}
+        self._add_nouns(tables.rows("nouns"))
+        self._add_stand_ins(tables.rows("stand_ins"))
+
+    @cached_property
+    def by_first_word(self) -> dict[str, list[tuple[tuple[str, ...], Noun]]]:
+        """For the first word of each form, the words that follow and the noun, longest first."""
+        found: dict[str, list[tuple[tuple[str, ...], Noun]]] = {}
+        for form in sorted(self.forms, key=lambda form: -form.count(" ")):
+            first, *others = form.split(" ")
+            found.setdefault(first, []).append((tuple(others), self.forms[form]))
+        return found
+
+    @cached_property
+    def classes(self) -> dict[str, NounClass]:
+        rows = self._tables.rows("noun_classes")
+        found = {name: NounClass() for name in self._tables.removed("noun_classes")}
+        for row in rows:
+            entry = row["noun"]
+            one = found.setdefault(row["class"], NounClass())
+            if entry.startswith("="):
+                one.add_word(entry[1:])
+            elif entry.startswith(":"):
+                family = self._tables.refer(row, entry[1:], self.families, "families")
+                if family:
+                    one.add_family(family)
+            else:
+                noun = self._tables.refer(row, entry, self.forms, "nouns")
+                if noun:
+                    one.add(noun)
+        return found
+
+    def _add_nouns(self, rows: list[Row]) -> None:
+        heads = {row["noun"]: row for row in rows if not row["like"]}
+        lines: dict[str, str] = {}
+        for row in rows:
+            name, like = row["noun"], row["like"]
+            family = self._tables.refer(row, row["family"], self.families, "families")
+            if family is None:
+                self._tables.drop("nouns", name)
+                continue
+            use = row.one_of("use", USES)
+            head = self._tables.refer(row, like, heads, "nouns") if like else None
+            is_odd = head and (head["family"] != row["family"] or "neither" in (use, head["use"]))
+            if is_odd and self._tables.are_rivals(row, row):
+                raise row.fault("no synonym of its family that is replaced itself", got=like)
+            noun = Noun(
+                *_forms(row),
+                family=family,
+                key=f"{family.name}/{like or name}",
+                is_general=use == "neither",
+                may_replace=use == "either",
+                traits=row.traits(NOUN_TRAITS),
+            )
+            family.nouns.append(noun)
+            for form in dict.fromkeys((noun.singular, noun.plural)):
+                if form in lines:
+                    raise row.fault(f"a form of another noun, at {lines[form]}", got=form)
+                if form:
+                    lines[form] = row.where
+                    self.forms[form] = noun
+
+    def _add_stand_ins(self, rows: list[Row]) -> None:
+        of_key: dict[str, list[Noun]] = {}
+        for noun in dict.fromkeys(self.forms.values()):
+            of_key.setdefault(noun.key, []).append(noun)
+        for row in rows:
+            named = self._tables.refer(row, row["noun"], self.forms, "nouns")
+            always, resting = (
+                self._tables.referred(row, row.items(column), self.forms, "nouns")
+                for column in ("instead", "at rest")
+            )
+            for noun in of_key[named.key] if named else ():
+                noun.stand_ins.extend(other for other in always if other.is_mass == noun.is_mass)
+                noun.stand_ins_at_rest.extend(
+                    other for other in always + resting if other.is_mass == noun.is_mass
+                )
 
 
-@cache
-def rivals(noun: Noun) -> tuple[Noun, ...]:
-    """The nouns that may replace this one: same family, other cluster, both count or both mass."""
-    if noun.cluster is None:
-        return ()
-    found = {
-        other.singular: other
-        for other in nouns().values()
-        if other.family == noun.family
-        and other.may_replace
-        and other.cluster != noun.cluster
-        and other.is_mass == noun.is_mass
-    }
-    return tuple(found.values())
+def _family(row: Row) -> Family:
+    return Family(
+        row["family"],
+        row.one_of("nature", NATURES),
+        row.one_of("place", PLACES),
+        int(row.one_of("rank", "0123456")),
+        row.traits(FAMILY_TRAITS),
+        row.items("tied to"),
+    )
 
 
-@cache
-def further_rivals(noun: Noun, at_rest: bool) -> tuple[Noun, ...]:
-    """Nouns of other families that may replace this one; more where what it does is to rest."""
-    found: list[str] = []
-    for line in filter(None, map(str.strip, ALSO_REPLACES.splitlines())):
-        name, _, others = line.partition(": ")
-        always, _, resting = others.partition("|")
-        if nouns()[name].key == noun.key:
-            found += always.split() + (resting.split() if at_rest else [])
-    others_ = [nouns()[name.replace("_", " ")] for name in found]
-    return tuple(dict.fromkeys(other for other in others_ if other.is_mass == noun.is_mass))
-
-
-def _add(
-    forms: dict[str, Noun], entry: str, family: str, cluster: int | None, may_replace: bool
-) -> None:
-    text = entry.replace("_", " ")
-    if text.startswith("-"):
-        noun = Noun("", text[1:], family, cluster, may_replace)
-    elif text.endswith("*"):
-        noun = Noun(text[:-1], "", family, cluster, may_replace)
-    else:
-        singular, _, plural = text.partition("/")
-        noun = Noun(singular, plural or regular_plural(singular), family, cluster, may_replace)
-    for form in {noun.singular, noun.plural} - {""}:
-        forms.setdefault(form, noun)
+def _forms(row: Row) -> tuple[str, str]:
+    name, plural = row["noun"], row["plural"]
+    if plural == "only":
+        return "", name
+    return name, "" if plural == "none" else plural or regular_plural(name)

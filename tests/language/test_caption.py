@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hnclip_cli.language.caption import TAGS, TEXT, once
 from hnclip_cli.language.parser import Parser, _installed_model
+from hnclip_cli.negatives.analysis.nouns import mentions
 
 SENTENCES = [
     "A man in a red shirt and a tall woman are riding two brown horses on the beach.",
@@ -67,7 +68,7 @@ def parsers(parser):
 
 def test_what_was_not_parsed_has_no_phrases(parsers):
     text, tags, _ = (parser.parse(["a cat on a bed"])[0] for parser in parsers)
-    assert text.phrases == tags.phrases == text.mentions == []
+    assert text.phrases == tags.phrases == mentions(text) == []
 
 
 def test_what_was_found_once_is_not_looked_for_again(parsers):
@@ -76,3 +77,11 @@ def test_what_was_found_once_is_not_looked_for_again(parsers):
     one, other = parsers[0].parse(["a cat", "a dog on a bed"])
     assert [look(one), look(other), look(one)] == [5, 14, 5]
     assert asked == [one, other]
+
+
+def test_what_is_asked_about_a_part_is_remembered_by_that_part(parsers):
+    letter = once(lambda caption, index: asked.append(index) or caption.text[index])
+    asked = []
+    (one,) = parsers[0].parse(["a cat"])
+    assert [letter(one, 0), letter(one, 2), letter(one, 0)] == ["a", "c", "a"]
+    assert asked == [0, 2]

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 
 from hnclip_cli.language.caption import Caption, Word, once
-from hnclip_cli.lexicon.attributes import COLOR_LOOK, PROPER_ADJECTIVES
-from hnclip_cli.lexicon.nouns import nouns
 from hnclip_cli.lexicon.spelling import article, capitalize, cased_like, lower_first
 from hnclip_cli.streams.edits import Edit
 
@@ -72,12 +70,14 @@ def _without_sentence_case(caption: Caption, span: Span) -> str | None:
     word = caption.words[span[0]]
     if not text[:1].isupper() or caption.is_capitalized or not caption.starts_sentence(span[0]):
         return text
-    if word.lower in PROPER_ADJECTIVES or (len(word.text) > 1 and not word.text[1:].islower()):
+    is_name = len(word.text) > 1 and not word.text[1:].islower()
+    if is_name or word.lower in caption.lexicon.words["proper"]:
         return text
     if (
         word.tag in ("NNP", "NNPS")
-        and word.lower not in (*COLOR_LOOK, "a", "an", "the", "two", "three")
-        and (word.lower not in nouns())
+        and word.lower not in ("a", "an", "the", "two", "three")
+        and word.lower not in caption.lexicon.attributes.looks
+        and word.lower not in caption.lexicon.nouns.forms
     ):
         return None
     return lower_first(text)

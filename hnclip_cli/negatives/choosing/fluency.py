@@ -60,36 +60,9 @@ class Fitted:
         return loss
 
 
-# How common words are in captions of everyday photographs, by the judgement of those who wrote
-# this project: what is in the first list is seen all the time, what is in none is seen seldom.
-_VERY_COMMON = """
-    man woman men women dog cat dogs cats horse horses train bus truck car motorcycle table bed
-    kitchen bathroom street field beach city room house building pizza cake plate
-    skateboard surfboard laptop clock
-    white black red blue brown green small large young two three wooden
-    standing sitting walking holding stands sits
-    on in with at of to
-"""
-_COMMON = """
-    boy girl boys girls child bird elephant elephants giraffe giraffes zebra zebras sheep cow cows
-    bear teddy birds trucks trains buses boat boats bike bikes airplane bicycle motorcycles tables
-    couch bench chair chairs beds bedroom office living restaurant park river lake forest hill road
-    sidewalk church tower hat helmet shirt dress suit hot donut donuts sandwich salad carrots
-    banana bananas apple apples orange oranges broccoli rice bread wine coffee bowl cup bottle
-    glass knife fork spoon vase flowers pillow blanket refrigerator stove oven television phone
-    computer camera cell toilet fire hydrant stop sign traffic light umbrella tree snow grass water
-    parking meter backpack suitcase bag skis snowboard ball bat racket frisbee kite tennis baseball
-    skier surfer player
-    yellow pink purple gray four five several tall short long big little old new open empty plastic
-    metal brick stone round dirty clean wet full
-    eating riding playing looking laying lying running flying wearing parked sleeping stand sit
-    next near front top
-"""
-RANKS = {
-    **dict.fromkeys(_COMMON.split(), 1.0),
-    **dict.fromkeys(_VERY_COMMON.split(), 0.0),
-}
-UNLISTED = 2.5
+# What it costs to put in a word that words.tsv calls very common or common in captions of everyday
+# photographs, or another one.
+VERY_COMMON, COMMON, UNLISTED = 0.0, 1.0, 2.5
 
 
 class Commonness:
@@ -98,20 +71,24 @@ class Commonness:
     max_loss = float("inf")
 
     def judge(self, caption: Caption) -> Judge:
-        known = caption.lowers
+        known, classes = caption.lowers, caption.lexicon.words
+        very_common, common = classes["very common"], classes["common"]
+
+        def cost(word: str) -> float:
+            return VERY_COMMON if word in very_common else COMMON if word in common else UNLISTED
 
         def loss(edits: Sequence[Edit]) -> float:
             return sum(
-                max((rank for word, rank in _ranked_words(text) if word not in known), default=0.0)
-                for _, _, text in edits
+                max((cost(word) for word in words if word not in known), default=0.0)
+                for words in (_tokens(text) for _, _, text in edits)
             )
 
         return loss
 
 
 @lru_cache(maxsize=4096)
-def _ranked_words(text: str) -> tuple[tuple[str, float], ...]:
-    return tuple((word, RANKS.get(word, UNLISTED)) for word in tokenize(text))
+def _tokens(text: str) -> tuple[str, ...]:
+    return tuple(tokenize(text))
 
 
 def fit(records: Iterable[Mapping[str, Any]], *, policy: ErrorPolicy | None = None) -> TrigramModel:

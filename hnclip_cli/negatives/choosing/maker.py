@@ -10,6 +10,7 @@ from typing import Any
 from hnclip_cli.errors import InputError
 from hnclip_cli.language.caption import Caption
 from hnclip_cli.language.parser import Parser
+from hnclip_cli.lexicon import Lexicon
 from hnclip_cli.negatives.analysis.rewriting import with_articles
 from hnclip_cli.negatives.choosing.fluency import Commonness, Judge, Preference
 from hnclip_cli.negatives.choosing.truth import (
@@ -44,6 +45,7 @@ class NegativeMaker:
         truth: what else is true of the images.
         preference: which candidates read best; by default `Commonness`.
         seed: of all choices; with the record's id and the kind it decides everything.
+        lexicon: what is known about words; by default the built-in one.
 
     Raises:
         HnclipError: no English spaCy pipeline is installed.
@@ -57,6 +59,7 @@ class NegativeMaker:
         truth: TrueCaptions | None = None,
         preference: Preference | None = None,
         seed: int = 0,
+        lexicon: Lexicon | None = None,
     ) -> None:
         self._kinds = list(dict.fromkeys(kinds or DEFAULT_KINDS))
         self._per_caption = per_caption
@@ -67,7 +70,7 @@ class NegativeMaker:
         self._sieves = [
             kind.needs_phrases for kind in map(KINDS.__getitem__, self._kinds) if kind.needs_phrases
         ]
-        self._parser = Parser(max(KINDS[kind].level for kind in self._kinds))
+        self._parser = Parser(max(KINDS[kind].level for kind in self._kinds), lexicon)
 
     def usable(
         self, records: Sequence[Record], policy: ErrorPolicy
@@ -106,7 +109,7 @@ class NegativeMaker:
         judge = self._preference.judge(caption)
         ranked: dict[str, Iterable[_Candidate]] = {}
         for kind in self._kinds:
-            found = KINDS[kind].candidates(caption)
+            found = KINDS[kind].edits(caption)
             if not KINDS[kind].is_judged:
                 ranked[kind] = zip(repeat(-math.inf), found)
             elif candidates := list(islice(found, MAX_CANDIDATES)):
@@ -217,16 +220,17 @@ class Taken:
         self._group = record.group if truth else ""
         self.original = caption.text
         self._others = _listed(record)
+        self._lexicon = caption.lexicon
         self._texts = {normalized(text) for text in (self.original, *self._others)}
         self._parts: list[list[str]] | None = None
 
     @cached_property
     def _facts(self) -> set[str]:
-        return facts(self.original)
+        return facts(self.original, self._lexicon)
 
     @cached_property
     def _other_facts(self) -> set[str]:
-        return {fact for text in self._others for fact in facts(text)}
+        return {fact for text in self._others for fact in facts(text, self._lexicon)}
 
     def accepts(self, negative: str, edits: Sequence[Edit]) -> bool:
         """Whether this may be said; once said, it is taken."""
@@ -253,7 +257,7 @@ class Taken:
     def _names_another_fact(self, negative: str) -> bool:
         return any(
             fact in self._other_facts or self._truth.names(self._group, fact)
-            for fact in facts(negative) - self._facts
+            for fact in facts(negative, self._lexicon) - self._facts
         )
 
 

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hnclip_cli.errors import InputError
-from hnclip_cli.lexicon.attributes import COLOR_LOOK
-from hnclip_cli.lexicon.inflection import actions
-from hnclip_cli.lexicon.nouns import nouns_by_first_word
+from hnclip_cli.lexicon import Lexicon, load_lexicon
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import as_records, hash64
 
@@ -49,12 +47,13 @@ def content_words(caption: str) -> list[str]:
     return sorted(word for part in parts(caption) for word in part)
 
 
-def facts(caption: str) -> set[str]:
+def facts(caption: str, lexicon: Lexicon) -> set[str]:
     """The things, colors and actions that a caption names, whichever synonym it uses."""
+    looks, actions = lexicon.attributes.looks, lexicon.verbs.actions
     words = re.findall(r"[a-z]+", caption.lower())
-    found = {COLOR_LOOK[word] for word in words if word in COLOR_LOOK}
-    found |= {actions()[word] for word in words if word in actions()}
-    names = nouns_by_first_word()
+    found = {looks[word] for word in words if word in looks}
+    found |= {actions[word] for word in words if word in actions}
+    names = lexicon.nouns.by_first_word
     for first, word in enumerate(words):
         for others, noun in names.get(word, ()):
             if not others or tuple(words[first + 1 : first + 1 + len(others)]) == others:
@@ -71,11 +70,16 @@ class TrueCaptions:
     Args:
         records: short records, or matching items whose ``captions`` are all true.
         policy: what a bad record does.
+        lexicon: what things, colors and actions there are; by default the built-in one.
     """
 
     def __init__(
-        self, records: Iterable[Mapping[str, Any]] = (), policy: ErrorPolicy | None = None
+        self,
+        records: Iterable[Mapping[str, Any]] = (),
+        policy: ErrorPolicy | None = None,
+        lexicon: Lexicon | None = None,
     ) -> None:
+        lexicon = lexicon or load_lexicon()
         self._hashes = array("Q")
         for record in as_records(records):
             try:
@@ -85,7 +89,7 @@ class TrueCaptions:
                 continue
             for caption in captions:
                 self._hashes.append(hash64("caption", group, normalized(caption)))
-                self._hashes.extend(hash64("fact", group, fact) for fact in facts(caption))
+                self._hashes.extend(hash64("fact", group, fact) for fact in facts(caption, lexicon))
         self._hashes = array("Q", sorted(self._hashes))
 
     def has(self, group: str, caption: str) -> bool:

@@ -6,18 +6,16 @@ from typing import Any
 
 from hnclip_cli.language.caption import MAX_CHARACTERS, TAGS, TEXT
 from hnclip_cli.language.parser import Parser
+from hnclip_cli.lexicon import Lexicon
 from hnclip_cli.negatives.analysis.rewriting import with_articles
 from hnclip_cli.negatives.choosing.truth import TrueCaptions
 from hnclip_cli.negatives.generators.choice import check, choose
 from hnclip_cli.negatives.generators.comparing import edits_between
 from hnclip_cli.negatives.generators.endpoint import ChatClient, Unanswered
 from hnclip_cli.negatives.generators.prompt import Draft, max_tokens, messages, read_answer
-from hnclip_cli.negatives.generators.refusals import refusal
+from hnclip_cli.negatives.generators.refusals import TAGGED, refusal
 from hnclip_cli.streams.edits import Edit
 from hnclip_cli.streams.records import Record
-
-# Whether these say something new depends on the words between, which takes their tags.
-_TAGGED = {"swap-noun", "swap-noun-phrase"}
 
 
 class ChatMaker:
@@ -32,6 +30,7 @@ class ChatMaker:
         per_caption: keep this many, of different kinds first; None keeps one of each kind.
         truth: what else is true of the images.
         seed: of the order of kinds, and of what the client sends.
+        lexicon: what is known about words; by default the built-in one.
 
     Attributes:
         num_written: negatives in all answers.
@@ -50,13 +49,14 @@ class ChatMaker:
         per_caption: int | None = None,
         truth: TrueCaptions | None = None,
         seed: int = 0,
+        lexicon: Lexicon | None = None,
     ) -> None:
         self._kinds = tuple(kinds)
         self._client = client
         self._per_caption = per_caption
         self._truth = truth or TrueCaptions()
         self._seed = seed
-        self._parser = Parser(TAGS if _TAGGED & set(kinds) else TEXT)
+        self._parser = Parser(TAGS if TAGGED & set(kinds) else TEXT, lexicon)
         self.num_written = 0
         self.num_kept = 0
         self.refused: Counter[str] = Counter()

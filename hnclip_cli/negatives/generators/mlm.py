@@ -7,16 +7,13 @@ kind itself would put there, so that synonyms, hypernyms and what may be just as
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import islice
 from typing import Any, Protocol
 
 from hnclip_cli.language.caption import Caption
 from hnclip_cli.language.parser import Parser
-from hnclip_cli.lexicon.attributes import COLOR_LOOK
-from hnclip_cli.lexicon.inflection import actions
-from hnclip_cli.lexicon.nouns import Noun, nouns
-from hnclip_cli.lexicon.objects import FLYERS, IN, ON, PLACES
+from hnclip_cli.lexicon import Lexicon
+from hnclip_cli.lexicon.nouns import Noun
 from hnclip_cli.lexicon.spelling import cased_like
 from hnclip_cli.models.masked import Filler, Gap
 from hnclip_cli.negatives.analysis.rewriting import with_articles
@@ -59,8 +56,8 @@ class Slot:
 class MaskedMaker:
     """Makes the ``negatives`` of records with a masked language model.
 
-    The model fills the slots of the kinds whose names begin with ``replace-``; the other kinds
-    are made by their rules.
+    The model fills the slots of the kinds that replace words; the other kinds are made by their
+    rules.
 
     Args:
         kinds: names from `KINDS`.
@@ -70,6 +67,7 @@ class MaskedMaker:
         seed: with the record's id and the kind it decides which slot comes first.
         top_k: words of the model that are considered for a slot.
         batch_size: slots that the model fills at a time.
+        lexicon: what is known about words; by default the built-in one.
 
     Raises:
         HnclipError: no English spaCy pipeline is installed.
@@ -85,6 +83,7 @@ class MaskedMaker:
         seed: int = 0,
         top_k: int = 64,
         batch_size: int = 32,
+        lexicon: Lexicon | None = None,
     ) -> None:
         self._kinds = tuple(kinds)
         self._model = model
@@ -93,7 +92,7 @@ class MaskedMaker:
         self._seed = seed
         self._top_k = top_k
         self._batch_size = batch_size
-        self._parser = Parser(max(KINDS[kind].level for kind in kinds))
+        self._parser = Parser(max(KINDS[kind].level for kind in kinds), lexicon)
 
     def negatives(self, records: Sequence[Record]) -> list[list[dict[str, Any]]]:
         """The negatives of each record of a batch; batching changes nothing.
@@ -140,7 +139,7 @@ class MaskedMaker:
         fillers: dict[Gap, list[Filler]],
     ) -> Iterator[list[Edit]]:
         if not is_filled(kind):
-            found = list(islice(KINDS[kind].candidates(caption), MAX_CANDIDATES))
+            found = list(islice(KINDS[kind].edits(caption), MAX_CANDIDATES))
             order = sorted(range(len(found)), key=lambda i: self._hash(record, kind, i))
             yield from (with_articles(caption, found[index]) for index in order)
             return
@@ -156,7 +155,7 @@ class MaskedMaker:
 
 def is_filled(kind: str) -> bool:
     """Whether the model makes this kind; the other kinds are made by their rules."""
-    return kind.startswith("replace-")
+    return KINDS[kind].change == "replace"
 
 
 def find_slots(kind: str, caption: Caption) -> list[Slot]:
@@ -164,7 +163,7 @@ def find_slots(kind: str, caption: Caption) -> list[Slot]:
     if not is_filled(kind):
         return []
     found: dict[tuple[int, int], list[Template]] = {}
-    for (start, end, text), *others in islice(KINDS[kind].candidates(caption), MAX_CANDIDATES):
+    for (start, end, text), *others in islice(KINDS[kind].edits(caption), MAX_CANDIDATES):
         start, end, word = _narrowed(caption.text, start, end, text)
         if word and start < end:
             found.setdefault((start, end), []).append(Template(word, tuple(others)))
@@ -174,8 +173,11 @@ def find_slots(kind: str, caption: Caption) -> list[Slot]:
 def filled_edits(caption: Caption, slot: Slot, word: str) -> list[Edit] | None:
     """The edits that put a word into a slot; None where it might leave the caption true."""
     template = next((t for t in slot.templates if t.word == word), None)
-    if template is None and not facts(word) & facts(caption.text):  # it may name what is there
-        alike = (t for t in slot.templates if of_one_sort(slot.kind, word, t.word))
+    lexicon = caption.lexicon
+    # It may name what is there.
+    if template is None and facts(word, lexicon).isdisjoint(facts(caption.text, lexicon)):
+        sort = KINDS[slot.kind].of
+        alike = (t for t in slot.templates if are_of_one_sort(sort, word, t.word, lexicon))
         template = next(alike, None)
     if template is None:
         return None
@@ -183,39 +185,38 @@ def filled_edits(caption: Caption, slot: Slot, word: str) -> list[Edit] | None:
     return [(slot.start, slot.end, text), *template.others]
 
 
-@cache
-def of_one_sort(kind: str, word: str, known: str) -> bool:
+def are_of_one_sort(sort: str, word: str, known: str, lexicon: Lexicon) -> bool:
     """Whether one word is as false as the other where a kind replaces a third.
 
     Nouns of one family that agree in number and gender, words for one color, or verbs for one
     action in one form. Which it is, the kind says: a "painting" is a thing to one, an action to
     another.
     """
-    if kind in ("replace-noun", "replace-subject"):
-        one, other = nouns().get(word), nouns().get(known)
+    if sort == "noun":
+        one, other = lexicon.nouns.forms.get(word), lexicon.nouns.forms.get(known)
         return one is not None and other is not None and _are_alike(one, word, other, known)
-    if kind == "replace-color":
-        return word in COLOR_LOOK and COLOR_LOOK[word] == COLOR_LOOK.get(known)
-    if kind == "replace-verb":
-        same_action = word in actions() and actions()[word] == actions().get(known)
-        return same_action and word[-1] == known[-1]
+    if sort == "color":
+        looks = lexicon.attributes.looks
+        return word in looks and looks[word] == looks.get(known)
+    if sort == "verb":
+        actions = lexicon.verbs.actions
+        return word in actions and actions[word] == actions.get(known) and word[-1] == known[-1]
     return False
 
 
 def _are_alike(one: Noun, word: str, other: Noun, known: str) -> bool:
     if other.singular == other.plural:  # "sheep" does not say whether "zebra" or "zebras" agrees
         return False
-    flyers = {nouns()[name].key for name in FLYERS}
     return (
         one.family == other.family
-        and one.cluster is not None
+        and not one.is_general
         and one.is_mass == other.is_mass
         and one.gender == other.gender
         and (word == one.plural) == (known == other.plural)
-        and (one.key in flyers) == (other.key in flyers)
+        and ("flies" in one.traits) == ("flies" in other.traits)
         # Only some prepositions suit these.
-        and one.family not in PLACES
-        and not {one.singular, other.singular} & (IN | ON)
+        and not one.is_place
+        and not (one.traits | other.traits) & {"in", "on"}
     )
 
 

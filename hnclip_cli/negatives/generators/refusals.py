@@ -11,17 +11,19 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from hnclip_cli.language.caption import Caption
-from hnclip_cli.lexicon.attributes import COLOR_LOOK, COLOR_SHADES
-from hnclip_cli.lexicon.inflection import actions
-from hnclip_cli.lexicon.nouns import Noun, nouns
-from hnclip_cli.negatives.analysis.modifiers import near
+from hnclip_cli.lexicon import Lexicon
+from hnclip_cli.lexicon.nouns import Noun
 from hnclip_cli.negatives.analysis.relations import order_matters
 from hnclip_cli.negatives.choosing.truth import facts
+from hnclip_cli.negatives.kinds.registry import KINDS
 from hnclip_cli.streams.edits import Edit
 
 # A negative may change this many words, or this part of the caption's words.
 MAX_CHANGED_WORDS = 2
 MAX_CHANGED_PART = 0.5
+
+# Whether these say something new depends on the words between, which takes their tags.
+TAGGED = {"swap-noun", "swap-noun-phrase"}
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
 _ARTICLES = {"a", "an", "the"}
@@ -42,20 +44,23 @@ def refusal(kind: str, caption: Caption, negative: str, edits: Sequence[Edit]) -
         return "nothing changed"
     if any(not letter.isprintable() and letter not in caption.text for letter in negative):
         return "control characters"
+    if caption.protects(edits):
+        return "it changes a protected word"
+    lexicon = caption.lexicon
     old, new = content_words(caption.text), content_words(negative)
-    if _senses(old) == _senses(new):
+    if _senses(old, lexicon) == _senses(new, lexicon):
         return "it says the same"
     removed, added = Counter(old) - Counter(new), Counter(new) - Counter(old)
     num_changed = max(removed.total(), added.total())
     if num_changed > max(MAX_CHANGED_WORDS, math.ceil(MAX_CHANGED_PART * len(old))):
         return "too far from the caption"
-    if not _is_of_kind(kind, old, new, removed, added):
+    if not _is_of_kind(kind, old, new, removed, added, lexicon):
         return "another kind than it says"
-    if facts(" ".join(added)) & facts(caption.text):
+    if facts(" ".join(added), lexicon) & facts(caption.text, lexicon):
         return "it puts in what is there already"
-    if _may_be_true(removed, added):
+    if _may_be_true(removed, added, lexicon):
         return "it may be true as well"
-    if kind in ("swap-noun", "swap-noun-phrase") and not _matters(caption, edits):
+    if kind in TAGGED and not _matters(caption, edits):
         return "it says the same in another order"
     return ""
 
@@ -65,36 +70,44 @@ def content_words(text: str) -> list[str]:
     return [word for word in _WORD.findall(text.lower()) if word not in _ARTICLES]
 
 
-def _senses(words: Sequence[str]) -> list[str]:
+def _senses(words: Sequence[str], lexicon: Lexicon) -> list[str]:
     """What the words mean: synonyms, and singular and plural, have one sense."""
-    return [_sense(word) for word in words]
+    return [_sense(word, lexicon) for word in words]
 
 
-def _sense(word: str) -> str:
-    if word in COLOR_LOOK:
-        return COLOR_LOOK[word]
-    if word in nouns():
-        return nouns()[word].key
-    return actions().get(word) or (word[:-1] if word.endswith("s") and len(word) > 3 else word)
+def _sense(word: str, lexicon: Lexicon) -> str:
+    if word in lexicon.attributes.looks:
+        return lexicon.attributes.looks[word]
+    if word in lexicon.nouns.forms:
+        return lexicon.nouns.forms[word].key
+    action = lexicon.verbs.actions.get(word)
+    return action or (word[:-1] if word.endswith("s") and len(word) > 3 else word)
 
 
 def _is_of_kind(
-    kind: str, old: list[str], new: list[str], removed: Counter[str], added: Counter[str]
+    kind: str,
+    old: list[str],
+    new: list[str],
+    removed: Counter[str],
+    added: Counter[str],
+    lexicon: Lexicon,
 ) -> bool:
     denies = any(word in _DENYING or word.endswith(("n't", "n’t")) for word in added)
-    if kind.startswith("swap-"):
+    change = KINDS[kind].change
+    if change == "swap":
         return not removed and not added
-    if kind == "negate":
+    if change == "deny":
         return denies
-    if kind.startswith("add-"):
+    if change == "add":
         return bool(added) and not denies and _is_subsequence(old, new)
-    if kind == "replace-color" and not (_are_colors(removed) and _are_colors(added)):
+    if KINDS[kind].of == "color" and not all(_are_colors(w, lexicon) for w in (removed, added)):
         return False
     return bool(removed) and bool(added) and not denies
 
 
-def _are_colors(words: Counter[str]) -> bool:
-    return bool(_looks(words)) and words.keys() <= COLOR_LOOK.keys() | COLOR_SHADES
+def _are_colors(words: Counter[str], lexicon: Lexicon) -> bool:
+    known = lexicon.attributes.looks.keys() | lexicon.words["shade"]
+    return bool(_looks(words, lexicon)) and words.keys() <= known
 
 
 def _is_subsequence(old: list[str], new: list[str]) -> bool:
@@ -102,24 +115,27 @@ def _is_subsequence(old: list[str], new: list[str]) -> bool:
     return all(word in rest for word in old)
 
 
-def _may_be_true(removed: Counter[str], added: Counter[str]) -> bool:
+def _may_be_true(removed: Counter[str], added: Counter[str], lexicon: Lexicon) -> bool:
     """Whether a color is near the one that it replaces, or one noun includes the other."""
-    if any(near(one, other) for one in _looks(removed) for other in _looks(added)):
+    near, nouns = lexicon.attributes.near, lexicon.nouns.forms
+    looks = _looks(removed, lexicon), _looks(added, lexicon)
+    if any(near(one, other) for one in looks[0] for other in looks[1]):
         return True
-    gone = [nouns()[word] for word in removed if word in nouns()]
-    come = [nouns()[word] for word in added if word in nouns()]
+    gone = [nouns[word] for word in removed if word in nouns]
+    come = [nouns[word] for word in added if word in nouns]
     return any(_are_nested(one, other) for one in gone for other in come)
 
 
-def _looks(words: Counter[str]) -> set[str]:
-    return {COLOR_LOOK[word] for word in words if word in COLOR_LOOK}
+def _looks(words: Counter[str], lexicon: Lexicon) -> set[str]:
+    looks = lexicon.attributes.looks
+    return {looks[word] for word in words if word in looks}
 
 
 def _are_nested(one: Noun, other: Noun) -> bool:
     """Whether both may name one thing: they are synonyms, or one is general and includes both."""
     if one.key == other.key:
         return True
-    if one.cluster is not None and other.cluster is not None:
+    if not one.is_general and not other.is_general:
         return False
     if one.is_animate and other.is_animate:
         return one.is_human == other.is_human

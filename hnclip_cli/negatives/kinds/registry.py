@@ -1,19 +1,23 @@
-"""The kinds of negatives. A kind is a function from a parsed caption to candidate edits."""
+"""The kinds of negatives. A kind is a function from a parsed caption to candidate edits.
 
-from collections.abc import Callable, Iterator
+`KINDS` is the one table of them; a plug-in adds a `Kind` to it under a name of its own.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial, wraps
 
 from hnclip_cli.language.caption import PHRASES, TAGS, TEXT, Caption
-from hnclip_cli.negatives.analysis import relations
 from hnclip_cli.negatives.kinds import (
+    actions,
     additions,
     numbers,
     places,
-    replacements,
+    relations,
     shuffles,
     states,
     swaps,
-    verbs,
+    things,
 )
 from hnclip_cli.plugins import Table
 from hnclip_cli.streams.edits import Edit
@@ -25,69 +29,99 @@ class Kind:
 
     Attributes:
         candidates: yields lists of edits, each of which makes one negative; a/an before an edit
-            is mended afterwards.
+            is mended afterwards, and what would change a protected word is left out. The first
+            line of its docstring describes the kind.
         level: what the function reads of a caption: ``TEXT``, ``TAGS`` or ``PHRASES``.
         source: whose negative it is.
+        change: what the edits do: ``replace``, ``swap`` or ``add`` words, ``deny``, ``flip`` a
+            relation, or change the ``order`` of all. Generators go by it.
+        of: what sort of words a replaced one and its replacement are, where a generator may find
+            others: ``noun``, ``color`` or ``verb``.
+        is_default: of a built-in kind, whether it is made where none is named. Those are false, read
+            well, and are not given away by the text; the others only where they are asked for.
         is_judged: whether the candidates that read best are preferred. Those of the others read
             badly by intention, and come in the order in which they are drawn.
         needs_phrases: for ``PHRASES``, whether the function can find anything in a caption, by
             words and tags: those in which it cannot are spared the dependency parser.
-        is_default: whether it is made where no kind is named. Those are false of the image, read
-            well, and are not given away by the text; the others only where they are asked for.
     """
 
-    candidates: Callable[[Caption], Iterator[list[Edit]]]
+    candidates: Callable[[Caption], Iterable[list[Edit]]]
     level: int
-    source: str
-    is_default: bool = True
+    source: str = ""
+    change: str = "replace"
+    of: str = ""
+    is_default: bool = False
     is_judged: bool = True
     needs_phrases: Callable[[Caption], bool] | None = None
 
+    @property
+    def description(self) -> str:
+        return (self.candidates.__doc__ or "").partition("\n")[0]
+
+    def edits(self, caption: Caption) -> Iterator[list[Edit]]:
+        """The candidates that leave protected words alone."""
+        for edits in self.candidates(caption):
+            if not caption.protects(edits):
+                yield edits
+
+
+_default = partial(Kind, is_default=True)
+_swap = partial(Kind, change="swap")
+_order = partial(Kind, change="order", is_judged=False)
 
 _BUILT_IN = {
-    "swap-noun": Kind(
-        swaps.swap_noun, PHRASES, "NegCLIP, CE-CLIP's relation", needs_phrases=swaps.may_swap
+    "swap-noun": _swap(
+        swaps.swap_noun,
+        PHRASES,
+        "NegCLIP, CE-CLIP's relation",
+        is_default=True,
+        needs_phrases=swaps.may_swap,
     ),
-    "swap-adjective": Kind(swaps.swap_adjective, TAGS, "NegCLIP, SugarCrepe's swap-att"),
-    "swap-noun-phrase": Kind(
+    "swap-adjective": _swap(
+        swaps.swap_adjective, TAGS, "NegCLIP, SugarCrepe's swap-att", is_default=True
+    ),
+    "swap-noun-phrase": _swap(
         swaps.swap_noun_phrase,
         PHRASES,
         "NegCLIP, SugarCrepe's swap-obj",
+        is_default=True,
         needs_phrases=swaps.may_swap,
     ),
-    "replace-subject": Kind(replacements.replace_subject, TAGS, "SVO-Probes, ComVG"),
-    "replace-noun": Kind(replacements.replace_noun, TAGS, "CE-CLIP's entity, Rösch's object"),
-    "replace-location": Kind(places.replace_location, TAGS, "Rösch's location"),
-    "replace-verb": Kind(verbs.replace_verb, TAGS, "CE-CLIP's and SVLC's action"),
-    "replace-relation": Kind(places.replace_relation, TAGS, "SugarCrepe's replace-rel, FSC-CLIP"),
-    "replace-color": Kind(replacements.replace_color, TAGS, "Rösch's and SVLC's color"),
-    "replace-size": Kind(replacements.replace_size, TAGS, "Rösch's and SVLC's size"),
-    "replace-material": Kind(states.replace_material, TAGS, "SVLC's material"),
-    "replace-state": Kind(states.replace_state, TAGS, "SVLC's state"),
-    "replace-number": Kind(numbers.replace_number, TAGS, "VALSE's counting"),
-    "flip-relation": Kind(relations.flip_relation, TAGS, "What'sUp's opposite prepositions"),
-    "swap-verb": Kind(verbs.swap_verb, TAGS, "NegCLIP", is_default=False),
-    "swap-adverb": Kind(verbs.swap_adverb, TAGS, "NegCLIP", is_default=False),
-    "negate": Kind(additions.negate, TAGS, "CoN-CLIP", is_default=False),
-    "add-attribute": Kind(additions.add_attribute, TAGS, "SugarCrepe's add-att", is_default=False),
-    "add-object": Kind(additions.add_object, TAGS, "SugarCrepe's add-obj", is_default=False),
-    **{
-        name: Kind(candidates, level, source, is_default=False, is_judged=False)
-        for name, candidates, level, source in (
-            ("shuffle-nouns-and-adjectives", shuffles.shuffle_nouns_and_adjectives, TAGS, "ARO"),
-            ("shuffle-other-words", shuffles.shuffle_other_words, TAGS, "ARO"),
-            ("shuffle-within-trigrams", shuffles.shuffle_within_trigrams, TEXT, "ARO"),
-            ("shuffle-trigrams", shuffles.shuffle_trigrams, TEXT, "ARO"),
-            ("shuffle-bigrams", shuffles.shuffle_bigrams, TEXT, "FSC-CLIP"),
-            ("shuffle-words", shuffles.shuffle_words, TEXT, "FSC-CLIP"),
-        )
-    },
+    "replace-subject": _default(things.replace_subject, TAGS, "SVO-Probes, ComVG", of="noun"),
+    "replace-noun": _default(
+        things.replace_noun, TAGS, "CE-CLIP's entity, Rösch's object", of="noun"
+    ),
+    "replace-location": _default(places.replace_location, TAGS, "Rösch's location"),
+    "replace-verb": _default(actions.replace_verb, TAGS, "CE-CLIP's and SVLC's action", of="verb"),
+    "replace-relation": _default(
+        places.replace_relation, TAGS, "SugarCrepe's replace-rel, FSC-CLIP"
+    ),
+    "replace-color": _default(states.replace_color, TAGS, "Rösch's and SVLC's color", of="color"),
+    "replace-size": _default(states.replace_size, TAGS, "Rösch's and SVLC's size"),
+    "replace-material": _default(states.replace_material, TAGS, "SVLC's material"),
+    "replace-state": _default(states.replace_state, TAGS, "SVLC's state"),
+    "replace-number": _default(numbers.replace_number, TAGS, "VALSE's counting"),
+    "flip-relation": _default(
+        relations.flip_relation, TAGS, "What'sUp's opposite prepositions", change="flip"
+    ),
+    "swap-verb": _swap(actions.swap_verb, TAGS, "NegCLIP"),
+    "swap-adverb": _swap(actions.swap_adverb, TAGS, "NegCLIP"),
+    "negate": Kind(additions.negate, TAGS, "CoN-CLIP", change="deny"),
+    "add-attribute": Kind(additions.add_attribute, TAGS, "SugarCrepe's add-att", change="add"),
+    "add-object": Kind(additions.add_object, TAGS, "SugarCrepe's add-obj", change="add"),
+    "shuffle-nouns-and-adjectives": _order(shuffles.shuffle_nouns_and_adjectives, TAGS, "ARO"),
+    "shuffle-other-words": _order(shuffles.shuffle_other_words, TAGS, "ARO"),
+    "shuffle-within-trigrams": _order(shuffles.shuffle_within_trigrams, TEXT, "ARO"),
+    "shuffle-trigrams": _order(shuffles.shuffle_trigrams, TEXT, "ARO"),
+    "shuffle-bigrams": _order(shuffles.shuffle_bigrams, TEXT, "FSC-CLIP"),
+    "shuffle-words": _order(shuffles.shuffle_words, TEXT, "FSC-CLIP"),
 }
 
 
 def _checked(kind: Kind) -> Kind:
     """A kind that looks at what it proposes."""
 
+    @wraps(kind.candidates)
     def candidates(caption: Caption) -> Iterator[list[Edit]]:
         for edits in kind.candidates(caption):
             for start, end, text in edits:

@@ -63,7 +63,11 @@ def _pieces(caption: Caption) -> list[_Piece]:
     """The words, without the marks between them, and without dashes and the like at the end."""
     if not is_readable(caption.text):
         return []
-    pieces = [(*found.span(), found[0]) for found in _PIECE.finditer(caption.text)]
+    pieces = [
+        (*found.span(), found[0])
+        for found in _PIECE.finditer(caption.text)
+        if not caption.protects([(*found.span(), "")])
+    ]
     while pieces and not any(map(str.isalnum, pieces[-1][2])):
         pieces.pop()
     return pieces
@@ -80,14 +84,16 @@ def _permuted(caption: Caption, described: bool) -> Iterator[list[Edit]]:
     pieces = [
         (word.start, word.end, word.text)
         for word in caption.words
-        if word.tag.startswith(_DESCRIBING) == described and _stands_alone(caption, word)
+        if word.tag.startswith(_DESCRIBING) == described and _is_movable(caption, word)
     ]
     for order in _orders(caption, "places", len(pieces)):
         yield from _reordered(pieces, order)
 
 
-def _stands_alone(caption: Caption, word: Word) -> bool:
-    """Whether this is a word, and no part of one: not the "n't" of "isn't"."""
+def _is_movable(caption: Caption, word: Word) -> bool:
+    """Whether this is a word that may change, and no part of one: not the "n't" of "isn't"."""
+    if caption.protects([(word.start, word.end, "")]):
+        return False
     around = caption.text[max(0, word.start - 1) : word.start] + caption.text[word.end :][:1]
     return any(map(str.isalnum, word.text)) and _GLUE.search(around) is None
 

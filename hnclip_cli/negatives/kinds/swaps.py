@@ -1,15 +1,15 @@
 """Kinds that exchange two parts of a caption."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from hnclip_cli.language.caption import Caption, Mention, Phrase, Word, once
-from hnclip_cli.lexicon.nouns import Noun, nouns
-from hnclip_cli.lexicon.objects import PLACES
-from hnclip_cli.negatives.analysis.modifiers import Modifier, attributes, chains
+from hnclip_cli.language.caption import Caption, Phrase, Word, once
+from hnclip_cli.lexicon.nouns import Noun
+from hnclip_cli.negatives.analysis.attributes import Modifier, attributes, chains, deny
+from hnclip_cli.negatives.analysis.nouns import Mention, mentions
 from hnclip_cli.negatives.analysis.relations import (
-    RESTING,
     ends_directed,
+    is_resting,
     may_matter,
     order_matters,
 )
@@ -18,15 +18,8 @@ from hnclip_cli.streams.edits import Edit
 
 _PRONOUNS = {"he", "she", "his", "her", "him", "himself", "herself", "hers"}
 _FACING = {"front", "behind", "left", "right", "above", "below"}
-_WORN = {"outfit", "headgear"}
 _SITTING = {"sitting", "sits", "sit", "seated"}
-# What things are on, in or before.
-_BACKDROPS = {
-    "pole", "wall", "window", "tree", "fence", "basket", "bag", "box", "building", "mirror", "door",
-    "tower", "rock", "road", "bush", "shape", "vase",
-}  # fmt: skip
-# Words of these families include each other: a baseball is a ball, a man is a person.
-_NESTED = {"sports gear", "adult", "youth", "athlete", "profession"}
+_BACKDROP_RANK = 6
 _REFERRING = _PRONOUNS | {"who", "whose", "its", "their"}
 
 
@@ -35,7 +28,7 @@ def swap_noun(caption: Caption) -> Iterator[list[Edit]]:
     for one, other in _pairs(caption):
         if one.is_plural != other.is_plural or one.noun.key == other.noun.key:
             continue
-        if None in (one.noun.cluster, other.noun.cluster) and _are_nested(one.noun, other.noun):
+        if _are_nested(one.noun, other.noun):
             continue
         if not (_suits(caption, one, other) and _suits(caption, other, one)):
             continue
@@ -86,9 +79,9 @@ def may_swap(caption: Caption) -> bool:
 @once
 def _near_pairs(caption: Caption) -> list[tuple[Mention, Mention]]:
     """Pairs that words and tags do not rule out for `swap_noun` and `swap_noun_phrase` both."""
-    if len(caption.mentions) < 2:
+    if len(mentions(caption)) < 2:
         return []
-    things = [mention for mention in caption.mentions if _may_be_thing(caption, mention)]
+    things = [mention for mention in mentions(caption) if _may_be_thing(caption, mention)]
     return [
         (one, other)
         for one, other in combinations(things, 2)
@@ -115,7 +108,7 @@ def _may_be_thing(caption: Caption, mention: Mention) -> bool:
     """What `_is_thing` asks for, as far as tags show."""
     if mention.modifies or mention.is_modified or mention.noun.is_mass:
         return False
-    if mention.noun.family in PLACES or caption.tag(mention.stop) == "POS":
+    if mention.noun.is_place or caption.tag(mention.stop) == "POS":
         return False
     if caption.lower(mention.stop) == "of":
         return False
@@ -137,32 +130,36 @@ def _read_well_swapped(caption: Caption, one: Mention, other: Mention) -> bool:
     lowers = caption.lowers
     if one.noun.gender != other.noun.gender and lowers & _PRONOUNS:
         return False
-    behaviors = {one.noun.behavior, other.noun.behavior}
-    if one.noun.family == other.noun.family and one.noun.family in _WORN:
+    is_worn = "worn" in one.noun.family.traits | other.noun.family.traits
+    if is_worn and one.noun.family == other.noun.family:
         # On one person, "in a suit, wearing a tie" says the same the other way round.
-        return sum(mention.noun.is_human for mention in caption.mentions) > 1
+        return sum(mention.noun.is_human for mention in mentions(caption)) > 1
+    behaviors = {one.noun.behavior, other.noun.behavior}
+    if behaviors == {"thing"} and one.noun.family != other.noun.family:
+        start = max(0, _phrase_start(caption, one) - 2)
+        return not is_worn and _only_rest(caption, caption.words[start : other.first])
     if len(behaviors) == 1:
-        if behaviors == {"thing"} and one.noun.family != other.noun.family:
-            if {one.noun.family, other.noun.family} & _WORN:
-                return False
-            start = max(0, _phrase_start(caption, one) - 2)
-            near = caption.words[start : other.first]
-            return all(word.lower in RESTING for word in near if _is_verb(word))
         return one.noun.is_human == other.noun.is_human or not lowers & {"who", "whose"}
-    if {one.noun.family, other.noun.family} & _WORN or lowers & _REFERRING:
+    if is_worn or lowers & _REFERRING:
         return False
     if one.noun.is_human or other.noun.is_human or "building" in behaviors:
         between = {word.lower for word in caption.words[one.stop : other.first]}
         if not between & _FACING or lowers & _SITTING:
             return False
-    return all(word.lower in RESTING for word in caption.words if _is_verb(word))
+    return _only_rest(caption, caption.words)
 
 
-def _is_verb(word: Word) -> bool:
+def _only_rest(caption: Caption, words: Sequence[Word]) -> bool:
+    """Whether every verb among the words says where something is."""
+    return all(is_resting(caption, word.lower) for word in words if _is_verb(caption, word))
+
+
+def _is_verb(caption: Caption, word: Word) -> bool:
     """Whether a word acts; a tagger may take "drinking" for a noun."""
     if word.tag.startswith("VB"):
         return True
-    return len(word.text) > 5 and word.lower.endswith("ing") and word.lower not in nouns()
+    is_long = len(word.text) > 5 and word.lower.endswith("ing")
+    return is_long and word.lower not in caption.lexicon.nouns.forms
 
 
 def _suits(caption: Caption, mention: Mention, place: Mention) -> bool:
@@ -174,17 +171,18 @@ def _suits(caption: Caption, mention: Mention, place: Mention) -> bool:
         if modifier and not modifier.fits(caption, mention.head):
             return False
         described = caption.tag(index).startswith(("JJ", "VB", "NN"))
-        if not modifier and described and _nature(mention) != _nature(place):
+        if not modifier and described and mention.noun.family.nature != place.noun.family.nature:
             return False
     return True
 
 
 def _are_nested(one: Noun, other: Noun) -> bool:
-    return one.family in _NESTED and other.family in _NESTED and one.is_human == other.is_human
-
-
-_OF_BEHAVIOR = {"animate": 1, "vehicle": 2}
-_OF_FAMILY = {"furniture": 6, "building": 6, "vessel": 5, "soft goods": 5, "appliance": 5}
+    """Whether one may include the other: a baseball is a ball, a man is a person."""
+    return (
+        (one.is_general or other.is_general)
+        and "nested" in one.family.traits & other.family.traits
+        and one.is_human == other.is_human
+    )
 
 
 def _subjecthood(mention: Mention) -> int:
@@ -192,16 +190,7 @@ def _subjecthood(mention: Mention) -> int:
 
     A swap that puts the more usual subject last is given away by its first words.
     """
-    noun = mention.noun
-    if noun.is_human:
-        return 0
-    if noun.singular in _BACKDROPS:
-        return 6
-    return _OF_BEHAVIOR.get(noun.behavior) or _OF_FAMILY.get(noun.family, 4)
-
-
-def _nature(mention: Mention) -> tuple[str, bool]:
-    return mention.noun.behavior, mention.noun.is_human
+    return _BACKDROP_RANK if "backdrop" in mention.noun.traits else mention.noun.family.rank
 
 
 def _same_determination(caption: Caption, one: Mention, other: Mention) -> bool:
@@ -221,11 +210,11 @@ def _phrase_start(caption: Caption, mention: Mention) -> int:
 def _described_apart(caption: Caption, one: Mention, other: Mention) -> bool:
     """Whether each noun has an attribute of a class where the other has a different one."""
     found = [m for m in attributes(caption) if m.noun in (one.head, other.head)]
-    return any(a.noun != b.noun and a.denies(b) for a, b in combinations(found, 2))
+    return any(a.noun != b.noun and deny(caption, a, b) for a, b in combinations(found, 2))
 
 
 def _may_swap(caption: Caption, one: Modifier, other: Modifier) -> bool:
-    if one.noun == other.noun or not one.denies(other):
+    if one.noun == other.noun or not deny(caption, one, other):
         return False
     if caption.resumed & {caption.lower(one.noun), caption.lower(other.noun)}:
         return False

@@ -16,8 +16,8 @@ def no_proxies(monkeypatch):
 @pytest.fixture
 def one_parser(parser, monkeypatch):
     """spaCy is loaded once, and not for each maker."""
-    monkeypatch.setattr(mlm, "Parser", lambda level: parser)
-    monkeypatch.setattr(chat, "Parser", lambda level: parser)
+    monkeypatch.setattr(mlm, "Parser", lambda level, lexicon: parser)
+    monkeypatch.setattr(chat, "Parser", lambda level, lexicon: parser)
 
 
 @pytest.fixture

@@ -1,14 +1,15 @@
 import pytest
 
+from hnclip_cli.lexicon import load_lexicon
 from hnclip_cli.models.masked import Filler, MaskedModel
 from hnclip_cli.negatives.choosing.truth import TrueCaptions
 from hnclip_cli.negatives.generators.mlm import (
     MaskedMaker,
+    are_of_one_sort,
     filled_edits,
     find_slots,
-    of_one_sort,
 )
-from hnclip_cli.negatives.kinds.registry import DEFAULT_KINDS
+from hnclip_cli.negatives.kinds.registry import DEFAULT_KINDS, KINDS
 from hnclip_cli.streams.edits import apply_edits
 from hnclip_cli.streams.records import Record
 
@@ -180,4 +181,4 @@ def test_a_word_of_no_known_sort_is_not_filled_in(parser):
     ],
 )
 def test_words_of_one_sort(kind, word, known, expected):
-    assert of_one_sort(kind, word, known) is expected
+    assert are_of_one_sort(KINDS[kind].of, word, known, load_lexicon()) is expected

@@ -1,7 +1,5 @@
 import pytest
 
-from hnclip_cli.negatives.kinds import places
-
 
 @pytest.mark.parametrize(
     ("caption", "negative"),
@@ -47,12 +45,3 @@ def test_another_place_that_the_preposition_suits(candidates):
         "Bears at a lake",
     ]  # fmt: skip
     assert candidates("replace-location", "A street with cars") == []
-
-
-def test_the_table_of_placements_names_only_what_exists():
-    kinds = set(places._KINDS_OF_PLACE)
-    for line in filter(None, map(str.strip, places._PLACEMENTS.splitlines())):
-        left, arrow, right = line.partition(" => ")
-        kind, _, relation = left.partition(": ")
-        assert arrow and right and kind in kinds and relation in places.RELATIONS
-    assert places._places()  # every name is a noun of the lexicon

@@ -1,0 +1,271 @@
+"""The tables of words: the built-in ones beside this file, and a user's own laid over them.
+
+A table is a text file ``NAME.tsv``. Its first line that is neither empty nor a comment (``#``)
+names the columns; each further line is an entry, its cells separated by tabs. The cells of the
+first columns, the key, name the entry. docs/words.md describes tables and notation.
+
+A table of the same name in a user's folder adds the entries whose keys are new, changes those
+whose keys are known, and with ``-`` before the first cell removes all that have these key cells.
+New entries stand behind the built-in ones; in tables of rules, where the first that fits counts,
+before them.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from hnclip_cli.errors import HnclipError
+
+T = TypeVar("T")
+
+BUILT_IN = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The columns of a table; those of ``key`` and ``needed`` may not be left out."""
+
+    key: tuple[str, ...]
+    needed: tuple[str, ...] = ()
+    other: tuple[str, ...] = ()
+    has_order: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (*self.key, *self.needed, *self.other, "example")
+
+
+TABLES = {
+    "families": Table(("family",), ("nature", "rank"), ("place", "traits", "tied to")),
+    "nouns": Table(("noun",), ("family", "use"), ("plural", "like", "traits")),
+    "noun_classes": Table(("class", "noun")),
+    "stand_ins": Table(("noun",), (), ("instead", "at rest")),
+    "verbs": Table(("verb",), (), ("like", "participle", "traits")),
+    "actions": Table(("actor", "action", "then"), ("instead",), has_order=True),
+    "words": Table(("class", "word")),
+    "colors": Table(("color",), (), ("like", "near")),
+    "color_names": Table(("color", "before")),
+    "color_ranges": Table(("things",), (), ("colors", "odd"), has_order=True),
+    "sizes": Table(("size",), (), ("opposite", "look")),
+    "attributes": Table(("attribute",), ("class",), ("like", "said of", "use")),
+    "states": Table(("state", "said of"), ("instead",), has_order=True),
+    "made_of": Table(("noun",), ("materials",)),
+    "relations": Table(("words",), ("relation",)),
+    "placements": Table(("place", "relation"), ("instead",)),
+    "flips": Table(("relation", "before", "after"), ("instead",)),
+    "numbers": Table(("words",), ("number",)),
+    "protect": Table(("word",)),
+}
+# Key columns that may be empty: what must follow an action, what a state is said of, …
+_MAY_BE_EMPTY = {"then", "said of", "before", "after"}
+
+
+class Row:
+    """An entry of a table: its cells by column, and where it stands."""
+
+    __slots__ = ("cells", "is_own", "key", "where")
+
+    def __init__(self, cells: dict[str, str], key: tuple[str, ...], where: str, is_own: bool):
+        self.cells = cells
+        self.key = key
+        self.where = where
+        self.is_own = is_own
+
+    def __getitem__(self, column: str) -> str:
+        """A cell; empty where it or its column is left out."""
+        return self.cells.get(column, "")
+
+    def items(self, column: str) -> tuple[str, ...]:
+        """The items of a cell, which stand between commas."""
+        cell = self.cells.get(column)
+        if not cell:
+            return ()
+        items = tuple(map(str.strip, cell.split(",")))
+        if not all(items):
+            raise self.fault(f"an empty item in the column {column!r}", got=cell)
+        return items
+
+    def one_of(self, column: str, choices: Sequence[str]) -> str:
+        """A cell that must be one of a few words."""
+        return self._known(column, self[column], choices)
+
+    def traits(self, choices: Sequence[str]) -> frozenset[str]:
+        """The items of the column ``traits``, each one of a few words."""
+        return frozenset(self._known("traits", item, choices) for item in self.items("traits"))
+
+    def _known(self, column: str, word: str, choices: Sequence[str]) -> str:
+        if word not in choices:
+            expected = ", ".join(filter(None, choices))
+            raise self.fault(
+                f"an unknown word in the column {column!r}", got=word, expected=expected
+            )
+        return word
+
+    def fault(self, problem: str, *, got: str = "", expected: str = "") -> HnclipError:
+        return HnclipError(problem, where=self.where, got=got, expected=expected)
+
+
+class Tables:
+    """All tables, each read when it is first asked for.
+
+    Args:
+        folder: a user's own tables; None for none.
+
+    Raises:
+        HnclipError: the folder holds a file ``*.tsv`` that is no table.
+    """
+
+    def __init__(self, folder: str | None = None) -> None:
+        self._folder = folder
+        # What a user removed, and what hung on it: the built-in entries that name it do without.
+        self._removed: dict[str, set[str]] = {}
+        self._own = set() if folder is None else _own_tables(folder)
+
+    def rows(self, name: str) -> list[Row]:
+        """The entries of a table in their order.
+
+        Raises:
+            HnclipError: a line is malformed, or an entry is there twice.
+        """
+        table = TABLES[name]
+        rows = _read(BUILT_IN / f"{name}.tsv", table, is_own=False)
+        if name not in self._own:
+            return list(rows.values())
+        added: dict[tuple[str, ...], Row] = {}
+        own = _read(Path(str(self._folder)) / f"{name}.tsv", table, is_own=True)
+        for key, row in own.items():
+            if key[0].startswith("-"):
+                self._remove(name, rows, row)
+            else:
+                (rows if key in rows else added)[key] = row
+        return list(({**added, **rows} if table.has_order else {**rows, **added}).values())
+
+    def removed(self, name: str) -> set[str]:
+        """The first key cells of the entries that a user removed."""
+        return self._removed.get(name, set())
+
+    def are_rivals(self, earlier: Row, later: Row) -> bool:
+        """Whether one of two rules may be at fault where the earlier one hides the later.
+
+        A user's own may hide built-in ones, or let one of two built-in ones fall behind the other.
+        """
+        return later.is_own and earlier.is_own if self._own else True
+
+    def drop(self, name: str, entry: str) -> None:
+        """Let an entry go because one that it hangs on is removed."""
+        self._removed.setdefault(name, set()).add(entry)
+
+    def refer(self, row: Row, entry: str, known: Mapping[str, T], name: str) -> T | None:
+        """What another table says of an entry; None where a user removed it.
+
+        Raises:
+            HnclipError: there never was one.
+        """
+        found = known.get(entry)
+        if found is None and (row.is_own or entry not in self.removed(name)):
+            raise row.fault(f"not in {name}.tsv", got=entry, expected=f"an entry of {name}.tsv")
+        return found
+
+    def referred(
+        self, row: Row, entries: tuple[str, ...], known: Mapping[str, T], name: str
+    ) -> list[T]:
+        """`refer` for several, without those that are removed."""
+        found = [self.refer(row, entry, known, name) for entry in entries]
+        return [entry for entry in found if entry is not None]
+
+    def _remove(self, name: str, rows: dict[tuple[str, ...], Row], row: Row) -> None:
+        key = (row.key[0][1:].strip(), *row.key[1:])
+        gone = [
+            other
+            for other in rows
+            if all(mine in ("", theirs) for mine, theirs in zip(key, other, strict=True))
+        ]
+        if not gone:
+            raise row.fault("there is no such entry to remove", got=" ".join(filter(None, key)))
+        for other in gone:
+            del rows[other]
+            self.drop(name, other[0])
+
+
+def _own_tables(folder: str) -> set[str]:
+    try:
+        names = [name for name in os.listdir(folder) if name.endswith(".tsv")]
+    except OSError as error:
+        raise HnclipError(
+            f"cannot read the folder of words: {error.strerror}", where=folder
+        ) from None
+    for name in sorted(names):
+        if name[:-4] not in TABLES:
+            where = os.path.join(folder, name)
+            raise HnclipError("no table of this name", where=where, expected=", ".join(TABLES))
+    return {name[:-4] for name in names}
+
+
+def _read(path: Path, table: Table, is_own: bool) -> dict[tuple[str, ...], Row]:
+    """The entries of a file by their keys."""
+    rows: dict[tuple[str, ...], Row] = {}
+    columns: list[str] = []
+    for number, line in _lines(path):
+        where = f"{path}:{number}"
+        cells = [cell.strip() for cell in line.split("\t")]
+        if not columns:
+            columns = cells
+            _check_columns(columns, table, where)
+            continue
+        if len(cells) > len(columns):
+            raise HnclipError(
+                "more cells than columns",
+                where=where,
+                got=str(len(cells)),
+                expected=str(len(columns)),
+            )
+        named = dict(zip(columns, cells, strict=False))
+        key = tuple([named.get(column, "") for column in table.key])
+        if not (is_own and line.startswith("-")):
+            _check_cells(named, table, where)
+        if key in rows:
+            raise HnclipError(
+                f"an entry that is there already, at {rows[key].where}",
+                where=where,
+                got=" ".join(filter(None, key)),
+            )
+        rows[key] = Row(named, key, where, is_own)
+    return rows
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines that say something, and their numbers."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise HnclipError(f"cannot read it: {error.strerror}", where=str(path)) from None
+    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
+        try:
+            text = line.decode().rstrip()
+        except UnicodeDecodeError:
+            raise HnclipError("not UTF-8", where=f"{path}:{number}") from None
+        if text and not text.startswith("#"):
+            yield number, text
+
+
+def _check_columns(columns: list[str], table: Table, where: str) -> None:
+    if not (
+        set(columns) <= set(table.columns)
+        and set(columns) >= {*table.key, *table.needed}
+        and len(columns) == len(set(columns))
+        and columns[0] == table.key[0]
+    ):
+        raise HnclipError(
+            "not the columns of this table",
+            where=where,
+            got=", ".join(columns),
+            expected=", ".join(table.columns) + "; a tab between each two",
+        )
+
+
+def _check_cells(cells: dict[str, str], table: Table, where: str) -> None:
+    for column in (*table.key, *table.needed):
+        if not cells.get(column) and column not in _MAY_BE_EMPTY:
+            raise HnclipError(f"the column {column!r} is empty", where=where)

@@ -1,0 +1,120 @@
+"""The nouns that a caption names, and where their phrases begin."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from hnclip_cli.language.caption import Caption, Word, once
+from hnclip_cli.lexicon.nouns import Noun
+
+# "a heart shaped cake" names no heart.
+_COMPOUNDING = {"shaped", "legged", "like", "sized", "style", "colored", "themed", "covered"}
+_FILLERS = ("DT", "JJ", "CD", "PRP$", "VBN", "RB")
+
+
+class Mention(NamedTuple):
+    """A noun of the lexicon in a caption, words [first, stop).
+
+    Attributes:
+        modifies: another noun follows that this one only describes, as in "dog house".
+        is_modified: an unknown noun stands before it in the same name, as in "key lime pie".
+    """
+
+    first: int
+    stop: int
+    noun: Noun
+    is_plural: bool
+    modifies: bool
+    is_modified: bool
+
+    @property
+    def head(self) -> int:
+        return self.stop - 1
+
+
+@once
+def mentions(caption: Caption) -> list[Mention]:
+    """The known nouns, longest match first, in order; needs tags."""
+    names = caption.lexicon.nouns.by_first_word
+    found: list[Mention] = []
+    stop = 0
+    for index, word in enumerate(caption.words):
+        if index >= stop and word.lower in names:
+            mention = _mention_at(caption, index)
+            if mention:
+                found.append(mention)
+                stop = mention.stop
+    return found
+
+
+@once
+def named_things(caption: Caption) -> set[str]:
+    """The keys of the nouns that the caption names."""
+    return {mention.noun.key for mention in mentions(caption)}
+
+
+def known_head(caption: Caption, index: int) -> Noun | None:
+    """The lexicon's noun at a word, also where it ends a name of several words."""
+    return next((one.noun for one in mentions(caption) if one.head == index), None)
+
+
+def noun_at(caption: Caption, index: int) -> Noun | None:
+    """The lexicon's noun of this one word."""
+    return caption.lexicon.nouns.forms.get(caption.lower(index))
+
+
+def before_phrase(caption: Caption, first: int) -> str:
+    """The word before a noun's article and adjectives."""
+    return caption.lower(caption.run_start(first, _FILLERS) - 1)
+
+
+def head_noun(caption: Caption, index: int) -> int | None:
+    """The noun that a word at ``index`` in a noun phrase describes."""
+    index += 1
+    while caption.tag(index).startswith(("JJ", "VBN", "CC", "HYPH", "CD")) and not (
+        caption.tag(index).startswith("CC") and not _is_describing(caption, index + 1)
+    ):
+        index += 1
+    if not caption.tag(index).startswith("NN"):
+        return None
+    return caption.run_stop(index, ("NN",)) - 1
+
+
+def _mention_at(caption: Caption, first: int) -> Mention | None:
+    words, nouns = caption.words, caption.lexicon.nouns
+    attributes = caption.lexicon.attributes
+    for others, noun in nouns.by_first_word[words[first].lower]:
+        stop = first + 1 + len(others)
+        # Taggers err about names of several words: "hydrant" as an adjective.
+        if stop > len(words) or not (others or words[first].is_noun):
+            continue
+        if any(words[first + 1 + i].lower != other for i, other in enumerate(others)):
+            continue
+        if caption.lower(stop) in _COMPOUNDING:
+            return None
+        if noun.singular in attributes.looks and caption.tag(stop).startswith(("JJ", "NN", "CC")):
+            return None  # "an orange tabby cat" holds no fruit
+        if caption.touches_hyphen(first, stop) or not caption.has_plain_case(stop - 1):
+            return None
+        return Mention(
+            first,
+            stop,
+            noun,
+            is_plural=_is_plural(noun, words[first:stop]),
+            modifies=caption.tag(stop).startswith("NN") or caption.lower(stop) in nouns.forms,
+            is_modified=caption.tag(first - 1).startswith("NN")
+            and caption.lower(first - 1) not in attributes.describing,
+        )
+    return None
+
+
+def _is_plural(noun: Noun, words: Sequence[Word]) -> bool:
+    if noun.singular == noun.plural:
+        return words[-1].tag in ("NNS", "NNPS")
+    return " ".join(word.lower for word in words) == noun.plural
+
+
+def _is_describing(caption: Caption, index: int) -> bool:
+    return (
+        caption.tag(index).startswith("JJ")
+        or caption.lower(index) in caption.lexicon.attributes.looks
+    )

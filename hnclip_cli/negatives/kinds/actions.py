@@ -1,0 +1,185 @@
+"""Kinds that change what is done: another action in the place of one, and two exchanged."""
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from hnclip_cli.language.caption import Caption
+from hnclip_cli.lexicon.verbs import BASE, ING, THIRD, Follower, inflected
+from hnclip_cli.negatives.analysis.nouns import noun_at
+from hnclip_cli.negatives.analysis.relations import BEING
+from hnclip_cli.negatives.analysis.rewriting import replace, swap
+from hnclip_cli.streams.edits import Edit
+
+_LINKS = BEING | {"that", "who", "which", "also", "while", "and", ",", "has", "have", "both", "all"}
+_STEPS = 4
+# Said of the moment of a photograph, these pose a question of degree rather than a contradiction.
+_HEDGES = {"not", "n't", "about", "ready", "almost", "no", "to", "trying", "stop"}
+# Who stands goes nowhere: not past, along or to anything.
+_WAYS = {"past", "along", "to", "towards", "toward", "into", "through", "across", "down", "up"}
+_PHRASE = ("DT", "JJ", "NN", "CD", "PRP$", "HYPH", "VBN", "PDT")
+_ACTING = ("VBG", "VBZ", "VBP")
+_BEFORE_NOUN = ("DT", "JJ", "CD", "PRP$", "VBN", "HYPH", "PDT", "RB")
+
+
+def replace_verb(caption: Caption) -> Iterator[list[Edit]]:
+    """Say that someone does something else, in the same form of the verb.
+
+    CE-CLIP's replacement of an action and SVLC's of an action word, by rules.
+    """
+    known = caption.lexicon.verbs
+    if caption.lowers.isdisjoint(known.rule_forms):
+        return
+    for index, word in enumerate(caption.words):
+        verb, form = known.rule_forms.get(word.lower, ("", ""))
+        if not verb or not _is_action(caption, index, form):
+            continue
+        actor = subject(caption, index)
+        for rule in known.rules.get((actor, verb), ()):
+            stop = index + 1 + len(rule.words)
+            said = tuple(caption.lower(i) for i in range(index + 1, stop))
+            if said == rule.words and _follows(caption, stop, rule.then):
+                yield from _other_actions(caption, index, stop, actor, form, rule.instead)
+                break  # the first rule that fits is the most special one
+
+
+def swap_verb(caption: Caption) -> Iterator[list[Edit]]:
+    """Exchange the actions of two actors of one class: who sits stands, and who stands sits.
+
+    Both verbs are of one form and say where or how someone is, so that they can trade places.
+    """
+    postures = caption.lexicon.verbs.postures
+    found = [
+        (index, actor)
+        for index, word in enumerate(caption.words)
+        if word.lower in postures and (actor := subject(caption, index))
+    ]
+    for (one, actor), (other, other_actor) in combinations(found, 2):
+        (verb, form), (other_verb, other_form) = (
+            postures[caption.lower(one)],
+            postures[caption.lower(other)],
+        )
+        if actor != other_actor or form != other_form or verb == other_verb:
+            continue
+        if {caption.lower(one + 1), caption.lower(other + 1)} & _WAYS:
+            continue
+        between = caption.words[one + 1 : other]
+        if any(word.is_noun for word in between) and caption.tag(other - 1).startswith("NN"):
+            edits = swap(caption, (one, one + 1), (other, other + 1))
+            if edits:
+                yield edits
+
+
+def swap_adverb(caption: Caption) -> Iterator[list[Edit]]:
+    """Exchange two adverbs of manner, as NegCLIP does; not "easily and skillfully"."""
+    refused = caption.lexicon.words["not manner"]
+    found = [
+        index
+        for index, word in enumerate(caption.words)
+        if word.tag == "RB" and word.lower.endswith("ly") and word.lower not in refused
+    ]
+    for one, other in combinations(found, 2):
+        is_joined = other == one + 2 and caption.lower(one + 1) in ("and", "or", ",")
+        if caption.lower(one) != caption.lower(other) and not is_joined:
+            edits = swap(caption, (one, one + 1), (other, other + 1))
+            if edits:
+                yield edits
+
+
+def subject(caption: Caption, index: int) -> str:
+    """What acts: a class of noun_classes.tsv that acts in some rule, or "".
+
+    Walks left from the verb: over what links it to its noun, over phrases that a preposition
+    adds, and over an earlier action of the same actor.
+    """
+    people = caption.lexicon.words["people"]
+    place = index - 1
+    for _ in range(_STEPS):
+        while place >= 0 and (caption.lower(place) in _LINKS or caption.tag(place) == "RB"):
+            place -= 1
+        if place < 0:
+            return ""
+        if caption.lower(place) in people:
+            return "human"
+        if caption.tag(place).startswith(("IN", "RP")) or caption.tag(place) in _ACTING:
+            place -= 1  # "standing up holding a bat"
+            continue
+        if not caption.words[place].is_noun:
+            return ""
+        first = caption.run_start(place, _PHRASE)
+        if caption.lower(first - 1) == "of" or first == 0 or not _adds(caption, first - 1):
+            return _actor(caption, place)
+        place = first - 1 if caption.tag(first - 1).startswith("VB") else first - 2
+    return ""
+
+
+def _adds(caption: Caption, index: int) -> bool:
+    """Whether the word before a noun phrase makes it part of something said before."""
+    if caption.lower(index) in ("while", "as", "that", "because"):
+        return False
+    return caption.tag(index) in ("IN", "TO", "RP", *_ACTING)
+
+
+def _actor(caption: Caption, index: int) -> str:
+    noun = noun_at(caption, index)
+    classes = caption.lexicon.verbs.actors.items()
+    return next((name for name, one in classes if one.holds(noun)), "") if noun else ""
+
+
+def _is_action(caption: Caption, index: int, form: str) -> bool:
+    before = caption.tag(index - 1)
+    if caption.lower(index - 1) in _HEDGES or before in ("DT", "JJ", "PRP$", "IN"):
+        return False
+    if not caption.is_plain(index):
+        return False
+    tag = caption.tag(index)
+    if form == BASE:
+        return tag in ("VBP", "VB") and before in ("NNS", "WDT", "WP")
+    if form == THIRD:
+        return tag.startswith(("VB", "NNS")) and before in ("NN", "WDT", "WP", "RB")
+    return tag in ("VBG", "NN", "JJ", "NNP", "VBN", "VBD") and index > 0
+
+
+def _other_actions(
+    caption: Caption, index: int, stop: int, actor: str, form: str, instead: tuple[str, ...]
+) -> Iterator[list[Edit]]:
+    """Put each of a rule's replacements in the place of words [index, stop)."""
+    is_animal_down = actor in ("pet", "beast") and not caption.lowers.isdisjoint(
+        caption.lexicon.words["lying"]
+    )
+    for text in instead:
+        verb, _, rest = text.partition(" ")
+        if is_animal_down and verb in ("sit", "lie"):  # an animal that lies may be said to sit
+            continue
+        if verb in caption.lexicon.verbs.participles:
+            # "parked" stands for "driving", but not for "drives".
+            said = verb if form == ING else ""
+        else:
+            said = inflected(verb, form)
+        if said and said not in caption.lowers:
+            yield [replace(caption, (index, stop), f"{said} {rest}".strip())]
+
+
+def _follows(caption: Caption, index: int, then: Follower) -> bool:
+    if then.is_end:
+        return index >= len(caption.words) or caption.lower(index) == "."
+    if then.words is not None:
+        return caption.lower(index) in then.words
+    if then.nouns is None and not then.is_any:
+        return True
+    name = _object(caption, index)
+    if name is None or then.nouns is None:
+        return name is not None
+    return then.nouns.holds(caption.lexicon.nouns.forms.get(name), name)
+
+
+def _object(caption: Caption, index: int) -> str | None:
+    """The noun, as written, of the phrase that begins at ``index``; longest known name first."""
+    first = caption.run_stop(index, _BEFORE_NOUN)
+    stop = caption.run_stop(first, ("NN",))
+    if first == stop:
+        return None
+    for start in range(first, stop):
+        name = " ".join(caption.lower(i) for i in range(start, stop))
+        if name in caption.lexicon.nouns.forms:
+            return name
+    return caption.lower(stop - 1)

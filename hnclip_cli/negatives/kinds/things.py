@@ -1,0 +1,175 @@
+"""Kinds that put another noun in the place of one."""
+
+from collections.abc import Iterator
+
+from hnclip_cli.language.caption import Caption, once
+from hnclip_cli.lexicon.nouns import Noun
+from hnclip_cli.lexicon.spelling import cased_like
+from hnclip_cli.lexicon.verbs import forms
+from hnclip_cli.negatives.analysis.nouns import Mention, before_phrase, mentions, named_things
+from hnclip_cli.negatives.analysis.relations import is_resting
+from hnclip_cli.negatives.analysis.rewriting import replace
+from hnclip_cli.streams.edits import Edit
+
+_PRONOUNS = {
+    "male": {"he": "she", "him": "her", "himself": "herself"},
+    "female": {"she": "he", "herself": "himself"},
+}
+_GENDERED = {"he", "she", "his", "her", "hers", "him", "himself", "herself"}
+_LIST_WORDS = {"with", "and", "or", ",", "has", "have", "having", "of", "including", "containing"}
+_PLACING = {"in", "on", "at", "near", "inside", "outside", "into", "through", "across", "down"}
+_WALKING = forms("walk") | forms("run")
+# After "on" or "in", what is never on or in anything.
+_UNSUITABLE_AFTER = {
+    **dict.fromkeys(("in", "into", "inside"), "on"),
+    **dict.fromkeys(("on", "onto", "atop"), "in"),
+}
+
+
+def replace_noun(caption: Caption) -> Iterator[list[Edit]]:
+    """Name another thing, mostly of the same family, never a synonym or one the caption names."""
+    for mention in mentions(caption):
+        yield from _others(caption, mention)
+    yield from _other_sports(caption)
+
+
+def replace_subject(caption: Caption) -> Iterator[list[Edit]]:
+    """Name another one of whom or of what the caption speaks first."""
+    for mention in mentions(caption)[:1]:
+        before = caption.words[: mention.first]
+        if not any(word.tag.startswith(("IN", "VBG")) and word.lower != "of" for word in before):
+            yield from _others(caption, mention)
+
+
+@once
+def _others(caption: Caption, mention: Mention) -> list[list[Edit]]:
+    """Each noun that may stand for this one, with the pronouns that follow it."""
+    before = before_phrase(caption, mention.first)
+    if not _is_replaceable(caption, mention, before):
+        return []
+    unsuitable = _UNSUITABLE_AFTER.get(before)
+    flies = _flies(caption) and "flies" in mention.noun.traits
+    start, end = caption.words[mention.first].start, caption.words[mention.head].end
+    found = []
+    for rival in _rivals(caption, mention, before):
+        text = rival.form(mention.is_plural or not mention.noun.singular)
+        if not text or unsuitable in rival.traits or (flies and "flies" not in rival.traits):
+            continue
+        if not _suits_contents(caption, mention, rival):
+            continue
+        pronouns = _pronoun_edits(caption, mention, rival)
+        if pronouns is not None:
+            found.append([(start, end, cased_like(text, caption.text[start:end])), *pronouns])
+    return found
+
+
+def _is_replaceable(caption: Caption, mention: Mention, before: str) -> bool:
+    noun = mention.noun
+    if mention.modifies or caption.lower(mention.head) in caption.resumed:
+        return False
+    if mention.is_modified and "any sort" not in noun.family.traits:  # "key lime pie"
+        return False
+    if noun.family.place == "ground" or (noun.is_place and before in _PLACING):
+        return False  # replace-location
+    agrees = mention.is_plural or caption.lower(mention.first - 1) in ("one", "1")
+    if caption.tag(mention.first - 1) == "CD" and not agrees:  # "two ox"
+        return False
+    if noun.singular == "floor" and before != "on":
+        return False
+    return _suits_contents(caption, mention, noun)
+
+
+def _rivals(caption: Caption, mention: Mention, before: str) -> Iterator[Noun]:
+    """The nouns that may stand for this one, and that the caption does not name."""
+    noun = mention.noun
+    is_free = _is_singled_out(caption, mention, before) and _suits_action(caption, mention)
+    own = noun.rivals if is_free else ()
+    at_rest = _all_rest(caption)
+    is_busy_crowd = noun.singular == "person" and mention.is_plural and not at_rest
+    further: list[Noun] = []
+    if not is_busy_crowd and (noun.is_animate or not own):
+        further = noun.stand_ins_at_rest if at_rest else noun.stand_ins
+    for rival in (*own, *further):
+        if rival.key not in named_things(caption):
+            yield rival
+
+
+def _other_sports(caption: Caption) -> Iterator[list[Edit]]:
+    """A "tennis player" turned into a "baseball player"; "playing tennis" into another sport."""
+    words = caption.lexicon.words
+    if len(caption.lowers & words["sport"]) != 1:
+        return
+    for index, word in enumerate(caption.words):
+        if word.lower not in words["sport"] or not caption.is_plain(index):
+            continue
+        is_name = caption.lower(index + 1) in words["played"]
+        ends = not caption.tag(index + 1).startswith("NN")
+        if is_name or (caption.lower(index - 1).startswith("play") and ends):
+            for sport in caption.lexicon.word_lists["frequent sport"]:
+                if sport != word.lower:
+                    yield [replace(caption, (index, index + 1), sport)]
+
+
+@once
+def _all_rest(caption: Caption) -> bool:
+    """Whether every verb says how something rests or walks, and no possessive asks for a person."""
+    verbs = [word.lower for word in caption.words if word.tag.startswith("VB")]
+    return all(
+        is_resting(caption, verb) or verb in _WALKING for verb in verbs
+    ) and caption.lowers.isdisjoint(caption.lexicon.words["personal"])
+
+
+def _is_singled_out(caption: Caption, mention: Mention, before: str) -> bool:
+    """Whether the thing is the only one of its family that the place would show."""
+    if "side by side" not in mention.noun.family.traits:
+        return True
+    return caption.lower(mention.stop) not in ("and", ",") and before not in _LIST_WORDS
+
+
+@once
+def _flies(caption: Caption) -> bool:
+    """Whether something flies: then only what can fly may stand for what can."""
+    return any(word.startswith(("fly", "flie", "flew", "soar")) for word in caption.lowers)
+
+
+def _suits_action(caption: Caption, mention: Mention) -> bool:
+    """Whether the rest of the caption does not tie the noun to what it does or is used for."""
+    stems = mention.noun.family.tied_to
+    return not stems or not any(
+        word.lower.startswith(stems)
+        for index, word in enumerate(caption.words)
+        if not mention.first <= index < mention.stop
+    )
+
+
+def _suits_contents(caption: Caption, mention: Mention, noun: Noun) -> bool:
+    """Whether a noun may stand before "of", where there is one.
+
+    A bowl of soup may be a cup of soup but no umbrella of it; a statue of a man is nothing else.
+    """
+    is_of = caption.lower(mention.stop) == "of" and not mention.noun.is_animate
+    return not is_of or "holder" in noun.traits
+
+
+def _pronoun_edits(caption: Caption, mention: Mention, rival: Noun) -> list[Edit] | None:
+    """The pronouns that change with a man or woman; None where it is unclear whose they are."""
+    old, new = mention.noun.gender, rival.gender
+    if old == new:
+        return []
+    if not old or not new:  # "a kid holding his arm up"
+        return None if caption.lowers & _GENDERED else []
+    edits = []
+    for index, word in enumerate(caption.words):
+        text = _other_pronoun(word.lower, word.tag, old)
+        if text:
+            edits.append(replace(caption, (index, index + 1), text))
+    people = [other for other in mentions(caption) if other.noun.is_human]
+    return edits if len(people) == 1 or not edits else None
+
+
+def _other_pronoun(word: str, tag: str, gender: str) -> str:
+    if gender == "male" and word == "his":
+        return "her" if tag == "PRP$" else ""
+    if gender == "female" and word == "her":
+        return "his" if tag == "PRP$" else "him"
+    return _PRONOUNS[gender].get(word, "")
