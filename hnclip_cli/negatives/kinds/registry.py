@@ -37,8 +37,8 @@ class Kind:
             relation, or change the ``order`` of all. Generators go by it.
         of: what sort of words a replaced one and its replacement are, where a generator may find
             others: ``noun``, ``color`` or ``verb``.
-        is_default: of a built-in kind, whether it is made where none is named. Those are false, read
-            well, and are not given away by the text; the others only where they are asked for.
+        is_default: whether a built-in kind is made where none is named. Those are false of the
+            image, read well, and are not given away by the text.
         is_judged: whether the candidates that read best are preferred. Those of the others read
             badly by intention, and come in the order in which they are drawn.
         needs_phrases: for ``PHRASES``, whether the function can find anything in a caption, by
