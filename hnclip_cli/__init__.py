@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hnclip_cli.evaluation.compare import compare
+    from hnclip_cli.evaluation.report import evaluate
     from hnclip_cli.models.load import load_clip as load
     from hnclip_cli.negatives.choosing.fluency import fit
     from hnclip_cli.negatives.mining import mine
@@ -20,6 +21,7 @@ __version__ = "0.1.0"
 # The same again, for when the program runs.
 _PLACES = {
     "compare": "hnclip_cli.evaluation.compare:compare",
+    "evaluate": "hnclip_cli.evaluation.report:evaluate",
     "fit": "hnclip_cli.negatives.choosing.fluency:fit",
     "hard_negative_objective": (
         "hnclip_cli.training.objectives.hard_negatives:hard_negative_objective"
@@ -29,7 +31,16 @@ _PLACES = {
     "mine": "hnclip_cli.negatives.mining:mine",
     "refine": "hnclip_cli.negatives.refine:refine",
 }
-__all__ = ["compare", "fit", "hard_negative_objective", "load", "load_plugin", "mine", "refine"]
+__all__ = [
+    "compare",
+    "evaluate",
+    "fit",
+    "hard_negative_objective",
+    "load",
+    "load_plugin",
+    "mine",
+    "refine",
+]
 
 
 def __getattr__(name: str) -> Any:

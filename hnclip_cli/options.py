@@ -216,6 +216,7 @@ report_options = together(
     output_option,
     click.option("--html", metavar="F", help="Also write one page with charts and failures."),
     image_root_option,
+    plugin_option,
     on_error_option,
     verbosity_options,
 )

@@ -28,6 +28,7 @@ VARIABLE = "HNCLIP_PLUGINS"
 # The tables, and where they are.
 TABLES = {
     "kinds": "hnclip_cli.negatives.kinds.registry:KINDS",
+    "benchmarks": "hnclip_cli.benchmarks:BENCHMARKS",
 }
 
 # The plug-ins whose entries have been loaded into this process.

@@ -8,6 +8,8 @@ from docs.generate_map import PACKAGE, PAGE, imports, modules, render, room_of
 
 ROOMS = ["sources", "negatives", "embedding", "training", "scoring", "evaluation"]
 
+BELOW = ["errors", "plugins", "streams", "lexicon", "language", "models", "benchmarks"]
+
 # What a module may import of hnclip_cli, by the room it lies in.
 ALLOWED = {
     "errors": [],
@@ -16,10 +18,8 @@ ALLOWED = {
     "lexicon": ["errors", "streams", "lexicon"],
     "language": ["errors", "streams", "lexicon", "language"],
     "models": ["errors", "streams", "models"],
-    **{
-        room: ["errors", "plugins", "streams", "lexicon", "language", "models", room, "__version__"]
-        for room in ROOMS
-    },
+    "benchmarks": ["plugins"],
+    **{room: [*BELOW, room, "__version__"] for room in ROOMS},
     "console": ["errors", "streams"],
     "options": ["console", "plugins", "streams"],
     "commands": [
@@ -29,6 +29,7 @@ ALLOWED = {
         "lexicon",
         "language",
         "models",
+        "benchmarks",
         "console",
         "options",
         "lazy",

@@ -68,6 +68,7 @@ def compare(
             rounds=bootstrap,
             seed=seed,
             without=without,
+            policy=policy,
         )
         for field in set(by) - report.get("by", {}).keys():
             console.note(f"no measured record has a field {field!r}: no section for it")

@@ -57,7 +57,6 @@ def eval_(
         raise click.UsageError("only one of INPUT and the two arrays can be -")
     options.check_page(html, output)
 
-    from hnclip_cli.evaluation.blind import BlindBaseline
     from hnclip_cli.evaluation.gallery import Gallery
     from hnclip_cli.evaluation.html import format_html
     from hnclip_cli.evaluation.report import DEFAULT_BY, evaluate
@@ -85,8 +84,9 @@ def eval_(
             rounds=bootstrap,
             seed=seed,
             without=without,
-            blind=BlindBaseline.of(blind) if blind else None,
+            blind=blind,
             watch=gallery.watch if gallery else None,
+            policy=policy,
         )
         for field in set(by) - report.get("by", {}).keys():
             console.note(f"no measured record has a field {field!r}: no section for it")

@@ -5,16 +5,16 @@ themselves away, and the benchmark or kind measures less than it seems to.
 """
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from hnclip_cli.evaluation.collect import Collector
-from hnclip_cli.evaluation.collected import Collected
+from hnclip_cli.evaluation.observations import Observations
+from hnclip_cli.evaluation.tally import Tally
 from hnclip_cli.language.ngram import NUM_FOLDS, Texts, score_in_folds
-from hnclip_cli.streams.jsonl import RecordReader
-from hnclip_cli.streams.records import Record, format_record
+from hnclip_cli.streams.records import Record
+from hnclip_cli.streams.spool import Spool
 
+TRIGRAMS = "trigrams"
 BATCH = 64  # texts
 
 # Log-probabilities of texts, one each.
@@ -25,47 +25,39 @@ class BlindBaseline:
     """Score the captions of records as text. Records wait in a temporary file.
 
     Args:
-        scorer: of texts. By default a trigram model of the true captions of other images, in
-            five folds: no caption is judged by a model that has read it, or another one of its
-            image.
-        name: of the scorer, for the report.
+        name: ``trigrams``, or of a causal language model, or its folder; nothing is fetched. The
+            trigram model learns from the true captions of other images, in five folds: no caption
+            is judged by a model that has read it, or another one of its image.
+        scorer: of texts, instead; ``name`` is what the report calls it.
+
+    Raises:
+        HnclipError: transformers is not installed, or there is no such model.
     """
 
-    def __init__(self, scorer: TextScorer | None = None, name: str = "trigrams") -> None:
-        self._scorer = scorer
+    def __init__(self, name: str = TRIGRAMS, scorer: TextScorer | None = None) -> None:
+        if name != TRIGRAMS and scorer is None:
+            from hnclip_cli.models.causal import CausalModel
+
+            scorer = CausalModel(name).log_probabilities
         self._name = name
-        self._spool = tempfile.TemporaryFile()
+        self._scorer = scorer
+        self._spool = Spool()
         self._num_captions = 0
-
-    @classmethod
-    def of(cls, name: str) -> "BlindBaseline":
-        """``trigrams``, or a causal language model by its name or folder; nothing is fetched.
-
-        Raises:
-            HnclipError: transformers is not installed, or there is no such model.
-        """
-        if name == "trigrams":
-            return cls()
-        from hnclip_cli.models.causal import CausalModel
-
-        return cls(CausalModel(name).log_probabilities, name)
 
     def add(self, record: Record) -> None:
         """Keep a record for later."""
-        self._spool.write(format_record(record))
+        self._spool.add(record)
         self._num_captions += len(true_captions(record))
 
-    def finish(self, fields: Iterable[str]) -> Collected:
+    def finish(self, fields: Iterable[str]) -> Observations:
         """All records with the scores of their texts; the spool is gone afterwards."""
-        texts = self._with_scorer() if self._scorer else self._with_trigrams()
-        collector = Collector(fields)
+        tally = Tally(fields)
         with self._spool:
-            for record, scores in texts:
+            for record, scores in self._scored():
                 if "scores" in record:
-                    rows = [scores] * len(record["scores"])
-                    record = Record({**record, "scores": rows}, record.source, record.line)
-                collector.add(record, scores_expected=False)
-            return collector.finish()
+                    record["scores"] = [scores] * len(record["scores"])
+                tally.add(record, scores_expected=False)
+        return tally.finish()
 
     def describe(self) -> dict[str, Any]:
         """Which model it is and, where it was trained for this, on what."""
@@ -73,33 +65,38 @@ class BlindBaseline:
             return {"model": self._name}
         return {"model": self._name, "folds": NUM_FOLDS, "captions": self._num_captions}
 
-    def _records(self) -> Iterator[Record]:
-        self._spool.seek(0)
-        return iter(RecordReader(self._spool))
-
-    def _with_scorer(self) -> Iterator[tuple[Record, list[float]]]:
-        assert self._scorer is not None
-        batch: list[Record] = []
-        for record in self._records():
-            batch.append(record)
-            if sum(len(captions_of(r)) for r in batch) >= BATCH:
-                yield from _scored(batch, self._scorer)
-                batch = []
-        yield from _scored(batch, self._scorer)
-
-    def _with_trigrams(self) -> Iterator[tuple[Record, list[float]]]:
+    def _scored(self) -> Iterator[tuple[Record, list[float]]]:
+        if self._scorer:
+            return _in_batches(self._spool, self._scorer)
         # Benchmarks made from one source repeat captions, under images of other names.
-        return score_in_folds(self._records, _texts, without_repeats=True)
+        return score_in_folds(lambda: self._spool, _texts, without_repeats=True)
 
 
 def _texts(record: Record) -> Texts:
     return Texts(fold(record), true_captions(record), captions_of(record))
 
 
-def _scored(batch: list[Record], scorer: TextScorer) -> Iterator[tuple[Record, list[float]]]:
-    scores = iter(scorer([text for record in batch for text in captions_of(record)]))
+def _in_batches(
+    records: Iterable[Record], scorer: TextScorer
+) -> Iterator[tuple[Record, list[float]]]:
+    batch: list[Record] = []
+    texts: list[str] = []
+    for record in records:
+        batch.append(record)
+        texts += captions_of(record)
+        if len(texts) >= BATCH:
+            yield from _shared_out(batch, scorer(texts))
+            batch, texts = [], []
+    if batch:
+        yield from _shared_out(batch, scorer(texts))
+
+
+def _shared_out(
+    batch: list[Record], scores: Iterable[float]
+) -> Iterator[tuple[Record, list[float]]]:
+    left = iter(scores)
     for record in batch:
-        yield record, [next(scores) for _ in captions_of(record)]
+        yield record, [next(left) for _ in captions_of(record)]
 
 
 def fold(record: Record) -> int:

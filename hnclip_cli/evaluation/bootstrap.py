@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hnclip_cli.evaluation.metrics import Bools, Floats, Ints
+from hnclip_cli.evaluation.margins import Bools, Floats, Ints
 
 LEVEL = 0.95
 MAX_WEIGHTS = 1 << 22  # elements of one block of weights: 32 MB

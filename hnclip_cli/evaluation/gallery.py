@@ -7,11 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from hnclip_cli.errors import InputError
 from hnclip_cli.evaluation.blind import captions_of
-from hnclip_cli.evaluation.metrics import query_margins, winoground_margins
+from hnclip_cli.evaluation.margins import matching_margins
 from hnclip_cli.streams.images import load_image
 from hnclip_cli.streams.records import Record
 
@@ -102,12 +100,12 @@ def judge(record: Record) -> Failure | None:
     except InputError:
         return None
     benchmark, subset = str(record.get("benchmark") or ""), str(record.get("subset") or "")
-    margin: float
     if record.is_matching:
-        found = _matching_margin(record)
-        if found is None:
+        found = matching_margins(record["scores"], record.matching.truth)
+        margins = found.get("group") or [margin for part in found.values() for margin in part]
+        if not margins:
             return None
-        margin, label = found, subset
+        margin, label = min(margins), subset
     else:
         true, *false = record["scores"][0]
         if not false:
@@ -115,19 +113,6 @@ def judge(record: Record) -> Failure | None:
         worst = max(range(len(false)), key=false.__getitem__)
         margin, label = true - false[worst], record.negatives[worst].kind
     return Failure(record, (benchmark, label), margin, "tie" if margin == 0 else "wrong")
-
-
-def _matching_margin(record: Record) -> float | None:
-    scores = np.array(record["scores"], dtype=np.float64)
-    truth = np.zeros(scores.shape, dtype=bool)
-    truth[tuple(np.transpose(record.matching.truth))] = True
-    if len(truth) == len(truth.T) == 2 and truth.sum() == 2 and truth[0, 0] == truth[1, 1]:
-        straight = scores if truth[0, 0] else scores[:, ::-1]
-        return float(winoground_margins(straight[None])["group"][0])
-    margins = np.concatenate(
-        [part for side in ((scores, truth), (scores.T, truth.T)) for part in query_margins(*side)]
-    )
-    return float(margins.min()) if len(margins) else None
 
 
 class Thumbnails:

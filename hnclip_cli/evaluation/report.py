@@ -1,26 +1,24 @@
 """From scored records to the report: which numbers there are, and on what basis."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.evaluation import bootstrap
-from hnclip_cli.evaluation.benchmarks import PARTS, VL_COMPO
 from hnclip_cli.evaluation.blind import BlindBaseline, captions_of
 from hnclip_cli.evaluation.bootstrap import Counts, Resampling
-from hnclip_cli.evaluation.cell import Cell
-from hnclip_cli.evaluation.cells import all_cells
-from hnclip_cli.evaluation.collect import Collector
-from hnclip_cli.evaluation.collected import Collected
 from hnclip_cli.evaluation.embeddings import EmbeddedPairs, RetrievalSet
-from hnclip_cli.evaluation.metrics import NEAR, outcomes
-from hnclip_cli.evaluation.official import MEAN_OF_TWELVE
+from hnclip_cli.evaluation.margins import NEAR, outcomes
+from hnclip_cli.evaluation.measures import Accuracy, accuracies
+from hnclip_cli.evaluation.observations import Observations
 from hnclip_cli.evaluation.retrieval import rank
-from hnclip_cli.streams.jsonl import RecordReader
-from hnclip_cli.streams.npy import NpyReader
-from hnclip_cli.streams.records import Record
+from hnclip_cli.evaluation.tally import Tally
+from hnclip_cli.evaluation.tree_of_means import official_accuracies
+from hnclip_cli.streams.jsonl import ErrorPolicy
+from hnclip_cli.streams.npy import Array, Rows, as_rows, rows_beside
+from hnclip_cli.streams.records import Record, as_records
 
 DEFAULT_BY = ("kind", "benchmark", "subset")
 RECALL_AT = (1, 5, 10)
@@ -29,63 +27,71 @@ Report = dict[str, Any]
 
 
 def evaluate(
-    reader: RecordReader,
+    records: Iterable[Mapping[str, Any]],
     *,
     by: Iterable[str] = DEFAULT_BY,
-    image_embeddings: NpyReader | None = None,
-    caption_embeddings: NpyReader | None = None,
+    image_embeddings: Array | Rows | str | None = None,
+    caption_embeddings: Array | Rows | str | None = None,
     rounds: int = 1000,
     seed: int = 0,
     without: Iterable[str] = (),
-    blind: BlindBaseline | None = None,
+    blind: str | BlindBaseline | None = None,
     watch: Callable[[Record], None] | None = None,
+    policy: ErrorPolicy | None = None,
 ) -> Report:
     """Measure scored records, and retrieval where embeddings are given.
 
     Args:
-        reader: the records, read once; its policy decides about bad ones.
+        records: with ``scores``, read once.
         by: fields to break the measures down by; one that no record has gives no section.
-        image_embeddings: row i belongs to record i. With them ``scores`` may be missing.
-        caption_embeddings: likewise; both or neither.
+        image_embeddings: shape (records, D), row i the image of record i; a string is the name
+            of an NPY file. With embeddings ``scores`` may be missing.
+        caption_embeddings: likewise of the captions; both or neither.
         rounds: of the bootstrap; 0 gives no intervals.
         seed: of the bootstrap.
         without: names of parts that the means of official scores leave out.
-        blind: what text alone achieves, to stand beside each number that it could be right in.
+        blind: what scores texts alone, to stand beside each number that it could be right in:
+            ``trigrams``, a causal language model by its name or folder, or a baseline of your own.
         watch: is shown every record that counts.
+        policy: what a bad record does; by default it ends the evaluation.
 
     Returns:
         the report, ready for JSON; docs/eval.md defines each number.
 
     Raises:
-        HnclipError: a bad record under ``fail``, embeddings that do not belong to the records,
-            or nothing to measure.
+        HnclipError: a bad record that the policy does not skip, embeddings that do not belong to
+            the records, or nothing to measure.
     """
+    policy = policy or ErrorPolicy()
     fields = list(dict.fromkeys(by))
-    skipped_before = reader.policy.num_skipped
-    embedded = None
+    skipped_before = policy.num_skipped
+    arrays: dict[Any, Rows] = {}
     if image_embeddings is not None and caption_embeddings is not None:
-        embedded = EmbeddedPairs(image_embeddings, caption_embeddings)
-    collected, retrieval_set = _collect(reader, fields, embedded, blind, watch)
+        arrays["image"] = as_rows(image_embeddings, "image embeddings")
+        arrays["caption"] = as_rows(caption_embeddings, "caption embeddings")
+    blind = BlindBaseline(blind) if isinstance(blind, str) else blind
+    observations, retrieval_set = _observe(records, fields, arrays, blind, watch, policy)
 
     resampling = Resampling(rounds, seed)
     report: Report = {
-        "records": collected.num_records,
-        "skipped": reader.policy.num_skipped - skipped_before,
-        "unmeasured": collected.num_unmeasured,
+        "records": observations.num_records,
+        "skipped": policy.num_skipped - skipped_before,
+        "unmeasured": observations.num_unmeasured,
     }
-    left_out = frozenset(without)
-    entries: Iterable[tuple[Cell, Report]] = (
-        (cell, entry(cell, resampling)) for cell in all_cells(collected, fields, left_out)
+    numbers = all_accuracies(observations, fields, without)
+    entries: Iterable[tuple[Accuracy, Report]] = (
+        (number, entry(number, resampling)) for number in numbers
     )
     if blind is not None:
-        entries = _beside(entries, all_cells(blind.finish(fields), fields, left_out), resampling)
+        others = all_accuracies(blind.finish(fields), fields, without)
+        entries = _beside(entries, others, resampling)
     report |= sections(entries, fields)
     if retrieval_set is not None and len(retrieval_set.captions):
         report["retrieval"] = _retrieval(retrieval_set, resampling)
     if not report.keys() & {"accuracy", "matching", "retrieval"}:
         raise HnclipError(
             "nothing to measure",
-            where=reader.source,
+            where=getattr(records, "source", "records"),
             got=f"{report['records']} record{'' if report['records'] == 1 else 's'}, "
             f"{report['unmeasured']} with nothing to tell apart, "
             f"{report['skipped']} skipped",
@@ -99,38 +105,55 @@ def evaluate(
     return report
 
 
-def _collect(
-    reader: RecordReader,
+def _observe(
+    records: Iterable[Mapping[str, Any]],
     fields: list[str],
-    embedded: EmbeddedPairs | None,
+    arrays: dict[Any, Rows],
     blind: BlindBaseline | None,
     watch: Callable[[Record], None] | None,
-) -> tuple[Collected, RetrievalSet | None]:
-    collector = Collector(fields)
-    for batch in filter(None, reader.batches()):
-        if embedded:
-            embedded.read(batch)
-        for record in batch:
-            try:
-                if embedded:
-                    embedded.check(record)
-                if blind:
-                    captions_of(record)
-                collector.add(record, scores_expected=embedded is None)
-            except InputError as error:
-                reader.policy.bad(error)
-                continue
+    policy: ErrorPolicy,
+) -> tuple[Observations, RetrievalSet | None]:
+    tally = Tally(fields)
+    embedded = EmbeddedPairs() if arrays else None
+    # Without arrays, every record has none of their rows.
+    pairs = rows_beside(records, arrays) if arrays else ((r, {}) for r in as_records(records))
+    for record, rows in pairs:
+        try:
             if embedded:
-                embedded.add(record)
+                embedded.check(record, rows)
             if blind:
-                blind.add(record)
-            if watch:
-                watch(record)
-    # Lines that were no records have a row too.
-    return collector.finish(), embedded.finish(reader.num_lines) if embedded else None
+                captions_of(record)
+            tally.add(record, scores_expected=embedded is None)
+        except InputError as error:
+            policy.bad(error)
+            continue
+        if embedded:
+            embedded.add(record, rows)
+        if blind:
+            blind.add(record)
+        if watch:
+            watch(record)
+    return tally.finish(), embedded.finish() if embedded else None
 
 
-def sections(entries: Iterable[tuple[Cell, Report]], fields: Iterable[str]) -> Report:
+def all_accuracies(
+    observations: Observations, fields: list[str], without: Iterable[str] = ()
+) -> Iterator[Accuracy]:
+    """Every number of a report but retrieval, section by section.
+
+    Observations of the same records, whatever their scores, give the same numbers in the same
+    order, of as many margins each.
+
+    Args:
+        observations: of the records.
+        fields: to break the measures down by.
+        without: names of parts that the means of official scores leave out.
+    """
+    yield from accuracies(observations, fields)
+    yield from official_accuracies(observations, frozenset(without))
+
+
+def sections(entries: Iterable[tuple[Accuracy, Report]], fields: Iterable[str]) -> Report:
     """All sections of measures that have content, from their entries."""
     report: Report = {
         "accuracy": {},
@@ -140,11 +163,11 @@ def sections(entries: Iterable[tuple[Cell, Report]], fields: Iterable[str]) -> R
         "benchmarks": {},
         "vl_compo": {},
     }
-    for cell, found in entries:
+    for number, found in entries:
         section = report
-        for key in cell.path[:-1]:
+        for key in number.path[:-1]:
             section = section.setdefault(key, {})
-        section[cell.path[-1]] = found
+        section[number.path[-1]] = found
     by = {field: _sorted(labels) for field, labels in report["by"].items() if labels}
     report |= {"by": by, "averages": _sorted(report["averages"])}
     return {name: section for name, section in report.items() if section}
@@ -163,41 +186,40 @@ def basis(resampling: Resampling) -> Report:
     }
 
 
-def entry(cell: Cell, resampling: Resampling) -> Report:
+def entry(number: Accuracy, resampling: Resampling) -> Report:
     """What the report says of one number; docs/eval.md defines the keys."""
-    result = outcomes(cell.margins)
-    counts = Counts.of(cell.clusters, cell.columns, result.correct)
+    result = outcomes(number.margins)
+    counts = Counts.of(number.clusters, number.columns, result.correct)
     found: Report = {
-        "value": cell.mean(result.correct),
-        "interval": resampling.interval(counts, cell.weights),
+        "value": number.mean(result.correct),
+        "interval": resampling.interval(counts, number.weights),
     }
-    if cell.path[0] == "averages":
-        is_micro = cell.path[-1] == "micro"
-        return found | ({"n": len(cell.margins)} if is_micro else {"num_subsets": cell.num_parts})
+    if number.path[0] == "averages":
+        if number.path[-1] == "micro":
+            return found | {"n": len(number.margins)}
+        return found | {"num_subsets": number.num_parts}
     found |= {
-        "n": len(cell.margins),
+        "n": len(number.margins),
         "num_groups": len(np.unique(counts.cluster)),
         "num_ties": int(result.tie.sum()),
         "num_near_ties": int(result.near.sum()),
     }
-    return found | parts(cell)
+    return found | parts(number)
 
 
-def parts(cell: Cell) -> Report:
+def parts(number: Accuracy) -> Report:
     """Of a number of the mean of twelve, how many of its parts are there."""
-    if cell.path[0] != "vl_compo":
+    if number.official_parts is None:
         return {}
-    name = cell.path[-1]
-    official = len(VL_COMPO) if name == MEAN_OF_TWELVE else PARTS.get(name, 1)
-    return {"parts": cell.num_parts, "official_parts": official}
+    return {"parts": number.num_parts, "official_parts": number.official_parts}
 
 
 def _beside(
-    entries: Iterable[tuple[Cell, Report]], blind: Iterable[Cell], resampling: Resampling
-) -> Iterator[tuple[Cell, Report]]:
+    entries: Iterable[tuple[Accuracy, Report]], blind: Iterable[Accuracy], resampling: Resampling
+) -> Iterator[tuple[Accuracy, Report]]:
     """Add to each entry that asks for a caption what text alone gets there; a tie is half right."""
-    for (cell, found), other in zip(entries, blind, strict=True):
-        if cell.is_textual:
+    for (number, found), other in zip(entries, blind, strict=True):
+        if number.is_textual:
             result = outcomes(other.margins)
             halves = 2 * result.correct + result.tie
             between = resampling.interval(
@@ -208,7 +230,7 @@ def _beside(
                 "interval": between and [bound / 2 for bound in between],
                 "num_ties": int(result.tie.sum()),
             }
-        yield cell, found
+        yield number, found
 
 
 def _retrieval(found: RetrievalSet, resampling: Resampling) -> Report:

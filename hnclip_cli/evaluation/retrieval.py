@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hnclip_cli.evaluation.metrics import Bools, Ints
+from hnclip_cli.evaluation.margins import Bools, Ints
 
 Features = NDArray[np.float32]
 

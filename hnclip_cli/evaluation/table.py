@@ -4,21 +4,11 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
+from hnclip_cli.evaluation.measures import MEASURES
+
 NAME_WIDTH = 36
 COMPARED_WIDTH = 28
 MAX_IDS = 3
-TITLES = {
-    "pair": "pair accuracy",
-    "item": "item accuracy",
-    "text": "text score",
-    "image": "image score",
-    "group": "group score",
-    "image_to_text": "image to text, top 1",
-    "text_to_image": "text to image, top 1",
-    "image_to_text_all": "image to text, all true",
-    "text_to_image_all": "text to image, all true",
-}
-
 Row = tuple[str, dict[str, Any]]
 
 
@@ -55,7 +45,9 @@ def format_comparison(report: dict[str, Any]) -> str:
     lines.append("")
     for measure, flips in report.get("flipped", {}).items():
         for name, ids in flips.items():
-            lines.append(f"{TITLES[measure]}, {len(ids)} {name}{': ' if ids else ''}{_named(ids)}")
+            lines.append(
+                f"{MEASURES[measure].title}, {len(ids)} {name}{': ' if ids else ''}{_named(ids)}"
+            )
     if two:
         lines += ["", "gained: right only with B; lost: only with A. A tie is wrong (strict >)."]
     else:
@@ -140,7 +132,7 @@ def sections(report: dict[str, Any]) -> Iterator[tuple[str, list[Row]]]:
     """
     overall = {**report.get("accuracy", {}), **report.get("matching", {})}
     if overall:
-        yield "overall", [(TITLES[measure], entry) for measure, entry in overall.items()]
+        yield "overall", [(MEASURES[measure].title, entry) for measure, entry in overall.items()]
     official = report.get("benchmarks", {})
     for benchmark, metrics in official.items():
         yield f"official scores of {_printable(benchmark)}", list(metrics.items())
@@ -149,7 +141,7 @@ def sections(report: dict[str, Any]) -> Iterator[tuple[str, list[Row]]]:
     for field, labels in report.get("by", {}).items():
         rows = {
             measure: [(name, by[measure]) for name, by in labels.items() if measure in by]
-            for measure in TITLES
+            for measure in MEASURES
         }
         for title, same in _joined(rows):
             yield f"{title} by {_printable(field)}", same
@@ -173,7 +165,7 @@ def _joined(rows: dict[str, list[Row]]) -> Iterator[tuple[str, list[Row]]]:
     pairs = dict(rows.get("pair", []))
     same = [row for row in rows.get("item", []) if row[1] == pairs.get(row[0])]
     for measure, found in rows.items():
-        title = TITLES[measure]
+        title = MEASURES[measure].title
         if measure == "pair" and same == found:
             title = "pair and item accuracy"
         elif measure == "item" and same:

@@ -16,7 +16,7 @@ MAX_CAPTION_BYTES = 1 << 20
 
 
 def folder_records(
-    folder: str, patterns: Sequence[str], policy: ErrorPolicy
+    folder: str, patterns: Sequence[str] = (), policy: ErrorPolicy | None = None
 ) -> Iterator[dict[str, Any]]:
     """A record for each image file below a folder, sorted by path.
 
@@ -31,7 +31,7 @@ def folder_records(
         patterns: shell patterns; only files that match one count, by their path below the folder
             where the pattern has a slash, else by their name. None: those named like images.
         policy: what becomes of names that are not UTF-8, links that lead out of the folder, and
-            captions that cannot be read.
+            captions that cannot be read; by default they end the reading.
 
     Raises:
         HnclipError: no such folder.
@@ -39,7 +39,7 @@ def folder_records(
     if not os.path.isdir(folder):
         raise HnclipError("no such folder", where=folder, hint="hnclip data images DIR")
     home = os.path.realpath(folder)
-    yield from _below(folder, "", home, patterns, [], policy)
+    yield from _below(folder, "", home, patterns, [], policy or ErrorPolicy())
 
 
 def _below(

@@ -17,7 +17,9 @@ CAPTIONS = ("txt", "caption")
 NEGATIVE_IMAGE, NEGATIVE_CAPTION = "neg_image", "neg_caption"
 
 
-def shard_records(patterns: Iterable[str], policy: ErrorPolicy) -> Iterator[dict[str, Any]]:
+def shard_records(
+    patterns: Iterable[str], policy: ErrorPolicy | None = None
+) -> Iterator[dict[str, Any]]:
     """A record for each sample of tar shards, in their order.
 
     A sample is the run of members that have the same name up to the first dot of its last part.
@@ -29,7 +31,8 @@ def shard_records(patterns: Iterable[str], policy: ErrorPolicy) -> Iterator[dict
 
     Args:
         patterns: paths, with braces for several.
-        policy: what becomes of samples without image or caption, damaged and compressed shards.
+        policy: what becomes of samples without image or caption, damaged and compressed shards;
+            by default they end the reading.
 
     Raises:
         HnclipError: a shard is not there, or no regular file.
@@ -41,7 +44,7 @@ def shard_records(patterns: Iterable[str], policy: ErrorPolicy) -> Iterator[dict
             except FileNotFoundError:
                 raise HnclipError("no such shard", where=path, hint="another name") from None
             with stream:
-                yield from _records(stream, path, policy)
+                yield from _records(stream, path, policy or ErrorPolicy())
 
 
 @dataclass

@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from hnclip_cli.benchmarks import BENCHMARKS
 from hnclip_cli.cli import cli
 from hnclip_cli.commands.data import COMMANDS, data
-from hnclip_cli.sources.benchmarks import READERS
-from tests.conftest import environment, parse_lines, run_hnclip, to_lines
+from tests.conftest import ROOT, environment, parse_lines, run_hnclip, to_lines
 from tests.factories import make_records
 
 ITEM = {"filename": "1.jpg", "caption": "a dog and a cat", "negative_caption": "a cat and a dog"}
@@ -57,6 +57,26 @@ def test_the_table_of_subcommands_says_what_each_says_itself():
         assert " ".join((data.commands[name].help or "").split("\n\n")[0].split()) == line
 
 
+def test_the_benchmark_of_the_documentation_is_read_and_scored(working_folder):
+    text = (ROOT / "docs" / "data.md").read_text()
+    (working_folder / "mine.py").write_text(text.split("```python\n")[1].split("```")[0])
+    (working_folder / "1.jpg").touch()
+    items = [
+        {"file": "1.jpg", "caption": "a dog", "foil": "a cat", "topic": topic} for topic in "aab"
+    ]
+    (working_folder / "mine.json").write_text(json.dumps(items))
+    read = run_hnclip("data", "benchmark", "mine", ".", "--images", ".", "--plugin", "mine.py")
+    assert (read.returncode, read.stderr) == (0, b"")
+    records = parse_lines(read.stdout)
+    assert [record["id"] for record in records] == [f"mine/mine/{i}" for i in range(3)]
+    for record, scores in zip(records, [[1, 0], [0, 1], [1, 0]], strict=True):
+        record["scores"] = [scores]
+    done = run_hnclip("eval", "--plugin", "mine.py", stdin=to_lines(*records))
+    official = json.loads(done.stdout)["benchmarks"]["mine"]
+    assert official["accuracy, mean of 2 topics"]["value"] == 0.75
+    assert official["accuracy, micro"]["n"] == 3
+
+
 def test_data_alone_shows_its_subcommands():
     result = invoke()
     assert result.exit_code == 2
@@ -66,7 +86,7 @@ def test_data_alone_shows_its_subcommands():
 def test_the_help_of_benchmark_lists_all_names():
     result = invoke("benchmark", "--help")
     assert result.exit_code == 0
-    assert all(name in result.stdout for name in READERS)
+    assert all(name in result.stdout for name in BENCHMARKS)
 
 
 def test_scenes_go_to_the_folder_and_their_records_to_stdout():
@@ -310,7 +330,7 @@ def test_the_list_says_where_files_come_from_and_what_is_measured():
     result = invoke("benchmark", "--list")
     assert (result.exit_code, result.stderr) == (0, "")
     entries = parse_lines(result.stdout_bytes)
-    assert [entry["name"] for entry in entries] == list(READERS)
+    assert [entry["name"] for entry in entries] == list(BENCHMARKS)
     assert entries[6]["name"] == "valse" and entries[6]["items"] == 7702
     assert all(entry["source"] and entry["metric"] for entry in entries)
 
@@ -318,14 +338,14 @@ def test_the_list_says_where_files_come_from_and_what_is_measured():
 def test_the_list_is_a_table_where_that_is_asked_for():
     lines = invoke("benchmark", "--list", "--format", "table").stdout.splitlines()
     assert lines[0].split() == ["NAME", "ITEMS", "METRIC", "SOURCE"]
-    assert len(lines) == 1 + len(READERS)
+    assert len(lines) == 1 + len(BENCHMARKS)
     assert lines[1].startswith("sugarcrepe ") and " 7,511  " in lines[1]
 
 
 def test_the_list_goes_to_a_file_too():
     assert invoke("benchmark", "--list", "-o", "list.jsonl").stdout == ""
     with open("list.jsonl", "rb") as stream:
-        assert len(parse_lines(stream.read())) == len(READERS)
+        assert len(parse_lines(stream.read())) == len(BENCHMARKS)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from hnclip_cli.errors import HnclipError
 from hnclip_cli.evaluation.compare import compare
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from tests.conftest import to_lines
-from tests.evaluation.test_official import RIGHT, WRONG
 from tests.evaluation.test_report import short
+from tests.evaluation.test_tree_of_means import RIGHT, WRONG
 
 
 def compare_records(*runs, on_error="fail", **options):
@@ -21,7 +21,7 @@ def compare_records(*runs, on_error="fail", **options):
         RecordReader(io.BytesIO(to_lines(*records)), f"{letter}.jsonl", policy)
         for records, letter in zip(runs, "abcd", strict=False)
     ]
-    return compare(readers, **{"rounds": 50, **options})
+    return compare(readers, policy=policy, **{"rounds": 50, **options})
 
 
 def model(rights, **fields):
@@ -56,6 +56,13 @@ def test_the_interval_of_the_difference_is_that_of_a_paired_bootstrap():
     assert report["accuracy"]["item"]["interval"] == pytest.approx(
         np.quantile(draws, [0.025, 0.975]), abs=0.02
     )
+
+
+def test_plain_dicts_are_compared_under_names_of_ones_own():
+    a, b = model([1, 0]), model([1, 1])
+    report = compare([a, iter(b)], names=["before", "after"], rounds=50)
+    assert report == compare_records(a, b) | {"a": "before", "b": "after"}
+    assert compare([a, b])["b"] == "records 2"
 
 
 def test_a_model_against_itself_has_no_difference_and_no_doubt():

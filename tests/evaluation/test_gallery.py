@@ -9,8 +9,8 @@ from PIL import Image
 from hnclip_cli.evaluation.gallery import Gallery, Thumbnails, flips, judge
 from hnclip_cli.streams.records import Record
 from tests.evaluation.test_compare import compare_records, matching, model
-from tests.evaluation.test_official import RIGHT, WRONG
 from tests.evaluation.test_report import short
+from tests.evaluation.test_tree_of_means import RIGHT, WRONG
 
 
 def record(scores, kinds=("swap-noun",), **fields):

@@ -19,8 +19,9 @@ score = st.sampled_from([0.0, 0.25, 0.25 + 1e-5, 0.5, 1.0])
 
 
 def evaluate_lines(lines, on_error="fail", **options):
-    reader = RecordReader(io.BytesIO(lines), "in.jsonl", ErrorPolicy(on_error))
-    return evaluate(reader, **{"rounds": 50, **options})
+    policy = ErrorPolicy(on_error)
+    reader = RecordReader(io.BytesIO(lines), "in.jsonl", policy)
+    return evaluate(reader, policy=policy, **{"rounds": 50, **options})
 
 
 def evaluate_records(*records, **options):
@@ -199,6 +200,21 @@ def test_matching_items_have_their_own_section_and_their_own_breakdown():
     assert report["by"]["subset"]["x"]["group"]["n"] == 2
 
 
+def test_plain_dicts_and_arrays_give_the_same_report():
+    records = [short([1, 0], image="a"), short([0, 1], image="b"), *pairs("c")]
+    rows = np.random.default_rng(0).standard_normal((3, 4))
+    expected = evaluate_records(*records, image_embeddings=npy(rows), caption_embeddings=npy(rows))
+    found = evaluate(
+        (dict(record) for record in records), image_embeddings=rows, caption_embeddings=rows,
+        rounds=50,
+    )  # fmt: skip
+    assert found == expected
+    with pytest.raises(HnclipError, match=r'^records:2: missing field "scores"'):
+        evaluate([records[0], {"image": "b", "caption": "c"}])
+    with pytest.raises(HnclipError, match=r"^records: nothing to measure"):
+        evaluate([])
+
+
 @pytest.mark.parametrize("lines", [b"", b"\n\n", to_lines(short([0.5]))])
 def test_nothing_to_measure_is_an_error(lines):
     with pytest.raises(HnclipError, match=r"^in.jsonl: nothing to measure; got \d records?, "):
@@ -321,7 +337,7 @@ def test_rows_must_be_as_many_as_records(num_rows, words, which):
 
 
 def test_embeddings_of_different_models_are_refused():
-    with pytest.raises(HnclipError, match="got 2 and 3; try embedding both with one model"):
+    with pytest.raises(HnclipError, match=r"lengths; got .*: 2, .*: 3; try embedding all"):
         evaluate_records(
             *pairs("a"),
             image_embeddings=npy(np.ones((1, 2))),
@@ -332,7 +348,7 @@ def test_embeddings_of_different_models_are_refused():
 def test_a_matching_item_has_no_place_in_retrieval():
     item = {"images": ["a"], "captions": ["c", "d"], "truth": [[0, 0]]}
     with pytest.raises(HnclipError, match="retrieval needs records of one image and one caption"):
-        evaluate_records(item, image_embeddings=npy([[1]]), caption_embeddings=npy([[1]]))
+        evaluate_records(item, image_embeddings=npy([[1]]), caption_embeddings=npy([[1], [1]]))
 
 
 def test_no_records_and_no_rows_are_nothing_to_measure():

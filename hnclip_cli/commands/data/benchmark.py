@@ -2,9 +2,6 @@
 
 import json
 import textwrap
-from collections.abc import Sequence
-from functools import cache
-from typing import TYPE_CHECKING
 
 import click
 
@@ -12,20 +9,16 @@ from hnclip_cli import console, options
 from hnclip_cli.commands.data.paths import PATH
 from hnclip_cli.errors import ExitCode
 
-if TYPE_CHECKING:
-    from hnclip_cli.language.parser import Parser
-    from hnclip_cli.sources.benchmarks.official import Prompter, Tagger
-
 
 class BenchmarkCommand(click.Command):
     """Names the benchmarks below the help."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from hnclip_cli.sources.benchmarks import READERS
+        from hnclip_cli.benchmarks import BENCHMARKS
 
         with formatter.section("Benchmarks"):
             names = textwrap.fill(
-                " ".join(READERS),
+                " ".join(BENCHMARKS),
                 formatter.width,
                 initial_indent="  ",
                 subsequent_indent="  ",
@@ -58,6 +51,7 @@ class BenchmarkCommand(click.Command):
     "give, and the official metric.",
 )
 @options.format_option
+@options.plugin_option
 @options.on_error_option
 @options.output_option
 @options.verbosity_options
@@ -83,21 +77,22 @@ def benchmark(
       hnclip data benchmark sugarcrepe swap_obj.json --images val2017/ |
         hnclip score --model run/ | hnclip eval
     """
-    from hnclip_cli.sources.benchmarks import READERS
+    from hnclip_cli.benchmarks import BENCHMARKS
 
     if wants_list:
         return _list_benchmarks(format_, output)
     if name is None or path is None or images is None:
         missing = "NAME" if name is None else "PATH" if path is None else "--images"
         raise click.UsageError(f"missing {missing}; --list shows what there is")
-    if name not in READERS:
-        raise click.UsageError(f"no benchmark {name!r}; expected one of: {', '.join(READERS)}")
-    from hnclip_cli.sources.benchmarks.official import Official
+    if name not in BENCHMARKS:
+        raise click.UsageError(f"no benchmark {name!r}; expected one of: {', '.join(BENCHMARKS)}")
+    from hnclip_cli.sources.benchmarks import read_benchmark
     from hnclip_cli.streams.records import format_record
 
     with console.error_policy(on_error) as policy, console.open_output(output) as out:
-        official = Official(path, images, policy, console.note, _tagger(), _prompter(templates))
-        for record in READERS[name].read(official):
+        for record in read_benchmark(
+            name, path, images, templates=templates, policy=policy, note=console.note
+        ):
             out.write(format_record(record))
     return policy.exit_code
 
@@ -112,29 +107,3 @@ def _list_benchmarks(format_: str | None, output: str) -> ExitCode:
             for entry in listing():
                 out.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
     return ExitCode.DONE
-
-
-def _tagger() -> "Tagger":
-    """The tagger of ``hnclip negatives``, loaded when the first caption comes."""
-
-    def tag(texts: Sequence[str]) -> list[list[tuple[str, str]]]:
-        captions = parser().parse(texts)
-        return [[(word.text, word.tag) for word in caption.words] for caption in captions]
-
-    @cache
-    def parser() -> "Parser":
-        from hnclip_cli.language.caption import TAGS
-        from hnclip_cli.language.parser import Parser
-
-        return Parser(TAGS)
-
-    return tag
-
-
-def _prompter(templates: str) -> "Prompter":
-    def prompts(classes: Sequence[str]) -> list[list[str]]:
-        from hnclip_cli.models.zero_shot import class_prompts
-
-        return class_prompts(classes, templates)
-
-    return prompts

@@ -1,61 +1,41 @@
-"""Benchmarks: a name, and how its official files become records.
+"""Readers of benchmarks: a file for each, with its official scores beside it."""
 
-A new benchmark is a reader and a `Benchmark` in a file here, and a line in ``_PLACES``.
-"""
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from __future__ import annotations
+from hnclip_cli.benchmarks import BENCHMARKS
+from hnclip_cli.errors import HnclipError
+from hnclip_cli.streams.jsonl import ErrorPolicy
 
-from collections.abc import Iterator, Mapping
-from importlib import import_module
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from hnclip_cli.sources.benchmarks.official import Benchmark
-
-# For each name the file here and the `Benchmark` in it.
-_PLACES = {
-    "sugarcrepe": "sugarcrepe.SUGARCREPE",
-    "sugarcrepe-pp": "sugarcrepe.SUGARCREPE_PP",
-    "aro-vg-relation": "aro.ARO_VG_RELATION",
-    "aro-vg-attribution": "aro.ARO_VG_ATTRIBUTION",
-    "aro-coco-order": "word_order.ARO_COCO_ORDER",
-    "aro-flickr-order": "word_order.ARO_FLICKR_ORDER",
-    "valse": "valse.VALSE",
-    "vl-checklist": "vl_checklist.VL_CHECKLIST",
-    "winoground": "winoground.WINOGROUND",
-    "crepe": "crepe.CREPE",
-    "eqben": "eqben.EQBEN",
-    "imagecode": "imagecode.IMAGECODE",
-    "svo-probes": "svo_probes.SVO_PROBES",
-    "whatsup": "whatsup.WHATSUP",
-    "mmvp": "mmvp.MMVP",
-    "colorswap": "winoground.COLORSWAP",
-    "spec": "spec.SPEC",
-    "inpaintcoco": "inpaintcoco.INPAINTCOCO",
-    "comvg": "svo_probes.COMVG",
-    "conme": "conme.CONME",
-    "coco-retrieval": "karpathy.COCO_RETRIEVAL",
-    "flickr30k-retrieval": "karpathy.FLICKR30K_RETRIEVAL",
-    "imagefolder": "imagefolder.IMAGEFOLDER",
-}
+__all__ = ["BENCHMARKS", "read_benchmark"]
 
 
-class _Readers(Mapping[str, "Benchmark"]):
-    """The benchmarks by name. The file of one is imported when that one is asked for."""
+def read_benchmark(
+    name: str,
+    path: str,
+    images: str,
+    *,
+    templates: str = "photo",
+    policy: ErrorPolicy | None = None,
+    note: Callable[[str], None] = lambda text: None,
+) -> Iterator[dict[str, Any]]:
+    """The records of a benchmark's official files, in the official order.
 
-    def __getitem__(self, name: str) -> Benchmark:
-        file, constant = _PLACES[name].split(".")
-        benchmark: Benchmark = getattr(import_module(f"{__name__}.{file}"), constant)
-        return benchmark
+    Args:
+        name: of the benchmark, one of `BENCHMARKS`.
+        path: one official file, or the folder that holds them.
+        images: the folder of the images.
+        templates: prompts of imagefolder, ``photo`` or open_clip's ``simple`` or ``openai``.
+        policy: what a bad item does; by default it ends the reading.
+        note: receives what is worth knowing though it is no error, as absent files.
 
-    def __contains__(self, name: object) -> bool:
-        return name in _PLACES
+    Raises:
+        HnclipError: no such benchmark, or files that are not there or are damaged; a bad item
+            unless the policy skips it.
+    """
+    from hnclip_cli.sources.benchmarks.files import Files
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(_PLACES)
-
-    def __len__(self) -> int:
-        return len(_PLACES)
-
-
-READERS: Mapping[str, Benchmark] = _Readers()
+    if name not in BENCHMARKS:
+        raise HnclipError(f"no benchmark {name!r}", expected=f"one of: {', '.join(BENCHMARKS)}")
+    files = Files(name, path, images, policy or ErrorPolicy(), note, templates=templates)
+    return BENCHMARKS[name].read(files)

@@ -5,66 +5,55 @@ relations and pairs of attributes the macro averages leave out is a matter of th
 published items become records, tagged with what the averages go over.
 """
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
-from hnclip_cli.sources.benchmarks.items import Item, negative
-from hnclip_cli.sources.benchmarks.official import Benchmark, Official
+from hnclip_cli.benchmarks import Benchmark, accuracy, by_tag, mean
+from hnclip_cli.sources.benchmarks.files import reader
+from hnclip_cli.sources.benchmarks.items import Item, negatives
 
 RELATION_FILE = "visual_genome_relation.json"
 ATTRIBUTION_FILE = "visual_genome_attribution.json"
-BOX = ("bbox_x", "bbox_y", "bbox_w", "bbox_h")
+IMAGES = "the GQA subset that the same page links"
+SOURCE = "https://github.com/mertyg/vision-language-models-are-bows"
 
 
-def read_vg_relation(official: Official) -> Iterator[dict[str, Any]]:
-    """A record an item: two objects of the caption exchanged around its relation."""
-
-    def tags(item: Item) -> dict[str, str]:
-        return {"relation": item.text("relation_name")}
-
-    return _read(official, "aro-vg-relation", RELATION_FILE, "swap-object", tags)
+def _relation(item: Item) -> dict[str, Any]:
+    """Two objects of the caption exchanged around its relation."""
+    return _record(item, "swap-object") | {"tags": {"relation": item.text("relation_name")}}
 
 
-def read_vg_attribution(official: Official) -> Iterator[dict[str, Any]]:
-    """A record an item: the attributes of two objects exchanged."""
-
-    def tags(item: Item) -> dict[str, str]:
-        return {"attributes": "_".join(item.texts("attributes"))}
-
-    return _read(official, "aro-vg-attribution", ATTRIBUTION_FILE, "swap-attribute", tags)
+def _attribution(item: Item) -> dict[str, Any]:
+    """The attributes of two objects exchanged."""
+    found = _record(item, "swap-attribute")
+    return found | {"tags": {"attributes": "_".join(item.texts("attributes"))}}
 
 
-def _read(
-    official: Official, name: str, file: str, kind: str, tags: Callable[[Item], dict[str, str]]
-) -> Iterator[dict[str, Any]]:
-    def convert(item: Item) -> dict[str, Any]:
-        caption = item.text("true_caption")
-        return item.record(
-            name,
-            image=official.image(item, item.text("image_path")),
-            crops=[[item.number(side) for side in BOX]],
-            caption=caption,
-            negatives=[negative(caption, item.text("false_caption"), kind)],
-            tags=tags(item),
-        )
-
-    return official.records(official.json_items([file], list), convert)
+def _record(item: Item, kind: str) -> dict[str, Any]:
+    caption = item.text("true_caption")
+    return item.record(
+        image=item.image_path(item.text("image_path")),
+        crops=item.crop("bbox_x", "bbox_y", "bbox_w", "bbox_h"),
+        caption=caption,
+        negatives=negatives(caption, [item.text("false_caption")], kind),
+    )
 
 
 ARO_VG_RELATION = Benchmark(
-    read_vg_relation,
+    reader(lambda files: files.json_items(files.paths([RELATION_FILE]), list), _relation),
+    accuracy(mean("relations", by_tag("relation"), vl_compo=True)),
     path=RELATION_FILE,
-    images="the GQA subset that the same page links",
-    source="https://github.com/mertyg/vision-language-models-are-bows",
+    images=IMAGES,
+    source=SOURCE,
     items=23937,
     metric="accuracy: caption > negative",
     aggregation="macro over relations, without the symmetric ones",
 )
 ARO_VG_ATTRIBUTION = Benchmark(
-    read_vg_attribution,
+    reader(lambda files: files.json_items(files.paths([ATTRIBUTION_FILE]), list), _attribution),
+    accuracy(mean("pairs of >= 25", by_tag("attributes"), least=25, vl_compo=True)),
     path=ATTRIBUTION_FILE,
-    images="the GQA subset that the same page links",
-    source="https://github.com/mertyg/vision-language-models-are-bows",
+    images=IMAGES,
+    source=SOURCE,
     items=28748,
     metric="accuracy: caption > negative",
     aggregation="macro over pairs of attributes with at least 25 items",

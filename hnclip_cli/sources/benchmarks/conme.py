@@ -4,32 +4,26 @@ The official measure compares the perplexities that a language model gives to tw
 none, so a caption is a question and an answer to it.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
-from hnclip_cli.sources.benchmarks.items import Item, negative
-from hnclip_cli.sources.benchmarks.official import Benchmark, Official
+from hnclip_cli.benchmarks import Benchmark, accuracy, by_subset, mean
+from hnclip_cli.sources.benchmarks.files import reader
+from hnclip_cli.sources.benchmarks.items import Item, negatives
 
 FILES = ("replace-att.csv", "replace-obj.csv", "replace-rel.csv")
 COLUMNS = ("image", "base_question", "correct_option", "incorrect_option")
 
 
-def read_conme(official: Official) -> Iterator[dict[str, Any]]:
-    """A record a row: the question with its right answer, against that with the wrong one."""
-
-    def convert(item: Item) -> dict[str, Any]:
-        question, image = item.text("base_question").strip(), item.image
-        caption = f"{question} {item.text('correct_option')}"
-        foil = f"{question} {item.text('incorrect_option')}"
-        return item.record(
-            "conme",
-            image=official.image(item, image, *_from_number(image)),
-            caption=caption,
-            negatives=[negative(caption, foil, item.subset)],
-        )
-
-    items = (item for path in official.files(FILES) for item in official.csv_items(path, COLUMNS))
-    return official.records(items, convert)
+def _record(item: Item) -> dict[str, Any]:
+    """The question with its right answer, against that with the wrong one."""
+    question, image = item.text("base_question").strip(), item.image
+    caption = f"{question} {item.text('correct_option')}"
+    foil = f"{question} {item.text('incorrect_option')}"
+    return item.record(
+        image=item.image_path(image, *_from_number(image)),
+        caption=caption,
+        negatives=negatives(caption, [foil], item.subset),
+    )
 
 
 def _from_number(image: str) -> list[str]:
@@ -38,7 +32,13 @@ def _from_number(image: str) -> list[str]:
 
 
 CONME = Benchmark(
-    read_conme,
+    reader(
+        lambda files: (
+            item for path in files.paths(FILES) for item in files.csv_items(path, COLUMNS)
+        ),
+        _record,
+    ),
+    accuracy(mean("subsets", by_subset)),
     path="the folder of " + " ".join(FILES),
     images="the folder images of the same page",
     source="https://huggingface.co/conme/ConMe",

@@ -7,41 +7,36 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
-from hnclip_cli.sources.benchmarks.items import Item, negative
-from hnclip_cli.sources.benchmarks.official import Benchmark, Official
+from hnclip_cli.benchmarks import Benchmark, Metric, by_word
+from hnclip_cli.sources.benchmarks.files import Files, reader
+from hnclip_cli.sources.benchmarks.items import Item, negatives
 
 TYPES = ("atom", "swap", "negate")
-COMPLEXITIES = range(4, 13)
 FILES = tuple(
     f"{kind}/prod_vg_hard_negs_{kind}_complexity_{complexity}.csv"
     for kind in TYPES
-    for complexity in COMPLEXITIES
+    for complexity in range(4, 13)
 )
 COLUMNS = ("image_id", "caption", "x", "y", "width", "height", "hard_negs")
 
 
-def read_crepe(official: Official) -> Iterator[dict[str, Any]]:
-    """A record an item: a region of an image, its caption, and five negatives."""
-
-    def convert(item: Item) -> dict[str, Any]:
-        caption, kind = item.caption, item["kind"]
-        return item.record(
-            "crepe",
-            subset=kind,
-            image=vg_image(official, item, "image_id"),
-            crops=[[item.number(side) for side in ("x", "y", "width", "height")]],
-            caption=caption,
-            negatives=[negative(caption, text, kind) for text in _hard_negatives(item)],
-            tags={"complexity": item["complexity"]},
-        )
-
-    return official.records(_items(official), convert)
+def _record(item: Item) -> dict[str, Any]:
+    """A region of an image, its caption, and five negatives."""
+    caption, kind = item.caption, item["kind"]
+    return item.record(
+        subset=kind,
+        image=vg_image(item, "image_id"),
+        crops=item.crop("x", "y", "width", "height"),
+        caption=caption,
+        negatives=negatives(caption, _hard_negatives(item), kind),
+        tags={"complexity": item["complexity"]},
+    )
 
 
-def _items(official: Official) -> Iterator[Item]:
-    for path in official.files(FILES):
+def _items(files: Files) -> Iterator[Item]:
+    for path in files.paths(FILES):
         kind, _, complexity = path.removesuffix(".csv").rpartition("_hard_negs_")[2].split("_")
-        for item in official.csv_items(path, COLUMNS):
+        for item in files.csv_items(path, COLUMNS):
             item |= {"kind": kind, "complexity": complexity}
             item.key = f"{complexity}/{item.key}"
             yield item
@@ -56,17 +51,22 @@ def _hard_negatives(item: Item) -> list[str]:
         texts = None
     if not isinstance(texts, list | tuple):
         raise item.error('field "hard_negs" is no list', got=repr(text[:60]), expected="['…', '…']")
-    return Item({"hard_negs": list(texts)}, item.source, item.key, item.index).texts("hard_negs")
+    return item.part({"hard_negs": list(texts)}).texts("hard_negs")
 
 
-def vg_image(official: Official, item: Item, name: str) -> str:
+def vg_image(item: Item, name: str) -> str:
     """The path of a Visual Genome image by its number, in one of the folders it is published in."""
     file = f"{item.integer(name)}.jpg"
-    return official.image(item, file, f"VG_100K/{file}", f"VG_100K_2/{file}")
+    return item.image_path(file, f"VG_100K/{file}", f"VG_100K_2/{file}")
 
 
 CREPE = Benchmark(
-    read_crepe,
+    reader(_items, _record),
+    (
+        Metric("R@1, mean of {} forms", leaf=by_word(*TYPES), vl_compo=True),
+        Metric("R@1, {}", leaf=by_word(*TYPES), each=True),
+        *(Metric(f"R@{k}, micro", rank=k) for k in (1, 3, 5, 10)),
+    ),
     path="the folder prod_hard_negatives, with atom/, swap/ and negate/",
     images="Visual Genome, VG_100K and VG_100K_2",
     source="https://github.com/RAIVNLab/CREPE",

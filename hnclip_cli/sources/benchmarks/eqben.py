@@ -8,30 +8,25 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from hnclip_cli.benchmarks import Benchmark, Leaf, Metric, Place, by_subset, winoground
+from hnclip_cli.sources.benchmarks.files import reader
 from hnclip_cli.sources.benchmarks.items import PAIRS, Item
-from hnclip_cli.sources.benchmarks.official import Benchmark, Official, read_json
 
 FILES = ("private_info_global.json", "eqben_subset_10percent_final.json", "all_select.json")
 
 
-def read_eqben(official: Official) -> Iterator[dict[str, Any]]:
-    """A record an item; the subset is the folder that the images lie in, as ``eqbenag``.
+def _record(item: Item) -> dict[str, Any]:
+    """The subset is the folder that the images lie in, as ``eqbenag``.
 
     Of several captions of an image the first is taken, as the official code does.
     """
-
-    def convert(item: Item) -> dict[str, Any]:
-        names = [item.text("image0"), item.text("image1")]
-        return item.record(
-            "eqben",
-            subset=names[0].partition("/")[0],
-            images=[official.image(item, name, _as_jpg(name)) for name in names],
-            captions=[_first_caption(item, "caption0"), _first_caption(item, "caption1")],
-            truth=PAIRS,
-        )
-
-    path = official.file(*FILES)
-    return official.records(official.items(path, _pairs(read_json(path))), convert)
+    names = [item.text("image0"), item.text("image1")]
+    return item.record(
+        subset=names[0].partition("/")[0],
+        images=[item.image_path(name, _as_jpg(name)) for name in names],
+        captions=[_first_caption(item, "caption0"), _first_caption(item, "caption1")],
+        truth=PAIRS,
+    )
 
 
 def _pairs(content: Any, key: str = "") -> Iterator[tuple[str, Any]]:
@@ -57,8 +52,15 @@ def _as_jpg(name: str) -> str:
     return f"{stem}.jpg" if ending == ".png" else name
 
 
+def image_set(place: Place) -> Leaf | None:
+    """The three sets made with Kubric are one of five."""
+    is_kubric = "kubric" in place.subset.lower()
+    return ("kubric", place.subset) if is_kubric else by_subset(place)
+
+
 EQBEN = Benchmark(
-    read_eqben,
+    reader(lambda files: files.json_items([files.first(*FILES)], object, _pairs), _record),
+    winoground(Metric("group score, mean of {} sets", (("group",),), image_set, vl_compo=True)),
     path=", or ".join(FILES),
     images="the folders eqbenag, eqbenyoucook2, eqbengebc, eqbenkubric_* and eqbensd",
     source="https://github.com/Wangt-CN/EqBen",

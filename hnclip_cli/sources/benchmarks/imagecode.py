@@ -5,9 +5,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from hnclip_cli.benchmarks import TEXT_TO_IMAGE, Benchmark, Metric, by_word
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.sources.benchmarks.files import reader
 from hnclip_cli.sources.benchmarks.items import Item
-from hnclip_cli.sources.benchmarks.official import Benchmark, Official, read_json
 from hnclip_cli.streams.files import inside
 
 FILE = "valid_data.json"
@@ -16,28 +17,22 @@ NUM_IMAGES = 10
 _NAME = re.compile(r"img(\d+)\.jpg")
 
 
-def read_imagecode(official: Official) -> Iterator[dict[str, Any]]:
-    """A record a description, with the ten images of its set.
+def _record(item: Item) -> dict[str, Any]:
+    """A description, with the ten images of its set.
 
     The official index counts the images in the order of the numbers in their names, which leave
     numbers out: index 2 of img1.jpg, img4.jpg, img6.jpg is img6.jpg.
     """
-
-    def convert(item: Item) -> dict[str, Any]:
-        images = _images(official, item)
-        kind = "static" if item["set"].startswith("open-images") else "video"
-        return item.record(
-            "imagecode",
-            subset=kind,
-            images=images,
-            captions=[item.caption],
-            truth=[[item.integer("index", len(images)), 0]],
-            group=images[0],
-            tags={"type": kind},
-        )
-
-    path = official.file(FILE)
-    return official.records(official.items(path, _descriptions(read_json(path, dict))), convert)
+    images = _images(item)
+    kind = "static" if item["set"].startswith("open-images") else "video"
+    return item.record(
+        subset=kind,
+        images=images,
+        captions=[item.caption],
+        truth=[[item.integer("index", len(images)), 0]],
+        group=images[0],
+        tags={"type": kind},
+    )
 
 
 def _descriptions(content: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -49,13 +44,12 @@ def _descriptions(content: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield f"{name}/{index}", {"set": name, "index": index, "caption": text}
 
 
-def _images(official: Official, item: Item) -> list[str]:
-    name = item.text("set")
+def _images(item: Item) -> list[str]:
+    name, images = item.text("set"), item.files.images
     try:
-        folder = inside(official.images, name, "image folder")
-        found = {
-            int(match[1]): match[0] for match in map(_NAME.fullmatch, os.listdir(folder)) if match
-        }
+        folder = inside(images, name, "image folder")
+        matches = filter(None, map(_NAME.fullmatch, os.listdir(folder)))
+        found = {int(match[1]): match[0] for match in matches}
     except HnclipError as error:
         raise item.error(str(error)) from None
     except (OSError, ValueError):
@@ -63,7 +57,7 @@ def _images(official: Official, item: Item) -> list[str]:
     if len(found) != NUM_IMAGES:
         raise item.error(
             "image not found" if not found else "images are missing",
-            got=f"{len(found)} files img*.jpg in {os.path.join(official.images, name)!r}",
+            got=f"{len(found)} files img*.jpg in {os.path.join(images, name)!r}",
             expected=str(NUM_IMAGES),
             hint="another --images folder",
         )
@@ -71,7 +65,11 @@ def _images(official: Official, item: Item) -> list[str]:
 
 
 IMAGECODE = Benchmark(
-    read_imagecode,
+    reader(lambda files: files.json_items([files.first(FILE)], dict, _descriptions), _record),
+    (
+        Metric("accuracy, micro", (TEXT_TO_IMAGE,), vl_compo=True),
+        Metric("accuracy, {}", (TEXT_TO_IMAGE,), by_word("static", "video"), each=True),
+    ),
     path=FILE,
     images="image-sets, one folder a set",
     source="https://github.com/McGill-NLP/imagecode/tree/main/data",

@@ -1,16 +1,17 @@
 """Zero-shot classification: a folder of images a class, and prompts made from the class names."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from hnclip_cli.benchmarks import Benchmark, Metric
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.sources.benchmarks.files import Files, read_json
 from hnclip_cli.sources.benchmarks.items import Item
-from hnclip_cli.sources.benchmarks.official import Benchmark, Official, read_json
 from hnclip_cli.streams.files import inside
 
 
-def read_imagefolder(official: Official) -> Iterator[dict[str, Any]]:
+def read_imagefolder(files: Files) -> Iterator[dict[str, Any]]:
     """A record an image, with the prompts of all classes; those of its own class are true.
 
     The prompts of a class follow one another, ``prompts_per_class`` of them.
@@ -18,8 +19,8 @@ def read_imagefolder(official: Official) -> Iterator[dict[str, Any]]:
     Raises:
         HnclipError: no class, a class without a folder, or a name that is no text.
     """
-    names = _class_names(official)
-    prompts = official.prompts(list(names.values()))
+    names = _class_names(files)
+    prompts = _prompts(files, list(names.values()))
     captions = [prompt for of_class in prompts for prompt in of_class]
     count = len(prompts[0])
     truths = {
@@ -30,21 +31,28 @@ def read_imagefolder(official: Official) -> Iterator[dict[str, Any]]:
     def convert(item: Item) -> dict[str, Any]:
         folder = item["class"]
         return item.record(
-            "imagefolder",
-            subset=os.path.basename(os.path.abspath(official.images)),
-            images=[official.image(item, item.key)],
+            subset=os.path.basename(os.path.abspath(files.images)),
+            images=[item.image_path(item.key)],
             captions=captions,
             truth=truths[folder],
             prompts_per_class=count,
             tags={"class": names[folder]},
         )
 
-    return official.records(_items(official, names), convert)
+    return files.records(_items(files, names), convert)
 
 
-def _class_names(official: Official) -> dict[str, str]:
+def _prompts(files: Files, classes: list[str]) -> Sequence[Sequence[str]]:
+    if files.prompts:
+        return files.prompts(classes)
+    from hnclip_cli.models.zero_shot import class_prompts
+
+    return class_prompts(classes, files.templates)
+
+
+def _class_names(files: Files) -> dict[str, str]:
     """The classes' folders and names, by folder: those of a JSON file, else the folders' own."""
-    path = official.path
+    path = files.path
     if not os.path.isdir(path):
         names = read_json(path, dict)
     else:
@@ -54,10 +62,10 @@ def _class_names(official: Official) -> dict[str, str]:
             raise HnclipError(
                 "not a class name", where=path, got=f"{name!r} for {folder!r}", expected="some text"
             )
-        if not os.path.isdir(inside(official.images, folder, "class folder")):
+        if not os.path.isdir(inside(files.images, folder, "class folder")):
             raise HnclipError(
                 f"no folder for the class {folder!r}",
-                where=official.images,
+                where=files.images,
                 hint="another --images",
             )
     if not names:
@@ -65,17 +73,18 @@ def _class_names(official: Official) -> dict[str, str]:
     return dict(sorted(names.items()))
 
 
-def _items(official: Official, names: dict[str, str]) -> Iterator[Item]:
+def _items(files: Files, names: dict[str, str]) -> Iterator[Item]:
     index = 0
     for folder in names:
-        for name in sorted(os.listdir(os.path.join(official.images, folder))):
+        for name in sorted(os.listdir(os.path.join(files.images, folder))):
             if not name.startswith("."):
-                yield Item({"class": folder}, official.path, f"{folder}/{name}", index)
+                yield Item({"class": folder}, files, files.path, f"{folder}/{name}", index)
                 index += 1
 
 
 IMAGEFOLDER = Benchmark(
     read_imagefolder,
+    tuple(Metric(f"top-{k}", rank=k) for k in (1, 5)),
     path='the folder with one folder a class, or a JSON file {"folder": "class name"}',
     images="the folder with one folder a class",
     source="any data set of labeled images",

@@ -9,9 +9,10 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from hnclip_cli.benchmarks import Benchmark, winoground
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.sources.benchmarks.files import Files, reader
 from hnclip_cli.sources.benchmarks.items import PAIRS, Item
-from hnclip_cli.sources.benchmarks.official import Benchmark, Official
 from hnclip_cli.streams.files import atomic_output
 
 FILES = tuple(f"test-{part:05d}-of-00003.parquet" for part in range(3))
@@ -22,36 +23,31 @@ _ENDINGS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg"}
 _ROWS = 16  # held in memory beside what the file keeps together
 
 
-def read_inpaintcoco(official: Official) -> Iterator[dict[str, Any]]:
-    """A record a row. Some rows have no second caption; each is a bad item.
+def _record(item: Item) -> dict[str, Any]:
+    """Some rows have no second caption; each is a bad item."""
+    concept = item.text("concept")
+    captions = [item.text(f"{side}_caption") for side in SIDES]
+    return item.record(
+        subset=concept,
+        images=[_unpacked(item, side) for side in SIDES],
+        captions=captions,
+        truth=PAIRS,
+        tags={"concept": concept},
+    )
 
+
+def _items(files: Files) -> Iterator[Item]:
+    """
     Raises:
         HnclipError: pyarrow is not installed, or a file is no such parquet file.
     """
-
-    def convert(item: Item) -> dict[str, Any]:
-        concept = item.text("concept")
-        captions = [item.text(f"{side}_caption") for side in SIDES]
-        return item.record(
-            "inpaintcoco",
-            subset=concept,
-            images=[_unpacked(official, item, side) for side in SIDES],
-            captions=captions,
-            truth=PAIRS,
-            tags={"concept": concept},
-        )
-
-    return official.records(_items(official), convert)
-
-
-def _items(official: Official) -> Iterator[Item]:
     try:
         from pyarrow import ArrowException, parquet
     except ImportError:
         raise HnclipError(
             "pyarrow is not installed", hint="pip install 'hnclip[parquet]'"
         ) from None
-    for path in official.files(FILES):
+    for path in files.paths(FILES):
         part = int(os.path.basename(path).split("-")[1])
         index = 0
         try:
@@ -62,14 +58,14 @@ def _items(official: Official) -> Iterator[Item]:
                     )
                 for batch in file.iter_batches(_ROWS, columns=COLUMNS):
                     for row in batch.to_pylist():
-                        yield Item(row, path, f"{part}/{index}", index)
+                        yield Item(row, files, path, f"{part}/{index}", index)
                         index += 1
         except (ArrowException, OSError) as error:
             reason = str(error).partition("\n")[0]
             raise HnclipError(f"broken parquet ({reason})", where=path) from None
 
 
-def _unpacked(official: Official, item: Item, side: str) -> str:
+def _unpacked(item: Item, side: str) -> str:
     """The path of an image after it was written there."""
     data = item.field(f"{side}_image", dict).get("bytes")
     if not isinstance(data, bytes):
@@ -78,7 +74,7 @@ def _unpacked(official: Official, item: Item, side: str) -> str:
     if ending is None:
         raise item.error(f'field "{side}_image" is neither PNG nor JPEG', got=repr(data[:4]))
     name = f"{item.key.replace('/', '-')}-{side}.{ending}"
-    path = os.path.join(official.images, name)
+    path = os.path.join(item.files.images, name)
     if not _holds(path, data):
         with atomic_output(path) as stream:
             stream.write(data)
@@ -92,7 +88,8 @@ def _holds(path: str, data: bytes) -> bool:
 
 
 INPAINTCOCO = Benchmark(
-    read_inpaintcoco,
+    reader(_items, _record),
+    winoground(),
     path="the folder of " + " ".join(FILES),
     images="any folder: the images of the parquet files are written into it",
     source="https://huggingface.co/datasets/phiyodr/InpaintCOCO",

@@ -2,11 +2,16 @@
 
 import math
 import os
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from hnclip_cli.errors import HnclipError
 from hnclip_cli.streams.edits import edit_between
+from hnclip_cli.streams.files import inside
 from hnclip_cli.streams.records import Record
+
+if TYPE_CHECKING:
+    from hnclip_cli.sources.benchmarks.files import Files
 
 T = TypeVar("T")
 
@@ -18,17 +23,29 @@ class Item(Record):
     """One item of an official file; its errors name the file and the item's key there.
 
     Attributes:
+        files: the benchmark's files.
         key: its name in the file, or its place there.
         fault: what is wrong with it as a whole. It keeps its place, and asking for any field
             raises this.
     """
 
     def __init__(
-        self, fields: Mapping[str, Any], path: str, key: str, index: int, fault: str = ""
+        self,
+        fields: Mapping[str, Any],
+        files: "Files",
+        path: str,
+        key: str,
+        index: int,
+        fault: str = "",
     ) -> None:
-        super().__init__(dict(fields), path, index=index)
+        super().__init__(fields, path, index=index)
+        self.files = files
         self.key = key
         self.fault = fault
+
+    def part(self, fields: Mapping[str, Any]) -> "Item":
+        """Other fields at the same place, as of an object within the item."""
+        return Item(fields, self.files, self.source, self.key, self.index)
 
     def field(self, name: str, kind: type[T]) -> T:
         if self.fault:
@@ -87,33 +104,49 @@ class Item(Record):
             raise self.error(f'field "{name}" is out of range', got=str(number), expected=expected)
         return number
 
+    def crop(self, *names: str) -> list[list[int | float]]:
+        """The one box of the image that counts: its left, top, width and height by field."""
+        return [[self.number(name) for name in names]]
+
+    def image_path(self, *names: str) -> str:
+        """The path of an image: the folder as the user named it, joined with the name.
+
+        Args:
+            names: where the image may lie in the folder; the first that is there is taken.
+
+        Raises:
+            InputError: a name leaves the folder, or no such file is there.
+        """
+        try:
+            paths = [inside(self.files.images, name, "image") for name in names]
+        except HnclipError as error:
+            raise self.error(str(error)) from None
+        for path in paths:
+            if os.path.isfile(path):
+                return path
+        raise self.error("image not found", got=repr(paths[0]), hint="another --images folder")
+
     def record(
-        self,
-        benchmark: str,
-        *,
-        subset: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        **fields: Any,
+        self, *, subset: str | None = None, tags: Mapping[str, str] | None = None, **fields: Any
     ) -> dict[str, Any]:
         """The record of this item: ``fields``, between its id and what `eval` groups by.
 
         Args:
-            benchmark: the name in ``READERS``.
             subset: what the official score tells apart first; by default the file's name.
             tags: what it tells apart within a subset, name by name.
             fields: the record's image, caption and negatives, or images, captions and truth.
         """
-        subset = subset or self.subset
+        benchmark, subset = self.files.benchmark, subset or self.subset
         record = {"id": f"{benchmark}/{subset}/{self.key}", **fields}
         record |= {"benchmark": benchmark, "subset": subset}
         return record | {"tags": dict(tags)} if tags else record
 
 
-def negative(caption: str, text: str, kind: str) -> dict[str, Any]:
-    """A published negative as the record has it."""
-    return {"caption": text, "kind": kind, "edits": edit_between(caption, text)}
+def negatives(caption: str, texts: Iterable[str], kind: str) -> list[dict[str, Any]]:
+    """Published negatives of one kind as the record has them."""
+    return [{"caption": text, "kind": kind, "edits": edit_between(caption, text)} for text in texts]
 
 
-def item_name(path: str, key: str) -> str:
+def item_name(path: str, key: object) -> str:
     """How messages name an item."""
-    return f"{path}: item {key!r}"
+    return f"{path}: item {str(key)!r}"

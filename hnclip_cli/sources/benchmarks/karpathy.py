@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from hnclip_cli.benchmarks import Benchmark
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.sources.benchmarks.files import Files, read_json, reader
 from hnclip_cli.sources.benchmarks.items import Item
-from hnclip_cli.sources.benchmarks.official import Benchmark, Official, read_json
 
 COCO_FILES = ("coco_karpathy_test.json", "dataset_coco.json")
 FLICKR_FILES = ("flickr30k_test.json", "dataset_flickr30k.json")
@@ -19,25 +20,13 @@ FLICKR_FILES = ("flickr30k_test.json", "dataset_flickr30k.json")
 _COCO_2014 = re.compile(r"COCO_(?:train|val|test)2014_(\d{12}\.jpg)")
 
 
-def read_coco_retrieval(official: Official) -> Iterator[dict[str, Any]]:
-    """A record a caption; the records of one image share its path."""
-    return _read(official, "coco-retrieval", COCO_FILES)
+def _record(item: Item) -> dict[str, Any]:
+    """The records of one image share its path."""
+    image = item.image_path(*places(item.image))
+    return item.record(image=image, caption=item.caption, subset="test")
 
 
-def read_flickr30k_retrieval(official: Official) -> Iterator[dict[str, Any]]:
-    """A record a caption; the records of one image share its path."""
-    return _read(official, "flickr30k-retrieval", FLICKR_FILES)
-
-
-def _read(official: Official, name: str, files: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    def convert(item: Item) -> dict[str, Any]:
-        image = official.image(item, *places(item.image))
-        return item.record(name, image=image, caption=item.caption, subset="test")
-
-    return official.records(caption_items(official, official.file(*files)), convert)
-
-
-def caption_items(official: Official, path: str) -> Iterator[Item]:
+def caption_items(files: Files, path: str) -> Iterator[Item]:
     """An item for each caption of the test part, with ``image`` and ``caption``.
 
     Raises:
@@ -48,12 +37,11 @@ def caption_items(official: Official, path: str) -> Iterator[Item]:
         content = content.get("images")
     if not isinstance(content, list):
         raise HnclipError("not an official file", where=path, expected="a list of images")
-    entries = ((str(index), value) for index, value in enumerate(content))
     index = 0
-    for entry in official.records(official.items(path, entries), _image_and_captions):
+    for entry in files.records(files.items(path, enumerate(content)), _image_and_captions):
         for number, caption in enumerate(entry["captions"]):
             fields = {"image": entry["image"], "caption": caption}
-            yield Item(fields, path, f"{entry['key']}/{number}", index)
+            yield Item(fields, files, path, f"{entry['key']}/{number}", index)
             index += 1
 
 
@@ -79,8 +67,9 @@ def places(name: str) -> list[str]:
     return [name, base, *([renamed[1]] if renamed else [])]
 
 
+# Their recalls need embeddings of all images and captions (hnclip eval --embeddings).
 COCO_RETRIEVAL = Benchmark(
-    read_coco_retrieval,
+    reader(lambda files: caption_items(files, files.first(*COCO_FILES)), _record),
     path="coco_karpathy_test.json, or Karpathy's dataset_coco.json",
     images="COCO val2014",
     source="https://storage.googleapis.com/sfr-vision-language-research/datasets/coco_karpathy_test.json",
@@ -89,7 +78,7 @@ COCO_RETRIEVAL = Benchmark(
     aggregation="5,000 images, 25,010 captions",
 )
 FLICKR30K_RETRIEVAL = Benchmark(
-    read_flickr30k_retrieval,
+    reader(lambda files: caption_items(files, files.first(*FLICKR_FILES)), _record),
     path="flickr30k_test.json, or Karpathy's dataset_flickr30k.json",
     images="flickr30k-images",
     source="https://storage.googleapis.com/sfr-vision-language-research/datasets/flickr30k_test.json",

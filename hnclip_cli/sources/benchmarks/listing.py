@@ -3,23 +3,26 @@
 from collections.abc import Iterator
 from typing import Any
 
-from hnclip_cli.sources.benchmarks import READERS
+from hnclip_cli.benchmarks import BENCHMARKS
 
 HEADINGS = ("NAME", "ITEMS", "METRIC", "SOURCE")
 
 
 def listing() -> Iterator[dict[str, Any]]:
     """An object a benchmark: name, PATH, images, source, items, metric, aggregation."""
-    for name, benchmark in READERS.items():
-        facts = {key: value for key, value in vars(benchmark).items() if key != "read"}
-        yield {"name": name, **facts}
+    for name in BENCHMARKS:
+        facts = vars(BENCHMARKS[name]).items()
+        yield {
+            "name": name,
+            **{key: value for key, value in facts if key not in ("read", "official")},
+        }
 
 
 def listing_table() -> str:
     """The same for people, a line a benchmark."""
     rows = [
-        (name, f"{b.items:,}" if b.items else "–", b.metric, b.source)
-        for name, b in READERS.items()
+        (b["name"], f"{b['items']:,}" if b["items"] else "–", b["metric"], b["source"])
+        for b in listing()
     ]
     widths = [max(map(len, column)) for column in zip(HEADINGS, *rows, strict=True)]
     lines = []

@@ -4,57 +4,52 @@ Both are on the photographs of COCO val2017: one caption against one negative, a
 that say the same against one negative (arXiv:2406.11171).
 """
 
-from collections.abc import Iterator
 from typing import Any
 
-from hnclip_cli.sources.benchmarks.items import Item, negative
-from hnclip_cli.sources.benchmarks.official import Benchmark, Official
+from hnclip_cli.benchmarks import Benchmark, Leaf, Metric, Place, accuracy, by_subset, mean
+from hnclip_cli.sources.benchmarks.files import reader
+from hnclip_cli.sources.benchmarks.items import Item, negatives
 
-FILES = (
-    "add_att.json",
-    "add_obj.json",
+FILES_PP = (
     "replace_att.json",
     "replace_obj.json",
     "replace_rel.json",
     "swap_att.json",
     "swap_obj.json",
 )
-FILES_PP = tuple(name for name in FILES if not name.startswith("add"))
+FILES = ("add_att.json", "add_obj.json", *FILES_PP)
+BOTH = (("image_to_text_all",),)  # both captions above the negative
 
 
-def read_sugarcrepe(official: Official) -> Iterator[dict[str, Any]]:
-    """A record an item, captions exactly as published; the official score counts all 7 files."""
-
-    def convert(item: Item) -> dict[str, Any]:
-        caption, kind = item.caption, item.subset.replace("_", "-")
-        return item.record(
-            "sugarcrepe",
-            image=official.image(item, item.text("filename")),
-            caption=caption,
-            negatives=[negative(caption, item.text("negative_caption"), kind)],
-        )
-
-    return official.records(official.json_items(FILES), convert)
+def _record(item: Item) -> dict[str, Any]:
+    """Captions exactly as published; the official score counts all 7 files."""
+    caption, kind = item.caption, item.subset.replace("_", "-")
+    return item.record(
+        image=item.image_path(item.text("filename")),
+        caption=caption,
+        negatives=negatives(caption, [item.text("negative_caption")], kind),
+    )
 
 
-def read_sugarcrepe_pp(official: Official) -> Iterator[dict[str, Any]]:
-    """A record an item: an image, its two captions, then the negative, which is never true."""
+def _record_pp(item: Item) -> dict[str, Any]:
+    """An image, its two captions, then the negative, which is never true."""
+    image = item.image_path(item.text("filename"))
+    return item.record(
+        images=[image],
+        captions=[item.caption, item.text("caption2"), item.text("negative_caption")],
+        truth=[[0, 0], [0, 1]],
+        group=image,
+    )
 
-    def convert(item: Item) -> dict[str, Any]:
-        image = official.image(item, item.text("filename"))
-        return item.record(
-            "sugarcrepe-pp",
-            images=[image],
-            captions=[item.caption, item.text("caption2"), item.text("negative_caption")],
-            truth=[[0, 0], [0, 1]],
-            group=image,
-        )
 
-    return official.records(official.json_items(FILES_PP, list), convert)
+def form(place: Place) -> Leaf | None:
+    """replace, swap or add: the first word of replace_att and its like."""
+    return (place.subset.split("_")[0],) if place.subset else None
 
 
 SUGARCREPE = Benchmark(
-    read_sugarcrepe,
+    reader(lambda files: files.json_items(files.paths(FILES)), _record),
+    accuracy(mean("forms", form, vl_compo=True), mean("files", by_subset)),
     path="the folder of " + " ".join(FILES),
     images="COCO val2017",
     source="https://github.com/RAIVNLab/sugar-crepe/tree/main/data",
@@ -63,7 +58,12 @@ SUGARCREPE = Benchmark(
     aggregation="micro within replace, swap and add, then their mean",
 )
 SUGARCREPE_PP = Benchmark(
-    read_sugarcrepe_pp,
+    reader(lambda files: files.json_items(files.paths(FILES_PP), list), _record_pp),
+    (
+        Metric("ITT, mean of {} files", BOTH, by_subset),
+        Metric("ITT, {}", BOTH, by_subset, each=True),
+        Metric("ITT, micro", BOTH),
+    ),
     path="the folder of " + " ".join(FILES_PP),
     images="COCO val2017",
     source="https://huggingface.co/datasets/Aman-J/SugarCrepe_pp",

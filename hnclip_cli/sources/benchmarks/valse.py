@@ -1,11 +1,11 @@
 """VALSE (Parcalabescu et al. 2022, arXiv:2112.07566): 11 files of 7 linguistic phenomena."""
 
-from collections.abc import Iterator
 from typing import Any
 
-from hnclip_cli.sources.benchmarks.items import Item, negative
+from hnclip_cli.benchmarks import Benchmark, Leaf, Place, accuracy, by_subset, mean
+from hnclip_cli.sources.benchmarks.files import reader
+from hnclip_cli.sources.benchmarks.items import Item, negatives
 from hnclip_cli.sources.benchmarks.karpathy import places
-from hnclip_cli.sources.benchmarks.official import Benchmark, Official
 
 FILES = (
     "actant-swap.json",
@@ -28,30 +28,33 @@ FOLDERS = ("visual7w", "swig", "val2017", "train2014", "val2014", "VisualDialog_
 MIN_VOTES = 2
 
 
-def read_valse(official: Official) -> Iterator[dict[str, Any]]:
-    """A record an item that the annotators confirmed; the official score counts no others."""
+def _record(item: Item) -> dict[str, Any] | None:
+    """Nothing of an item that the annotators did not confirm: the official score counts none."""
+    if item.part(item.field("mturk", dict)).integer("caption") < MIN_VOTES:
+        return None
+    names = places(item.text("image_file"))
+    caption = item.caption
+    return item.record(
+        image=item.image_path(
+            *names, *(f"{folder}/{name}" for folder in FOLDERS for name in names)
+        ),
+        caption=caption,
+        negatives=negatives(caption, [item.text("foil")], item.subset),
+        tags={"phenomenon": item.text("linguistic_phenomena")},
+    )
 
-    def convert(item: Item) -> dict[str, Any] | None:
-        votes = Item(item.field("mturk", dict), item.source, item.key, item.index)
-        if votes.integer("caption") < MIN_VOTES:
-            return None
-        names = places(item.text("image_file"))
-        caption = item.caption
-        return item.record(
-            "valse",
-            image=official.image(
-                item, *names, *(f"{folder}/{name}" for folder in FOLDERS for name in names)
-            ),
-            caption=caption,
-            negatives=[negative(caption, item.text("foil"), item.subset)],
-            tags={"phenomenon": item.text("linguistic_phenomena")},
-        )
 
-    return official.records(official.json_items(FILES), convert)
+def phenomenon(place: Place) -> Leaf | None:
+    """Parcalabescu et al. 2022, table 1: 11 files make 7 phenomena."""
+    if not place.subset:
+        return None
+    stem = place.subset.split("-")[0]
+    return ("actions" if stem in ("action", "actant") else stem, place.subset)
 
 
 VALSE = Benchmark(
-    read_valse,
+    reader(lambda files: files.json_items(files.paths(FILES)), _record),
+    accuracy(mean("phenomena", phenomenon, vl_compo=True), mean("files", by_subset)),
     path="the folder of " + " ".join(FILES),
     images="Visual7W, SWiG, COCO and VisDial images, together or in " + " ".join(FOLDERS),
     source="https://github.com/Heidelberg-NLP/VALSE/tree/main/data",

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from hnclip_cli.benchmarks import Benchmark, Leaf, Metric, Place, accuracy, mean
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.sources.benchmarks.items import Item, negative
-from hnclip_cli.sources.benchmarks.official import Benchmark, Official, listed, read_json
+from hnclip_cli.sources.benchmarks.files import Files, listed, reader
+from hnclip_cli.sources.benchmarks.items import Item, negatives
 from hnclip_cli.streams.files import inside, open_input_file
 
 CORPUS = os.path.join("corpus", "v1")
@@ -34,67 +35,58 @@ class Corpus:
     annotation: str
     images: str
 
+    def pairs(self, content: list[Any]) -> Iterator[tuple[str, Any]]:
+        """Each ``[image, {"POS": …, "NEG": …}]`` as one object; anything else as it is."""
+        for index, entry in enumerate(content):
+            match entry:
+                case [image, dict(texts)]:
+                    entry = {**texts, "image": image, "corpus": self}
+            yield f"{self.source}/{index}", entry
 
-def read_vl_checklist(official: Official) -> Iterator[dict[str, Any]]:
-    """A record an item: its first positive text against its first negative, as the official ITC.
 
+def _record(item: Item) -> dict[str, Any]:
+    """The first positive text against the first negative, as the official ITC."""
+    caption, foil = item.texts("POS")[0], item.texts("NEG")[0]
+    corpus: Corpus = item["corpus"]
+    family = corpus.subset.partition("/")[0]
+    return item.record(
+        subset=corpus.subset,
+        image=item.image_path(os.path.join(corpus.images, item.image), item.image),
+        caption=caption,
+        negatives=negatives(caption, [foil], family.lower()),
+        tags={"family": family, "source": corpus.source},
+    )
+
+
+def _items(files: Files) -> Iterator[Item]:
+    """
     Raises:
         HnclipError: PATH holds no corpus, or a YAML file names no annotation inside PATH.
     """
-
-    def convert(item: Item) -> dict[str, Any]:
-        caption, foil = item.texts("POS")[0], item.texts("NEG")[0]
-        corpus: Corpus = item["corpus"]
-        family = corpus.subset.partition("/")[0]
-        return item.record(
-            "vl-checklist",
-            subset=corpus.subset,
-            image=official.image(item, os.path.join(corpus.images, item.image), item.image),
-            caption=caption,
-            negatives=[negative(caption, foil, family.lower())],
-            tags={"family": family, "source": corpus.source},
-        )
-
-    return official.records(_items(official), convert)
-
-
-def _items(official: Official) -> Iterator[Item]:
     absent = []
-    for corpus in _corpora(official):
+    for corpus in _corpora(files):
         if os.path.isfile(corpus.annotation):
-            pairs = (
-                (f"{corpus.source}/{index}", _fields(entry, corpus))
-                for index, entry in enumerate(read_json(corpus.annotation, list))
-            )
-            yield from official.items(corpus.annotation, pairs)
+            yield from files.json_items([corpus.annotation], list, corpus.pairs)
         else:
-            absent.append(os.path.relpath(corpus.annotation, official.path))
+            absent.append(os.path.relpath(corpus.annotation, files.path))
     if absent:
-        official.note(f"{official.path}: {len(absent)} annotations are not there: {listed(absent)}")
+        files.note(f"{files.path}: {len(absent)} annotations are not there: {listed(absent)}")
 
 
-def _corpora(official: Official) -> list[Corpus]:
-    root = os.path.join(official.path, CORPUS)
+def _corpora(files: Files) -> list[Corpus]:
+    root = os.path.join(files.path, CORPUS)
     names = sorted(glob.glob("**/*.yaml", root_dir=root, recursive=True))
     if not names:
         raise HnclipError(
-            "no official file in this folder", where=official.path, expected=f"{CORPUS}/**/*.yaml"
+            "no official file in this folder", where=files.path, expected=f"{CORPUS}/**/*.yaml"
         )
     corpora = []
     for name in names:
         annotation, images = _config(os.path.join(root, name))
         subset, file = os.path.split(name)
-        path = inside(official.path, annotation, "annotation")
+        path = inside(files.path, annotation, "annotation")
         corpora.append(Corpus(subset, os.path.splitext(file)[0], path, images))
     return corpora
-
-
-def _fields(entry: Any, corpus: Corpus) -> Any:
-    """``[image, {"POS": …, "NEG": …}]`` as one object; anything else as it is."""
-    match entry:
-        case [image, dict(texts)]:
-            return {**texts, "image": image, "corpus": corpus}
-    return entry
 
 
 def _config(path: str) -> tuple[str, str]:
@@ -112,8 +104,18 @@ def _config(path: str) -> tuple[str, str]:
     raise HnclipError("not an official file", where=path, expected="ANNO_PATH and IMG_ROOT")
 
 
+def branch(place: Place) -> Leaf | None:
+    """Object, Attribute or Relation; its aspect; the source of the images."""
+    family = place.named("family") or place.subset.partition("/")[0]
+    return (family, place.subset, place.named("source")) if family else None
+
+
 VL_CHECKLIST = Benchmark(
-    read_vl_checklist,
+    reader(_items, _record),
+    accuracy(
+        mean("families", branch, vl_compo=True),
+        Metric("accuracy, {}", leaf=branch, each=True),
+    ),
     path="the repository's folder, with corpus/ and data/",
     images="the folders vg, swig and hake",
     source="https://github.com/om-ai-lab/VL-CheckList",

@@ -8,68 +8,59 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from hnclip_cli.sources.benchmarks.items import Item, negative
-from hnclip_cli.sources.benchmarks.official import Benchmark, Official, read_json
+from hnclip_cli.benchmarks import Benchmark, Leaf, Metric, Place, by_subset, mean
+from hnclip_cli.sources.benchmarks.files import reader
+from hnclip_cli.sources.benchmarks.items import Item, negatives
 
-CONTROLLED = ("controlled_images_dataset.json", "controlled_clevr_dataset.json")
-NATURAL = (
+FILES = (
+    "controlled_images_dataset.json",
+    "controlled_clevr_dataset.json",
     "coco_qa_one_obj.json",
     "coco_qa_two_obj.json",
     "vg_qa_one_obj.json",
     "vg_qa_two_obj.json",
 )
-KIND = "replace-preposition"
 
 
-def read_whatsup(official: Official) -> Iterator[dict[str, Any]]:
-    """A record an item: the first option is the caption, the others its negatives.
+def _record(item: Item) -> dict[str, Any]:
+    """The first option is the caption, the others its negatives.
 
     ``tags`` of A and B name the relation and the set, the photographs that differ only in it:
     the official pair and set accuracies go over them.
     """
-    return official.records(_items(official), lambda item: _convert(official, item))
-
-
-def _convert(official: Official, item: Item) -> dict[str, Any]:
     options = item.texts("caption_options")
     if len(options) < 2:
         raise item.error('field "caption_options" holds no negative', got=str(options))
     caption, *others = options
     is_controlled = "image_path" in item
-    image = _controlled_image(official, item) if is_controlled else _natural_image(official, item)
     return item.record(
-        "whatsup",
-        image=image,
+        image=_controlled_image(item) if is_controlled else _natural_image(item),
         caption=caption,
-        negatives=[negative(caption, text, KIND) for text in others],
+        negatives=negatives(caption, others, "replace-preposition"),
         tags=_controlled_tags(item) if is_controlled else None,
     )
 
 
-def _items(official: Official) -> Iterator[Item]:
-    for path in official.files(CONTROLLED + NATURAL):
-        pairs = ((str(index), _fields(entry)) for index, entry in enumerate(read_json(path, list)))
-        yield from official.items(path, pairs)
-
-
-def _fields(entry: Any) -> Any:
+def _pairs(content: list[Any]) -> Iterator[tuple[int, Any]]:
     """``[image, caption, negative]`` as one object; anything else as it is."""
-    match entry:
-        case [image, caption, foil]:
-            return {"image_id": image, "caption_options": [caption, foil]}
-    return entry
+    for index, entry in enumerate(content):
+        match entry:
+            case [image, caption, foil]:
+                yield index, {"image_id": image, "caption_options": [caption, foil]}
+            case _:
+                yield index, entry
 
 
-def _controlled_image(official: Official, item: Item) -> str:
+def _controlled_image(item: Item) -> str:
     path = item.text("image_path").removeprefix("data/")
-    return official.image(item, path, os.path.basename(path))
+    return item.image_path(path, os.path.basename(path))
 
 
-def _natural_image(official: Official, item: Item) -> str:
+def _natural_image(item: Item) -> str:
     number = item.integer("image_id")
     if item.subset.startswith("coco"):
-        return official.image(item, f"val2017/{number:012d}.jpg", f"{number:012d}.jpg")
-    return official.image(item, f"vg_images/{number}.jpg", f"{number}.jpg")
+        return item.image_path(f"val2017/{number:012d}.jpg", f"{number:012d}.jpg")
+    return item.image_path(f"vg_images/{number}.jpg", f"{number}.jpg")
 
 
 def _controlled_tags(item: Item) -> dict[str, str]:
@@ -81,9 +72,28 @@ def _controlled_tags(item: Item) -> dict[str, str]:
     return {"relation": parts[1], "set": f"{parts[0]}_{parts[-1]}"}
 
 
+def photographs(place: Place) -> Leaf | None:
+    """The four photographs of two objects, which differ in their relation only."""
+    name = place.named("set")
+    return (place.subset, name) if name else None
+
+
+def opposites(place: Place) -> Leaf | None:
+    """Two of a set: left with right, on with under, in front with behind."""
+    four = photographs(place)
+    is_across = place.named("relation") in ("left", "right")
+    return four and (*four, "across" if is_across else "along")
+
+
 WHATSUP = Benchmark(
-    read_whatsup,
-    path="the folder of " + " ".join(CONTROLLED + NATURAL),
+    reader(lambda files: files.json_items(files.paths(FILES), list, _pairs), _record),
+    (
+        mean("subsets", by_subset, vl_compo=True),
+        Metric("individual, {}", leaf=by_subset, each=True),
+        Metric("pairs, {}", leaf=by_subset, each=True, joined=opposites, members=2),
+        Metric("sets, {}", leaf=by_subset, each=True, joined=photographs, members=4),
+    ),
+    path="the folder of " + " ".join(FILES),
     images="the folders controlled_images, controlled_clevr, val2017 and vg_images",
     source="https://github.com/amitakamath/whatsup_vlms",
     items=4958,

@@ -3,67 +3,57 @@
 Two images and two captions of the same words; each image is true for one of the captions.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
+from hnclip_cli.benchmarks import Benchmark, winoground
+from hnclip_cli.sources.benchmarks.files import reader
 from hnclip_cli.sources.benchmarks.items import PAIRS, Item
-from hnclip_cli.sources.benchmarks.official import Benchmark, Official
 
 WINOGROUND_FILE = "examples.jsonl"
-WINOGROUND_TAGS = ("collapsed_tag", "tag", "secondary_tag")
 COLORSWAP_FILE = "test.json"
-COLORSWAP_TAGS = ("image_source", "caption_source")
+IMAGES = "images.zip of the same page, unpacked"
 
 
-def read_winoground(official: Official) -> Iterator[dict[str, Any]]:
-    """A record an item; ``tags`` are the linguistic phenomena that the authors assigned."""
-
-    def convert(item: Item) -> dict[str, Any]:
-        names = [item.text(f"image_{side}") for side in (0, 1)]
-        return item.record(
-            "winoground",
-            images=[official.image(item, f"{name}.png", name) for name in names],
-            captions=[item.text(f"caption_{side}") for side in (0, 1)],
-            truth=PAIRS,
-            tags=_tags(item, WINOGROUND_TAGS),
-        )
-
-    return official.records(official.jsonl_items(official.file(WINOGROUND_FILE)), convert)
+def _winoground(item: Item) -> dict[str, Any]:
+    """``tags`` are the linguistic phenomena that the authors assigned."""
+    names = [item.text(f"image_{side}") for side in (0, 1)]
+    return item.record(
+        images=[item.image_path(f"{name}.png", name) for name in names],
+        captions=[item.text(f"caption_{side}") for side in (0, 1)],
+        truth=PAIRS,
+        tags=_tags(item, "collapsed_tag", "tag", "secondary_tag"),
+    )
 
 
-def read_colorswap(official: Official) -> Iterator[dict[str, Any]]:
-    """A record an item of the test part."""
-
-    def convert(item: Item) -> dict[str, Any]:
-        names = [item.text(f"image_{side}") for side in (1, 2)]
-        return item.record(
-            "colorswap",
-            images=[official.image(item, name, name.rpartition("/")[2]) for name in names],
-            captions=[item.text(f"caption_{side}") for side in (1, 2)],
-            truth=PAIRS,
-            tags=_tags(item, COLORSWAP_TAGS),
-        )
-
-    return official.records(official.json_items([COLORSWAP_FILE], list), convert)
+def _colorswap(item: Item) -> dict[str, Any]:
+    names = [item.text(f"image_{side}") for side in (1, 2)]
+    return item.record(
+        images=[item.image_path(name, name.rpartition("/")[2]) for name in names],
+        captions=[item.text(f"caption_{side}") for side in (1, 2)],
+        truth=PAIRS,
+        tags=_tags(item, "image_source", "caption_source"),
+    )
 
 
-def _tags(item: Item, names: tuple[str, ...]) -> dict[str, str]:
+def _tags(item: Item, *names: str) -> dict[str, str]:
     return {name: item.text(name) for name in names if item.get(name)}
 
 
 WINOGROUND = Benchmark(
-    read_winoground,
+    reader(lambda files: files.jsonl_items(files.first(WINOGROUND_FILE)), _winoground),
+    winoground(vl_compo=True),
     path=WINOGROUND_FILE,
-    images="images.zip of the same page, unpacked",
+    images=IMAGES,
     source="https://huggingface.co/datasets/facebook/winoground",
     items=400,
     metric="text, image and group score",
     aggregation="micro",
 )
 COLORSWAP = Benchmark(
-    read_colorswap,
+    reader(lambda files: files.json_items(files.paths([COLORSWAP_FILE]), list), _colorswap),
+    winoground(vl_compo=True),
     path=COLORSWAP_FILE,
-    images="images.zip of the same page, unpacked",
+    images=IMAGES,
     source="https://github.com/Top34051/colorswap",
     items=300,
     metric="text, image and group score",

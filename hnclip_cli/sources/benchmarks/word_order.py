@@ -9,17 +9,22 @@ import hashlib
 import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
+from hnclip_cli.benchmarks import Benchmark, Metric
 from hnclip_cli.errors import InputError
-from hnclip_cli.sources.benchmarks.items import Item, negative
+from hnclip_cli.sources.benchmarks.files import Files, reader
+from hnclip_cli.sources.benchmarks.items import Item, negatives
 from hnclip_cli.sources.benchmarks.karpathy import (
     COCO_FILES,
     FLICKR_FILES,
     caption_items,
     places,
 )
-from hnclip_cli.sources.benchmarks.official import Benchmark, Official
+
+if TYPE_CHECKING:
+    from hnclip_cli.language.parser import Parser
 
 MAX_WORDS = 30  # of an option, in the official code
 _BATCH = 256  # captions tagged at a time
@@ -64,35 +69,37 @@ PERTURBATIONS: dict[str, Callable[[str, Tagged, Order], list[str]]] = {
 }
 
 
-def read_coco_order(official: Official) -> Iterator[dict[str, Any]]:
-    """A record a caption, with a negative for each of the four perturbations."""
-    return _read(official, "aro-coco-order", COCO_FILES[0])
+def _record(item: Item) -> dict[str, Any]:
+    """A caption, with a negative for each of the four perturbations."""
+    image = item.image_path(*places(item.image))
+    caption = normalized(item.caption)
+    if not caption:
+        raise item.error("no word is left of the caption", got=repr(item.caption))
+    return item.record(image=image, caption=caption, negatives=_negatives(item, caption))
 
 
-def read_flickr_order(official: Official) -> Iterator[dict[str, Any]]:
-    """A record a caption, with a negative for each of the four perturbations."""
-    return _read(official, "aro-flickr-order", FLICKR_FILES[0])
-
-
-def _read(official: Official, name: str, file: str) -> Iterator[dict[str, Any]]:
-    def convert(item: Item) -> dict[str, Any]:
-        image = official.image(item, *places(item.image))
-        caption = normalized(item.caption)
-        if not caption:
-            raise item.error("no word is left of the caption", got=repr(item.caption))
-        return item.record(name, image=image, caption=caption, negatives=_negatives(item, caption))
-
-    items = _tagged(official, caption_items(official, official.file(file)))
-    return official.records(items, convert)
-
-
-def _tagged(official: Official, items: Iterator[Item]) -> Iterator[Item]:
-    """The items with their words and tags, tagged in batches."""
+def _items(files: Files, name: str) -> Iterator[Item]:
+    """The captions with their words and tags, tagged in batches."""
+    items = caption_items(files, files.first(name))
     while batch := list(itertools.islice(items, _BATCH)):
         texts = [_text_or_empty(item) for item in batch]
-        for item, tagged in zip(batch, official.tag(texts), strict=True):
+        for item, tagged in zip(batch, (files.tag or _tag)(texts), strict=True):
             item["tagged"] = tagged
             yield item
+
+
+def _tag(texts: Sequence[str]) -> list[list[tuple[str, str]]]:
+    """As the tagger of ``hnclip negatives``."""
+    captions = _parser().parse(texts)
+    return [[(word.text, word.tag) for word in caption.words] for caption in captions]
+
+
+@cache
+def _parser() -> "Parser":
+    from hnclip_cli.language.caption import TAGS
+    from hnclip_cli.language.parser import Parser
+
+    return Parser(TAGS)
 
 
 def _text_or_empty(item: Item) -> str:
@@ -113,7 +120,7 @@ def _negatives(item: Item, caption: str) -> list[dict[str, Any]]:
         order = _order(f"{item.image}/{item.caption}/{kind}")
         text = normalized(" ".join(perturb(item.caption, item["tagged"], order)))
         if text and text != caption:
-            found.append(negative(caption, text, kind))
+            found += negatives(caption, [text], kind)
     return found
 
 
@@ -148,8 +155,11 @@ def normalized(text: str) -> str:
     return " ".join(words[:MAX_WORDS])
 
 
+PRECISION = (Metric("Precision@1", vl_compo=True),)
+
 ARO_COCO_ORDER = Benchmark(
-    read_coco_order,
+    reader(lambda files: _items(files, COCO_FILES[0]), _record),
+    PRECISION,
     path=COCO_FILES[0],
     images="COCO val2014",
     source="https://storage.googleapis.com/sfr-vision-language-research/datasets/coco_karpathy_test.json",
@@ -158,7 +168,8 @@ ARO_COCO_ORDER = Benchmark(
     aggregation="micro",
 )
 ARO_FLICKR_ORDER = Benchmark(
-    read_flickr_order,
+    reader(lambda files: _items(files, FLICKR_FILES[0]), _record),
+    PRECISION,
     path=FLICKR_FILES[0],
     images="flickr30k-images",
     source="https://storage.googleapis.com/sfr-vision-language-research/datasets/flickr30k_test.json",

@@ -21,8 +21,8 @@ def scene_records(
     folder: str,
     num_scenes: int,
     *,
-    seed: int,
-    split: str,
+    seed: int = 0,
+    split: str = "train",
     image_size: int = 64,
     max_objects: int = 3,
 ) -> Iterator[dict[str, Any]]:

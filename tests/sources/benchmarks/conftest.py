@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hnclip_cli.sources.benchmarks import READERS
-from hnclip_cli.sources.benchmarks.official import Official
+from hnclip_cli.benchmarks import BENCHMARKS
+from hnclip_cli.sources.benchmarks.files import Files
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record
 
@@ -35,11 +35,11 @@ class Folder:
 
     def read(self, name, path=None, policy=None, **tools):
         """The records, each held to what the record promises."""
-        official = Official(
-            str(path or self.path), str(self.images), policy or ErrorPolicy(), self.notes.append,
-            **tools,
+        files = Files(
+            name, str(path or self.path), str(self.images), policy or ErrorPolicy(),
+            self.notes.append, **tools,
         )  # fmt: skip
-        records = list(READERS[name].read(official))
+        records = list(BENCHMARKS[name].read(files))
         for record in records:
             checked = Record(json.loads(json.dumps(record)))
             assert checked.matching and checked.id == record["id"]

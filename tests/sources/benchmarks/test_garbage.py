@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hnclip_cli.benchmarks import BENCHMARKS
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.sources.benchmarks import READERS
 from hnclip_cli.sources.benchmarks.conme import COLUMNS as CONME_COLUMNS
 from hnclip_cli.sources.benchmarks.crepe import COLUMNS as CREPE_COLUMNS
+from hnclip_cli.sources.benchmarks.files import Files
 from hnclip_cli.sources.benchmarks.mmvp import COLUMNS as MMVP_COLUMNS
-from hnclip_cli.sources.benchmarks.official import Official
 from hnclip_cli.sources.benchmarks.svo_probes import COMVG_COLUMNS, SVO_COLUMNS
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import format_record, parse_record
@@ -139,9 +139,9 @@ def test_damaged_content_gives_records_or_errors_that_name_the_file(name, tmp_pa
     def check(content):
         folder.write(FILES[name], content)
         policy = ErrorPolicy("skip", note)
-        official = Official(str(path), str(folder.images), policy, tag=tag, prompts=prompts)
+        files = Files(name, str(path), str(folder.images), policy, tag=tag, prompts=prompts)
         try:
-            for record in READERS[name].read(official):
+            for record in BENCHMARKS[name].read(files):
                 outcomes.add("record")
                 assert parse_record(format_record(record)).matching
         except HnclipError as error:
@@ -152,4 +152,4 @@ def test_damaged_content_gives_records_or_errors_that_name_the_file(name, tmp_pa
 
 
 def test_every_reader_of_text_is_tried():
-    assert set(READERS) - set(FILES) == {"inpaintcoco"}
+    assert set(BENCHMARKS) - set(FILES) == {"inpaintcoco"}

@@ -2,7 +2,9 @@ import re
 
 import pytest
 
-from hnclip_cli.sources.benchmarks import READERS
+from hnclip_cli.benchmarks import BENCHMARKS
+from hnclip_cli.errors import HnclipError
+from hnclip_cli.sources.benchmarks import read_benchmark
 from hnclip_cli.sources.benchmarks.listing import listing, listing_table
 from tests.conftest import ROOT
 
@@ -14,18 +16,17 @@ CONTRACT = (
 
 
 def test_every_benchmark_is_registered():
-    assert list(READERS) == CONTRACT.split()
+    assert list(BENCHMARKS) == CONTRACT.split()
 
 
-def test_a_name_that_is_none_is_not_registered():
-    assert "sugarcrep" not in READERS
-    with pytest.raises(KeyError):
-        READERS["sugarcrep"]
+def test_a_name_that_is_none_is_refused():
+    with pytest.raises(HnclipError, match="no benchmark 'sugarcrep'; expected one of: sugarcrepe"):
+        read_benchmark("sugarcrep", ".", ".")
 
 
 def test_each_says_what_path_is_where_files_come_from_and_what_is_measured():
     entries = list(listing())
-    assert [entry["name"] for entry in entries] == list(READERS)
+    assert [entry["name"] for entry in entries] == list(BENCHMARKS)
     for entry in entries:
         facts = {key: value for key, value in entry.items() if key not in ("name", "items")}
         assert list(facts) == ["path", "images", "source", "metric", "aggregation"]
@@ -37,14 +38,15 @@ def test_each_says_what_path_is_where_files_come_from_and_what_is_measured():
 def test_the_table_has_a_line_a_benchmark_under_its_headings():
     heading, *lines = listing_table().splitlines()
     assert heading.split() == ["NAME", "ITEMS", "METRIC", "SOURCE"]
-    assert [line.split()[0] for line in lines] == list(READERS)
-    starts = {line.index(READERS[line.split()[0]].metric) for line in lines}
+    assert [line.split()[0] for line in lines] == list(BENCHMARKS)
+    starts = {line.index(BENCHMARKS[line.split()[0]].metric) for line in lines}
     assert starts == {heading.index("METRIC")}
 
 
 def test_the_page_of_benchmarks_has_all_of_them_with_their_items():
     page = (ROOT / "docs" / "benchmarks.md").read_text()
-    for name, benchmark in READERS.items():
+    for name in BENCHMARKS:
+        benchmark = BENCHMARKS[name]
         row = re.search(rf"^\| `{name}` \|.*$", page, re.MULTILINE)
         assert row, name
         assert benchmark.items is None or f"| {benchmark.items:,} |" in row[0], name

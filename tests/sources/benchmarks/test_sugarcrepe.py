@@ -3,9 +3,8 @@ import json
 import pytest
 
 from hnclip_cli.errors import InputError
-from hnclip_cli.sources.benchmarks import READERS
-from hnclip_cli.sources.benchmarks.official import Official
-from hnclip_cli.sources.benchmarks.sugarcrepe import FILES, read_sugarcrepe
+from hnclip_cli.sources.benchmarks import read_benchmark
+from hnclip_cli.sources.benchmarks.sugarcrepe import FILES
 from hnclip_cli.streams.edits import apply_edits
 from hnclip_cli.streams.jsonl import ErrorPolicy
 
@@ -25,8 +24,8 @@ def folder(tmp_path):
 
 def read(folder, name, items, policy=None):
     (folder / name).write_text(json.dumps(items))
-    path = str(folder / name)
-    return list(read_sugarcrepe(Official(path, str(folder / "images"), policy or ErrorPolicy())))
+    path, images = str(folder / name), str(folder / "images")
+    return list(read_benchmark("sugarcrepe", path, images, policy=policy))
 
 
 def test_an_item_becomes_a_record_with_captions_as_published(folder):
@@ -82,14 +81,10 @@ def test_skipping_keeps_the_other_items(folder):
     assert policy.num_skipped == 1
 
 
-def test_the_registry_knows_it():
-    assert READERS["sugarcrepe"].read is read_sugarcrepe
-
-
 def test_the_real_files_are_read_whole_and_in_order(real_data):
     folder = real_data / "benchmarks" / "sugarcrepe"
-    source = Official(str(folder), str(real_data / "coco" / "images"))
-    records = list(read_sugarcrepe(source))
+    images = real_data / "coco" / "images"
+    records = list(read_benchmark("sugarcrepe", str(folder), str(images)))
     published = [
         (f"sugarcrepe/{name.removesuffix('.json')}/{key}", item)
         for name in FILES

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.errors import InputError
 from hnclip_cli.sources.benchmarks.word_order import (
     PERTURBATIONS,
     _order,
@@ -125,12 +125,6 @@ def test_a_caption_of_nothing_but_marks_is_named(folder):
     write(folder, ["fine dog", "..."])
     with pytest.raises(InputError, match=r"item '0/1': no word is left of the caption"):
         read(folder)
-
-
-def test_without_a_tagger_it_says_so(folder):
-    write(folder, [CAPTION])
-    with pytest.raises(HnclipError, match="needs a tool that the caller did not pass in"):
-        folder.read("aro-coco-order")
 
 
 def test_flickr_is_read_the_same_way(folder):

@@ -1,15 +1,15 @@
-"""What all readers share: finding the official files, reading their items, finding images."""
+"""What all readers share: finding the official files and reading their items."""
 
 import csv
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.sources.benchmarks.items import Item, item_name
-from hnclip_cli.streams.files import inside, open_input_file
+from hnclip_cli.streams.files import open_input_file
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 
 # Texts -> for each the words and their Penn Treebank tags.
@@ -20,32 +20,33 @@ Prompter = Callable[[Sequence[str]], Sequence[Sequence[str]]]
 _MAX_NAMES = 8  # official files that a message names
 
 
-def _absent(*_: object) -> NoReturn:
-    raise HnclipError("this benchmark needs a tool that the caller did not pass in")
-
-
 @dataclass
-class Official:
+class Files:
     """The files of one benchmark, where the user says they are.
 
     Attributes:
+        benchmark: its name, which its records carry.
         path: one official file, or the folder that holds them.
         images: the folder of the images.
         policy: what a bad item does.
         note: receives what the user should know though it is no error.
-        tag: tags words, for the benchmarks whose negatives are made from tagged captions.
-        prompts: turns class names into prompts, for zero-shot classification.
+        tag: tags words, where negatives are made from tagged captions; by default with spaCy.
+        prompts: turns class names into prompts for zero-shot classification; by default with the
+            templates named by ``templates``.
+        templates: ``photo``, ``simple`` or ``openai``: one prompt, or open_clip's 7 or 80.
 
     Raises:
         HnclipError: ``images`` is no folder.
     """
 
+    benchmark: str
     path: str
     images: str
     policy: ErrorPolicy = field(default_factory=ErrorPolicy)
     note: Callable[[str], None] = lambda text: None
-    tag: Tagger = _absent
-    prompts: Prompter = _absent
+    tag: Tagger | None = None
+    prompts: Prompter | None = None
+    templates: str = "photo"
 
     def __post_init__(self) -> None:
         if not os.path.isdir(self.images):
@@ -53,7 +54,7 @@ class Official:
                 "no such folder", where=self.images, hint="--images with the folder of the images"
             )
 
-    def files(self, names: Sequence[str]) -> list[str]:
+    def paths(self, names: Sequence[str]) -> list[str]:
         """The paths of the official files that are there, in the order of ``names``.
 
         A file whose official name has a folder, as ``atom/4.csv``, may also lie directly in
@@ -71,7 +72,7 @@ class Official:
             )
         return list(found.values())
 
-    def file(self, *names: str) -> str:
+    def first(self, *names: str) -> str:
         """The path of the one official file, the first of ``names`` that is there.
 
         Raises:
@@ -81,9 +82,19 @@ class Official:
 
     def _found(self, names: Sequence[str]) -> dict[str, str]:
         """The path of each official file that is there, by its name."""
+        bases = [os.path.basename(name) for name in names]
+        # Without its folder, where that says all.
+        flat = {
+            name: base if bases.count(base) == 1 else name
+            for name, base in zip(names, bases, strict=True)
+        }
         if os.path.isdir(self.path):
-            paths = {name: self._place(name, names) for name in names}
-            found = {name: path for name, path in paths.items() if path}
+            found = {
+                name: path
+                for name in names
+                for path in (os.path.join(self.path, place) for place in (flat[name], name))
+                if os.path.isfile(path)
+            }
             if not found:
                 raise HnclipError(
                     "no official file in this folder", where=self.path, expected=listed(names)
@@ -91,8 +102,7 @@ class Official:
             return found
         whole = os.path.abspath(self.path)
         for name in names:
-            flat = name if _is_ambiguous(name, names) else os.path.basename(name)
-            if whole.endswith(os.sep + flat) and os.path.exists(whole):
+            if whole.endswith(os.sep + flat[name]) and os.path.exists(whole):
                 return {name: self.path}
         raise HnclipError(
             "not an official file" if os.path.exists(whole) else "no such file or folder",
@@ -102,22 +112,25 @@ class Official:
             else f"{names[0]}, or its folder",
         )
 
-    def _place(self, name: str, names: Sequence[str]) -> str | None:
-        """Where a file lies in the folder ``path``, with its own folder or without."""
-        flat = name if _is_ambiguous(name, names) else os.path.basename(name)
-        paths = (os.path.join(self.path, place) for place in (name, flat))
-        return next((path for path in paths if os.path.isfile(path)), None)
+    def json_items(
+        self,
+        paths: Iterable[str],
+        kind: type = dict,
+        pairs: Callable[[Any], Iterable[tuple[Any, Any]]] | None = None,
+    ) -> Iterator[Item]:
+        """The items of JSON files, in their own order.
 
-    def json_items(self, names: Sequence[str], kind: type = dict) -> Iterator[Item]:
-        """The items of JSON files that hold one object each, or one list, in their own order.
+        Args:
+            paths: the files.
+            kind: what each holds, one object or one list.
+            pairs: the keys and items in it; by default its own.
 
         Raises:
-            HnclipError: a file is not there, is broken JSON, or holds something else.
+            HnclipError: a file cannot be read, is broken JSON, or holds something else.
         """
-        for path in self.files(names):
-            content = read_json(path, kind)
-            pairs = content.items() if kind is dict else enumerate(content)
-            yield from self.items(path, ((str(key), value) for key, value in pairs))
+        pairs = pairs or (dict.items if kind is dict else enumerate)
+        for path in paths:
+            yield from self.items(path, pairs(read_json(path, kind)))
 
     def jsonl_items(self, path: str) -> Iterator[Item]:
         """The items of a file with one JSON object a line; the key is the line's number.
@@ -127,7 +140,7 @@ class Official:
         """
         with open_input_file(path) as stream:
             for record in RecordReader(stream, path, self.policy):
-                yield Item(record, path, str(record.line), record.index)
+                yield Item(record, self, path, str(record.line), record.index)
 
     def csv_items(
         self, path: str, columns: Sequence[str], *, by_place: bool = False
@@ -159,15 +172,15 @@ class Official:
                 for index, row in enumerate(rows):
                     surplus = "more values than the header has columns"
                     fault = surplus if rows.restkey in row else ""
-                    yield Item(row, path, str(index + 1), index, fault)
+                    yield Item(row, self, path, str(index + 1), index, fault)
             except (csv.Error, UnicodeDecodeError) as error:
                 raise HnclipError(f"broken CSV ({error})", where=path) from None
 
-    def items(self, path: str, pairs: Iterable[tuple[str, Any]]) -> Iterator[Item]:
+    def items(self, path: str, pairs: Iterable[tuple[Any, Any]]) -> Iterator[Item]:
         """Keys and values of an official file as items; a value that is no object is a bad one."""
         for index, (key, value) in enumerate(pairs):
             if isinstance(value, dict):
-                yield Item(value, path, key, index)
+                yield Item(value, self, path, str(key), index)
             else:
                 where, got = item_name(path, key), repr(value)[:60]
                 error = InputError("not an item", where=where, got=got, expected="an object")
@@ -190,49 +203,12 @@ class Official:
                 if record is not None:
                     yield record
 
-    def image(self, item: Item, *names: str) -> str:
-        """The path of an item's image: the folder as the user named it, joined with the name.
 
-        Args:
-            item: whose image it is.
-            names: where the image may lie in the folder; the first that is there is taken.
-
-        Raises:
-            InputError: a name leaves the folder, or no such file is there.
-        """
-        paths = []
-        for name in names:
-            try:
-                paths.append(inside(self.images, name, "image"))
-            except HnclipError as error:
-                raise item.error(str(error)) from None
-        for path in paths:
-            if os.path.isfile(path):
-                return path
-        raise item.error("image not found", got=repr(paths[0]), hint="another --images folder")
-
-
-@dataclass(frozen=True)
-class Benchmark:
-    """One line of the registry: how a benchmark is read, and what ``--list`` says of it.
-
-    Attributes:
-        read: turns the official files to records.
-        path: what PATH is.
-        images: what the folder of the images holds.
-        source: where the official files come from.
-        items: how many records the official files give; None where nobody says.
-        metric: the official metric.
-        aggregation: how it is brought to one number.
-    """
-
-    read: Callable[[Official], Iterator[dict[str, Any]]]
-    path: str
-    images: str
-    source: str
-    items: int | None
-    metric: str
-    aggregation: str
+def reader(
+    items: Callable[[Files], Iterable[Item]], convert: Callable[[Item], dict[str, Any] | None]
+) -> Callable[[Files], Iterator[dict[str, Any]]]:
+    """What reads a benchmark: where its items are, and how each becomes a record."""
+    return lambda files: files.records(items(files), convert)
 
 
 def read_json(path: str, kind: type = object) -> Any:
@@ -259,12 +235,6 @@ def read_json(path: str, kind: type = object) -> Any:
             expected="one object that holds the items by key" if kind is dict else "a list",
         )
     return content
-
-
-def _is_ambiguous(name: str, names: Sequence[str]) -> bool:
-    """Whether another official file is called the same in another folder."""
-    base = os.path.basename(name)
-    return sum(os.path.basename(other) == base for other in names) > 1
 
 
 def listed(names: Sequence[str]) -> str:

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.sources.benchmarks.files import Files, read_json
 from hnclip_cli.sources.benchmarks.items import Item
-from hnclip_cli.sources.benchmarks.official import Official, read_json
 from hnclip_cli.streams.jsonl import ErrorPolicy
 
 NAMES = ("b.json", "a.json", "c.json")
@@ -19,52 +19,61 @@ def folder(tmp_path):
 
 
 def official(folder, path=".", **options):
-    return Official(str(folder / path), str(folder / "images"), **options)
+    return Files("mine", str(folder / path), str(folder / "images"), **options)
+
+
+def json_items(folder, **options):
+    files = official(folder, "a.json", **options)
+    return files.json_items(files.paths(NAMES))
+
+
+def item_of(files):
+    return Item({}, files, "a.json", "1", 0)
 
 
 def test_files_come_in_the_official_order_not_in_that_of_the_folder(folder):
     for name in NAMES:
         (folder / name).touch()
-    assert official(folder).files(NAMES) == [str(folder / name) for name in NAMES]
+    assert official(folder).paths(NAMES) == [str(folder / name) for name in NAMES]
 
 
 def test_one_file_is_itself(folder):
     (folder / "a.json").touch()
-    assert official(folder, "a.json").files(NAMES) == [str(folder / "a.json")]
+    assert official(folder, "a.json").paths(NAMES) == [str(folder / "a.json")]
 
 
 def test_missing_files_are_noted(folder):
     (folder / "a.json").touch()
     notes = []
-    assert official(folder, note=notes.append).files(NAMES) == [str(folder / "a.json")]
+    assert official(folder, note=notes.append).paths(NAMES) == [str(folder / "a.json")]
     assert notes == [f"{folder}: 2 of the 3 official files are not there: b.json c.json"]
 
 
 def test_a_folder_without_official_files_says_what_was_expected(folder):
     with pytest.raises(HnclipError, match=r"no official file in this folder; expected b\.json a"):
-        official(folder).files(NAMES)
+        official(folder).paths(NAMES)
 
 
 def test_a_file_of_another_name_says_what_was_expected(folder):
     (folder / "d.json").touch()
     expected = r"d\.json: not an official file; expected one of b\.json a\.json c\.json"
     with pytest.raises(HnclipError, match=expected):
-        official(folder, "d.json").files(NAMES)
+        official(folder, "d.json").paths(NAMES)
 
 
 def test_a_path_that_is_not_there_is_named(folder):
     with pytest.raises(HnclipError, match=r"a\.json: no such file or folder"):
-        official(folder, "a.json").files(NAMES)
+        official(folder, "a.json").paths(NAMES)
 
 
 def test_an_image_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(HnclipError, match="nowhere: no such folder; try --images"):
-        Official(str(tmp_path), "nowhere")
+        Files("mine", str(tmp_path), "nowhere")
 
 
 def test_items_know_their_file_and_key(folder):
     (folder / "a.json").write_text('{"7": {"x": " text "}, "3": {}}')
-    seven, three = official(folder, "a.json").json_items(NAMES)
+    seven, three = json_items(folder)
     assert (seven.key, seven.subset, seven.text("x")) == ("7", "a", " text ")
     assert three.where == f"{folder}/a.json: item '3'"
 
@@ -73,11 +82,11 @@ def test_an_item_that_is_no_object_meets_the_policy(folder):
     (folder / "a.json").write_text('{"1": 5, "2": {}}')
     errors = []
     policy = ErrorPolicy("skip", errors.append)
-    items = list(official(folder, "a.json", policy=policy).json_items(NAMES))
+    items = list(json_items(folder, policy=policy))
     assert [item.key for item in items] == ["2"]
     assert str(errors[0]).endswith("a.json: item '1': not an item; got 5, expected an object")
     with pytest.raises(InputError):
-        list(official(folder, "a.json").json_items(NAMES))
+        list(json_items(folder))
 
 
 @pytest.mark.parametrize(
@@ -93,13 +102,13 @@ def test_an_item_that_is_no_object_meets_the_policy(folder):
 def test_a_damaged_file_is_named(folder, content, message):
     (folder / "a.json").write_bytes(content)
     with pytest.raises(HnclipError, match=message) as raised:
-        list(official(folder, "a.json").json_items(NAMES))
+        list(json_items(folder))
     assert str(raised.value).startswith(f"{folder}/a.json: ")
 
 
 def test_a_byte_order_mark_is_no_damage(folder):
     (folder / "a.json").write_bytes(b"\xef\xbb\xbf{}")
-    assert list(official(folder, "a.json").json_items(NAMES)) == []
+    assert list(json_items(folder)) == []
 
 
 @given(st.binary(max_size=50))
@@ -114,20 +123,19 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory, data):
 
 def test_an_image_is_the_folder_joined_with_the_name(folder):
     (folder / "images" / "x.jpg").touch()
-    item = Item({}, "a.json", "1", 0)
-    assert official(folder).image(item, "x.jpg") == f"{folder}/images/x.jpg"
+    assert item_of(official(folder)).image_path("x.jpg") == f"{folder}/images/x.jpg"
 
 
 @pytest.mark.parametrize("name", ["../images/x.jpg", "/etc/passwd", "a/../../x.jpg"])
 def test_an_image_name_cannot_leave_the_folder(folder, name):
     with pytest.raises(InputError, match=r"a\.json: item '1': image leaves its folder"):
-        official(folder).image(Item({}, "a.json", "1", 0), name)
+        item_of(official(folder)).image_path(name)
 
 
 @pytest.mark.parametrize("name", ["gone.jpg", ".", "\0"])
 def test_an_image_that_is_no_file_is_an_error_of_its_item(folder, name):
     with pytest.raises(InputError, match=r"a\.json: item '1': image not found; got '"):
-        official(folder).image(Item({}, "a.json", "1", 0), name)
+        item_of(official(folder)).image_path(name)
 
 
 def test_bad_items_are_skipped_and_the_others_go_on(folder):
@@ -140,5 +148,8 @@ def test_bad_items_are_skipped_and_the_others_go_on(folder):
             raise item.error("odd")
         return {"n": item["n"]}
 
-    assert list(source.records(source.json_items(NAMES), convert)) == [{"n": 0}, {"n": 2}]
+    assert list(source.records(source.json_items(source.paths(NAMES)), convert)) == [
+        {"n": 0},
+        {"n": 2},
+    ]
     assert policy.num_skipped == 2

@@ -1,10 +1,16 @@
 """What is kept of a record, and which records are refused."""
 
+from math import inf
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hnclip_cli.errors import InputError
-from hnclip_cli.evaluation.collect import Collector
+from hnclip_cli.evaluation.tally import Tally
 from hnclip_cli.streams.records import Record
+
+few_scores = st.sampled_from([-1.0, 0.0, 0.25, 0.5, 1.0])  # so that ties are common
 
 
 def short(scores, kinds=("swap-noun",), **fields):
@@ -21,20 +27,19 @@ def matching(scores, truth, **fields):
     )
 
 
-def collect(*records, fields=("kind",)):
-    collector = Collector(fields)
+def observe(*records, fields=("kind",)):
+    tally = Tally(fields)
     for record in records:
-        collector.add(record)
-    return collector.finish()
+        tally.add(record)
+    return tally.finish()
 
 
-def margins(collector):
-    return {name: found.margin.tolist() for name, found in collector.measures().items()}
+def margins(observations):
+    return {name: found.margin.tolist() for name, found in observations.measured.items()}
 
 
-def labels(collector, field, measure):
-    observations = collector.measures()[measure]
-    found = collector.labeling(field, measure, observations)
+def labels(observations, field, measure):
+    found = observations.labeling(field, measure)
     if found is None:
         return None
     return [
@@ -44,21 +49,47 @@ def labels(collector, field, measure):
 
 
 def test_the_short_form_gives_pairs_and_an_item():
-    collector = collect(short([[0.5, 0.25, 0.75]], ["a", "b"]))
-    assert margins(collector) == {"pair": [0.25, -0.25], "item": [-0.25]}
+    observations = observe(short([[0.5, 0.25, 0.75]], ["a", "b"]))
+    assert margins(observations) == {"pair": [0.25, -0.25], "item": [-0.25]}
+
+
+def test_each_negative_is_compared_with_the_true_caption_of_its_own_item():
+    observations = observe(short([[0.5, 0.25, 0.75]], ["a", "b"]), short([[0, 1]]))
+    assert margins(observations) == {"pair": [0.25, -0.25, -1.0], "item": [-0.25, -1.0]}
+    assert observations.measured["pair"].record.tolist() == [0, 0, 1]
+
+
+@given(st.lists(st.lists(few_scores, min_size=2, max_size=5), min_size=1, max_size=6))
+def test_pairs_and_items_agree_with_plain_loops(rows):
+    found = observe(*(short([row], ["k"] * (len(row) - 1)) for row in rows)).measured
+    expected = [(i, row[0] > negative) for i, row in enumerate(rows) for negative in row[1:]]
+    pairs = found["pair"]
+    assert list(zip(pairs.record, pairs.margin > 0, strict=True)) == expected
+    won = [all(row[0] > negative for negative in row[1:]) for row in rows]
+    assert (found["item"].margin > 0).tolist() == won
+
+
+def test_a_benchmark_whose_score_has_ranks_keeps_their_margins():
+    rows = [short([[0.5, 0.6, 0.4, 0.3]], "abc", benchmark="crepe")]
+    rows.append(matching([[0.5, 0.9, 0.7]], [[0, 0]], benchmark="crepe"))
+    observations = observe(*rows, short([[1, 0]]))
+    at = {rank: observations.margins(["item", "image_to_text"], rank) for rank in (1, 3, 5)}
+    assert at[1].record.tolist() == [0, 2, 1] and at[3].record.tolist() == [0, 1]
+    assert at[3].margin.tolist() == [pytest.approx(0.2), inf]
+    assert at[5].margin.tolist() == [inf, inf]
 
 
 def test_a_square_whose_truth_is_a_matching_gives_winoground_scores():
     straight = matching([[1.0, 0.25], [0.5, 1.0]], [[0, 0], [1, 1]])
     crossed = matching([[0.25, 1.0], [1.0, 0.5]], [[1, 0], [0, 1]])
-    found = margins(collect(straight, crossed))
+    found = margins(observe(straight, crossed))
     assert found == {"text": [0.5, 0.5], "image": [0.5, 0.5], "group": [0.5, 0.5]}
 
 
 def test_any_other_matching_gives_queries_in_both_directions():
     one_of_three_images = matching([[0.5], [0.75], [0.0]], [[0, 0]])
     two_true_captions = matching([[1.0, 0.25, 0.5]], [[0, 0], [0, 1]])
-    assert margins(collect(one_of_three_images, two_true_captions)) == {
+    assert margins(observe(one_of_three_images, two_true_captions)) == {
         "image_to_text": [0.5],
         "text_to_image": [-0.25],
         "image_to_text_all": [-0.25],
@@ -66,39 +97,39 @@ def test_any_other_matching_gives_queries_in_both_directions():
 
 
 def test_a_square_with_other_truth_is_no_winoground_item():
-    assert list(margins(collect(matching([[1, 0], [0, 0]], [[0, 0]])))) == [
+    assert list(margins(observe(matching([[1, 0], [0, 0]], [[0, 0]])))) == [
         "image_to_text",
         "text_to_image",
     ]
 
 
 def test_a_record_that_tells_nothing_apart_is_counted():
-    collector = collect(short([[0.5]], []), matching([[0.5]], [[0, 0]]), short([[1, 0]]))
-    assert (collector.num_records, collector.num_unmeasured) == (3, 2)
-    assert margins(collector) == {"pair": [1.0], "item": [1.0]}
+    observations = observe(short([[0.5]], []), matching([[0.5]], [[0, 0]]), short([[1, 0]]))
+    assert (observations.num_records, observations.num_unmeasured) == (3, 2)
+    assert margins(observations) == {"pair": [1.0], "item": [1.0]}
 
 
 def test_kinds_label_pairs_and_other_fields_label_records():
-    collector = collect(
+    observations = observe(
         short([[1, 0, 0]], ["a", "b"], subset="x"),
         short([[1, 0]], ["b"]),
         short([[1, 0]], ["a"], subset="y", benchmark="bench"),
         fields=["kind", "subset"],
     )
-    assert labels(collector, "kind", "pair") == [(0, "a"), (1, "b"), (2, "b"), (3, "a")]
-    assert labels(collector, "kind", "item") is None
-    assert labels(collector, "subset", "pair") == [(0, "/x"), (1, "/x"), (3, "bench/y")]
-    assert labels(collector, "subset", "item") == [(0, "/x"), (2, "bench/y")]
+    assert labels(observations, "kind", "pair") == [(0, "a"), (1, "b"), (2, "b"), (3, "a")]
+    assert labels(observations, "kind", "item") is None
+    assert labels(observations, "subset", "pair") == [(0, "/x"), (1, "/x"), (3, "bench/y")]
+    assert labels(observations, "subset", "item") == [(0, "/x"), (2, "bench/y")]
 
 
 def test_labels_of_records_without_the_measure_are_left_out():
-    collector = collect(
+    observations = observe(
         matching([[1.0, 0.0], [0.0, 1.0]], [[0, 0], [1, 1]], subset="x"),
         short([[1, 0]], subset="y"),
         fields=["subset"],
     )
-    assert labels(collector, "subset", "item") == [(0, "/y")]
-    assert labels(collector, "subset", "text") == [(0, "/x")]
+    assert labels(observations, "subset", "item") == [(0, "/y")]
+    assert labels(observations, "subset", "text") == [(0, "/x")]
 
 
 @pytest.mark.parametrize(
@@ -114,8 +145,8 @@ def test_labels_of_records_without_the_measure_are_left_out():
     ],
 )
 def test_a_label_can_be_any_value(value, expected):
-    collector = collect(short([[1, 0]], tags=value), fields=["tags"])
-    found = labels(collector, "tags", "item")
+    observations = observe(short([[1, 0]], tags=value), fields=["tags"])
+    found = labels(observations, "tags", "item")
     assert [text for _, text in found or []] == expected
 
 
@@ -136,7 +167,7 @@ def test_a_label_can_be_any_value(value, expected):
 )
 def test_scores_of_the_wrong_shape_are_refused(scores, got):
     with pytest.raises(InputError) as caught:
-        collect(short(scores, id="r7"))
+        observe(short(scores, id="r7"))
     message = str(caught.value)
     assert message.startswith('in.jsonl:7: record "r7": field "scores" has the wrong shape; got ')
     assert got in message
@@ -157,7 +188,7 @@ def test_scores_of_the_wrong_shape_are_refused(scores, got):
 )
 def test_a_score_that_is_no_finite_number_is_refused(bad, shown):
     with pytest.raises(InputError) as caught:
-        collect(short([[0.5, bad]]))
+        observe(short([[0.5, bad]]))
     message = str(caught.value)
     assert message.startswith(f"in.jsonl:7: a score is not a finite number; got {shown}")
     assert "in column 1, expected a number" in message
@@ -165,36 +196,36 @@ def test_a_score_that_is_no_finite_number_is_refused(bad, shown):
 
 def test_an_id_that_is_no_string_does_not_hide_the_real_fault():
     with pytest.raises(InputError, match=r"^in.jsonl:7: a score is not a finite number"):
-        collect(short([[0.5, None]], id=7))
+        observe(short([[0.5, None]], id=7))
 
 
 def test_missing_scores_name_the_command_that_adds_them():
     record = short([[1, 0]])
     del record["scores"]
     with pytest.raises(InputError, match=r'^in.jsonl:7: missing field "scores".*try hnclip score$'):
-        collect(record)
+        observe(record)
 
 
 def test_a_refused_record_leaves_no_trace():
-    collector = Collector(["kind", "subset"])
+    tally = Tally(["kind", "subset"])
     for bad in (short([[0.5, None]], subset="x"), short([[1, 0]], subset="x", group=3)):
         with pytest.raises(InputError):
-            collector.add(bad)
-    collector.add(short([[1, 0]], ["b"], subset="y"))
-    collector = collector.finish()
-    assert collector.num_records == 1
-    assert labels(collector, "kind", "pair") == [(0, "b")]
-    assert labels(collector, "subset", "item") == [(0, "/y")]
+            tally.add(bad)
+    tally.add(short([[1, 0]], ["b"], subset="y"))
+    observations = tally.finish()
+    assert observations.num_records == 1
+    assert labels(observations, "kind", "pair") == [(0, "b")]
+    assert labels(observations, "subset", "item") == [(0, "/y")]
 
 
 def test_records_of_one_image_are_one_cluster():
-    collector = collect(
+    observations = observe(
         short([[1, 0]], image="a.jpg"),
         short([[1, 0]], image="b.jpg"),
         short([[1, 0]], image="a.jpg"),
         short([[1, 0]], image="c.jpg", group="b.jpg"),
         matching([[1, 0]], [[0, 0]], id="m"),
     )
-    first, second, third, fourth, fifth = collector.clusters.tolist()
+    first, second, third, fourth, fifth = observations.clusters.tolist()
     assert first == third and second == fourth
     assert len({first, second, fifth}) == 3

@@ -2,25 +2,26 @@
 
 import json
 from array import array
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
-from hnclip_cli.evaluation.benchmarks import RANKED, RANKS, Place
-from hnclip_cli.evaluation.collected import Collected, Label, Observations
-from hnclip_cli.evaluation.metrics import Bools, Floats, query_margins
+from hnclip_cli.benchmarks import Place, official_metrics
+from hnclip_cli.evaluation.margins import kth_margin, matching_margins
+from hnclip_cli.evaluation.measures import MEASURES
+from hnclip_cli.evaluation.observations import Label, Margins, Observations
 from hnclip_cli.streams.records import Record
 
 NUMBERS = frozenset((float, int))
 PLACE_FIELDS = ("benchmark", "subset")
 
-Texts = str | tuple[str, ...] | None
+Texts = tuple[str, ...]
 
 
-class Collector:
-    """Keep of each record its scores, its labels and the hash of its image group.
+class Tally:
+    """Keep of each record its margins, its labels and the hash of its image group.
 
     Tens of bytes a record, field and negative, whatever the length of the captions.
 
@@ -36,14 +37,12 @@ class Collector:
         self.num_unmeasured = 0
         self._places = _Numbered()
         self._last_place: tuple[Any, Any, Any] | None = None
+        self._ranks: tuple[int, ...] = ()  # beyond the first, of the last place's benchmark
+        self._ranks_of: dict[Texts, tuple[int, ...]] = {}
         self._fields = {f: _Numbered() for f in fields if f not in (*PLACE_FIELDS, "kind")}
         self._kinds = _Numbered() if "kind" in fields else None
         self._clusters = array("q")
-        # Short form: the rows of all items end to end, the true caption first.
-        self._items, self._scores, self._widths = array("q"), array("d"), array("q")
-        # Two images that each belong to one of two captions: four scores, the true ones at 0, 3.
-        self._squares, self._square_scores = array("q"), array("d")
-        self._queries: dict[str, tuple[array[int], array[float]]] = {}
+        self._margins: dict[tuple[str, int], tuple[array[int], array[float]]] = {}
         self._ids: list[str] | None = [] if identify else None
         self._contents = array("q")
 
@@ -58,24 +57,28 @@ class Collector:
             InputError: scores that are missing, of the wrong shape or not finite.
         """
         cluster = cluster_key(record)
-        labels = [_hashable(record.get(field)) for field in self._fields]
+        labels = [_texts(record.get(field)) for field in self._fields]
         identity = (record.id, _content_key(record)) if self._ids is not None else None
+        # Records of one place mostly follow one another.
+        place = (record.get("benchmark"), record.get("subset"), record.get("tags"))
+        is_same_place = place == self._last_place
+        texts = () if is_same_place else tuple(map(_texts, place))
+        ranks = self._ranks if is_same_place else self._further_ranks(texts[0])
         if "scores" not in record:
             if scores_expected:
                 raise record.error(
                     'missing field "scores"', got=_fields(record), hint="hnclip score"
                 )
         elif record.is_matching:
-            self._add_matching(record)
+            self._add_matching(record, ranks)
         else:
-            self._add_short(record)
+            self._add_short(record, ranks)
         self._clusters.append(cluster)
-        # Records of one place mostly follow one another.
-        place = (record.get("benchmark"), record.get("subset"), record.get("tags"))
-        if place == self._last_place:
+        if is_same_place:
             self._places.repeat()
         else:
-            self._places.extend([tuple(map(_hashable, place))])
+            self._places.extend([texts])
+            self._ranks = ranks
             # Equal values can have different labels, as 1 and true have; texts cannot.
             is_text = all(value is None or type(value) is str for value in place[:2])
             self._last_place = place if is_text else None
@@ -86,83 +89,72 @@ class Collector:
             self._contents.append(identity[1])
         self.num_records += 1
 
-    def _add_short(self, record: Record) -> None:
+    def _add_short(self, record: Record, ranks: Sequence[int]) -> None:
         kinds = _kinds(record)
-        scores = read_scores(record, 1, 1 + len(kinds))[0]
+        true, *false = read_scores(record, 1, 1 + len(kinds))[0]
         if not kinds:
             self.num_unmeasured += 1
             return
         if self._kinds is not None:
             self._kinds.extend(kinds)
-        self._items.append(self.num_records)
-        self._widths.append(len(scores))
-        self._scores.extend(scores)
+        margins = [true - score for score in false]
+        self._put("pair", margins)
+        self._put("item", [min(margins)])
+        for rank in ranks:
+            self._put("item", [kth_margin(margins, rank)], rank)
 
-    def _add_matching(self, record: Record) -> None:
+    def _add_matching(self, record: Record, ranks: Sequence[int]) -> None:
         item = record.matching
-        rows = read_scores(record, len(item.images), len(item.captions))
-        pairs = set(item.truth)
-        if len(item.images) == len(item.captions) == 2 and pairs in (
-            {(0, 0), (1, 1)},
-            {(0, 1), (1, 0)},
-        ):
-            first, second = (0, 1) if (0, 0) in pairs else (1, 0)
-            self._squares.append(self.num_records)
-            for row in (rows[first], rows[second]):
-                self._square_scores.extend(row)
-            return
-        scores = np.array(rows, dtype=np.float64)
-        truth = np.zeros(scores.shape, dtype=bool)
-        truth[tuple(np.transpose(item.truth))] = True
-        scores, truth = _by_class(record, scores, truth)
-        measured = 0
-        for direction, (matrix, true) in {
-            "image_to_text": (scores, truth),
-            "text_to_image": (scores.T, truth.T),
-        }.items():
-            top, everyone = query_margins(matrix, true)
-            measured += len(top)
-            self._add_queries(direction, top)
-            self._add_queries(f"{direction}_all", everyone)
-            if direction == "image_to_text" and record.get("benchmark") in RANKED:
-                for rank in RANKS:
-                    self._add_queries(f"R@{rank}", query_margins(matrix, true, rank)[0])
-        self.num_unmeasured += not measured
+        scores = read_scores(record, len(item.images), len(item.captions))
+        per_class = _per_class(record, len(item.captions))
+        found = matching_margins(scores, item.truth, per_class=per_class)
+        for measure, margins in found.items():
+            self._put(measure, margins)
+        for rank in ranks:
+            further = matching_margins(scores, item.truth, per_class=per_class, rank=rank)
+            self._put("image_to_text", further.get("image_to_text", ()), rank)
+        self.num_unmeasured += not any(found.values())
 
-    def _add_queries(self, measure: str, margins: Iterable[float]) -> None:
-        where, values = self._queries.setdefault(measure, (array("q"), array("d")))
+    def _further_ranks(self, benchmark: Texts) -> tuple[int, ...]:
+        """The ranks k of R@k beyond the first that the official scores of a benchmark have."""
+        if benchmark not in self._ranks_of:
+            ranks = {metric.rank for metric in official_metrics(_first(benchmark))}
+            self._ranks_of[benchmark] = tuple(sorted(ranks - {1}))
+        return self._ranks_of[benchmark]
+
+    def _put(self, measure: str, margins: Sequence[float], rank: int = 1) -> None:
+        kept = self._margins.get((measure, rank))
+        if kept is None:
+            kept = self._margins[measure, rank] = array("q"), array("d")
+        records, values = kept
+        records.extend([self.num_records] * len(margins))
         values.extend(margins)
-        where.extend([self.num_records] * (len(values) - len(where)))
 
-    def finish(self) -> Collected:
+    def finish(self) -> Observations:
         """All that was kept, as arrays."""
-        return Collected(
+        kept = {
+            key: Margins(np.array(records), np.array(values))
+            for key, (records, values) in self._margins.items()
+            if len(records)
+        }
+        places: list[tuple[Texts, Texts, Texts]] = self._places.values
+        return Observations(
             num_records=self.num_records,
             num_unmeasured=self.num_unmeasured,
             clusters=np.unique(np.array(self._clusters), return_inverse=True)[1],
-            places=[_place(*key) for key in self._places.values],
+            places=[Place(_first(name), _first(subset), tags) for name, subset, tags in places],
             place=np.array(self._places.numbers),
             labels={
-                "benchmark": [_labels(key[0]) for key in self._places.values],
-                "subset": [_subset_labels(*key) for key in self._places.values],
+                "benchmark": [_labels(names) for names, _, _ in places],
+                # A subset's label is (benchmark, subset).
+                "subset": [_labels(subsets, _first(names)) for names, subsets, _ in places],
             }
-            | {
-                field: [_labels(key) for key in numbered.values]
-                for field, numbered in self._fields.items()
-            },
+            | {f: [_labels(texts) for texts in n.values] for f, n in self._fields.items()},
             label={field: np.array(n.numbers) for field, n in self._fields.items()},
-            items=np.array(self._items),
-            widths=np.array(self._widths),
-            scores=np.array(self._scores),
+            measured={name: kept[name, 1] for name in MEASURES if (name, 1) in kept},
+            ranked={key: margins for key, margins in kept.items() if key[1] > 1},
             kinds=None if self._kinds is None else [(kind,) for kind in self._kinds.values],
             kind=None if self._kinds is None else np.array(self._kinds.numbers),
-            squares=np.array(self._squares),
-            square_scores=np.array(self._square_scores).reshape(-1, 2, 2),
-            queries={
-                name: Observations(np.array(where), np.array(margins))
-                for name, (where, margins) in self._queries.items()
-                if len(margins)
-            },
             ids=self._ids,
             contents=np.array(self._contents),
         )
@@ -220,22 +212,13 @@ def _content_key(record: Record) -> int:
 
 
 def read_scores(record: Record, num_images: int, num_captions: int) -> list[list[float]]:
-    """The scores of a record, checked.
+    """The scores of a record, checked, as floats.
 
     Raises:
         InputError: not a matrix of this shape, or an element that is not a finite number.
     """
     scores: Any = record["scores"]
-    if (
-        num_images == 1
-        and type(scores) is list
-        and len(scores) == 1
-        and type(scores[0]) is list
-        and len(scores[0]) == num_captions
-        and _all_finite(scores[0])
-    ):
-        return scores
-    is_matrix = isinstance(scores, list) and all(isinstance(row, list) for row in scores)
+    is_matrix = type(scores) is list and all(type(row) is list for row in scores)
     widths = {len(row) for row in scores} if is_matrix else set()
     if not is_matrix or len(scores) != num_images or widths != {num_captions}:
         raise record.error(
@@ -244,43 +227,46 @@ def read_scores(record: Record, num_images: int, num_captions: int) -> list[list
             expected=f"{num_images} × {num_captions}, a row an image, a column a caption",
             hint="scoring it again",
         )
-    rows: list[list[float]] = scores
-    for row in rows:
-        if not _all_finite(row):
-            bad = next(score for score in row if not _all_finite([score]))
+    rows = []
+    for row in scores:
+        floats = _finite(row)
+        if floats is None:
+            bad = next(score for score in row if _finite([score]) is None)
             raise record.error(
                 _naming(record, "a score is not a finite number"),
                 got=f"{json.dumps(bad)[:60]} in column {row.index(bad)}",
                 expected="a number",
                 hint="scoring it again",
             )
+        rows.append(floats)
     return rows
 
 
-def _all_finite(row: list[Any]) -> bool:
+def _finite(row: list[Any]) -> list[float] | None:
+    """A row as floats, if it is one of finite numbers."""
+    if not NUMBERS.issuperset(map(type, row)):
+        return None
     try:
-        return NUMBERS.issuperset(map(type, row)) and all(map(isfinite, row))
+        floats = list(map(float, row))
     except OverflowError:  # an integer beyond the floats
-        return False
+        return None
+    return floats if all(map(isfinite, floats)) else None
 
 
-def _by_class(record: Record, scores: Floats, truth: Bools) -> tuple[Floats, Bools]:
-    """Where each class has several prompts, side by side, the mean of their scores.
+def _per_class(record: Record, num_captions: int) -> int:
+    """How many prompts of each class stand side by side.
 
     Raises:
         InputError: ``prompts_per_class`` does not divide the captions.
     """
     count = record.get("prompts_per_class", 1)
-    num_images, num_captions = scores.shape
     if type(count) is not int or count < 1 or num_captions % count:
         raise record.error(
             'field "prompts_per_class" does not fit the captions',
             got=json.dumps(count)[:40],
             expected=f"a divisor of {num_captions}",
         )
-    shape = (num_images, num_captions // count, count)
-    of_class: Bools = np.logical_or.reduce(truth.reshape(shape), axis=2)
-    return scores.reshape(shape).mean(axis=2), of_class
+    return count
 
 
 def _shape(scores: Any, is_matrix: bool, widths: set[int]) -> str:
@@ -301,39 +287,28 @@ def _fields(record: Record) -> str:
     return "the fields " + (", ".join(list(record)[:8]) or "none")
 
 
-def _hashable(value: Any) -> Texts:
-    """A field's value by which labels are told apart: most are one string, kept as it is."""
-    if value is None or type(value) is str:
-        return value
-    return tuple(dict.fromkeys(_texts(value)))
+def _texts(value: Any) -> Texts:
+    """A field's value as the labels that it stands for, each once."""
+    if type(value) is str:
+        return (value,)
+    return tuple(dict.fromkeys(_all_texts(value)))
 
 
-def _as_tuple(texts: Texts) -> tuple[str, ...]:
-    return () if texts is None else (texts,) if isinstance(texts, str) else texts
-
-
-def _place(benchmark: Texts, subset: Texts, tags: Texts) -> Place:
-    first, second = (next(iter(_as_tuple(texts)), "") for texts in (benchmark, subset))
-    return Place(first, second, _as_tuple(tags))
-
-
-def _labels(texts: Texts) -> tuple[Label, ...]:
-    return tuple((text,) for text in _as_tuple(texts))
-
-
-def _subset_labels(benchmark: Texts, subset: Texts, tags: Texts) -> tuple[Label, ...]:
-    """A subset's label is (benchmark, subset)."""
-    first = next(iter(_as_tuple(benchmark)), "")
-    return tuple((first, text) for text in _as_tuple(subset))
-
-
-def _texts(value: Any) -> list[str]:
+def _all_texts(value: Any) -> list[str]:
     if value is None:
         return []
     if isinstance(value, str):
         return [value]
     if isinstance(value, list):
-        return [text for item in value for text in _texts(item)]
+        return [text for item in value for text in _all_texts(item)]
     if isinstance(value, dict):
-        return [f"{key}={text}" for key, item in value.items() for text in _texts(item)]
+        return [f"{key}={text}" for key, item in value.items() for text in _all_texts(item)]
     return [json.dumps(value)]
+
+
+def _first(texts: Texts) -> str:
+    return texts[0] if texts else ""
+
+
+def _labels(texts: Texts, *before: str) -> tuple[Label, ...]:
+    return tuple((*before, text) for text in texts)

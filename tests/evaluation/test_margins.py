@@ -1,16 +1,17 @@
 """Margins against hand-written matrices and against plain loops."""
 
+from math import inf
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hnclip_cli.evaluation.metrics import (
-    item_margins,
+from hnclip_cli.evaluation.margins import (
+    kth_margin,
+    matching_margins,
     outcomes,
-    pair_margins,
     query_margins,
-    winoground_margins,
 )
 
 scores = st.sampled_from([-1.0, 0.0, 0.25, 0.5, 1.0])  # few values, so that ties are common
@@ -29,29 +30,9 @@ def test_a_tie_is_wrong_and_counted_and_is_no_near_tie():
     assert result.near.tolist() == [False, False, False, True, True]
 
 
-def test_each_negative_is_compared_with_the_true_caption_of_its_own_item():
-    flat, widths = np.array([0.5, 0.25, 0.75, 0.0, 1.0]), np.array([3, 2])
-    item, margins = pair_margins(flat, widths)
-    assert item.tolist() == [0, 0, 1]
-    assert margins.tolist() == [0.25, -0.25, -1.0]
-    assert item_margins(flat, widths).tolist() == [-0.25, -1.0]
-
-
-def test_no_items_have_no_margins():
-    nothing = np.array([], dtype=np.int64)
-    item, margins = pair_margins(np.array([]), nothing)
-    assert len(item) == len(margins) == len(item_margins(np.array([]), nothing)) == 0
-
-
-@given(st.lists(st.lists(scores, min_size=2, max_size=5), min_size=1, max_size=6))
-def test_pairs_and_items_agree_with_plain_loops(rows):
-    flat = np.array([score for row in rows for score in row])
-    widths = np.array([len(row) for row in rows])
-    item, margins = pair_margins(flat, widths)
-    expected = [(i, row[0] > negative) for i, row in enumerate(rows) for negative in row[1:]]
-    assert list(zip(item, margins > 0, strict=True)) == expected
-    won = [all(row[0] > negative for negative in row[1:]) for row in rows]
-    assert (item_margins(flat, widths) > 0).tolist() == won
+def test_the_margin_at_a_rank_is_that_over_the_kth_best_negative():
+    margins = [0.25, -0.5, 0.75]
+    assert [kth_margin(margins, rank) for rank in (1, 2, 3, 4)] == [-0.5, 0.25, 0.75, inf]
 
 
 @pytest.mark.parametrize(
@@ -66,8 +47,8 @@ def test_pairs_and_items_agree_with_plain_loops(rows):
     ],
 )
 def test_winoground_scores_of_hand_written_items(matrix, text, image, group):
-    margins = winoground_margins(np.array([matrix]))
-    assert {name: bool(m[0] > 0) for name, m in margins.items()} == {
+    margins = matching_margins(matrix, [(0, 0), (1, 1)])
+    assert {name: margin > 0 for name, (margin,) in margins.items()} == {
         "text": text,
         "image": image,
         "group": group,
@@ -79,8 +60,10 @@ def test_winoground_scores_follow_their_definition(matrix):
     (s00, s01), (s10, s11) = matrix  # image, caption
     text = s00 > s01 and s11 > s10
     image = s00 > s10 and s11 > s01
-    margins = winoground_margins(np.array([matrix]))
-    assert [bool(m[0] > 0) for m in margins.values()] == [text, image, text and image]
+    margins = matching_margins(matrix, [(0, 0), (1, 1)])
+    assert [margin > 0 for (margin,) in margins.values()] == [text, image, text and image]
+    crossed = matching_margins([row[::-1] for row in matrix], [(0, 1), (1, 0)])
+    assert crossed == margins
 
 
 def test_a_query_is_right_if_any_true_candidate_is_strictly_at_the_top():

@@ -1,0 +1,180 @@
+"""Benchmarks: how each one's official files are read, and what its official score counts.
+
+The table stands below the rooms, because ``data`` reads by it and ``eval`` scores by it, and
+neither imports the other. It says where each `Benchmark` lies, so that no reader is imported
+before it is asked for.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from hnclip_cli.plugins import Table
+
+Leaf = tuple[str, ...]
+
+# Groups of measures that mean the same of different forms of record (docs/eval.md).
+IMAGE_TO_TEXT = ("item", "image_to_text")
+TEXT_TO_IMAGE = ("text_to_image",)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a record stands in its benchmark: all that official scores go by.
+
+    Attributes:
+        benchmark: its name in `BENCHMARKS`, the record's field ``benchmark``.
+        subset: the official file, subset or phenomenon; may be empty.
+        tags: the texts of the record's ``tags``, those of an object as `key=value`.
+    """
+
+    benchmark: str
+    subset: str = ""
+    tags: tuple[str, ...] = ()
+
+    def named(self, name: str) -> str:
+        """The value of the tag of this name, or nothing."""
+        found = (text.partition("=") for text in self.tags)
+        return next((value for key, _, value in found if key == name), "")
+
+
+# Where in the benchmark's tree of means a record belongs; None where it does not count.
+LeafOf = Callable[[Place], Leaf | None]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One official number, or one for each part of the benchmark.
+
+    Attributes:
+        name: as published, with its basis; ``{}`` is the number of parts averaged, or with
+            ``each`` the name of the part.
+        measures: groups of measures; with several groups, each is a part of its own.
+        leaf: path of a record in the tree of means. A mean is taken at each level, over the
+            parts that are there.
+        each: give a number for each part instead of their mean.
+        rank: k of R@k.
+        least: leaves with fewer observations do not count.
+        joined: records of one key are one observation, right if each of them is.
+        members: how many records such a key must have.
+        vl_compo: this is the number that vl_compo's mean of twelve takes.
+    """
+
+    name: str
+    measures: tuple[tuple[str, ...], ...] = (IMAGE_TO_TEXT,)
+    leaf: LeafOf = lambda place: ()
+    each: bool = False
+    rank: int = 1
+    least: int = 1
+    joined: LeafOf | None = None
+    members: int = 1
+    vl_compo: bool = False
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """All that there is to know of a benchmark.
+
+    Attributes:
+        read: turns its files (`hnclip_cli.sources.benchmarks.files.Files`) to records.
+        official: its official scores.
+        path: what PATH is.
+        images: what the folder of the images holds.
+        source: where the official files come from.
+        items: how many records the official files give; None where nobody says.
+        metric: the official metric, in words.
+        aggregation: how it is brought to one number.
+    """
+
+    read: Callable[[Any], Iterator[dict[str, Any]]]
+    official: tuple[Metric, ...] = ()
+    path: str = ""
+    images: str = ""
+    source: str = ""
+    items: int | None = None
+    metric: str = ""
+    aggregation: str = ""
+
+
+# A new benchmark is a line here, and a file with a `Benchmark`.
+_PLACES = {
+    "sugarcrepe": "sugarcrepe:SUGARCREPE",
+    "sugarcrepe-pp": "sugarcrepe:SUGARCREPE_PP",
+    "aro-vg-relation": "aro:ARO_VG_RELATION",
+    "aro-vg-attribution": "aro:ARO_VG_ATTRIBUTION",
+    "aro-coco-order": "word_order:ARO_COCO_ORDER",
+    "aro-flickr-order": "word_order:ARO_FLICKR_ORDER",
+    "valse": "valse:VALSE",
+    "vl-checklist": "vl_checklist:VL_CHECKLIST",
+    "winoground": "winoground:WINOGROUND",
+    "crepe": "crepe:CREPE",
+    "eqben": "eqben:EQBEN",
+    "imagecode": "imagecode:IMAGECODE",
+    "svo-probes": "svo_probes:SVO_PROBES",
+    "whatsup": "whatsup:WHATSUP",
+    "mmvp": "mmvp:MMVP",
+    "colorswap": "winoground:COLORSWAP",
+    "spec": "spec:SPEC",
+    "inpaintcoco": "inpaintcoco:INPAINTCOCO",
+    "comvg": "svo_probes:COMVG",
+    "conme": "conme:CONME",
+    "coco-retrieval": "karpathy:COCO_RETRIEVAL",
+    "flickr30k-retrieval": "karpathy:FLICKR30K_RETRIEVAL",
+    "imagefolder": "imagefolder:IMAGEFOLDER",
+}
+BENCHMARKS: Table[Benchmark] = Table(
+    "benchmarks",
+    {name: f"hnclip_cli.sources.benchmarks.{place}" for name, place in _PLACES.items()},
+    Benchmark,
+    called="a Benchmark of hnclip_cli.benchmarks",
+)
+
+
+def official_metrics(name: str) -> tuple[Metric, ...]:
+    """The official scores of a benchmark; none of a name that nobody knows."""
+    return BENCHMARKS[name].official if name in BENCHMARKS else ()
+
+
+def by_subset(place: Place) -> Leaf | None:
+    """Parts are the subsets."""
+    return (place.subset,) if place.subset else None
+
+
+def by_tag(name: str) -> LeafOf:
+    """Parts are the values of a tag; of records without it, the subsets."""
+
+    def leaf(place: Place) -> Leaf | None:
+        value = place.named(name) or place.subset
+        return (value,) if value else None
+
+    return leaf
+
+
+def by_word(*words: str) -> LeafOf:
+    """Parts are these words, wherever tags or the subset have them."""
+
+    def leaf(place: Place) -> Leaf | None:
+        texts = [text.rpartition("=")[2].lower() for text in (*place.tags, place.subset)]
+        return next(((word,) for text in texts for word in words if word in text), None)
+
+    return leaf
+
+
+def accuracy(*metrics: Metric) -> tuple[Metric, ...]:
+    """These, and the accuracy of all items."""
+    return (*metrics, Metric("accuracy, micro"))
+
+
+def mean(parts: str, leaf: LeafOf, *, least: int = 1, vl_compo: bool = False) -> Metric:
+    """The mean of the accuracies of some parts."""
+    return Metric(f"accuracy, mean of {{}} {parts}", leaf=leaf, least=least, vl_compo=vl_compo)
+
+
+def winoground(*metrics: Metric, vl_compo: bool = False) -> tuple[Metric, ...]:
+    """These, and text, image and group score (Thrush et al. 2022)."""
+    return (
+        *metrics,
+        Metric("text score", (("text",),)),
+        Metric("image score", (("image",),)),
+        Metric("group score", (("group",),), vl_compo=vl_compo),
+    )
