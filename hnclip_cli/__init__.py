@@ -7,6 +7,7 @@ numpy's, and give the same. Nothing is imported before it is used.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hnclip_cli.embedding.embed import embed
     from hnclip_cli.evaluation.compare import compare
     from hnclip_cli.evaluation.report import evaluate
     from hnclip_cli.models.load import load_clip as load
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from hnclip_cli.negatives.mining import mine
     from hnclip_cli.negatives.refine import refine
     from hnclip_cli.plugins import load_plugin
+    from hnclip_cli.scoring.score import score
+    from hnclip_cli.scoring.search import search
     from hnclip_cli.training.objectives.hard_negatives import hard_negative_objective
 
 __version__ = "0.1.0"
@@ -21,6 +24,7 @@ __version__ = "0.1.0"
 # The same again, for when the program runs.
 _PLACES = {
     "compare": "hnclip_cli.evaluation.compare:compare",
+    "embed": "hnclip_cli.embedding.embed:embed",
     "evaluate": "hnclip_cli.evaluation.report:evaluate",
     "fit": "hnclip_cli.negatives.choosing.fluency:fit",
     "hard_negative_objective": (
@@ -30,9 +34,12 @@ _PLACES = {
     "load_plugin": "hnclip_cli.plugins:load_plugin",
     "mine": "hnclip_cli.negatives.mining:mine",
     "refine": "hnclip_cli.negatives.refine:refine",
+    "score": "hnclip_cli.scoring.score:score",
+    "search": "hnclip_cli.scoring.search:search",
 }
 __all__ = [
     "compare",
+    "embed",
     "evaluate",
     "fit",
     "hard_negative_objective",
@@ -40,6 +47,8 @@ __all__ = [
     "load_plugin",
     "mine",
     "refine",
+    "score",
+    "search",
 ]
 
 

@@ -47,6 +47,10 @@ COMMANDS = {
         "hnclip_cli.commands.score:score",
         "Score every caption of a record, true and negative, against its image.",
     ),
+    "search": (
+        "hnclip_cli.commands.search:search",
+        "Find the nearest rows of one array of embeddings for each row of another.",
+    ),
     "eval": (
         "hnclip_cli.commands.eval:eval_",
         "Measure scored records: accuracy, matching, retrieval, each with its interval.",

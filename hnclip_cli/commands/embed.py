@@ -11,7 +11,7 @@ from hnclip_cli.streams.jsonl import RecordReader, Shard
 from hnclip_cli.streams.records import RowsOf
 
 
-@click.command()
+@click.command("embed")
 @options.input_argument
 @options.output_option
 @click.option(
@@ -69,8 +69,9 @@ def embed(
     if resume and not is_file:
         raise click.UsageError("--resume needs -o FILE, a plain file")
 
-    from hnclip_cli.embedding.embed import embed as run
+    from hnclip_cli.embedding.embed import embed_blocks
     from hnclip_cli.embedding.partial import partial_array
+    from hnclip_cli.models.encoder import Encoder
     from hnclip_cli.models.load import load_clip
     from hnclip_cli.streams.images import image_root_of
     from hnclip_cli.streams.npy import NpyWriter
@@ -93,10 +94,9 @@ def embed(
             kept = stack.enter_context(
                 partial_array(output, clip.embed_dim, dtype, settings, resume=resume)
             )
-        blocks = run(
-            RecordReader(stream, input_, policy, shard), clip, of, batch_size=batch_size,
-            policy=policy, image_root=root, workers=workers, kept=kept,
-        )  # fmt: skip
+        encoder = Encoder(clip, batch_size=batch_size, image_root=root, workers=workers)
+        reader = RecordReader(stream, input_, policy, shard)
+        blocks = embed_blocks(reader, of, encoder, policy=policy, kept=kept)
         for rows, digest in console.progress(blocks, unit="block"):
             if kept:
                 kept.write(rows, digest)

@@ -2,25 +2,23 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import repeat
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import torch
 
-from hnclip_cli.embedding.plan import Item, KeptRows, Slot, plan
-from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.models.pixels import PixelLoader
+from hnclip_cli.models.encoder import Content, Encoder, Item, View
+from hnclip_cli.models.load import as_clip
 from hnclip_cli.streams.images import ImageRoot
-from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
-from hnclip_cli.streams.records import RowsOf
-from hnclip_cli.streams.threads import map_ahead
+from hnclip_cli.streams.jsonl import ErrorPolicy
+from hnclip_cli.streams.records import Box, Record, RowsOf
 
-MEMORY_BYTES = 64 << 20  # of rows that are remembered
 MAX_RECORDS = 4096  # in a window, which may bring nothing new
 MAX_CAPTIONS = 4096  # new ones in a window
+LOST = "image could not be used, as found before the run was resumed"
 
 
 class Block(NamedTuple):
@@ -35,15 +33,53 @@ class Block(NamedTuple):
     digest: str
 
 
+class KeptRows(Protocol):
+    """Rows that an earlier run has left, and the digest of what they were made from."""
+
+    num_rows: int
+    digest: str
+
+    def read(self, num_rows: int) -> np.ndarray:
+        """The next rows, float32, shape (num_rows, D)."""
+
+
 def embed(
-    reader: RecordReader,
-    clip: Clip,
+    records: Iterable[Mapping[str, Any]],
     of: RowsOf,
     *,
-    batch_size: int,
-    policy: ErrorPolicy,
+    model: Clip | str,
+    batch_size: int = 64,
     image_root: str | ImageRoot = ".",
     workers: int = 0,
+    policy: ErrorPolicy | None = None,
+) -> np.ndarray:
+    """The rows of `embed_blocks` in one array, float32, shape (n, D).
+
+    Args:
+        records: with what is embedded.
+        of: ``image``, ``caption`` or ``negatives``.
+        model: as `load_clip` takes it, or what that returned.
+        batch_size: images or captions encoded at a time.
+        image_root: where relative image paths start.
+        workers: processes that decode images ahead.
+        policy: what to do with a bad record; without one it is an error.
+
+    Raises:
+        InputError: a record is bad.
+        HnclipError: no such model.
+    """
+    encoder = Encoder(as_clip(model), batch_size=batch_size, image_root=image_root, workers=workers)
+    nothing = np.zeros((0, encoder.clip.embed_dim), np.float32)
+    blocks = embed_blocks(records, of, encoder, policy=policy)
+    return np.concatenate([nothing, *(block.rows for block in blocks)])
+
+
+def embed_blocks(
+    records: Iterable[Mapping[str, Any]],
+    of: RowsOf,
+    encoder: Encoder,
+    *,
+    policy: ErrorPolicy | None = None,
     kept: KeptRows | None = None,
 ) -> Iterator[Block]:
     """Yield blocks of rows in the order of the records.
@@ -58,56 +94,32 @@ def embed(
     it. Blocks depend on the records and the batch size only, not on how fast the records come.
 
     Args:
-        reader: the records; its policy is ``policy``.
-        clip: the model.
-        of: what to embed of them.
-        batch_size: images or captions encoded at a time.
+        records: what is embedded.
+        of: what of them.
+        encoder: the model.
         policy: what to do with a bad record.
-        image_root: where relative image paths start.
-        workers: threads that decode images ahead.
         kept: rows that an earlier run has left; blocks begin behind them.
 
     Raises:
         InputError: a record is bad, where the policy is to fail.
         HnclipError: ``kept`` does not end between two blocks of these records.
     """
-    capacity = max(1, MEMORY_BYTES // (4 * clip.embed_dim))
-    items = plan(reader, of, capacity, kept)
-    if of != "image":
-        yield from _blocks(
-            items, _caption_windows(batch_size), _encode_captions, clip, batch_size, policy, kept
-        )
-        return
-    with PixelLoader(clip, image_root, workers) as loader:
-        decoded = map_ahead(_decoder(loader), items, loader.num_threads)
-        yield from _blocks(
-            decoded, repeat(batch_size), _encode_images, clip, batch_size, policy, kept
-        )
-
-
-def _blocks(
-    items: Iterable[Item],
-    sizes: Iterator[int],
-    encode: Callable[[Clip, list[Item], int], None],
-    clip: Clip,
-    batch_size: int,
-    policy: ErrorPolicy,
-    kept: KeptRows | None,
-) -> Iterator[Block]:
+    policy = policy or ErrorPolicy()
     num_kept = kept.num_rows if kept else 0
     num_rows = 0
     digest = hashlib.blake2b(digest_size=16)
-    for window in _windows(items, sizes):
-        count = sum(item.num_rows for item in window)
+    for window in _windows(_items(records, of, encoder, policy, kept), of, encoder.batch_size):
+        count = sum(_num_rows(item, of) for item in window)
         num_rows += count
-        digest.update(json.dumps([[item.num_rows, *item.contents] for item in window]).encode())
+        digest.update(json.dumps([_key(item, of) for item in window]).encode())
         if not count:
             continue
         if num_rows - count < num_kept < num_rows:
             raise _other_records()
         if num_rows > num_kept:
-            encode(clip, window, batch_size)
-        rows = _rows(window, clip.embed_dim, policy)  # names bad images, also those of kept rows
+            encoder.encode(window)
+        # Names bad images, also those of kept rows.
+        rows = _rows(window, of, encoder.clip.embed_dim, policy)
         if num_rows > num_kept:
             yield Block(rows, digest.hexdigest())
         elif kept and num_rows == num_kept and digest.hexdigest() != kept.digest:
@@ -116,14 +128,47 @@ def _blocks(
         raise _other_records()
 
 
-def _other_records() -> HnclipError:
-    return HnclipError(
-        "the rows kept so far are of other records", hint="the same input, or without --resume"
-    )
+def _items(
+    records: Iterable[Mapping[str, Any]],
+    of: RowsOf,
+    encoder: Encoder,
+    policy: ErrorPolicy,
+    kept: KeptRows | None,
+) -> Iterator[Item]:
+    def contents_of(record: Record) -> list[Content]:
+        if of == "image":
+            return [View(name) for name in record.image_list]
+        if of == "caption":
+            return list(record.caption_list)
+        return [negative.caption for negative in record.negatives]
+
+    def filled() -> Iterator[Item]:
+        """The items; those of kept rows need no encoding."""
+        num_rows = 0
+        for item in encoder.plan(records, contents_of):
+            if item.error:
+                policy.bad(item.error)
+            count = _num_rows(item, of)
+            num_rows += count
+            if kept and 0 < num_rows <= kept.num_rows:
+                _fill(item, kept.read(count))
+            yield item
+
+    return encoder.decoded(filled()) if of == "image" else filled()
 
 
-def _windows(items: Iterable[Item], sizes: Iterator[int]) -> Iterator[list[Item]]:
+def _fill(item: Item, rows: np.ndarray) -> None:
+    for slot, row in zip(item.slots, rows[len(rows) - len(item.slots) :], strict=True):
+        if slot.is_open:
+            if np.isnan(row).any():
+                slot.problem = LOST
+            else:
+                slot.row = row.copy()
+
+
+def _windows(items: Iterable[Item], of: RowsOf, batch_size: int) -> Iterator[list[Item]]:
     """Successive items that bring so many new images or captions."""
+    sizes = repeat(batch_size) if of == "image" else _caption_windows(batch_size)
     window: list[Item] = []
     num_new, size = 0, next(sizes)
     for item in items:
@@ -143,56 +188,36 @@ def _caption_windows(batch_size: int) -> Iterator[int]:
         size = max(batch_size, min(2 * size, MAX_CAPTIONS))
 
 
-def _decoder(load_pixels: PixelLoader) -> Callable[[Item], Item]:
-    def decode(item: Item) -> Item:
-        for slot in item.new:
-            if item.record is None or slot.row is not None or slot.problem:
-                continue
-            try:
-                slot.source = load_pixels(item.record, [slot.content])[0]
-            except InputError as error:
-                slot.problem = str(error).removeprefix(f"{item.record.where}: ")
-        return item
-
-    return decode
+def _num_rows(item: Item, of: RowsOf) -> int:
+    """Rows of a record, and of the lines before it that are no records."""
+    own = item.record.num_rows(of) if item.error and item.record else len(item.slots)
+    return own + (item.gap if of != "negatives" else 0)
 
 
-def _encode_images(clip: Clip, window: list[Item], batch_size: int) -> None:
-    new = [slot for item in window for slot in item.new if slot.source is not None]
-    for start in range(0, len(new), batch_size):
-        batch = new[start : start + batch_size]
-        with torch.inference_mode():
-            rows = clip.encode_images(torch.stack([slot.source for slot in batch]))
-        _store(batch, rows)
+def _key(item: Item, of: RowsOf) -> list[Any]:
+    """What a record's rows depend on."""
+    return [_num_rows(item, of), *(_name(*slot.key) for slot in item.slots)]
 
 
-def _encode_captions(clip: Clip, window: list[Item], batch_size: int) -> None:
-    """Captions that begin alike are encoded together, so that their beginning is encoded once."""
-    new = sorted((slot for item in window for slot in item.new), key=_caption_order)
-    for start in range(0, len(new), batch_size):
-        batch = new[start : start + batch_size]
-        with torch.inference_mode():
-            rows = clip.encode_captions([slot.content for slot in batch])
-        _store(batch, rows)
+def _name(content: Content, crop: Box | None) -> str:
+    if isinstance(content, str):
+        return content
+    return f"{content.name} {crop}" if crop else content.name
 
 
-def _caption_order(slot: Slot) -> str:
-    return slot.content.casefold()  # CLIP's tokenizer lowers case too
+def _other_records() -> HnclipError:
+    return HnclipError(
+        "the rows kept so far are of other records", hint="the same input, or without --resume"
+    )
 
 
-def _store(slots: list[Slot], rows: torch.Tensor) -> None:
-    for slot, row in zip(slots, rows.cpu().numpy(), strict=True):
-        slot.row, slot.source = row.copy(), None  # a view would keep the whole batch
-
-
-def _rows(window: list[Item], width: int, policy: ErrorPolicy) -> np.ndarray:
-    rows = np.full((sum(item.num_rows for item in window), width), np.nan, np.float32)
+def _rows(window: list[Item], of: RowsOf, width: int, policy: ErrorPolicy) -> np.ndarray:
+    rows = np.full((sum(_num_rows(item, of) for item in window), width), np.nan, np.float32)
     position = 0
     for item in window:
-        position += item.gap + item.num_bad
-        problems = [slot.problem for slot in item.slots if slot.problem]
-        if problems and item.record is not None:
-            policy.bad(InputError(problems[0], where=item.record.where))
+        position += _num_rows(item, of) - len(item.slots)
+        if item.problem and not item.error:
+            policy.bad(item.problem)
         for slot in item.slots:
             if slot.row is not None:
                 rows[position] = slot.row

@@ -66,6 +66,11 @@ def load_clip(
     return Clip(module, preprocess, tokenizer, config, where, precision)
 
 
+def as_clip(model: Clip | str) -> Clip:
+    """A model, loaded where it is given by its name."""
+    return load_clip(model) if isinstance(model, str) else model
+
+
 def resolve_name(name: str, pretrained: str | None) -> str:
     """The name as open_clip understands it."""
     for config in CONFIG_FOLDER.glob("*.json"):

@@ -1,6 +1,6 @@
-"""A record's images as pixels, decoded ahead."""
+"""Images as the pixels that a model takes."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -10,24 +10,13 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import CenterCrop, Compose, Resize
 
-from hnclip_cli.errors import InputError
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.streams.decoders import Decoders, Step, preprocessing
-from hnclip_cli.streams.images import ImageRoot, load_image
-from hnclip_cli.streams.records import Record
-from hnclip_cli.streams.threads import map_ahead
+from hnclip_cli.streams.decoders import Decoders, Step, part_loader, preprocessing
+from hnclip_cli.streams.images import ImageRoot
+from hnclip_cli.streams.records import Box, Record
 
 # Transforms of torchvision and open_clip that treat each byte of an RGB image alone.
 _ARITHMETIC = {"MaybeConvertMode", "MaybeToTensor", "ToTensor", "Normalize"}
-
-
-def load_pixels(record: Record, clip: Clip, image_root: str | ImageRoot) -> Tensor:
-    """The record's images, shape (n, 3, height, width).
-
-    Raises:
-        InputError: an image is missing or does not decode.
-    """
-    return PixelLoader(clip, image_root, workers=0)(record, record.image_list)
 
 
 class PixelLoader:
@@ -50,14 +39,11 @@ class PixelLoader:
     def __init__(self, clip: Clip, image_root: str | ImageRoot, workers: int) -> None:
         self._decoders: Decoders | None = None
         self.num_threads = 2 * workers
+        self._finish, self._load = clip.preprocess, part_loader(image_root)
         if workers:
             steps, rest = split_preprocess(clip.preprocess)
             self._finish = by_table(rest)
-            self._load: Callable[[Record, str], Any] = Decoders(image_root, workers, steps)
-            self._decoders = self._load
-        else:
-            self._finish = clip.preprocess
-            self._load = lambda record, name: load_image(record, name, image_root)
+            self._load = self._decoders = Decoders(image_root, workers, steps)
 
     def __enter__(self) -> "PixelLoader":
         return self
@@ -71,40 +57,15 @@ class PixelLoader:
         if self._decoders:
             self._decoders.close()
 
-    def __call__(self, record: Record, names: Sequence[str]) -> Tensor:
-        """Images of a record, shape (n, 3, height, width).
+    def __call__(self, record: Record, name: str, boxes: Sequence[Box] = ()) -> Tensor:
+        """An image of a record, or what lies in the boxes of it, shape (3, height, width).
 
         Raises:
-            InputError: one of them is missing or does not decode.
+            InputError: it is missing or does not decode, or a box lies outside of it.
         """
-        pixels = []
-        for name in names:
-            image = self._load(record, name)
-            with preprocessing(record, name):
-                pixels.append(self._finish(image))
-        return torch.stack(pixels)
-
-
-def iter_pixels(
-    records: Iterable[Record], clip: Clip, image_root: str | ImageRoot, workers: int
-) -> Iterator[tuple[Record, Tensor | InputError]]:
-    """The pixels of each record in order, or what is wrong with it.
-
-    Args:
-        records: their images are loaded up to 64 records ahead.
-        clip: whose preprocessing it is.
-        image_root: where relative paths start, and whether URLs are fetched.
-        workers: processes that decode; 0 decodes in line and ahead of nothing.
-    """
-    with PixelLoader(clip, image_root, workers) as loader:
-
-        def load(record: Record) -> tuple[Record, Tensor | InputError]:
-            try:
-                return record, loader(record, record.image_list)
-            except InputError as error:
-                return record, error
-
-        yield from map_ahead(load, records, loader.num_threads)
+        image = self._load(record, name, boxes)
+        with preprocessing(record, name):
+            return self._finish(image)
 
 
 def split_preprocess(

@@ -12,15 +12,20 @@ negative and add up to 1; where all s are positive they are those of the paper.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from hnclip_cli.scoring.encoding import Encoder, View
+from hnclip_cli.language.caption import PHRASES
+from hnclip_cli.language.parser import Parser
+from hnclip_cli.models.encoder import Encoder, View
 from hnclip_cli.scoring.explain import edits_of
 from hnclip_cli.scoring.matrix import Logits, shortest
+from hnclip_cli.scoring.score import Records, encoded_batches
 from hnclip_cli.streams.edits import Edit, apply_edits
+from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Box, Record
 from hnclip_cli.streams.regions import Region, regions_of
 
@@ -35,18 +40,33 @@ class Entity(NamedTuple):
     boxes: tuple[Box, ...]
 
 
+@lru_cache(maxsize=4096)
+def noun_phrases(caption: str) -> Sequence[tuple[int, int]]:
+    """The character spans of a caption's base noun phrases, by the parser."""
+    parsed = _parser().parse([caption])[0]
+    words = parsed.words
+    return [(words[p.first].start, words[p.stop - 1].end) for p in parsed.phrases]
+
+
+@cache
+def _parser() -> Parser:
+    return Parser(PHRASES)
+
+
 def score_with_comclip(
-    records: Iterable[Record],
+    records: Records,
     encoder: Encoder,
-    noun_phrases: NounPhrases,
+    policy: ErrorPolicy,
     *,
+    noun_phrases: NounPhrases = noun_phrases,
     logits: Logits | None = None,
 ) -> Iterator[Record]:
     """Yield the records with ``scores`` added: ComCLIP's, a row an image, a column a caption.
 
     Args:
         records: what is scored. Without ``regions`` their scores are plain cosines.
-        encoder: the model, and what it does with records whose images or regions are bad.
+        encoder: the model.
+        policy: what to do with records whose images or regions are bad.
         noun_phrases: parses a caption; asked where a region has a role and no text.
         logits: turn cosines into the model's logits.
     """
@@ -54,7 +74,7 @@ def score_with_comclip(
     def views(record: Record) -> list[View]:
         return _views(_entities(record, noun_phrases), record.matching.images)
 
-    for batch in encoder.batches(records, views):
+    for batch in encoded_batches(records, encoder, views, policy):
         tables = [_entities(record, noun_phrases) for record, _ in batch]
         wanted = [caption for record, _ in batch for caption in record.matching.captions]
         wanted += [entity.words for table in tables for row in table for c in row for entity in c]

@@ -7,7 +7,8 @@ is more than pixels or a message.
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from hnclip_cli.errors import InputError
 from hnclip_cli.streams.images import ImageRoot, load_image, shown
 from hnclip_cli.streams.processes import Died, Process, Processes
-from hnclip_cli.streams.records import Record
+from hnclip_cli.streams.records import Box, Record
+from hnclip_cli.streams.regions import only
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -26,10 +28,31 @@ _START_DEADLINE = 60.0
 SERVE = f"{__name__}:serve"
 
 Step = tuple[str, Any]  # ("resize", [what Resize takes, filter]) or ("crop", [height, width])
+LoadPart = Callable[[Record, str, Sequence[Box]], "Image"]
+
+
+def part_loader(image_root: str | ImageRoot) -> LoadPart:
+    """`load_image` of which only what lies in some boxes is kept, the rest is black.
+
+    The last images of which parts were wanted are remembered: more parts mostly follow.
+    """
+
+    @lru_cache(maxsize=2)
+    def remembered(name: str, crop: Box | None, source: str, line: int) -> "Image":
+        record = Record({"image": name, "crops": [crop and list(crop)]}, source, line)
+        return load_image(record, name, image_root)
+
+    def load(record: Record, name: str, boxes: Sequence[Box]) -> "Image":
+        if not boxes:
+            return load_image(record, name, image_root)
+        image = remembered(name, record.crops.get(name), record.source, record.line)
+        return only(record, image, boxes)
+
+    return load
 
 
 class Decoders:
-    """Loads images in processes; an instance is called like `load_image`, from any thread.
+    """Loads images in processes; an instance is called as those of `part_loader`, by any thread.
 
     At most as many calls work at once as there are processes; the others wait. A process that
     dies or exceeds the deadline costs the image that it had in hand.
@@ -75,15 +98,17 @@ class Decoders:
         """End the processes."""
         self.processes.close()
 
-    def __call__(self, record: Record, name: str) -> "Image":
-        """An image of a record in RGB, resized and cropped.
+    def __call__(self, record: Record, name: str, boxes: Sequence[Box] = ()) -> "Image":
+        """An image of a record or what lies in the boxes, in RGB, resized and cropped.
 
         Raises:
             InputError: as `load_image`; or decoding crashed, or took too long.
             HnclipError: no process can be started.
         """
-        crop = record.crops.get(name)
-        about = {"source": record.source, "line": record.line, "name": name, "crop": crop}
+        about = {
+            "source": record.source, "line": record.line, "name": name, "boxes": boxes,
+            "crop": record.crops.get(name),
+        }  # fmt: skip
         try:
             return self.processes.call(lambda process: self._load(process, about))
         except Died as death:
@@ -103,14 +128,14 @@ class Decoders:
 def serve(connection: Connection) -> None:
     """What a process does: images for names."""
     setup = json.loads(connection.recv_bytes())
-    root = ImageRoot(setup["folder"], setup["remote"])
+    load = part_loader(ImageRoot(setup["folder"], setup["remote"]))
     connection.send_bytes(b"ready")
     while True:
         request = json.loads(connection.recv_bytes())
         about = {"image": request["name"], "crops": [request["crop"]]}
         record = Record(about, request["source"], request["line"])
         try:
-            image = load_image(record, request["name"], root)
+            image = load(record, request["name"], request["boxes"])
             with preprocessing(record, request["name"]):
                 pixels = apply_steps(image, setup["steps"])
         except InputError as error:

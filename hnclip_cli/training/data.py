@@ -209,11 +209,9 @@ def make_sample(
     tokens = clip.tokenize([record.caption, *(negative.caption for negative in negatives)])
     load_pixels = load_pixels or PixelLoader(clip, store.image_root, workers=0)
     negative_images = [record.negative_images[position] for position in images]
-    pixels = load_pixels(record, [record.image, *negative_images])
+    pixels = [load_pixels(record, name) for name in [record.image, *negative_images]]
     kinds = [store.kinds.index(negative.kind) for negative in negatives]
-    return Sample(
-        pixels[0], tokens[0], list(tokens[1:]), kinds, store.group(index), list(pixels[1:])
-    )
+    return Sample(pixels[0], tokens[0], list(tokens[1:]), kinds, store.group(index), pixels[1:])
 
 
 def draw_slots(

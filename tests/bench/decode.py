@@ -22,7 +22,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.models.pixels import iter_pixels, load_pixels
+from hnclip_cli.models.pixels import PixelLoader
 from hnclip_cli.streams.records import Record
 from hnclip_cli.streams.threads import map_ahead
 from tests.bench.machine import describe
@@ -38,7 +38,7 @@ class Files(Dataset):
         self.clip, self.root = clip, root
 
     def __getitem__(self, name):
-        return load_pixels(Record({"image": name}), self.clip, self.root)
+        return PixelLoader(self.clip, self.root, workers=0)(Record({"image": name}), name)
 
 
 def one_thread(_):
@@ -56,14 +56,21 @@ def dataloader(records, clip, root, workers):
     )  # fmt: skip
 
 
+def processes(records, clip, root, workers):
+    with PixelLoader(clip, root, workers) as load:
+        yield from map_ahead(lambda record: load(record, record.image), records, load.num_threads)
+
+
 def ways(clip, root, workers):
+    in_line = PixelLoader(clip, root, workers=0)
+
     def load(record):
-        return load_pixels(record, clip, root)
+        return in_line(record, record.image)
 
     return {
         "plain": lambda records: map(load, records),
         "threads": lambda records: map_ahead(load, records, workers),
-        "processes": lambda records: iter_pixels(records, clip, root, workers),
+        "processes": lambda records: processes(records, clip, root, workers),
         "dataloader": lambda records: dataloader(records, clip, root, workers),
     }
 

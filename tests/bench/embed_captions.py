@@ -19,7 +19,7 @@ import torch
 
 from hnclip_cli.embedding.embed import embed
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
+from hnclip_cli.streams.jsonl import RecordReader
 from tests.bench.machine import describe
 from tests.bench.rounds import alternate, ratio
 
@@ -48,9 +48,8 @@ def main() -> None:
     def ours() -> None:
         # A new one each time: it remembers tokens.
         clip = Clip(module, torch.nn.Identity(), tokenizer, config, torch.device("cpu"))
-        reader = RecordReader(io.BytesIO(data), policy=ErrorPolicy())
-        blocks = embed(reader, clip, "caption", batch_size=BATCH_SIZE, policy=reader.policy)
-        found["ours"] = np.concatenate([block.rows for block in blocks])
+        reader = RecordReader(io.BytesIO(data))
+        found["ours"] = embed(reader, "caption", model=clip, batch_size=BATCH_SIZE)
 
     @torch.inference_mode()
     def theirs() -> None:

@@ -20,7 +20,7 @@ from PIL import Image
 
 from hnclip_cli.embedding.embed import embed
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
+from hnclip_cli.streams.jsonl import RecordReader
 from tests.bench.machine import describe
 from tests.bench.rounds import alternate, ratio
 
@@ -48,12 +48,10 @@ def main() -> None:
     found: dict[str, np.ndarray] = {}
 
     def ours() -> None:
-        reader = RecordReader(io.BytesIO(data), policy=ErrorPolicy())
-        blocks = embed(
-            reader, clip, "image", batch_size=args.batch_size, policy=reader.policy,
+        found["ours"] = embed(
+            RecordReader(io.BytesIO(data)), "image", model=clip, batch_size=args.batch_size,
             image_root=str(root), workers=args.workers,
         )  # fmt: skip
-        found["ours"] = np.concatenate([block.rows for block in blocks])
 
     @torch.inference_mode()
     def theirs() -> None:

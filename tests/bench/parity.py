@@ -16,7 +16,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from hnclip_cli.models.load import load_clip
-from hnclip_cli.models.pixels import load_pixels
+from hnclip_cli.models.pixels import PixelLoader
 from hnclip_cli.streams.jsonl import RecordReader
 from tests.bench.machine import describe
 
@@ -41,7 +41,8 @@ def main() -> None:
         module, _, preprocess = open_clip.create_model_and_transforms("ViT-B-32", weights)
     module.eval()
 
-    ours = clip.encode_images(torch.cat([load_pixels(r, clip, str(root)) for r in records]))
+    load = PixelLoader(clip, str(root), workers=0)
+    ours = clip.encode_images(torch.stack([load(r, r.image) for r in records]))
     pixels = torch.stack([preprocess(Image.open(root / record.image)) for record in records])
     image_difference = (ours - module.encode_image(pixels, normalize=True)).abs().max().item()
     tokens = open_clip.get_tokenizer("ViT-B-32")(captions)

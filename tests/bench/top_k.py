@@ -19,8 +19,7 @@ from typing import IO
 
 import numpy as np
 
-from hnclip_cli.scoring.retrieval import Hit, retrieve
-from hnclip_cli.streams.jsonl import ErrorPolicy
+from hnclip_cli.scoring.search import Hit, search
 from hnclip_cli.streams.nearest import QUERIES_PER_BLOCK, ROWS_PER_TILE
 from hnclip_cli.streams.npy import NpyReader, NpyWriter
 from tests.bench.machine import describe
@@ -44,7 +43,7 @@ def main() -> None:
         with open(queries, "rb") as one, open(gallery, "rb") as other:
             alternating = Alternating(other, np.load(queries))
             start = time.perf_counter()
-            hits = list(retrieve(NpyReader(one, "queries"), alternating, K, ErrorPolicy()))
+            hits = list(search(NpyReader(one, "queries"), alternating, K))
             ours = time.perf_counter() - start - alternating.seconds
         peak = peak_bytes()
         figure = {

@@ -23,8 +23,8 @@ def test_embed_then_score_equals_score(records, tiny_run):
         result = hnclip("embed", "--of", of, "--model", tiny_run, "-o", f"{of}.npy", input=data)
         assert (result.exit_code, result.stdout_bytes, result.stderr) == (0, b"", "")
     from_arrays = hnclip(
-        "score", "--image-embeddings", "image.npy", "--caption-embeddings", "caption.npy",
-        "--negative-embeddings", "negatives.npy", input=data,
+        "score", "--embeddings", "image=image.npy", "--embeddings", "caption=caption.npy",
+        "--embeddings", "negatives=negatives.npy", input=data,
     )  # fmt: skip
     from_model = hnclip("score", "--model", tiny_run, input=data)
     assert from_arrays.exit_code == from_model.exit_code == 0
@@ -88,47 +88,6 @@ def test_a_missing_file_is_named(tiny_run):
     assert result.stderr.startswith("hnclip: none.jsonl: cannot read it: No such file")
 
 
-@pytest.fixture
-def arrays(records):
-    rng = np.random.default_rng(0)
-    for name in ("image", "caption"):
-        np.save(f"{name}.npy", rng.standard_normal((3, 4)).astype(np.float32))
-    return ["--image-embeddings", "image.npy", "--caption-embeddings", "caption.npy"]
-
-
-@pytest.mark.parametrize("direction", ["text-to-image", "image-to-text"])
-def test_top_k_finds_the_nearest_rows_with_and_without_records(arrays, records, direction):
-    images, captions = (np.load(f"{name}.npy") for name in ("image", "caption"))
-    unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (captions, images)]
-    one, other = unit if direction == "text-to-image" else unit[::-1]
-    expected = np.argsort(-(one @ other.T), axis=1)[:, :2].tolist()
-    options = ("score", "--top-k", 2, "--direction", direction, *arrays)
-    alone, beside = hnclip(*options), hnclip(*options, "-", input=to_lines(*records))
-    assert alone.exit_code == beside.exit_code == 0
-    assert alone.stderr == beside.stderr == ""
-    for row, hit in enumerate(parse_lines(alone.stdout_bytes)):
-        assert list(hit) == ["query", "top"]
-        assert hit["query"] == row
-        assert [index for index, _ in hit["top"]] == expected[row]
-    for row, record in enumerate(parse_lines(beside.stdout_bytes)):
-        found = record.pop("top_ids")
-        assert found == [f"r{index}" for index in expected[row]]
-        assert [record.pop("query"), record.pop("top")[0][0]] == [row, expected[row][0]]
-        assert record == records[row]
-
-
-def test_top_k_names_bad_rows_and_counts_them(arrays):
-    rows = np.load("image.npy")
-    rows[1, 0] = np.nan
-    np.save("image.npy", rows)
-    failed = hnclip("score", "--top-k", 1, *arrays)
-    assert failed.exit_code == 1
-    assert failed.stderr.startswith("hnclip: image.npy: row 1: the embedding is not finite; ")
-    skipped = hnclip("score", "--top-k", 1, "--on-error", "skip", *arrays)
-    assert skipped.exit_code == 3
-    assert 1 not in [hit["top"][0][0] for hit in parse_lines(skipped.stdout_bytes)]
-
-
 def test_logits_from_arrays_equal_those_from_the_model(records, tiny_run):
     data = to_lines(*(record | {"negatives": []} for record in records))
     for of in ("image", "caption"):
@@ -136,7 +95,7 @@ def test_logits_from_arrays_equal_those_from_the_model(records, tiny_run):
     options = ["score", "--logits", "--model", tiny_run]
     from_model = hnclip(*options, input=data)
     from_arrays = hnclip(
-        *options, "--image-embeddings", "image.npy", "--caption-embeddings", "caption.npy",
+        *options, "--embeddings", "image=image.npy", "--embeddings", "caption=caption.npy",
         input=data,
     )  # fmt: skip
     assert from_model.exit_code == from_arrays.exit_code == 0
@@ -162,15 +121,14 @@ def test_comclip_parses_captions_where_regions_have_roles_only(records, tiny_run
 @pytest.mark.parametrize(
     "flags",
     [
-        ["--direction", "text-to-image", "--model", "x"],
-        ["--top-k", 3],
-        ["--top-k", 3, "--model", "x"],
-        ["--top-k", 3, "--image-embeddings", "i.npy"],
-        ["--top-k", 3, "--image-embeddings", "-", "--caption-embeddings", "c.npy", "-"],
-        ["--logits", "--image-embeddings", "i.npy", "--caption-embeddings", "c.npy"],
-        ["--explain", "--image-embeddings", "i.npy", "--caption-embeddings", "c.npy"],
-        ["--explain", "--method", "comclip", "--model", "."],
-        ["--method", "comclip", "--image-embeddings", "i.npy", "--caption-embeddings", "c.npy"],
+        [],
+        ["--model", ".", "--embeddings", "image=i.npy", "--embeddings", "caption=c.npy"],
+        ["--embeddings", "image=i.npy"],
+        ["--embeddings", "i.npy", "--embeddings", "caption=c.npy"],
+        ["--embeddings", "image=-", "--embeddings", "caption=c.npy", "-"],
+        ["--logits", "--embeddings", "image=i.npy", "--embeddings", "caption=c.npy"],
+        ["--method", "explain", "--embeddings", "image=i.npy", "--embeddings", "caption=c.npy"],
+        ["--method", "comclip", "--embeddings", "image=i.npy", "--embeddings", "caption=c.npy"],
     ],
     ids=lambda flags: " ".join(map(str, flags)),
 )

@@ -170,13 +170,13 @@ def test_bad_records_to_validate_on_are_found_before_training(records, tmp_path)
 
 
 def test_a_signal_ends_a_validation_too(records, tmp_path, monkeypatch):
-    real = validation.embed
+    real = validation.embed_blocks
 
     def signaled(*args, **options):
         os.kill(os.getpid(), signal.SIGTERM)
         return real(*args, **options)
 
-    monkeypatch.setattr(validation, "embed", signaled)
+    monkeypatch.setattr(validation, "embed_blocks", signaled)
     result = train("--steps", 1, "--val", "r.jsonl", "r.jsonl")
     assert (result.exit_code, result.stdout) == (75, "")
     assert result.stderr == "hnclip: stopped by a signal while validating; --resume goes on\n"

@@ -6,8 +6,10 @@ import pytest
 from PIL import Image
 
 from hnclip_cli.embedding import embed as embed_module
-from hnclip_cli.embedding.embed import embed
+from hnclip_cli.embedding.embed import embed, embed_blocks
 from hnclip_cli.errors import InputError
+from hnclip_cli.models import encoder as encoder_module
+from hnclip_cli.models.encoder import Encoder
 from hnclip_cli.models.load import load_clip
 from hnclip_cli.models.pixels import PixelLoader
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
@@ -23,12 +25,11 @@ def clip(tiny_run):
 def rows(clip, data, of, folder=".", on_error="fail", batch_size=4):
     policy = ErrorPolicy(on_error)
     reader = RecordReader(io.BytesIO(data), "x.jsonl", policy)
-    blocks = embed(
-        reader, clip, of, batch_size=batch_size, policy=policy, image_root=str(folder), workers=2
-    )
-    return np.concatenate(
-        [np.zeros((0, clip.embed_dim), np.float32), *(block.rows for block in blocks)]
-    ), policy
+    found = embed(
+        reader, of, model=clip, batch_size=batch_size, policy=policy, image_root=str(folder),
+        workers=2,
+    )  # fmt: skip
+    return found, policy
 
 
 def test_rows_are_unit_vectors_in_the_order_of_the_records(clip, tmp_path):
@@ -100,8 +101,7 @@ def test_an_image_that_cannot_be_used_costs_its_own_row_and_is_named_wherever_it
     policy = ErrorPolicy("skip", messages := [])
     policy.report = lambda error: messages.append(str(error))
     reader = RecordReader(io.BytesIO(to_lines(*items)), "x.jsonl", policy)
-    blocks = embed(reader, clip, "image", batch_size=4, policy=policy, image_root=str(tmp_path))
-    found = np.concatenate([block.rows for block in blocks])
+    found = embed(reader, "image", model=clip, policy=policy, image_root=str(tmp_path))
     assert np.isnan(found).all(axis=1).tolist() == [False, True, True, False]
     assert [message.partition(" cannot")[0] for message in messages] == [
         "x.jsonl:1: image",
@@ -133,7 +133,7 @@ def test_each_distinct_caption_and_image_is_encoded_once(clip, tmp_path, encoded
     monkeypatch.setattr(
         PixelLoader,
         "__call__",
-        lambda self, record, names: decoded.extend(names) or load(self, record, names),
+        lambda self, record, name, boxes: decoded.append(name) or load(self, record, name, boxes),
     )
     records = make_records(tmp_path, 3) * 4
     rows(clip, to_lines(*records), "caption")
@@ -145,7 +145,7 @@ def test_each_distinct_caption_and_image_is_encoded_once(clip, tmp_path, encoded
 
 
 def test_what_is_remembered_is_bounded(clip, encoded, monkeypatch):
-    monkeypatch.setattr(embed_module, "MEMORY_BYTES", 2 * 4 * clip.embed_dim)
+    monkeypatch.setattr(encoder_module, "MEMORY_BYTES", 2 * 4 * clip.embed_dim)
     data = to_lines(*({"caption": text} for text in "aabbaccb"))
     found, _ = rows(clip, data, "caption", batch_size=1)
     assert encoded.captions == ["a", "b", "c", "b"]
@@ -165,8 +165,7 @@ def test_parts_of_one_image_are_not_taken_for_each_other(clip, tmp_path):
 
 def test_a_window_without_anything_new_ends_too(clip, monkeypatch):
     monkeypatch.setattr(embed_module, "MAX_RECORDS", 4)
-    reader = RecordReader(io.BytesIO(to_lines(*([{"caption": "a"}] * 10))), "x", ErrorPolicy())
-    blocks = list(embed(reader, clip, "caption", batch_size=8, policy=reader.policy))
+    blocks = list(embed_blocks([{"caption": "a"}] * 10, "caption", Encoder(clip, batch_size=8)))
     assert [len(block.rows) for block in blocks] == [4, 4, 2]
 
 
@@ -185,13 +184,21 @@ def test_the_first_rows_come_before_the_end_of_the_input(clip):
         def read1(self, size):
             return to_lines(next(self.source))
 
-    reader = RecordReader(Live(), "-", ErrorPolicy())
-    block = next(embed(reader, clip, "caption", batch_size=4, policy=reader.policy))
+    block = next(embed_blocks(RecordReader(Live()), "caption", Encoder(clip, batch_size=4)))
     assert block.rows.shape == (4, 128)
 
 
 def test_windows_grow_so_that_captions_find_neighbors(clip):
-    data = to_lines(*({"caption": f"caption {number}"} for number in range(20)))
-    reader = RecordReader(io.BytesIO(data), "x", ErrorPolicy())
-    blocks = embed(reader, clip, "caption", batch_size=2, policy=reader.policy)
+    records = ({"caption": f"caption {number}"} for number in range(20))
+    blocks = embed_blocks(records, "caption", Encoder(clip, batch_size=2))
     assert [len(block.rows) for block in blocks] == [2, 4, 8, 6]
+
+
+def test_plain_dicts_have_a_row_each_whatever_they_were_taken_from(clip, tiny_run):
+    records = [{"caption": "a"}, {"caption": "b"}, {"caption": "c"}]
+    found = embed(records, "caption", model=tiny_run)
+    assert np.array_equal(found, rows(clip, to_lines(*records), "caption", batch_size=64)[0])
+    chosen = list(RecordReader(io.BytesIO(to_lines(*records))))[1:]
+    assert np.allclose(embed(chosen, "caption", model=clip), found[1:], atol=1e-6)
+    with pytest.raises(InputError, match=r"^records:2: missing field"):
+        embed([{"caption": "a"}, {}], "caption", model=clip)

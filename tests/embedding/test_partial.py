@@ -14,9 +14,10 @@ from click.testing import CliRunner
 
 from hnclip_cli.cli import cli
 from hnclip_cli.embedding import partial
-from hnclip_cli.embedding.embed import embed
+from hnclip_cli.embedding.embed import embed_blocks
 from hnclip_cli.embedding.partial import partial_array
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.models.encoder import Encoder
 from hnclip_cli.models.load import load_clip
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from tests.conftest import ROOT, environment, to_lines
@@ -45,10 +46,10 @@ def run(clip, data, path, of="caption", dtype="float32", settings=SETTINGS, **op
     policy = ErrorPolicy(options.get("on_error", "fail"))
     reader = RecordReader(io.BytesIO(data), "x.jsonl", policy)
     with partial_array(str(path), clip.embed_dim, dtype, settings, resume=resume) as array:
-        blocks = embed(
-            reader, clip, of, batch_size=4, policy=policy, image_root=str(path.parent),
-            workers=options.get("workers", 0), kept=array,
-        )  # fmt: skip
+        encoder = Encoder(
+            clip, batch_size=4, image_root=str(path.parent), workers=options.get("workers", 0)
+        )
+        blocks = embed_blocks(reader, of, encoder, policy=policy, kept=array)
         for number, (rows, digest) in enumerate(blocks):
             if number == limit:
                 raise Killed

@@ -6,9 +6,10 @@ from torchvision.transforms import CenterCrop, Compose, Resize, ToTensor
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.models.pixels import PixelLoader, by_table, iter_pixels, split_preprocess
+from hnclip_cli.models.pixels import PixelLoader, by_table, split_preprocess
 from hnclip_cli.streams.decoders import apply_steps
 from hnclip_cli.streams.records import Record
+from hnclip_cli.streams.threads import map_ahead
 
 SIZES = [(64, 48), (48, 64), (50, 50), (31, 97), (200, 3), (1, 1), (32, 32), (33, 32)]
 
@@ -68,10 +69,23 @@ def test_the_steps_and_the_rest_are_the_whole_bit_for_bit(folder, name):
             assert torch.equal(finish(apply_steps(image, steps)), expected), SIZES[number]
 
 
+def load_all(records, clip, folder, workers):
+    """The pixels of each record's image, or what is wrong with it."""
+    with PixelLoader(clip, folder, workers) as load:
+
+        def pixels(record):
+            try:
+                return load(record, record.image)
+            except InputError as error:
+                return error
+
+        return list(map_ahead(pixels, records, load.num_threads))
+
+
 def pixels_or_error(record, clip, folder):
     try:
         image = Image.open(f"{folder}/{record.image}").convert("RGB")
-        return clip.preprocess(image)[None]
+        return clip.preprocess(image)
     except ValueError as error:
         return f"{record.where}: image cannot be preprocessed ({error}); got {record.image!r}"
 
@@ -83,9 +97,7 @@ def test_pixels_from_processes_are_those_of_the_plain_way(folder, name):
     plain = [pixels_or_error(record, clip, folder) for record in records]
     assert sum(isinstance(pixels, str) for pixels in plain) == (3 if name == "longest" else 0)
     for workers in (0, 1, 3):
-        found = list(iter_pixels(records, clip, folder, workers))
-        assert [record for record, _ in found] == records
-        for (_, pixels), expected in zip(found, plain, strict=True):
+        for pixels, expected in zip(load_all(records, clip, folder, workers), plain, strict=True):
             if isinstance(pixels, torch.Tensor):
                 assert torch.equal(pixels, expected)
             else:
@@ -96,30 +108,7 @@ def test_pixels_from_processes_are_those_of_the_plain_way(folder, name):
 def test_a_bad_image_costs_its_own_record(folder, workers):
     clip = clip_with(PREPROCESSES["shortest"][0])
     records = make("0.png", "bad.png", "1.png", "none.png", "2.png")
-    found = [pixels for _, pixels in iter_pixels(records, clip, folder, workers)]
+    found = load_all(records, clip, folder, workers)
     assert [isinstance(pixels, torch.Tensor) for pixels in found] == [True, False] * 2 + [True]
     assert str(found[1]).startswith("x.jsonl:2: image cannot be decoded")
     assert str(found[3]).startswith("x.jsonl:4: image not found")
-
-
-@pytest.mark.parametrize("workers", [0, 2])
-def test_several_images_of_a_record_keep_their_order(folder, workers):
-    clip = clip_with(PREPROCESSES["shortest"][0])
-    record = Record({"image": "0.png", "negative_images": ["2.png", "1.png"]})
-    with PixelLoader(clip, folder, workers) as loader:
-        pixels = loader(record, [record.image, *record["negative_images"]])
-        assert pixels.shape == (3, 3, 32, 32)
-        one_by_one = [loader(record, [name])[0] for name in ("0.png", "2.png", "1.png")]
-        assert torch.equal(pixels, torch.stack(one_by_one))
-        with pytest.raises(InputError):
-            loader(record, ["0.png", "bad.png"])
-
-
-def test_records_are_drawn_a_bounded_number_ahead(folder):
-    clip = clip_with(PREPROCESSES["shortest"][0])
-    drawn = []
-    endless = (drawn.append(n) or make("0.png")[0] for n in iter(int, 1))
-    loaded = iter_pixels(endless, clip, folder, workers=1)
-    next(loaded)
-    assert len(drawn) <= 64
-    loaded.close()

@@ -6,10 +6,10 @@ import torch
 from PIL import Image
 
 from hnclip_cli.errors import InputError
+from hnclip_cli.models.encoder import Encoder
 from hnclip_cli.models.load import load_clip
 from hnclip_cli.scoring.comclip import Entity, entities_of, score_with_comclip, weights_of
-from hnclip_cli.scoring.encoding import Encoder
-from hnclip_cli.scoring.from_model import logits_of, score_with_model
+from hnclip_cli.scoring.score import logits_of, score
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record
 from hnclip_cli.streams.regions import Region
@@ -41,9 +41,11 @@ def no_parser(caption):
 
 
 def comclip(clip, folder, *records, on_error="fail", parse=no_parser, workers=0, logits=None):
-    encoder = Encoder(clip, 2, ErrorPolicy(on_error), str(folder), workers)
+    encoder = Encoder(clip, batch_size=2, image_root=str(folder), workers=workers)
+    policy = ErrorPolicy(on_error)
     numbered = [Record(record, "x.jsonl", line) for line, record in enumerate(records, 1)]
-    return list(score_with_comclip(numbered, encoder, parse, logits=logits)), encoder.policy
+    scored = score_with_comclip(numbered, encoder, policy, noun_phrases=parse, logits=logits)
+    return list(scored), policy
 
 
 @torch.inference_mode()
@@ -91,8 +93,7 @@ def test_boxes_of_the_whole_image_give_plain_cosines(clip, record, tmp_path):
     for regions in ([{"box": [0, 0, 64, 60], "text": "a dog"}], [{"text": "x"}], [], None):
         given = record | {"regions": regions}
         (scored,), _ = comclip(clip, tmp_path, given)
-        encoder = Encoder(clip, 2, ErrorPolicy(), str(tmp_path))
-        (plain,) = score_with_model([Record(given)], encoder)
+        (plain,) = score([given], model=clip, image_root=str(tmp_path))
         np.testing.assert_allclose(scored["scores"], plain["scores"], atol=2e-6)
 
 

@@ -9,12 +9,11 @@ from PIL import Image
 
 from hnclip_cli.embedding.embed import embed
 from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.models import encoder as encoder_module
+from hnclip_cli.models.encoder import Encoder
 from hnclip_cli.models.load import load_clip
-from hnclip_cli.scoring import encoding
-from hnclip_cli.scoring.encoding import Encoder
-from hnclip_cli.scoring.from_arrays import score_with_arrays
-from hnclip_cli.scoring.from_model import logits_of, score_with_model
 from hnclip_cli.scoring.matrix import Logits
+from hnclip_cli.scoring.score import logits_of, score, score_with_arrays, score_with_model
 from hnclip_cli.streams.images import load_image
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.streams.npy import NpyReader, NpyWriter
@@ -39,16 +38,17 @@ def records(tmp_path):
 def from_model(clip, data, folder, on_error="fail", batch_size=4):
     policy = ErrorPolicy(on_error)
     reader = RecordReader(io.BytesIO(data), "x.jsonl", policy)
-    return list(score_with_model(reader, Encoder(clip, batch_size, policy, str(folder), workers=2)))
+    scored = score(
+        reader, model=clip, batch_size=batch_size, policy=policy, image_root=str(folder), workers=2
+    )
+    return list(scored)
 
 
 def array_of(clip, data, of, folder, on_error="fail"):
     policy = ErrorPolicy(on_error)
     reader = RecordReader(io.BytesIO(data), "x.jsonl", policy)
     stream = io.BytesIO()
-    with NpyWriter(stream, clip.embed_dim) as writer:
-        for block in embed(reader, clip, of, batch_size=4, policy=policy, image_root=str(folder)):
-            writer.write(block.rows)
+    np.save(stream, embed(reader, of, model=clip, policy=policy, image_root=str(folder)))
     stream.seek(0)
     return stream
 
@@ -117,7 +117,7 @@ def test_the_records_before_a_bad_one_are_scored_first(clip, records, tmp_path):
     seen = []
     reader = RecordReader(io.BytesIO(to_lines(*records)), "x.jsonl")
     with pytest.raises(InputError, match=r"x\.jsonl:3: image not found"):
-        for record in score_with_model(reader, Encoder(clip, 64, ErrorPolicy(), str(tmp_path))):
+        for record in score(reader, model=clip, image_root=str(tmp_path)):
             seen.append(record["id"])
     assert seen == ["r0", "r1"]
 
@@ -125,7 +125,7 @@ def test_the_records_before_a_bad_one_are_scored_first(clip, records, tmp_path):
 def test_negatives_need_their_own_array(clip, tmp_path):
     data = to_lines(*make_records(tmp_path, 2))
     arrays = {of: array_of(clip, data, of, tmp_path) for of in ("image", "caption")}
-    with pytest.raises(InputError, match="try --negative-embeddings"):
+    with pytest.raises(InputError, match="try --embeddings negatives=FILE"):
         from_arrays(data, arrays)
 
 
@@ -147,7 +147,7 @@ def test_arrays_of_different_models_are_refused():
         with NpyWriter(streams[of], width) as writer:
             writer.write(np.ones((1, width), np.float32))
         streams[of].seek(0)
-    with pytest.raises(HnclipError, match="different lengths; got image: 2, caption: 3"):
+    with pytest.raises(HnclipError, match=r"lengths; got image\.npy: 2, caption\.npy: 3"):
         from_arrays(to_lines({"image": "a.png", "caption": "a"}), streams)
 
 
@@ -187,7 +187,7 @@ def test_a_bad_image_is_bad_for_every_record_that_has_it(clip, tmp_path):
     (tmp_path / "1.png").unlink()
     policy = ErrorPolicy("skip", report=(messages := []).append)
     reader = RecordReader(io.BytesIO(to_lines(*records, records[1], records[0])), "x.jsonl")
-    scored = list(score_with_model(reader, Encoder(clip, 4, policy, str(tmp_path))))
+    scored = list(score(reader, model=clip, policy=policy, image_root=str(tmp_path)))
     assert [record["id"] for record in scored] == ["r0", "r0"]
     assert [str(message).partition(":")[2][:20] for message in messages] == [
         "2: image not found; ", "3: image not found; ",
@@ -195,7 +195,7 @@ def test_a_bad_image_is_bad_for_every_record_that_has_it(clip, tmp_path):
 
 
 def test_what_was_long_ago_is_encoded_again(clip, tmp_path, monkeypatch):
-    monkeypatch.setattr(encoding, "MAX_IMAGES", 1)
+    monkeypatch.setattr(encoder_module, "MEMORY_BYTES", 1)
     records = make_records(tmp_path, 2) * 2
     scored = from_model(clip, to_lines(*records), tmp_path)
     assert_scores(scored, [by_hand(clip, record, tmp_path) for record in records])
@@ -205,9 +205,8 @@ def test_logits_are_cosines_times_the_scale_of_the_model_and_its_bias(clip, reco
     data = to_lines(*records)
     logits = Logits(logits_of(clip).scale, -10.0)
     assert logits.scale == pytest.approx(clip.module.logit_scale.exp().item())
-    policy = ErrorPolicy()
-    encoder = Encoder(clip, 4, policy, str(tmp_path))
-    scored = list(score_with_model(RecordReader(io.BytesIO(data)), encoder, logits=logits))
+    encoder = Encoder(clip, batch_size=4, image_root=str(tmp_path))
+    scored = list(score_with_model(records, encoder, ErrorPolicy(), logits=logits))
     for record, plain in zip(scored, from_model(clip, data, tmp_path), strict=True):
         expected = np.array(plain["scores"]) * logits.scale - 10
         np.testing.assert_allclose(record["scores"], expected, atol=1e-5)
@@ -215,14 +214,45 @@ def test_logits_are_cosines_times_the_scale_of_the_model_and_its_bias(clip, reco
 
 def test_an_explanation_is_that_of_the_scores(clip, tmp_path):
     (record,) = make_records(tmp_path, 1)
-    encoder = Encoder(clip, 4, ErrorPolicy(), str(tmp_path))
-    (scored,) = score_with_model([Record(record)], encoder, explain=True)
+    (scored,) = score([record], model=clip, method="explain", image_root=str(tmp_path))
     (row,) = scored["scores"]
     left_out = by_hand(clip, record | {"caption": "a square number 0"}, tmp_path)[0][0]
-    for score, explained in zip(row[1:], scored["explain"], strict=True):
-        assert explained["margin"] == pytest.approx(row[0] - score, abs=1e-6)
+    for value, explained in zip(row[1:], scored["explain"], strict=True):
+        assert explained["margin"] == pytest.approx(row[0] - value, abs=1e-6)
         assert explained["decided_by"] == 0
     (edit,) = scored["explain"][0]["edits"]
     assert (edit["text"], edit["replacement"]) == ("red", "green")
     assert edit["text_support"] == pytest.approx(row[0] - left_out, abs=2e-6)
     assert edit["replacement_support"] == pytest.approx(row[1] - left_out, abs=2e-6)
+
+
+def test_arrays_in_memory_and_their_files_give_the_same(clip, records, tmp_path):
+    arrays = {
+        name: embed(records, of, model=clip, image_root=str(tmp_path))
+        for name, of in (("image", "image"), ("caption", "caption"), ("negative", "negatives"))
+    }
+    for name, array in arrays.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    given = {f"{name}_embeddings": array for name, array in arrays.items()}
+    files = {f"{name}_embeddings": str(tmp_path / f"{name}.npy") for name in arrays}
+    scored = [dict(record) for record in score(records, **given)]
+    assert scored == [dict(record) for record in score(records, **files)]
+    assert_scores(scored, [by_hand(clip, record, tmp_path) for record in records])
+    assert "scores" not in records[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "either from a model or from embeddings"),
+        (
+            {"model": "x", "image_embeddings": np.ones((1, 2))},
+            "either from a model or from embeddings",
+        ),
+        ({"image_embeddings": np.ones((1, 2))}, "embeddings of images and captions"),
+        ({"logits": True}, "logits need a model"),
+    ],
+)
+def test_ways_that_do_not_go_together_are_refused(options, message):
+    with pytest.raises(HnclipError, match=message):
+        score([], **options)

@@ -4,15 +4,18 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-from hnclip_cli.embedding.embed import embed
+import numpy as np
+
+from hnclip_cli.embedding.embed import embed_blocks
 from hnclip_cli.errors import Stopped
 from hnclip_cli.evaluation.report import evaluate
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.scoring.from_arrays import score_with_arrays
+from hnclip_cli.models.encoder import Encoder
+from hnclip_cli.scoring.score import score
 from hnclip_cli.streams.files import open_input_file
 from hnclip_cli.streams.images import ImageRoot
-from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
-from hnclip_cli.streams.npy import NpyReader, NpyWriter
+from hnclip_cli.streams.jsonl import RecordReader
+from hnclip_cli.streams.npy import NpyReader
 from hnclip_cli.streams.records import RowsOf, format_record
 
 BATCH_SIZE = 64
@@ -41,28 +44,29 @@ def make_validation(
     def reader() -> RecordReader:
         return RecordReader(io.BytesIO(data), path)
 
-    def rows(clip: Clip, of: RowsOf) -> bytes:
-        blocks = embed(
-            reader(), clip, of, batch_size=BATCH_SIZE, policy=ErrorPolicy(),
-            image_root=image_root, workers=workers,
-        )  # fmt: skip
-        stream = io.BytesIO()
-        with NpyWriter(stream, clip.embed_dim) as writer:
-            for block in blocks:
-                if stop():
-                    raise Stopped("stopped by a signal while validating; --resume goes on")
-                writer.write(block.rows)
-        return stream.getvalue()
+    def rows(clip: Clip, of: RowsOf) -> np.ndarray:
+        encoder = Encoder(clip, batch_size=BATCH_SIZE, image_root=image_root, workers=workers)
+        found = [np.zeros((0, clip.embed_dim), np.float32)]
+        for block in embed_blocks(reader(), of, encoder):
+            if stop():
+                raise Stopped("stopped by a signal while validating; --resume goes on")
+            found.append(block.rows)
+        return np.concatenate(found)
 
     def validate(clip: Clip) -> dict[str, Any]:
-        arrays: dict[RowsOf, bytes] = {
+        arrays: dict[RowsOf, np.ndarray] = {
             of: rows(clip, of) for of in ("image", "caption", "negatives")
         }
 
         def array(of: RowsOf) -> NpyReader:
-            return NpyReader(io.BytesIO(arrays[of]), of)
+            np.save(stream := io.BytesIO(), arrays[of])
+            stream.seek(0)
+            return NpyReader(stream, of)
 
-        scored = score_with_arrays(reader(), {of: array(of) for of in arrays}, ErrorPolicy())
+        scored = score(
+            reader(), image_embeddings=arrays["image"], caption_embeddings=arrays["caption"],
+            negative_embeddings=arrays["negatives"],
+        )  # fmt: skip
         lines = b"".join(format_record(record) for record in scored)
         report = evaluate(
             RecordReader(io.BytesIO(lines), path),

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from hnclip_cli.errors import HnclipError, InputError
-from hnclip_cli.scoring import retrieval
-from hnclip_cli.scoring.retrieval import add_hits, ids_of_rows, retrieve
+from hnclip_cli.scoring import search as search_module
+from hnclip_cli.scoring.search import search
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader, Shard
 from hnclip_cli.streams.npy import NpyReader
+from hnclip_cli.streams.records import Record
 from tests.conftest import to_lines
 from tests.streams.test_nearest import brute_force
 
@@ -34,8 +35,8 @@ def npy(rows, kind=io.BytesIO, name="a.npy"):
 
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch):
-    monkeypatch.setattr(retrieval, "QUERIES_PER_PASS", 7)
-    monkeypatch.setattr(retrieval, "ROWS_PER_TILE", 16)
+    monkeypatch.setattr(search_module, "QUERIES_PER_PASS", 7)
+    monkeypatch.setattr(search_module, "ROWS_PER_TILE", 16)
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def rows_of(hits):
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 def test_hits_are_those_of_brute_force(arrays, query_kind, gallery_kind, dtype):
     queries, gallery = (rows.astype(dtype) for rows in arrays)
-    hits = list(retrieve(npy(queries, query_kind), npy(gallery, gallery_kind), 5, ErrorPolicy()))
+    hits = list(search(npy(queries, query_kind), npy(gallery, gallery_kind), 5))
     expected, cosines = brute_force(queries.astype(np.float32), gallery.astype(np.float32), 5)
     assert [hit["query"] for hit in hits] == list(range(20))
     assert rows_of(hits) == expected.tolist()
@@ -64,20 +65,20 @@ def test_hits_are_those_of_brute_force(arrays, query_kind, gallery_kind, dtype):
 @pytest.mark.parametrize("kind", [io.BytesIO, Pipe])
 def test_shards_joined_are_the_whole(arrays, kind):
     def run(shard=None):
-        return list(retrieve(npy(arrays[0], kind), npy(arrays[1]), 3, ErrorPolicy(), shard))
+        return list(search(npy(arrays[0], kind), npy(arrays[1]), 3, shard=shard))
 
     assert [hit for i in range(3) for hit in run(Shard(i, 3))] == run()
 
 
 def test_a_small_gallery_gives_all_of_its_rows(arrays):
-    hits = list(retrieve(npy(arrays[0]), npy(arrays[1][:2]), 5, ErrorPolicy()))
+    hits = list(search(arrays[0], arrays[1][:2], 5))
     assert [sorted(rows) for rows in rows_of(hits)] == [[0, 1]] * 20
 
 
 def test_an_empty_gallery_gives_nothing_and_no_query_no_line(arrays):
     nothing = arrays[1][:0]
-    assert rows_of(retrieve(npy(arrays[0]), npy(nothing), 5, ErrorPolicy())) == [[]] * 20
-    assert list(retrieve(npy(nothing), npy(arrays[1]), 5, ErrorPolicy())) == []
+    assert rows_of(search(arrays[0], nothing, 5)) == [[]] * 20
+    assert list(search(nothing, arrays[1], 5)) == []
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -87,7 +88,7 @@ def test_a_row_that_is_not_finite_is_an_error_that_names_it(arrays, value):
         kept = rows[int(place.split()[-1])].copy()
         rows[int(place.split()[-1]), 3] = value
         with pytest.raises(InputError, match=f"{place}: the embedding is not finite"):
-            list(retrieve(npy(queries, name="q.npy"), npy(gallery, name="g.npy"), 5, ErrorPolicy()))
+            list(search(npy(queries, name="q.npy"), npy(gallery, name="g.npy"), 5))
         rows[int(place.split()[-1])] = kept
 
 
@@ -96,7 +97,7 @@ def test_rows_that_are_not_finite_can_be_skipped_and_are_counted_once(arrays):
     gallery[[0, 17, 49], 2] = np.nan
     queries[8, 0] = np.nan
     policy = ErrorPolicy("skip")
-    hits = list(retrieve(npy(queries), npy(gallery), 5, policy))
+    hits = list(search(queries, gallery, 5, policy=policy))
     good = np.delete(np.arange(50), [0, 17, 49])
     expected, _ = brute_force(np.delete(queries, 8, axis=0), gallery[good], 5)
     assert rows_of(hits) == good[expected].tolist()
@@ -106,24 +107,18 @@ def test_rows_that_are_not_finite_can_be_skipped_and_are_counted_once(arrays):
 
 def test_rows_whose_sum_overflows_are_good():
     rows = np.full((2, 4), 3e38, np.float32)
-    assert rows_of(retrieve(npy(rows), npy(rows), 2, ErrorPolicy())) == [[0, 1]] * 2
+    assert rows_of(search(rows, rows, 2)) == [[0, 1]] * 2
 
 
 def test_arrays_of_different_widths_are_refused(arrays):
     with pytest.raises(HnclipError, match=r"different lengths; got q\.npy: 8, g\.npy: 4"):
-        list(
-            retrieve(
-                npy(arrays[0], name="q.npy"), npy(arrays[1][:, :4], name="g.npy"), 1, ErrorPolicy()
-            )
-        )
+        search(npy(arrays[0], name="q.npy"), npy(arrays[1][:, :4], name="g.npy"), 1)
 
 
 def joined(data, queries, gallery, k=2, on_error="fail"):
     policy = ErrorPolicy(on_error)
-    ids = ids_of_rows(RecordReader(io.BytesIO(data), "x.jsonl", policy), "image")
-    reader = RecordReader(io.BytesIO(data), "x.jsonl", ErrorPolicy("skip"))
-    hits = retrieve(npy(queries), npy(gallery), k, policy)
-    return list(add_hits(reader, "caption", hits, ids, len(queries))), policy
+    reader = RecordReader(io.BytesIO(data), "x.jsonl", policy)
+    return list(search(queries, gallery, k, records=reader, policy=policy)), policy
 
 
 def test_records_pass_through_with_the_ids_of_what_was_found():
@@ -155,3 +150,16 @@ def test_queries_of_other_records_are_refused(count):
     data = to_lines(*({"id": f"r{i}", "caption": "x"} for i in range(4)))
     with pytest.raises(HnclipError, match=f"got {count} rows, expected 4"):
         joined(data, np.ones((count, 2), np.float32), np.ones((4, 2), np.float32))
+
+
+def test_plain_records_and_files_by_their_names(tmp_path):
+    rows = np.eye(4, dtype=np.float32)
+    np.save(tmp_path / "a.npy", rows)
+    records = [{"caption": "x", "negatives": [{"caption": "y"}] * 2}, {"caption": "z", "id": "b"}]
+    hits = search(
+        rows[1:], str(tmp_path / "a.npy"), 1, queries_of="caption", gallery_of="negatives",
+        records=[*records, {"caption": "w", "negatives": [{"caption": "v"}] * 2, "id": "c"}],
+    )  # fmt: skip
+    assert [(hit["query"], hit["top"], hit["top_ids"]) for hit in hits] == [
+        (0, [[1, 1.0]], [Record(records[0]).id]), (1, [[2, 1.0]], ["c"]), (2, [[3, 1.0]], ["c"]),
+    ]  # fmt: skip

@@ -1,0 +1,195 @@
+"""The images and captions of records: each distinct one decoded and encoded once."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from hnclip_cli.errors import InputError
+from hnclip_cli.models.clip import Clip
+from hnclip_cli.models.pixels import PixelLoader
+from hnclip_cli.streams.images import ImageRoot
+from hnclip_cli.streams.records import Box, Record, with_gaps
+from hnclip_cli.streams.threads import map_ahead
+
+MEMORY_BYTES = 64 << 20  # of rows that are remembered
+
+
+class View(NamedTuple):
+    """An image, all of it or only what lies in the boxes, the rest black."""
+
+    name: str
+    boxes: tuple[Box, ...] = ()
+
+
+Content = View | str  # a part of an image, or a caption
+
+
+@dataclass(eq=False, slots=True)
+class Slot:
+    """A distinct view or caption, and its row once there is one.
+
+    Attributes:
+        content: what is encoded.
+        key: what tells it from others: the content, and the crop of an image that has one.
+        pixels: shape (3, height, width), of a view that is decoded and not yet encoded.
+        row: shape (D,).
+        problem: why there will be no row.
+    """
+
+    content: Content
+    key: tuple[Content, Box | None]
+    pixels: Any = None
+    row: np.ndarray | None = None
+    problem: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a row is still to come."""
+        return self.row is None and not self.problem
+
+
+@dataclass(slots=True)
+class Item:
+    """A record and what has to be encoded of it.
+
+    Attributes:
+        record: None behind the last record.
+        gap: lines before it that are no records.
+        slots: what it needs; empty where the record is bad.
+        new: those of the slots that no recent record had.
+        error: what is wrong with the record.
+    """
+
+    record: Record | None
+    gap: int
+    slots: list[Slot] = field(default_factory=list)
+    new: list[Slot] = field(default_factory=list)
+    error: InputError | None = None
+
+    @property
+    def problem(self) -> InputError | None:
+        """What is wrong with the record, or with one of its images."""
+        found = next((slot.problem for slot in self.slots if slot.problem), "")
+        return InputError(found, where=self.record.where) if found and self.record else self.error
+
+
+class Encoder:
+    """Turns what records need into rows; what recent records had is not done again.
+
+    Args:
+        clip: the model.
+        batch_size: images or captions in a forward pass.
+        image_root: where relative paths start, and whether URLs are fetched.
+        workers: processes that decode; 0 decodes in line and ahead of nothing.
+    """
+
+    def __init__(
+        self,
+        clip: Clip,
+        *,
+        batch_size: int = 64,
+        image_root: str | ImageRoot = ".",
+        workers: int = 0,
+    ) -> None:
+        self.clip = clip
+        self.batch_size = batch_size
+        self._image_root = image_root
+        self._workers = workers
+        self._capacity = max(1, MEMORY_BYTES // (4 * clip.embed_dim))
+
+    def plan(
+        self,
+        records: Iterable[Mapping[str, Any]],
+        contents_of: Callable[[Record], Sequence[Content]],
+    ) -> Iterator[Item]:
+        """Yield an item for each record, and one at the end.
+
+        What is new depends on the records alone.
+
+        Args:
+            records: whose images or captions are wanted.
+            contents_of: those of a record. Where it raises an `InputError`, the record is bad.
+        """
+        recent: OrderedDict[tuple[Content, Box | None], Slot] = OrderedDict()
+        for gap, record in with_gaps(records):
+            item = Item(record, gap)
+            if record is not None:
+                for key in _keys(item, record, contents_of):
+                    slot = recent.get(key)
+                    if slot is None:
+                        slot = recent[key] = Slot(key[0], key)
+                        item.new.append(slot)
+                    recent.move_to_end(key)
+                    item.slots.append(slot)
+                while len(recent) > self._capacity:
+                    recent.popitem(last=False)
+            yield item
+
+    def decoded(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The items, their new views decoded ahead."""
+        with PixelLoader(self.clip, self._image_root, self._workers) as load:
+
+            def decode(item: Item) -> Item:
+                for slot in item.new:
+                    if item.record and isinstance(slot.content, View) and slot.is_open:
+                        try:
+                            slot.pixels = load(item.record, *slot.content)
+                        except InputError as error:
+                            slot.problem = str(error).removeprefix(f"{item.record.where}: ")
+                return item
+
+            yield from map_ahead(decode, items, load.num_threads)
+
+    def encode(self, items: Iterable[Item]) -> None:
+        """Give the new slots of the items their rows; views must be decoded before."""
+        new = [slot for item in items for slot in item.new if slot.is_open]
+        views = [slot for slot in new if slot.pixels is not None]
+        for start in range(0, len(views), self.batch_size):
+            batch = views[start : start + self.batch_size]
+            with torch.inference_mode():
+                rows = self.clip.encode_images(torch.stack([slot.pixels for slot in batch]))
+            for slot, row in zip(batch, rows.cpu().numpy(), strict=True):
+                slot.row, slot.pixels = row.copy(), None  # else it would keep the whole batch
+        texts = [(slot, slot.content) for slot in new if isinstance(slot.content, str)]
+        found = self.captions([text for _, text in texts], self.batch_size)
+        for slot, text in texts:
+            slot.row = found[text]
+
+    def captions(
+        self, captions: Iterable[str], batch_size: int | None = None
+    ) -> dict[str, np.ndarray]:
+        """The row of each distinct caption, shape (D,).
+
+        Captions that begin alike are encoded together, so that their beginning is encoded once.
+
+        Args:
+            captions: in any order.
+            batch_size: captions in a forward pass; all at once by default.
+        """
+        distinct = sorted(dict.fromkeys(captions), key=str.casefold)  # as CLIP's tokenizer
+        found: dict[str, np.ndarray] = {}
+        for start in range(0, len(distinct), batch_size or len(distinct) or 1):
+            batch = distinct[start : start + (batch_size or len(distinct))]
+            with torch.inference_mode():
+                rows = self.clip.encode_captions(batch).cpu().numpy()
+            found |= {text: row.copy() for text, row in zip(batch, rows, strict=True)}
+        return found
+
+
+def _keys(
+    item: Item, record: Record, contents_of: Callable[[Record], Sequence[Content]]
+) -> list[tuple[Content, Box | None]]:
+    try:
+        contents = contents_of(record)
+        crops = record.crops if any(isinstance(content, View) for content in contents) else {}
+    except InputError as error:
+        item.error = error
+        return []
+    return [
+        (content, crops.get(content.name) if isinstance(content, View) else None)
+        for content in contents
+    ]

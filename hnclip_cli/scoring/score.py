@@ -1,0 +1,218 @@
+"""Score records: every caption of a record against every image of it."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.models.clip import Clip
+from hnclip_cli.models.encoder import Encoder, Item, View
+from hnclip_cli.models.load import as_clip
+from hnclip_cli.scoring.explain import Explanation
+from hnclip_cli.scoring.matrix import Logits, add_scores, cosines
+from hnclip_cli.streams.images import ImageRoot
+from hnclip_cli.streams.jsonl import ErrorPolicy
+from hnclip_cli.streams.npy import Rows, as_rows, rows_beside
+from hnclip_cli.streams.records import Record, RowsOf
+from hnclip_cli.streams.threads import chunked
+
+Records = Iterable[Mapping[str, Any]]
+Method = Literal["cosine", "comclip", "explain"]
+
+
+def score(
+    records: Records,
+    *,
+    model: Clip | str | None = None,
+    image_embeddings: Rows | np.ndarray | str | None = None,
+    caption_embeddings: Rows | np.ndarray | str | None = None,
+    negative_embeddings: Rows | np.ndarray | str | None = None,
+    method: Method = "cosine",
+    logits: bool = False,
+    batch_size: int = 64,
+    image_root: str | ImageRoot = ".",
+    workers: int = 0,
+    policy: ErrorPolicy | None = None,
+) -> Iterator[Record]:
+    """Yield the records with ``scores`` added: cosines, a row an image, a column a caption.
+
+    The scores come from a model, or from embeddings that were made before: arrays of unit
+    vectors, or the names of NPY files.
+
+    Args:
+        records: what is scored.
+        model: as `load_clip` takes it, or what that returned.
+        image_embeddings: row i belongs to record i, as `embed` makes them; without ``model``.
+        caption_embeddings: likewise.
+        negative_embeddings: a row for each negative, where records have some.
+        method: ``comclip`` adds parts of the image, which the records name in ``regions``;
+            ``explain`` adds a field that says what each edit of each negative changed, see
+            `Explanation`.
+        logits: the model's logits instead of cosines.
+        batch_size: records taken together.
+        image_root: where relative image paths start.
+        workers: processes that decode images ahead.
+        policy: what to do with a bad record; without one it is an error.
+
+    Raises:
+        InputError: a record is bad.
+        HnclipError: neither or both ways are given, no such model, or arrays that do not belong
+            to the records.
+    """
+    policy = policy or ErrorPolicy()
+    given: dict[RowsOf, Rows | np.ndarray | str | None] = {
+        "image": image_embeddings,
+        "caption": caption_embeddings,
+        "negatives": negative_embeddings,
+    }
+    arrays = {of: as_rows(array, f"{of}s") for of, array in given.items() if array is not None}
+    if bool(arrays) == (model is not None) and not logits:
+        raise HnclipError("scores come either from a model or from embeddings")
+    clip = as_clip(model) if model is not None else None
+    scale = logits_of(clip) if logits and clip else None
+    if arrays:
+        if not {"image", "caption"} <= arrays.keys() or method != "cosine":
+            raise HnclipError("embeddings of images and captions give cosines, and no less")
+        return score_with_arrays(records, arrays, policy, scale)
+    if clip is None:
+        raise HnclipError("logits need a model, which knows their scale")
+    encoder = Encoder(clip, batch_size=batch_size, image_root=image_root, workers=workers)
+    if method == "comclip":
+        from hnclip_cli.scoring.comclip import score_with_comclip
+
+        return score_with_comclip(records, encoder, policy, logits=scale)
+    return score_with_model(records, encoder, policy, logits=scale, explain=method == "explain")
+
+
+def logits_of(clip: Clip) -> Logits:
+    """The factor that a model multiplies cosines with, and what SigLIP's add to them."""
+    bias = getattr(clip.module, "logit_bias", None)
+    return Logits(clip.logit_scale.item(), 0.0 if bias is None else bias.item())
+
+
+def score_with_arrays(
+    records: Records,
+    arrays: Mapping[RowsOf, Rows],
+    policy: ErrorPolicy,
+    logits: Logits | None = None,
+) -> Iterator[Record]:
+    """Yield the records with ``scores`` added, from rows that are read beside them.
+
+    Args:
+        records: those that were embedded, all of them and in the same order.
+        arrays: ``image``, ``caption`` and, for records with negatives, ``negatives``.
+        policy: what to do with a bad record. Lines that are no records take up a row.
+        logits: turn cosines into a model's logits.
+
+    Raises:
+        HnclipError: as `rows_beside`.
+        InputError: a record has negatives and there is no array for them.
+    """
+    for record, rows in rows_beside(records, arrays):
+        units = {of: _unit(found) for of, found in rows.items()}
+        try:
+            scored = _score(record, units, logits)
+        except InputError as error:
+            policy.bad(error)
+        else:
+            yield scored
+
+
+def _score(record: Record, rows: dict[RowsOf, np.ndarray], logits: Logits | None) -> Record:
+    captions = rows["caption"]
+    if not record.is_matching and record.negatives:
+        if "negatives" not in rows:
+            raise record.error(
+                "the record has negatives, and no embeddings of them were given",
+                hint="--embeddings negatives=FILE, from hnclip embed --of negatives",
+            )
+        captions = np.concatenate([captions, rows["negatives"]])
+    record.matching  # noqa: B018  (checks what the rows stand for)
+    return add_scores(record, rows["image"], captions, logits)
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    """Rows of length 1; those that are so already are left as they are, digit for digit."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    far = np.abs(norms - 1) > 2e-6
+    return np.where(far & (norms > 0), rows / np.where(norms > 0, norms, 1), rows)
+
+
+def score_with_model(
+    records: Records,
+    encoder: Encoder,
+    policy: ErrorPolicy,
+    *,
+    logits: Logits | None = None,
+    explain: bool = False,
+) -> Iterator[Record]:
+    """Yield the records with ``scores`` added, and with ``explain``, from what a model encodes.
+
+    Each distinct caption of a batch is encoded once, each image as long as it is remembered.
+    """
+
+    def views(record: Record) -> list[View]:
+        names = record.matching.images  # also checks the captions, before anything is encoded
+        if explain:
+            Explanation(record)  # checks the edits
+        return [View(name) for name in names]
+
+    for batch in encoded_batches(records, encoder, views, policy):
+        plans = [Explanation(record) if explain else None for record, _ in batch]
+        captions = [caption for record, _ in batch for caption in record.matching.captions]
+        texts = encoder.captions(captions + [text for plan in plans if plan for text in plan.texts])
+        for (record, images), plan in zip(batch, plans, strict=True):
+            columns = np.stack([texts[caption] for caption in record.matching.captions])
+            add_scores(record, images, columns, logits)
+            if plan:
+                scores: dict[str, float] = {}
+                if plan.texts:
+                    rows = np.stack([texts[text] for text in plan.texts])
+                    values = cosines(record, images, rows, logits)[0]
+                    scores = dict(zip(plan.texts, values.tolist(), strict=True))
+                record["explain"] = plan.of(scores)
+            yield record
+
+
+def encoded_batches(
+    records: Records,
+    encoder: Encoder,
+    views_of: Callable[[Record], Sequence[View]],
+    policy: ErrorPolicy,
+) -> Iterator[list[tuple[Record, np.ndarray]]]:
+    """Yield the records, a batch at a time, with the rows of their views, each (views, D).
+
+    Records whose views cannot be had are left out where the policy skips; where it fails, those
+    before them come first.
+
+    Args:
+        records: what is scored.
+        encoder: its batch size is that of records too.
+        views_of: the views of a record, at least one. Where it raises an `InputError`, the
+            record is bad.
+        policy: what to do with a bad record.
+    """
+    items = encoder.decoded(encoder.plan(records, views_of))
+    for chunk in chunked(items, encoder.batch_size):
+        good: list[Item] = []
+        failure: InputError | None = None
+        for item in chunk:
+            if item.problem is None:
+                good.append(item)
+            elif policy.on_error == "fail":
+                failure = item.problem
+                break
+            else:
+                policy.bad(item.problem)
+        # Those of a bad record too: another may have the same, and pixels take up much memory.
+        encoder.encode(chunk)
+        batch = [
+            (item.record, np.stack([slot.row for slot in item.slots if slot.row is not None]))
+            for item in good
+            if item.record is not None
+        ]
+        if batch:
+            yield batch
+        if failure:
+            policy.bad(failure)
