@@ -13,9 +13,10 @@ from hnclip_cli.evaluation.tally import Tally
 from hnclip_cli.language.ngram import NUM_FOLDS, Texts, score_in_folds
 from hnclip_cli.streams.records import Record
 from hnclip_cli.streams.spool import Spool
+from hnclip_cli.streams.threads import chunked
 
 TRIGRAMS = "trigrams"
-BATCH = 64  # texts
+BATCH = 32  # records
 
 # Log-probabilities of texts, one each.
 TextScorer = Callable[[list[str]], list[float]]
@@ -79,24 +80,10 @@ def _texts(record: Record) -> Texts:
 def _in_batches(
     records: Iterable[Record], scorer: TextScorer
 ) -> Iterator[tuple[Record, list[float]]]:
-    batch: list[Record] = []
-    texts: list[str] = []
-    for record in records:
-        batch.append(record)
-        texts += captions_of(record)
-        if len(texts) >= BATCH:
-            yield from _shared_out(batch, scorer(texts))
-            batch, texts = [], []
-    if batch:
-        yield from _shared_out(batch, scorer(texts))
-
-
-def _shared_out(
-    batch: list[Record], scores: Iterable[float]
-) -> Iterator[tuple[Record, list[float]]]:
-    left = iter(scores)
-    for record in batch:
-        yield record, [next(left) for _ in captions_of(record)]
+    for batch in chunked(records, BATCH):
+        scores = iter(scorer([text for record in batch for text in captions_of(record)]))
+        for record in batch:
+            yield record, [next(scores) for _ in captions_of(record)]
 
 
 def fold(record: Record) -> int:

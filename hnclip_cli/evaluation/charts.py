@@ -21,50 +21,42 @@ def chart(title: str, rows: list[Row], *, compared: bool, is_blind: bool) -> Mar
     scale = el("div", [el("span", x) for x in GRID[::2]], class_="scale")
     heads = ["", scale, "B − A" if compared else "%", "95 % interval", "n"]
     heads += ["text alone"] if is_blind else []
-    draw = _compared_row if compared else _row
     return el(
         "section",
         el("h3", title[:1].upper() + title[1:]),
         el(
             "table",
             el("thead", el("tr", [el("th", head, scope="col") for head in heads])),
-            el("tbody", [draw(name, entry, is_blind) for name, entry in rows]),
+            el("tbody", [_row(name, entry, compared, is_blind) for name, entry in rows]),
             class_="chart",
         ),
         class_="panel",
     )
 
 
-def _row(name: str, entry: dict[str, Any], is_blind: bool) -> Markup:
-    value, interval = entry["value"], entry["interval"]
-    blind = entry.get("blind")
-    marks = [_span(interval, "span"), _dot(value, "dot")]
-    if blind:
-        marks.insert(0, _tick(blind["value"]))
-    said = f"{percent(value)} percent" + (f", interval {between(interval)}" if interval else "")
-    cells = [
-        el("td", _plot(marks, said), class_="plot"),
-        el("td", percent(value), class_="value"),
-        el("td", between(interval), class_="between"),
-        el("td", _count(entry), class_="count"),
-    ]
-    if is_blind:
-        cells.append(el("td", percent(blind["value"]) if blind else "", class_="blind"))
-    return el("tr", el("th", name, scope="row"), cells)
-
-
-def _compared_row(name: str, entry: dict[str, Any], is_blind: bool) -> Markup:
-    a, b, interval = entry["a"], entry["b"], entry["interval"]
-    marks = [_span([min(a, b), max(a, b)], "span"), _dot(a, "ring"), _dot(b, "dot")]
-    said = f"A {percent(a)} percent, B {percent(b)} percent"
-    worse, sure = " down" if entry["difference"] < 0 else "", " sure" if is_clear(interval) else ""
+def _row(name: str, entry: dict[str, Any], compared: bool, is_blind: bool) -> Markup:
+    interval, blind = entry["interval"], entry.get("blind")
+    if compared:
+        a, b = entry["a"], entry["b"]
+        marks = [_span([min(a, b), max(a, b)], "span"), _dot(a, "ring"), _dot(b, "dot")]
+        said = f"A {percent(a)} percent, B {percent(b)} percent"
+        worse = " down" if entry["difference"] < 0 else ""
+        class_ = f"value{' sure' if is_clear(interval) else ''}{worse}"
+        value, bounds = _signed(points(entry["difference"])), between(interval, _signed)
+    else:
+        marks = [_tick(blind["value"])] if blind else []
+        marks += [_span(interval, "span"), _dot(entry["value"], "dot")]
+        value, bounds, class_ = percent(entry["value"]), between(interval), "value"
+        said = f"{value} percent" + (f", interval {bounds}" if interval else "")
+    alone = el("td", percent(blind["value"]) if blind else "", class_="blind")
     return el(
         "tr",
         el("th", name, scope="row"),
         el("td", _plot(marks, said), class_="plot"),
-        el("td", _signed(points(entry["difference"])), class_=f"value{sure}{worse}"),
-        el("td", between(interval, _signed), class_="between"),
+        el("td", value, class_=class_),
+        el("td", bounds, class_="between"),
         el("td", _count(entry), class_="count"),
+        alone if is_blind else None,
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.evaluation.bootstrap import Counts, Resampling
-from hnclip_cli.evaluation.margins import Ints, outcomes
+from hnclip_cli.evaluation.margins import outcomes
 from hnclip_cli.evaluation.measures import Accuracy
 from hnclip_cli.evaluation.observations import Observations
 from hnclip_cli.evaluation.report import (
@@ -96,55 +96,45 @@ def compare(
 
 def entry_of_two(same: Sequence[Accuracy], resampling: Resampling) -> Report:
     """What the report says of one number of two models."""
-    a, b = _right(same)
-    values, differences, intervals = _differences(same, resampling)
+    first = same[0]
+    results = [outcomes(number.margins) for number in same]
+    a, b = (result.correct.astype(np.int64) for result in results)
+    counts = Counts.of(first.clusters, first.columns, 1 + b - a)
+    between = resampling.interval(counts, first.weights)
+    values = first.mean(a), first.mean(b)
     return {
         "a": values[0],
         "b": values[1],
-        "difference": differences[0],
-        "interval": intervals[0],
+        "difference": values[1] - values[0],
+        "interval": between and [bound - 1 for bound in between],
         "n": len(a),
-        "num_groups": len(np.unique(same[0].clusters)),
+        "num_groups": len(np.unique(counts.cluster)),
         "both_right": int((a & b).sum()),
         "only_a_right": int((a > b).sum()),
         "only_b_right": int((b > a).sum()),
         "both_wrong": int((1 - (a | b)).sum()),
-        "num_ties": [int(outcomes(number.margins).tie.sum()) for number in same],
-        "num_subsets": same[0].num_parts,
-    } | parts(same[0])
+        "num_ties": [int(result.tie.sum()) for result in results],
+        "num_subsets": first.num_parts,
+    } | parts(first)
 
 
 def entry_of_many(same: Sequence[Accuracy], resampling: Resampling) -> Report:
     """What the report says of one number of several models: each one's difference to A."""
-    values, differences, intervals = _differences(same, resampling)
-    others = ascii_lowercase[1:]
+    pairs = {
+        letter: entry_of_two((same[0], other), resampling)
+        for letter, other in zip(ascii_lowercase[1:], same[1:], strict=False)
+    }
+    of_b = pairs["b"]
     return {
-        **dict(zip(ascii_lowercase, values, strict=False)),
-        "differences": dict(zip(others, differences, strict=False)),
-        "intervals": dict(zip(others, intervals, strict=False)),
-        "n": len(same[0].margins),
-        "num_groups": len(np.unique(same[0].clusters)),
-        "num_ties": [int(outcomes(number.margins).tie.sum()) for number in same],
-        "num_subsets": same[0].num_parts,
+        "a": of_b["a"],
+        **{letter: pair["b"] for letter, pair in pairs.items()},
+        "differences": {letter: pair["difference"] for letter, pair in pairs.items()},
+        "intervals": {letter: pair["interval"] for letter, pair in pairs.items()},
+        "n": of_b["n"],
+        "num_groups": of_b["num_groups"],
+        "num_ties": [of_b["num_ties"][0], *(pair["num_ties"][1] for pair in pairs.values())],
+        "num_subsets": of_b["num_subsets"],
     } | parts(same[0])
-
-
-def _right(same: Iterable[Accuracy]) -> list[Ints]:
-    return [outcomes(number.margins).correct.astype(np.int64) for number in same]
-
-
-def _differences(
-    same: Sequence[Accuracy], resampling: Resampling
-) -> tuple[list[float], list[float], list[list[float] | None]]:
-    """The value of each model; of all but A the difference to A, and the interval of that."""
-    a, (first, *others) = same[0], _right(same)
-    values = [a.mean(right) for right in (first, *others)]
-    intervals = []
-    for right in others:
-        counts = Counts.of(a.clusters, a.columns, 1 + right - first)
-        between = resampling.interval(counts, a.weights)
-        intervals.append(between and [bound - 1 for bound in between])
-    return values, [value - values[0] for value in values[1:]], intervals
 
 
 def flipped(a: Observations, b: Observations) -> Report:

@@ -4,7 +4,7 @@ import base64
 import difflib
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import resources
 from typing import Any
 
@@ -15,8 +15,6 @@ from hnclip_cli.evaluation.table import sections, summary
 
 # A word or a mark with the space before it.
 _WORD = re.compile(r"\s*(?:\w+(?:['’-]\w+)*|[^\w\s])")
-
-MAIN = ("overall", "official scores", "mean of twelve", "retrieval")
 
 ALIKE = 0.4  # share of words in common
 
@@ -49,7 +47,7 @@ def format_html(
     """
     thumbnails = Thumbnails(image_root)
     style, script = _asset("page.css"), _asset("page.js")
-    compared = "difference" in next(iter(_entries(report)), {})
+    compared = "flipped" in report
     policy = (
         "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
         f"style-src '{_digest(style)}'; script-src '{_digest(script)}'"
@@ -83,12 +81,6 @@ def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _entries(report: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for _, rows in sections(report):
-        for _, entry in rows:
-            yield entry
-
-
 def _header(report: dict[str, Any], compared: bool) -> Markup:
     legend = [("dot", "B"), ("ring", "A")] if compared else [("dot", "accuracy")]
     legend.append(("span", "change" if compared else "95 % interval"))
@@ -108,9 +100,8 @@ def _header(report: dict[str, Any], compared: bool) -> Markup:
 def _charts(report: dict[str, Any], compared: bool) -> Markup:
     """The numbers that most people look for, and all others folded away."""
     panels: dict[bool, list[Markup]] = {True: [], False: []}
-    for title, rows in sections(report):
-        first = title.startswith(MAIN) or title.endswith("by kind")
-        panels[first].append(chart(title, rows, compared=compared, is_blind="blind" in report))
+    for title, rows, is_main in sections(report):
+        panels[is_main].append(chart(title, rows, compared=compared, is_blind="blind" in report))
     more = el("summary", f"{len(panels[False])} more breakdowns")
     details = el("details", more, panels[False]) if panels[False] else None
     return el("section", el("h2", "Results"), panels[True], details, class_="results")

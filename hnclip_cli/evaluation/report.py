@@ -9,7 +9,7 @@ from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.evaluation import bootstrap
 from hnclip_cli.evaluation.blind import BlindBaseline, captions_of
 from hnclip_cli.evaluation.bootstrap import Counts, Resampling
-from hnclip_cli.evaluation.embeddings import EmbeddedPairs, RetrievalSet
+from hnclip_cli.evaluation.embeddings import EmbeddedPairs
 from hnclip_cli.evaluation.margins import NEAR, outcomes
 from hnclip_cli.evaluation.measures import Accuracy, accuracies
 from hnclip_cli.evaluation.observations import Observations
@@ -70,7 +70,8 @@ def evaluate(
         arrays["image"] = as_rows(image_embeddings, "image embeddings")
         arrays["caption"] = as_rows(caption_embeddings, "caption embeddings")
     blind = BlindBaseline(blind) if isinstance(blind, str) else blind
-    observations, retrieval_set = _observe(records, fields, arrays, blind, watch, policy)
+    embedded = EmbeddedPairs() if arrays else None
+    observations = _observe(records, fields, arrays, embedded, blind, watch, policy)
 
     resampling = Resampling(rounds, seed)
     report: Report = {
@@ -86,8 +87,8 @@ def evaluate(
         others = all_accuracies(blind.finish(fields), fields, without)
         entries = _beside(entries, others, resampling)
     report |= sections(entries, fields)
-    if retrieval_set is not None and len(retrieval_set.captions):
-        report["retrieval"] = _retrieval(retrieval_set, resampling)
+    if embedded is not None and len(embedded.owner):
+        report["retrieval"] = _retrieval(embedded, resampling)
     if not report.keys() & {"accuracy", "matching", "retrieval"}:
         raise HnclipError(
             "nothing to measure",
@@ -109,12 +110,12 @@ def _observe(
     records: Iterable[Mapping[str, Any]],
     fields: list[str],
     arrays: dict[Any, Rows],
+    embedded: EmbeddedPairs | None,
     blind: BlindBaseline | None,
     watch: Callable[[Record], None] | None,
     policy: ErrorPolicy,
-) -> tuple[Observations, RetrievalSet | None]:
+) -> Observations:
     tally = Tally(fields)
-    embedded = EmbeddedPairs() if arrays else None
     # Without arrays, every record has none of their rows.
     pairs = rows_beside(records, arrays) if arrays else ((r, {}) for r in as_records(records))
     for record, rows in pairs:
@@ -133,7 +134,7 @@ def _observe(
             blind.add(record)
         if watch:
             watch(record)
-    return tally.finish(), embedded.finish() if embedded else None
+    return tally.finish()
 
 
 def all_accuracies(
@@ -233,7 +234,7 @@ def _beside(
         yield number, found
 
 
-def _retrieval(found: RetrievalSet, resampling: Resampling) -> Report:
+def _retrieval(found: EmbeddedPairs, resampling: Resampling) -> Report:
     ranks = rank(found.images, found.captions, found.owner)
     images = np.arange(len(found.images))
     directions = {

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from hnclip_cli.evaluation.measures import MEASURES
 
@@ -10,6 +10,14 @@ NAME_WIDTH = 36
 COMPARED_WIDTH = 28
 MAX_IDS = 3
 Row = tuple[str, dict[str, Any]]
+
+
+class Section(NamedTuple):
+    """Rows of names and entries under a title; most people look for the main ones."""
+
+    title: str
+    rows: list[Row]
+    is_main: bool = False
 
 
 def format_table(report: dict[str, Any]) -> str:
@@ -22,7 +30,7 @@ def format_table(report: dict[str, Any]) -> str:
     level = f"{report['bootstrap']['level']:.0%} interval"
     last = f"{'blind':>11}" if is_blind else f"{'ties':>5} {'near':>5}"
     lines.append(f"{'':{NAME_WIDTH}}{'%':>6}  {level:<14} {'n':>9} {last}")
-    for title, rows in sections(report):
+    for title, rows, _ in sections(report):
         lines += [title, *(_line(name, entry, is_blind) for name, entry in rows)]
     lines += ["", *_notes(report)]
     return "\n".join(lines) + "\n"
@@ -40,7 +48,7 @@ def format_comparison(report: dict[str, Any]) -> str:
     row = _of_two if two else _of_many
     lines = [f"{letter}  {_printable(report[letter.lower()])}" for letter in letters]
     lines += [summary(report), "", f"{'':{COMPARED_WIDTH}}{heads}"]
-    for title, rows in sections(report):
+    for title, rows, _ in sections(report):
         lines += [title, *(row(name, entry) for name, entry in rows)]
     lines.append("")
     for measure, flips in report.get("flipped", {}).items():
@@ -125,39 +133,42 @@ def _notes(report: dict[str, Any]) -> Iterator[str]:
         yield f"Intervals: {bootstrap['rounds']} bootstrap rounds over image groups."
 
 
-def sections(report: dict[str, Any]) -> Iterator[tuple[str, list[Row]]]:
-    """What a report of one model or two holds: titles, and rows of names and entries.
+def sections(report: dict[str, Any]) -> Iterator[Section]:
+    """What a report of one model or several holds, the official scores first.
 
-    The official scores come first. What would be said twice is said once.
+    What would be said twice is said once.
     """
     overall = {**report.get("accuracy", {}), **report.get("matching", {})}
     if overall:
-        yield "overall", [(MEASURES[measure].title, entry) for measure, entry in overall.items()]
+        rows = [(MEASURES[measure].title, entry) for measure, entry in overall.items()]
+        yield Section("overall", rows, is_main=True)
     official = report.get("benchmarks", {})
     for benchmark, metrics in official.items():
-        yield f"official scores of {_printable(benchmark)}", list(metrics.items())
+        title = f"official scores of {_printable(benchmark)}"
+        yield Section(title, list(metrics.items()), is_main=True)
     if "vl_compo" in report:
-        yield "mean of twelve benchmarks (vl_compo)", list(_composed(report["vl_compo"]))
+        title = "mean of twelve benchmarks (vl_compo)"
+        yield Section(title, list(_composed(report["vl_compo"])), is_main=True)
     for field, labels in report.get("by", {}).items():
-        rows = {
+        by_measure = {
             measure: [(name, by[measure]) for name, by in labels.items() if measure in by]
             for measure in MEASURES
         }
-        for title, same in _joined(rows):
-            yield f"{title} by {_printable(field)}", same
+        for title, same in _joined(by_measure):
+            yield Section(f"{title} by {_printable(field)}", same, is_main=field == "kind")
     for benchmark, measures in report.get("averages", {}).items():
         if benchmark in official:
             continue  # its official scores have said so
-        rows = {
+        by_measure = {
             measure: list(_bases(bases))
             for measure, bases in measures.items()
             if bases["macro over subsets"]["num_subsets"] > 1  # else they say what "by" said
         }
-        for title, same in _joined(rows):
-            yield f"{title}, averages of {_printable(benchmark)}", same
+        for title, same in _joined(by_measure):
+            yield Section(f"{title}, averages of {_printable(benchmark)}", same)
     for direction, recalls in report.get("retrieval", {}).items():
         title = f"retrieval, {direction.replace('_', ' ')}"
-        yield title, list(_recalls(recalls))
+        yield Section(title, list(_recalls(recalls)), is_main=True)
 
 
 def _joined(rows: dict[str, list[Row]]) -> Iterator[tuple[str, list[Row]]]:
@@ -191,15 +202,8 @@ def _composed(benchmarks: dict[str, Any]) -> Iterator[Row]:
 
 def _recalls(recalls: dict[str, Any]) -> Iterator[Row]:
     for name, interval in recalls["intervals"].items():
-        yield (
-            name,
-            {
-                "value": recalls[name],
-                "interval": interval,
-                "n": recalls["n"],
-                "num_ties": recalls["num_ties"],
-            },
-        )
+        entry = {"value": recalls[name], "interval": interval}
+        yield name, entry | {key: recalls[key] for key in ("n", "num_ties")}
 
 
 def _line(name: str, entry: dict[str, Any], is_blind: bool = False) -> str:

@@ -36,9 +36,7 @@ class Tally:
         self.num_records = 0
         self.num_unmeasured = 0
         self._places = _Numbered()
-        self._last_place: tuple[Any, Any, Any] | None = None
-        self._ranks: tuple[int, ...] = ()  # beyond the first, of the last place's benchmark
-        self._ranks_of: dict[Texts, tuple[int, ...]] = {}
+        self._ranks: dict[Texts, list[int]] = {}  # beyond the first, by benchmark
         self._fields = {f: _Numbered() for f in fields if f not in (*PLACE_FIELDS, "kind")}
         self._kinds = _Numbered() if "kind" in fields else None
         self._clusters = array("q")
@@ -59,29 +57,17 @@ class Tally:
         cluster = cluster_key(record)
         labels = [_texts(record.get(field)) for field in self._fields]
         identity = (record.id, _content_key(record)) if self._ids is not None else None
-        # Records of one place mostly follow one another.
-        place = (record.get("benchmark"), record.get("subset"), record.get("tags"))
-        is_same_place = place == self._last_place
-        texts = () if is_same_place else tuple(map(_texts, place))
-        ranks = self._ranks if is_same_place else self._further_ranks(texts[0])
+        place = tuple(_texts(record.get(name)) for name in ("benchmark", "subset", "tags"))
         if "scores" not in record:
             if scores_expected:
-                raise record.error(
-                    'missing field "scores"', got=_fields(record), hint="hnclip score"
-                )
+                got = "the fields " + (", ".join(list(record)[:8]) or "none")
+                raise record.error('missing field "scores"', got=got, hint="hnclip score")
         elif record.is_matching:
-            self._add_matching(record, ranks)
+            self._add_matching(record, self._further_ranks(place[0]))
         else:
-            self._add_short(record, ranks)
+            self._add_short(record, self._further_ranks(place[0]))
         self._clusters.append(cluster)
-        if is_same_place:
-            self._places.repeat()
-        else:
-            self._places.extend([texts])
-            self._ranks = ranks
-            # Equal values can have different labels, as 1 and true have; texts cannot.
-            is_text = all(value is None or type(value) is str for value in place[:2])
-            self._last_place = place if is_text else None
+        self._places.extend([place])
         for numbered, label in zip(self._fields.values(), labels, strict=True):
             numbered.extend([label])
         if self._ids is not None and identity is not None:
@@ -115,12 +101,12 @@ class Tally:
             self._put("image_to_text", further.get("image_to_text", ()), rank)
         self.num_unmeasured += not any(found.values())
 
-    def _further_ranks(self, benchmark: Texts) -> tuple[int, ...]:
+    def _further_ranks(self, benchmark: Texts) -> list[int]:
         """The ranks k of R@k beyond the first that the official scores of a benchmark have."""
-        if benchmark not in self._ranks_of:
+        if benchmark not in self._ranks:
             ranks = {metric.rank for metric in official_metrics(_first(benchmark))}
-            self._ranks_of[benchmark] = tuple(sorted(ranks - {1}))
-        return self._ranks_of[benchmark]
+            self._ranks[benchmark] = sorted(ranks - {1})
+        return self._ranks[benchmark]
 
     def _put(self, measure: str, margins: Sequence[float], rank: int = 1) -> None:
         kept = self._margins.get((measure, rank))
@@ -170,9 +156,6 @@ class _Numbered:
     def extend(self, values: Iterable[Hashable]) -> None:
         known = self._number_of
         self.numbers.extend([known.setdefault(value, len(known)) for value in values])
-
-    def repeat(self) -> None:
-        self.numbers.append(self.numbers[-1])
 
     @property
     def values(self) -> list[Any]:
@@ -283,12 +266,10 @@ def _naming(record: Record, problem: str) -> str:
     return f'record "{name}": {problem}' if isinstance(name, str) else problem
 
 
-def _fields(record: Record) -> str:
-    return "the fields " + (", ".join(list(record)[:8]) or "none")
-
-
 def _texts(value: Any) -> Texts:
     """A field's value as the labels that it stands for, each once."""
+    if value is None:
+        return ()
     if type(value) is str:
         return (value,)
     return tuple(dict.fromkeys(_all_texts(value)))

@@ -88,7 +88,12 @@ class Record(dict[str, Any]):
             )
         return value
 
-    def _text(self, name: str) -> str:
+    def text(self, name: str) -> str:
+        """A field that holds text.
+
+        Raises:
+            InputError: it is missing, no string, or blank.
+        """
         text = self.field(name, str)
         if not text.strip():
             raise self.error(f'field "{name}" is empty', got=shorten(text), expected="some text")
@@ -96,17 +101,17 @@ class Record(dict[str, Any]):
 
     @property
     def caption(self) -> str:
-        return self._text("caption")
+        return self.text("caption")
 
     @property
     def image(self) -> str:
-        return self._text("image")
+        return self.text("image")
 
     @property
     def id(self) -> str:
         """``id``, or where it is absent a stable hash of the images and captions."""
         if "id" in self:
-            return self._text("id")
+            return self.text("id")
         content = [self.get(name) for name in ("image", "caption", "images", "captions")]
         return f"{hash64(json.dumps(content, sort_keys=True, default=str)):016x}"
 
@@ -115,7 +120,7 @@ class Record(dict[str, Any]):
         """What names the image: ``group``, else ``image``, else the record's own ``id``."""
         for name in ("group", "image"):
             if name in self:
-                return self._text(name)
+                return self.text(name)
         return self.id
 
     @property
@@ -143,7 +148,7 @@ class Record(dict[str, Any]):
     @property
     def negative_images(self) -> list[str]:
         """Images that the caption does not describe; an absent field is an empty list."""
-        return self._texts("negative_images") if self.get("negative_images", []) != [] else []
+        return self.texts("negative_images") if self.get("negative_images", []) != [] else []
 
     @property
     def is_matching(self) -> bool:
@@ -153,7 +158,7 @@ class Record(dict[str, Any]):
     @property
     def image_list(self) -> list[str]:
         """All images of the record: ``images``, or ``[image]``."""
-        return self._texts("images") if self.is_matching else [self.image]
+        return self.texts("images") if self.is_matching else [self.image]
 
     @property
     def crops(self) -> dict[str, Box]:
@@ -185,7 +190,7 @@ class Record(dict[str, Any]):
     @property
     def caption_list(self) -> list[str]:
         """All true captions of the record: ``captions``, or ``[caption]``."""
-        return self._texts("captions") if self.is_matching else [self.caption]
+        return self.texts("captions") if self.is_matching else [self.caption]
 
     @property
     def matching(self) -> Matching:
@@ -193,7 +198,7 @@ class Record(dict[str, Any]):
         if not self.is_matching:
             captions = [self.caption, *(negative.caption for negative in self.negatives)]
             return Matching([self.image], captions, [(0, 0)])
-        images, captions = self._texts("images"), self._texts("captions")
+        images, captions = self.texts("images"), self.texts("captions")
         return Matching(images, captions, self._truth(len(images), len(captions)))
 
     def num_rows(self, of: RowsOf) -> int:
@@ -229,7 +234,12 @@ class Record(dict[str, Any]):
             raise self.error('field "truth" is empty', expected="at least one true pair")
         return [(image, caption) for image, caption in pairs]
 
-    def _texts(self, name: str) -> list[str]:
+    def texts(self, name: str) -> list[str]:
+        """A field that holds a list of texts, at least one.
+
+        Raises:
+            InputError: it is missing, no list, empty, or one of them is no text or blank.
+        """
         texts = self.field(name, list)
         if not texts:
             raise self.error(f'field "{name}" is empty', expected="at least one string")

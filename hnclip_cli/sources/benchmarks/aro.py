@@ -9,7 +9,7 @@ from typing import Any
 
 from hnclip_cli.benchmarks import Benchmark, accuracy, by_tag, mean
 from hnclip_cli.sources.benchmarks.files import reader
-from hnclip_cli.sources.benchmarks.items import Item, negatives
+from hnclip_cli.sources.benchmarks.items import Item
 
 RELATION_FILE = "visual_genome_relation.json"
 ATTRIBUTION_FILE = "visual_genome_attribution.json"
@@ -19,22 +19,22 @@ SOURCE = "https://github.com/mertyg/vision-language-models-are-bows"
 
 def _relation(item: Item) -> dict[str, Any]:
     """Two objects of the caption exchanged around its relation."""
-    return _record(item, "swap-object") | {"tags": {"relation": item.text("relation_name")}}
+    return _record(item, "swap-object", {"relation": item.text("relation_name")})
 
 
 def _attribution(item: Item) -> dict[str, Any]:
     """The attributes of two objects exchanged."""
-    found = _record(item, "swap-attribute")
-    return found | {"tags": {"attributes": "_".join(item.texts("attributes"))}}
+    return _record(item, "swap-attribute", {"attributes": "_".join(item.texts("attributes"))})
 
 
-def _record(item: Item, kind: str) -> dict[str, Any]:
-    caption = item.text("true_caption")
-    return item.record(
-        image=item.image_path(item.text("image_path")),
+def _record(item: Item, kind: str, tags: dict[str, str]) -> dict[str, Any]:
+    return item.short(
+        item.image_path(item.text("image_path")),
+        item.text("true_caption"),
+        [item.text("false_caption")],
+        kind,
         crops=item.crop("bbox_x", "bbox_y", "bbox_w", "bbox_h"),
-        caption=caption,
-        negatives=negatives(caption, [item.text("false_caption")], kind),
+        tags=tags,
     )
 
 

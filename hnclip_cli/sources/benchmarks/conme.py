@@ -8,7 +8,7 @@ from typing import Any
 
 from hnclip_cli.benchmarks import Benchmark, accuracy, by_subset, mean
 from hnclip_cli.sources.benchmarks.files import reader
-from hnclip_cli.sources.benchmarks.items import Item, negatives
+from hnclip_cli.sources.benchmarks.items import Item
 
 FILES = ("replace-att.csv", "replace-obj.csv", "replace-rel.csv")
 COLUMNS = ("image", "base_question", "correct_option", "incorrect_option")
@@ -19,11 +19,8 @@ def _record(item: Item) -> dict[str, Any]:
     question, image = item.text("base_question").strip(), item.image
     caption = f"{question} {item.text('correct_option')}"
     foil = f"{question} {item.text('incorrect_option')}"
-    return item.record(
-        image=item.image_path(image, *_from_number(image)),
-        caption=caption,
-        negatives=negatives(caption, [foil], item.subset),
-    )
+    path = item.image_path(image, *_from_number(image))
+    return item.short(path, caption, [foil], item.subset)
 
 
 def _from_number(image: str) -> list[str]:
@@ -42,7 +39,6 @@ CONME = Benchmark(
     path="the folder of " + " ".join(FILES),
     images="the folder images of the same page",
     source="https://huggingface.co/conme/ConMe",
-    items=None,
     metric="two-way accuracy: right answer > wrong answer",
     aggregation="by file",
 )

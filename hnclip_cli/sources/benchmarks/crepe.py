@@ -9,7 +9,7 @@ from typing import Any
 
 from hnclip_cli.benchmarks import Benchmark, Metric, by_word
 from hnclip_cli.sources.benchmarks.files import Files, reader
-from hnclip_cli.sources.benchmarks.items import Item, negatives
+from hnclip_cli.sources.benchmarks.items import Item
 
 TYPES = ("atom", "swap", "negate")
 FILES = tuple(
@@ -22,13 +22,13 @@ COLUMNS = ("image_id", "caption", "x", "y", "width", "height", "hard_negs")
 
 def _record(item: Item) -> dict[str, Any]:
     """A region of an image, its caption, and five negatives."""
-    caption, kind = item.caption, item["kind"]
-    return item.record(
-        subset=kind,
-        image=vg_image(item, "image_id"),
+    return item.short(
+        vg_image(item, "image_id"),
+        item.caption,
+        _hard_negatives(item),
+        item["kind"],
         crops=item.crop("x", "y", "width", "height"),
-        caption=caption,
-        negatives=negatives(caption, _hard_negatives(item), kind),
+        subset=item["kind"],
         tags={"complexity": item["complexity"]},
     )
 
@@ -70,7 +70,6 @@ CREPE = Benchmark(
     path="the folder prod_hard_negatives, with atom/, swap/ and negate/",
     images="Visual Genome, VG_100K and VG_100K_2",
     source="https://github.com/RAIVNLab/CREPE",
-    items=None,
     metric="R@1: caption > its negatives",
     aggregation="mean over atom, swap and negate",
 )

@@ -88,7 +88,6 @@ IMAGEFOLDER = Benchmark(
     path='the folder with one folder a class, or a JSON file {"folder": "class name"}',
     images="the folder with one folder a class",
     source="any data set of labeled images",
-    items=None,
     metric="top-1 and top-5 accuracy",
     aggregation="micro, or mean over classes",
 )

@@ -61,22 +61,6 @@ class Item(Record):
         """The file's name without its ending."""
         return os.path.splitext(os.path.basename(self.source))[0]
 
-    def text(self, name: str) -> str:
-        """A field that holds text, exactly as published.
-
-        Raises:
-            InputError: it is missing, no string, or blank.
-        """
-        return self._text(name)
-
-    def texts(self, name: str) -> list[str]:
-        """A field that holds a list of texts, at least one.
-
-        Raises:
-            InputError: it is missing, no list, empty, or one of them is no text or blank.
-        """
-        return self._texts(name)
-
     def number(self, name: str) -> int | float:
         """A field that holds a number, or the digits of one as CSV files do.
 
@@ -126,6 +110,22 @@ class Item(Record):
                 return path
         raise self.error("image not found", got=repr(paths[0]), hint="another --images folder")
 
+    def short(
+        self, image: str, caption: str, foils: Iterable[str], kind: str, **fields: Any
+    ) -> dict[str, Any]:
+        """The record of an image, its caption and published negatives of one kind.
+
+        Args:
+            image: its path.
+            caption: exactly as published, as are the ``foils``.
+            foils: the negatives.
+            kind: what changed.
+            fields: as of `record`, and ``crops``.
+        """
+        crops = {"crops": fields.pop("crops")} if "crops" in fields else {}
+        negatives = [negative(caption, foil, kind) for foil in foils]
+        return self.record(image=image, **crops, caption=caption, negatives=negatives, **fields)
+
     def record(
         self, *, subset: str | None = None, tags: Mapping[str, str] | None = None, **fields: Any
     ) -> dict[str, Any]:
@@ -142,9 +142,9 @@ class Item(Record):
         return record | {"tags": dict(tags)} if tags else record
 
 
-def negatives(caption: str, texts: Iterable[str], kind: str) -> list[dict[str, Any]]:
-    """Published negatives of one kind as the record has them."""
-    return [{"caption": text, "kind": kind, "edits": edit_between(caption, text)} for text in texts]
+def negative(caption: str, text: str, kind: str) -> dict[str, Any]:
+    """A published negative as the record has it."""
+    return {"caption": text, "kind": kind, "edits": edit_between(caption, text)}
 
 
 def item_name(path: str, key: object) -> str:

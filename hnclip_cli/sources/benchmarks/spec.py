@@ -56,7 +56,6 @@ SPEC = Benchmark(
     path="the folder with " + " ".join(f"{subset}/" for subset in SUBSETS),
     images="the same folder",
     source="https://huggingface.co/datasets/wjpoom/SPEC",
-    items=None,
     metric="accuracy of image to text, and of text to image",
     aggregation="mean over 6 subsets, each direction apart",
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from hnclip_cli.benchmarks import Benchmark, Leaf, Metric, Place, accuracy, by_subset, mean
 from hnclip_cli.sources.benchmarks.files import reader
-from hnclip_cli.sources.benchmarks.items import Item, negatives
+from hnclip_cli.sources.benchmarks.items import Item
 
 FILES_PP = (
     "replace_att.json",
@@ -23,12 +23,8 @@ BOTH = (("image_to_text_all",),)  # both captions above the negative
 
 def _record(item: Item) -> dict[str, Any]:
     """Captions exactly as published; the official score counts all 7 files."""
-    caption, kind = item.caption, item.subset.replace("_", "-")
-    return item.record(
-        image=item.image_path(item.text("filename")),
-        caption=caption,
-        negatives=negatives(caption, [item.text("negative_caption")], kind),
-    )
+    image, foil = item.image_path(item.text("filename")), item.text("negative_caption")
+    return item.short(image, item.caption, [foil], item.subset.replace("_", "-"))
 
 
 def _record_pp(item: Item) -> dict[str, Any]:

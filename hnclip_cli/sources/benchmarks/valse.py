@@ -4,7 +4,7 @@ from typing import Any
 
 from hnclip_cli.benchmarks import Benchmark, Leaf, Place, accuracy, by_subset, mean
 from hnclip_cli.sources.benchmarks.files import reader
-from hnclip_cli.sources.benchmarks.items import Item, negatives
+from hnclip_cli.sources.benchmarks.items import Item
 from hnclip_cli.sources.benchmarks.karpathy import places
 
 FILES = (
@@ -33,15 +33,9 @@ def _record(item: Item) -> dict[str, Any] | None:
     if item.part(item.field("mturk", dict)).integer("caption") < MIN_VOTES:
         return None
     names = places(item.text("image_file"))
-    caption = item.caption
-    return item.record(
-        image=item.image_path(
-            *names, *(f"{folder}/{name}" for folder in FOLDERS for name in names)
-        ),
-        caption=caption,
-        negatives=negatives(caption, [item.text("foil")], item.subset),
-        tags={"phenomenon": item.text("linguistic_phenomena")},
-    )
+    image = item.image_path(*names, *(f"{folder}/{name}" for folder in FOLDERS for name in names))
+    tags = {"phenomenon": item.text("linguistic_phenomena")}
+    return item.short(image, item.caption, [item.text("foil")], item.subset, tags=tags)
 
 
 def phenomenon(place: Place) -> Leaf | None:

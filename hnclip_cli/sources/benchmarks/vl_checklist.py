@@ -13,7 +13,7 @@ from typing import Any
 from hnclip_cli.benchmarks import Benchmark, Leaf, Metric, Place, accuracy, mean
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.sources.benchmarks.files import Files, listed, reader
-from hnclip_cli.sources.benchmarks.items import Item, negatives
+from hnclip_cli.sources.benchmarks.items import Item
 from hnclip_cli.streams.files import inside, open_input_file
 
 CORPUS = os.path.join("corpus", "v1")
@@ -49,13 +49,9 @@ def _record(item: Item) -> dict[str, Any]:
     caption, foil = item.texts("POS")[0], item.texts("NEG")[0]
     corpus: Corpus = item["corpus"]
     family = corpus.subset.partition("/")[0]
-    return item.record(
-        subset=corpus.subset,
-        image=item.image_path(os.path.join(corpus.images, item.image), item.image),
-        caption=caption,
-        negatives=negatives(caption, [foil], family.lower()),
-        tags={"family": family, "source": corpus.source},
-    )
+    image = item.image_path(os.path.join(corpus.images, item.image), item.image)
+    tags = {"family": family, "source": corpus.source}
+    return item.short(image, caption, [foil], family.lower(), subset=corpus.subset, tags=tags)
 
 
 def _items(files: Files) -> Iterator[Item]:
@@ -119,7 +115,6 @@ VL_CHECKLIST = Benchmark(
     path="the repository's folder, with corpus/ and data/",
     images="the folders vg, swig and hake",
     source="https://github.com/om-ai-lab/VL-CheckList",
-    items=None,
     metric="ITC accuracy: caption > negative",
     aggregation="mean over sources, then aspects, then Object, Attribute, Relation",
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 from hnclip_cli.benchmarks import Benchmark, Leaf, Metric, Place, by_subset, mean
 from hnclip_cli.sources.benchmarks.files import reader
-from hnclip_cli.sources.benchmarks.items import Item, negatives
+from hnclip_cli.sources.benchmarks.items import Item
 
 FILES = (
     "controlled_images_dataset.json",
@@ -33,12 +33,9 @@ def _record(item: Item) -> dict[str, Any]:
         raise item.error('field "caption_options" holds no negative', got=str(options))
     caption, *others = options
     is_controlled = "image_path" in item
-    return item.record(
-        image=_controlled_image(item) if is_controlled else _natural_image(item),
-        caption=caption,
-        negatives=negatives(caption, others, "replace-preposition"),
-        tags=_controlled_tags(item) if is_controlled else None,
-    )
+    image = _controlled_image(item) if is_controlled else _natural_image(item)
+    tags = _controlled_tags(item) if is_controlled else None
+    return item.short(image, caption, others, "replace-preposition", tags=tags)
 
 
 def _pairs(content: list[Any]) -> Iterator[tuple[int, Any]]:

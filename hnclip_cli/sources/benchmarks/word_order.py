@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hnclip_cli.benchmarks import Benchmark, Metric
 from hnclip_cli.errors import InputError
 from hnclip_cli.sources.benchmarks.files import Files, reader
-from hnclip_cli.sources.benchmarks.items import Item, negatives
+from hnclip_cli.sources.benchmarks.items import Item, negative
 from hnclip_cli.sources.benchmarks.karpathy import (
     COCO_FILES,
     FLICKR_FILES,
@@ -120,7 +120,7 @@ def _negatives(item: Item, caption: str) -> list[dict[str, Any]]:
         order = _order(f"{item.image}/{item.caption}/{kind}")
         text = normalized(" ".join(perturb(item.caption, item["tagged"], order)))
         if text and text != caption:
-            found += negatives(caption, [text], kind)
+            found.append(negative(caption, text, kind))
     return found
 
 

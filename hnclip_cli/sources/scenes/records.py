@@ -57,13 +57,7 @@ def scene_records(
             "image": path,
             "caption": caption,
             "objects": [
-                {
-                    "color": thing.color,
-                    "shape": thing.shape,
-                    "size": thing.size,
-                    "x": thing.x,
-                    "y": thing.y,
-                }
+                {name: getattr(thing, name) for name in ("color", "shape", "size", "x", "y")}
                 for thing in scene.things
             ],
             "split": split,
