@@ -29,6 +29,7 @@ VARIABLE = "HNCLIP_PLUGINS"
 TABLES = {
     "kinds": "hnclip_cli.negatives.kinds.registry:KINDS",
     "benchmarks": "hnclip_cli.benchmarks:BENCHMARKS",
+    "objectives": "hnclip_cli.training.objectives:OBJECTIVES",
 }
 
 # The plug-ins whose entries have been loaded into this process.

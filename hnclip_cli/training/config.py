@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from hnclip_cli.errors import HnclipError
 from hnclip_cli.training.objectives import OBJECTIVES, Weights, weights_of
 
 
@@ -78,7 +79,14 @@ class TrainConfig:
         """The objective with the weights that were given in place of its own.
 
         A term that exists on the image side too gets the same weight there.
+
+        Raises:
+            HnclipError: no objective has this name.
         """
+        if self.objective not in OBJECTIVES:
+            raise HnclipError(
+                "no such objective", got=self.objective, expected=f"one of {', '.join(OBJECTIVES)}"
+            )
         weights = weights_of(OBJECTIVES[self.objective])
         for name, weight in (("imc", self.imc_weight), ("cmr", self.cmr_weight)):
             if weight is not None:

@@ -23,7 +23,7 @@ from tests.factories import make_records
 # Growing the surface of the command is a decision, not an accident.
 FLAGS = {
     "model", "pretrained", "device", "precision", "output", "image_root", "remote_images",
-    "on_error", "verbose", "quiet", "resume", "dry_run", "val",
+    "on_error", "plugin", "verbose", "quiet", "resume", "dry_run", "val",
     *(field.name for field in dataclasses.fields(TrainConfig)),
 }  # fmt: skip
 

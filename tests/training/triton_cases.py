@@ -6,6 +6,7 @@ The interpreter shows that indices and masks are right, not speed, races or CUDA
 
 import math
 import os
+import sys
 
 os.environ["TRITON_INTERPRET"] = "1"
 
@@ -19,6 +20,7 @@ from hnclip_cli.training.objectives import triton_passes as passes
 from hnclip_cli.training.objectives.hard_negatives import hard_negative_objective
 from hnclip_cli.training.objectives.passes import TORCH_PASSES
 from hnclip_cli.training.objectives.triton_passes import TRITON_PASSES
+from hnclip_cli.training.objectives.view import Features, Slots, View
 from tests.training.test_objective import compare, gradients, make_batch
 
 
@@ -214,3 +216,68 @@ def test_the_kernels_were_the_ones_that_ran(monkeypatch):
     hard_negative_objective(**batch, **options, implementation="triton")
     with pytest.raises(AssertionError, match="the plain pass ran"):
         hard_negative_objective(**batch, **options, implementation="chunked")
+
+
+@pytest.fixture
+def auto(monkeypatch):
+    """What ``auto`` would take on CUDA, and the notes that it makes."""
+    notes = []
+    monkeypatch.setattr(plain, "takes_triton", lambda _: True)
+    monkeypatch.setattr(plain._LOG, "warning", lambda text, *args: notes.append(text % args))
+    plain.checked_triton.cache_clear()
+    batch = {
+        name: value.detach().float() if value.is_floating_point() else value
+        for name, value in make_batch(5, 2).items()
+    }
+
+    def solve():
+        view = View.of_captions(
+            Features(*(batch[f"{name}_features"] for name in ("image", "text", "negative"))),
+            Slots(batch["negative_mask"], batch["negative_kinds"]),
+            batch["logit_scale"], batch["thresholds"],
+        )  # fmt: skip
+        return plain.choose_passes(view)
+
+    yield solve, notes
+    plain.checked_triton.cache_clear()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_the_block_that_is_checked_finds_the_kernels_right(dtype):
+    device = torch.device("cpu")
+    assert plain._difference(TRITON_PASSES, device, dtype) <= plain.BOUNDS[dtype] / 2
+
+
+def test_auto_takes_the_kernels_where_they_are_right(auto):
+    solve, notes = auto
+    assert solve() == (TRITON_PASSES, torch.float32) and not notes
+
+
+def wrong(*args):
+    return TRITON_PASSES.form_gradient(*args) + 0.01
+
+
+def broken(*args):
+    raise RuntimeError("PTX assembly aborted\nat length")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"), [(wrong, "they differ by 0.0"), (broken, "(PTX assembly aborted)")]
+)
+def test_auto_falls_back_with_one_note(auto, monkeypatch, change, reason):
+    solve, notes = auto
+    monkeypatch.setattr(passes, "TRITON_PASSES", TRITON_PASSES._replace(form_gradient=change))
+    for _ in range(2):
+        assert solve() == (TORCH_PASSES, torch.float32)
+    (note,) = notes
+    assert note.startswith("hnclip: not using the Triton kernels on cpu (") and reason in note
+
+
+def test_auto_does_without_triton(auto, monkeypatch):
+    solve, notes = auto
+    name = "hnclip_cli.training.objectives.triton_passes"
+    monkeypatch.setitem(sys.modules, "triton", None)
+    monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr(name)
+    assert solve() == (TORCH_PASSES, torch.float32)
+    assert "not installed" in notes[0]

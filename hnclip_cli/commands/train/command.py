@@ -7,7 +7,6 @@ import click
 
 from hnclip_cli import console, options
 from hnclip_cli.errors import ExitCode, HnclipError, ReaderGone, Stopped
-from hnclip_cli.training.objectives import OBJECTIVES
 
 if TYPE_CHECKING:
     from hnclip_cli.training.stopping import StopSignals
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", required=True, metavar="DIR", help="Folder for the checkpoint.")
 @click.option(
     "--objective",
-    type=click.Choice(list(OBJECTIVES)),
+    type=options.TableName("objective", "hnclip_cli.training.objectives:OBJECTIVES"),
     default="ce-clip",
     show_default=True,
     help="What to minimize.",
@@ -146,6 +145,7 @@ if TYPE_CHECKING:
 @options.workers_option
 @options.seed_option
 @options.on_error_option
+@options.plugin_option
 @options.verbosity_options
 def train(
     input_: str, model: str, pretrained: str | None, device: str,

@@ -7,6 +7,8 @@ equation.
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from hnclip_cli.plugins import Table
+
 if TYPE_CHECKING:
     from hnclip_cli.training.objectives.hard_negatives import (
         hard_negative_objective as hard_negative_objective,
@@ -17,9 +19,7 @@ if TYPE_CHECKING:
 Weights = dict[Any, float]
 Objective = Mapping[Any, float] | Callable[..., Any]
 
-# The loss is Σ weight · term; a term of weight 0 is measured only. A function alone is a term of
-# weight 1.
-OBJECTIVES: dict[str, Objective] = {
+_BUILT_IN: dict[str, Objective] = {
     # Radford et al., ICML 2021.
     "clip": {"contrastive": 1},
     # Yuksekgonul et al., ICLR 2023: negatives of the batch as further columns. Its hard images
@@ -47,6 +47,16 @@ OBJECTIVES: dict[str, Objective] = {
     # Doveh et al., CVPR 2023, without its paraphrases (L_pos), which records do not carry.
     "svlc": {"contrastive_batch": 1, "imc": 0, "cmr": 0, "own": 1},
 }
+
+
+# The loss is Σ weight · term; a term of weight 0 is measured only. A function alone is a term of
+# weight 1.
+OBJECTIVES: Table[Objective] = Table(
+    "objectives",
+    _BUILT_IN,
+    (Mapping, Callable),
+    called="a mapping from terms to weights, or a function",
+)
 
 
 def weights_of(objective: Objective) -> Weights:

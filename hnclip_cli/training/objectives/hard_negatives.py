@@ -6,6 +6,7 @@ from typing import NamedTuple, get_args
 import torch
 from torch import Tensor
 
+from hnclip_cli.errors import HnclipError
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.objectives import Objective, weights_of
 from hnclip_cli.training.objectives.contrast import NegativeScope, contrast
@@ -65,8 +66,9 @@ def compute_objective(
         ranks: the processes that share the batch.
 
     Raises:
-        ValueError: shapes do not fit, the batch is empty on all ranks, a term is unknown, or a
-            local term lacks its tokens.
+        HnclipError: a term is unknown.
+        ValueError: shapes do not fit, the batch is empty on all ranks, or a local term lacks its
+            tokens.
     """
     # Autocast would round the logits to half precision.
     with torch.autocast(features.images.device.type, enabled=False):
@@ -94,16 +96,20 @@ def terms_of(objective: Objective) -> Iterator[tuple[str, Term, float]]:
     """Name in the metrics, term and weight.
 
     Raises:
-        ValueError: a term is unknown.
+        HnclipError: a term is unknown, or a weight is no number.
     """
     for key, weight in weights_of(objective).items():
+        if not isinstance(weight, (int, float)):
+            raise HnclipError(
+                f"term {key!r} has a bad weight", got=repr(weight), expected="a number"
+            )
         if not isinstance(key, str):
             term = key if isinstance(key, Term) else Term(key)
             yield term.name or getattr(term.function, "__name__", "term"), term, weight
         elif key in TERMS:
             yield TERMS[key].name or key, TERMS[key], weight
         else:
-            raise ValueError(f"got term {key!r}, expected one of {', '.join(TERMS)}")
+            raise HnclipError("no such term", got=repr(key), expected=f"one of {', '.join(TERMS)}")
 
 
 def uses(objective: Objective, what: str) -> bool:
@@ -182,7 +188,8 @@ def hard_negative_objective(
             O(B²·(1+K)) memory, the definition, and differentiable twice; with several
             processes it is ``chunked``. ``chunked`` keeps no logits: O((2+K)·B·D) memory.
             ``triton`` is ``chunked`` with CUDA kernels for the rows, and fp16 matrix products
-            where the features are in half precision. ``auto`` is ``chunked``.
+            where the features are in half precision. ``auto`` is ``triton`` on CUDA, if the
+            kernels prove right there on a small block, and ``chunked`` elsewhere.
         negative_scope: ``batch`` (NegCLIP, CE-CLIP), ``own`` (Rösch et al.) or ``none``
             (FSC-CLIP's contrastive term).
         chunk_size: rows at a time of ``chunked`` and ``triton``; by default what was measured

@@ -3,6 +3,8 @@
 Shapes: C rows of the chunk, W columns, the first B of them with a softmax over all rows.
 """
 
+import functools
+import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -10,6 +12,10 @@ import torch
 from torch import Tensor
 
 from hnclip_cli.training.objectives.view import View
+
+_LOG = logging.getLogger(__name__)
+# How far Triton's kernels may be from plain torch, which rounds nothing to half precision.
+BOUNDS = {torch.float16: 2e-3, torch.float32: 1e-4}
 
 # Labels of rows and columns. Of one label they are a true pair or not to be contrasted; FREE is
 # contrasted with all, EXCLUDED with none.
@@ -88,18 +94,71 @@ def choose_passes(view: View) -> tuple[Passes, torch.dtype]:
         ValueError: Triton was asked for, and cannot run here.
     """
     dtype, device = view.anchors.dtype, view.anchors.device
-    if view.implementation != "triton":
-        return TORCH_PASSES, dtype
+    # Unit vectors and cosines are at most 1: fp16 has 3 more bits for them than bf16. Sums of
+    # the products must stay in float32, which older torch cannot ask of half precision.
+    is_half = view.half and device.type == "cuda" and hasattr(torch.ops.aten.addmm, "dtype_out")
+    inner = torch.float16 if is_half else dtype
+    if view.implementation == "triton":
+        return _triton_passes(device), inner
+    if view.implementation == "auto" and takes_triton(device) and dtype == torch.float32:
+        passes = checked_triton(device, inner)
+        if passes:
+            return passes, inner
+    return TORCH_PASSES, dtype
+
+
+def takes_triton(device: torch.device) -> bool:
+    """Whether ``auto`` tries Triton's kernels here."""
+    return device.type == "cuda"
+
+
+def _triton_passes(device: torch.device) -> Passes:
     try:
         from hnclip_cli.training.objectives import triton_passes
     except ImportError as error:
         raise ValueError("got implementation triton, but Triton is not installed") from error
     triton_passes.check_device(device)
-    # Unit vectors and cosines are at most 1: fp16 has 3 more bits for them than bf16. Sums of
-    # the products must stay in float32, which older torch cannot ask of half precision.
-    if device.type == "cuda" and view.half and hasattr(torch.ops.aten.addmm, "dtype_out"):
-        return triton_passes.TRITON_PASSES, torch.float16
-    return triton_passes.TRITON_PASSES, dtype
+    return triton_passes.TRITON_PASSES
+
+
+@functools.cache
+def checked_triton(device: torch.device, dtype: torch.dtype) -> Passes | None:
+    """Triton's passes if they find on a small block what plain torch finds; else a note, once."""
+    try:
+        passes = _triton_passes(device)
+        error = _difference(passes, device, dtype)
+        if error <= BOUNDS[dtype]:
+            return passes
+        reason = f"they differ by {error:.1g}"
+    except Exception as failure:  # whatever a compiler may raise
+        reason = (str(failure) or type(failure).__name__).splitlines()[0]
+    _LOG.warning("hnclip: not using the Triton kernels on %s (%s)", device, reason)
+    return None
+
+
+def _difference(passes: Passes, device: torch.device, dtype: torch.dtype) -> float:
+    """Largest difference to `TORCH_PASSES` on a random block of more than one tile."""
+    generator = torch.Generator().manual_seed(0)
+    rows, texts, width = 70, 150, 2100
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(shape, generator=generator).mul_(2).sub_(1).to(device)
+
+    cosines = uniform(rows, width).to(dtype)
+    scale, labels = torch.full((), 10.0, device=device), torch.arange(width, device=device) // 2
+    labels[::7] = EXCLUDED
+    row_labels, lse = labels[:rows], 10 * uniform(texts)
+    given = (scale, row_labels, labels, 10 * uniform(rows), 10 * uniform(rows), 10 + lse.abs())
+    found = []
+    for one, kind in ((passes, dtype), (TORCH_PASSES, torch.float32)):
+        gradient, square = cosines.to(kind, copy=True), cosines[:, :texts].to(kind).clone()
+        merged = one.merge_columns(square.contiguous(), scale, row_labels, labels[:texts], lse)
+        others = one.form_gradient(gradient, *given)
+        found.append((merged, others, gradient.float() / one.gradient_unit(kind)))
+    return max(
+        float(((mine - other).abs() / other.abs().clamp(min=1)).nan_to_num(nan=torch.inf).max())
+        for mine, other in zip(*found, strict=True)
+    )
 
 
 def default_chunk_size(num_candidates: int, device: torch.device) -> int:

@@ -6,9 +6,8 @@ others; from the side of the images the same functions are the terms of negative
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -96,7 +95,8 @@ def mirror(view: View, both_ways: bool = True) -> Tensor:
     return contrast(pairs, "batch", both_ways=both_ways)
 
 
-class Term(NamedTuple):
+@dataclass(frozen=True)
+class Term:
     """A term, and what it is computed from.
 
     Attributes:

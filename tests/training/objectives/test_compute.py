@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hnclip_cli.errors import HnclipError
 from hnclip_cli.training.objectives import OBJECTIVES, contrast, terms
 from hnclip_cli.training.objectives.hard_negatives import compute_objective, terms_of, uses
 from hnclip_cli.training.objectives.terms import Term
@@ -184,7 +185,7 @@ def test_a_term_of_weight_0_is_measured_only():
 
 
 def test_an_unknown_term_is_refused():
-    with pytest.raises(ValueError, match="got term 'imx', expected one of contrastive, "):
+    with pytest.raises(HnclipError, match="no such term; got 'imx', expected one of contrastive, "):
         compute_objective({"imx": 1}, *make_batch(), make_scale(), make_thresholds())
 
 
