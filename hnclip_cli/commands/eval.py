@@ -88,7 +88,7 @@ def eval_(
             watch=gallery.watch if gallery else None,
             policy=policy,
         )
-        for field in set(by) - report.get("by", {}).keys():
+        for field in (field for field in by if field not in report.get("by", {})):
             console.note(f"no measured record has a field {field!r}: no section for it")
         as_table = console.as_table(format_, output)
         out.write(format_table(report).encode() if as_table else format_record(report))

@@ -78,13 +78,9 @@ class Gallery:
             sorted((entry[-1] for entry in heap), key=lambda f: (f.margin, f.record.id))
             for _, heap in sorted(self._heaps.items())
         ]
-        quota = 0
-        while sum(min(len(heap), quota + 1) for heap in ranked) <= limit and any(
-            len(heap) > quota for heap in ranked
-        ):
-            quota += 1
-        if quota == 0:  # more labels than places
-            ranked, quota = ranked[:limit], 1
+        ranked = ranked[:limit]  # where there are more labels than places
+        quotas = range(1, self._max_per_label + 1)
+        quota = max(q for q in quotas if q == 1 or sum(len(heap[:q]) for heap in ranked) <= limit)
         return [failure for heap in ranked for failure in heap[:quota]]
 
 

@@ -3,6 +3,7 @@
 import json
 from array import array
 from collections.abc import Hashable, Iterable, Sequence
+from functools import cache
 from math import isfinite
 from typing import Any
 
@@ -36,7 +37,7 @@ class Tally:
         self.num_records = 0
         self.num_unmeasured = 0
         self._places = _Numbered()
-        self._ranks: dict[Texts, list[int]] = {}  # beyond the first, by benchmark
+        self._ranks_of = cache(_further_ranks)
         self._fields = {f: _Numbered() for f in fields if f not in (*PLACE_FIELDS, "kind")}
         self._kinds = _Numbered() if "kind" in fields else None
         self._clusters = array("q")
@@ -63,9 +64,9 @@ class Tally:
                 got = "the fields " + (", ".join(list(record)[:8]) or "none")
                 raise record.error('missing field "scores"', got=got, hint="hnclip score")
         elif record.is_matching:
-            self._add_matching(record, self._further_ranks(place[0]))
+            self._add_matching(record, self._ranks_of(place[0]))
         else:
-            self._add_short(record, self._further_ranks(place[0]))
+            self._add_short(record, self._ranks_of(place[0]))
         self._clusters.append(cluster)
         self._places.extend([place])
         for numbered, label in zip(self._fields.values(), labels, strict=True):
@@ -100,13 +101,6 @@ class Tally:
             further = matching_margins(scores, item.truth, per_class=per_class, rank=rank)
             self._put("image_to_text", further.get("image_to_text", ()), rank)
         self.num_unmeasured += not any(found.values())
-
-    def _further_ranks(self, benchmark: Texts) -> list[int]:
-        """The ranks k of R@k beyond the first that the official scores of a benchmark have."""
-        if benchmark not in self._ranks:
-            ranks = {metric.rank for metric in official_metrics(_first(benchmark))}
-            self._ranks[benchmark] = sorted(ranks - {1})
-        return self._ranks[benchmark]
 
     def _put(self, measure: str, margins: Sequence[float], rank: int = 1) -> None:
         kept = self._margins.get((measure, rank))
@@ -167,6 +161,11 @@ def cluster_key(record: Record) -> int:
     # A million records: what is in order goes past the properties that check and complain.
     group = record["group"] if "group" in record else record.get("image")
     return hash(group if type(group) is str and group.strip() else record.group)
+
+
+def _further_ranks(benchmark: Texts) -> list[int]:
+    """The ranks k of R@k beyond the first that the official scores of a benchmark have."""
+    return sorted({metric.rank for metric in official_metrics(_first(benchmark))} - {1})
 
 
 def _kinds(record: Record) -> list[str]:

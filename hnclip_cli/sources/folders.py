@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hnclip_cli.errors import HnclipError, InputError
-from hnclip_cli.sources.names import is_image
+from hnclip_cli.sources.names import in_record, is_image
 from hnclip_cli.streams.files import open_regular
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.streams.records import Record
@@ -38,35 +38,29 @@ def folder_records(
     """
     if not os.path.isdir(folder):
         raise HnclipError("no such folder", where=folder, hint="hnclip data images DIR")
+    policy = policy or ErrorPolicy()
     home = os.path.realpath(folder)
-    yield from _below(folder, "", home, patterns, [], policy or ErrorPolicy())
 
+    def walk(below: str, above: Sequence[_Metadata]) -> Iterator[dict[str, Any]]:
+        """The records of a folder ``below`` the root (empty, or ending in a slash)."""
+        try:
+            with os.scandir(os.path.join(folder, below)) as entries:
+                found = sorted((_sort_name(entry), entry.is_symlink()) for entry in entries)
+        except OSError as error:
+            policy.bad(_bad(os.path.join(folder, below), f"cannot read it: {error.strerror}"))
+            return
+        metadata = [_Metadata(folder, below, policy), *above]  # the nearest first
+        for name, is_link in found:
+            if name.endswith("/"):
+                if not is_link:
+                    yield from walk(below + name, metadata)
+            elif _is_wanted(below + name, patterns):
+                try:
+                    yield _record(folder, below + name, home, metadata)
+                except HnclipError as error:
+                    policy.bad(InputError(str(error)))
 
-def _below(
-    root: str,
-    below: str,
-    home: str,
-    patterns: Sequence[str],
-    above: Sequence["_Metadata"],
-    policy: ErrorPolicy,
-) -> Iterator[dict[str, Any]]:
-    """The records of a folder ``below`` the root (empty, or ending in a slash)."""
-    try:
-        with os.scandir(os.path.join(root, below)) as entries:
-            found = sorted((_sort_name(entry), entry.is_symlink()) for entry in entries)
-    except OSError as error:
-        policy.bad(_bad(os.path.join(root, below), f"cannot read it: {error.strerror}"))
-        return
-    metadata = [_Metadata(root, below, policy), *above]  # the nearest first
-    for name, is_link in found:
-        if name.endswith("/"):
-            if not is_link:
-                yield from _below(root, below + name, home, patterns, metadata, policy)
-        elif _is_wanted(below + name, patterns):
-            try:
-                yield _record(root, below + name, home, metadata)
-            except HnclipError as error:
-                policy.bad(InputError(str(error)))
+    yield from walk("", [])
 
 
 def _sort_name(entry: "os.DirEntry[str]") -> str:
@@ -85,10 +79,8 @@ def _is_wanted(path: str, patterns: Sequence[str]) -> bool:
 
 def _record(root: str, name: str, home: str, metadata: Sequence["_Metadata"]) -> dict[str, Any]:
     path = os.path.join(root, name)
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        raise _bad(ascii(path), "the name is not UTF-8, so no record can hold it") from None
+    if not in_record(path):
+        raise _bad(ascii(path), "the name is not UTF-8, so no record can hold it")
     target = os.path.realpath(path)
     if os.path.commonpath([home, target]) != home:
         raise _bad(path, "a link that leads out of the folder")

@@ -16,6 +16,15 @@ def is_image(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
+def in_record(name: str) -> bool:
+    """Whether a record can hold a name: not every file has one that is UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def expand_braces(pattern: str) -> Iterator[str]:
     """``shard-{000..009}.tar`` and ``{train,val}.tar``, also nested, as a shell expands them.
 

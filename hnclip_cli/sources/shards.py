@@ -7,7 +7,7 @@ from typing import IO, Any
 
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.sources.folders import MAX_CAPTION_BYTES, decode_caption
-from hnclip_cli.sources.names import expand_braces, is_image
+from hnclip_cli.sources.names import expand_braces, in_record, is_image
 from hnclip_cli.streams.files import open_regular
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record, parse_record
@@ -126,10 +126,8 @@ def _image(sample: _Sample) -> str:
 
 def _spelled(sample: _Sample, member: Member) -> str:
     name = join_member(sample.shard, member.name)
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        raise sample.error("a name is not UTF-8, so no record can hold it") from None
+    if not in_record(name):
+        raise sample.error("a name is not UTF-8, so no record can hold it")
     return name
 
 
