@@ -1,7 +1,10 @@
 """open_clip's transformer blocks on packed tokens: no row for padding, none twice."""
 
+import inspect
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
 import torch
@@ -9,6 +12,9 @@ import torch.nn.functional as F
 from open_clip.transformer import ResidualAttentionBlock
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
+
+# Of attention in bfloat16, relative; rounding alone gives 0.005.
+MAX_ERROR = 0.02
 
 
 @dataclass(frozen=True)
@@ -26,21 +32,50 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Ends:
+    """Causal sequences that lie one behind the other, without padding between them.
+
+    Attributes:
+        offsets: (n + 1,) int32, where each sequence begins, and the end of the last.
+        longest: length of the longest.
+    """
+
+    offsets: Tensor
+    longest: int
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Sequences with common beginnings as trees; see `tree_attention`.
+
+    Attributes:
+        roots: (P,) int32, the first row of each row's tree.
+        stops: (P,) int32, behind the last row below each row.
+    """
+
+    roots: Tensor
+    stops: Tensor
+
+
+@dataclass(frozen=True)
 class Packing:
     """How packed rows make up sequences.
 
     A row may stand in several sequences, where all that it attends to is the same.
 
     Attributes:
-        groups: the sequences, T positions in all.
-        rows: (T,) the packed row at each position, group by group.
-        sources: (P,) for each packed row a position of the T where its attention is read.
+        sequences: T positions in all. Groups are padded, and one call of attention serves each.
+            Of the other two one call serves all: `Ends` have no padding, and in a `Forest` each
+            row stands at one position.
+        rows: (T,) the packed row at each position; None where each row stands at its own.
+        sources: (P,) for each packed row a position of the T where its attention is read; None
+            as ``rows``.
         last: (n,) the packed rows that are wanted of the last block.
     """
 
-    groups: Sequence[Group]
-    rows: Tensor
-    sources: Tensor
+    sequences: Sequence[Group] | Ends | Forest
+    rows: Tensor | None
+    sources: Tensor | None
     last: Tensor
 
 
@@ -78,6 +113,38 @@ def has_hooks(module: nn.Module) -> bool:
     )
 
 
+@cache
+def has_varlen_attention() -> bool:
+    """Whether torch has attention over sequences of any lengths without padding (2.10)."""
+    try:
+        from torch.nn.attention import varlen  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+@cache
+def trees_work(device: torch.device, head_width: int) -> bool:
+    """Whether `tree_attention` runs on this device, and computes what plain attention does.
+
+    Asked once for each device. Where Triton is missing, cannot compile, or gives other numbers, a
+    warning says so.
+    """
+    try:
+        from hnclip_cli.models.tree_attention import can_attend, error_of
+
+        if not can_attend(head_width):
+            return False
+        error = error_of(device, head_width)
+        if error <= MAX_ERROR:
+            return True
+        reason = f"its relative error is {error:.2g}"
+    except Exception as problem:  # Triton's compiler, the driver and the import each have their own
+        reason = f"{type(problem).__name__}: {problem}".partition("\n")[0][:120]
+    warnings.warn(f"attention by Triton is not used ({reason})", stacklevel=2)
+    return False
+
+
 def run_packed(transformer: Any, x: Tensor, packing: Packing) -> Tensor:
     """Run the blocks on packed rows, (P, width), down to the rows that are wanted, (n, width).
 
@@ -99,18 +166,28 @@ def _run_block(block: Any, x: Tensor, packing: Packing, keep: Tensor | None) -> 
     qkv = F.linear(block.ln_1(x), attention.in_proj_weight, attention.in_proj_bias)
     sources = packing.sources
     if keep is not None:
-        x, sources = x.index_select(0, keep), sources[keep]
-    context = _attend(qkv, attention.num_heads, packing).index_select(0, sources)
+        x = x.index_select(0, keep)
+        sources = keep if sources is None else sources[keep]
+    context = _attend(qkv, attention.num_heads, packing)
+    if sources is not None:
+        context = context.index_select(0, sources)
     x = x + block.ls_1(attention.out_proj(context))
     return cast(Tensor, x + block.ls_2(block.mlp(block.ln_2(x))))
 
 
 def _attend(qkv: Tensor, num_heads: int, packing: Packing) -> Tensor:
     """Attention within sequences: packed (P, 3·width) to (T, width)."""
+    if isinstance(packing.sequences, Forest):
+        from hnclip_cli.models.tree_attention import tree_attention
+
+        return tree_attention(qkv, packing.sequences.roots, packing.sequences.stops, num_heads)
+    spread = qkv if packing.rows is None else qkv.index_select(0, packing.rows)
+    if isinstance(packing.sequences, Ends):
+        query, key, value = spread.view(len(spread), 3, num_heads, -1).unbind(1)
+        return _attend_varlen(query, key, value, packing.sequences).flatten(1)
     outputs = []
-    sizes = [count * length for count, length in (group.shape for group in packing.groups)]
-    spread = qkv.index_select(0, packing.rows)
-    for group, part in zip(packing.groups, torch.split(spread, sizes), strict=True):
+    sizes = [count * length for count, length in (group.shape for group in packing.sequences)]
+    for group, part in zip(packing.sequences, torch.split(spread, sizes), strict=True):
         heads = part.view(*group.shape, 3, num_heads, -1).permute(2, 0, 3, 1, 4)
         query, key, value = heads.unbind()
         output = F.scaled_dot_product_attention(
@@ -118,3 +195,15 @@ def _attend(qkv: Tensor, num_heads: int, packing: Packing) -> Tensor:
         )
         outputs.append(output.transpose(1, 2).reshape(len(part), -1))
     return torch.cat(outputs)
+
+
+def _attend_varlen(query: Tensor, key: Tensor, value: Tensor, ends: Ends) -> Tensor:
+    """Causal attention, (T, heads, width of a head) each, in one kernel."""
+    from torch.nn.attention.varlen import varlen_attn
+
+    # torch 2.10 says is_causal, later versions say it by the window.
+    takes_window = "window_size" in inspect.signature(varlen_attn).parameters
+    causal: dict[str, Any] = {"window_size": (-1, 0)} if takes_window else {"is_causal": True}
+    offsets, longest = ends.offsets, ends.longest
+    output = varlen_attn(query, key, value, offsets, offsets, longest, longest, **causal)
+    return cast(Tensor, output)

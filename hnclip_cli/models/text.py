@@ -2,13 +2,22 @@
 
 import sys
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from hnclip_cli.models.packed import Group, Packing, can_pack, run_packed
+from hnclip_cli.models.packed import (
+    Ends,
+    Forest,
+    Group,
+    Packing,
+    can_pack,
+    has_varlen_attention,
+    run_packed,
+    trees_work,
+)
 from hnclip_cli.models.prefixes import Prefixes, distinct_prefixes
 from hnclip_cli.models.towers import CausalTower, causal_tower
 
@@ -55,28 +64,70 @@ def _encode_packed(tower: CausalTower, tokens: Tensor, device: torch.device) -> 
         tokens, lengths, keys = _append_class(tokens, keys, class_id=holder.vocab_size)
     else:
         lengths = tower.pool_positions(tokens) + 1
-    prefixes = distinct_prefixes(tokens.numpy(), lengths.numpy())
-    rows, positions = torch.from_numpy(prefixes.sources).unbind(1)
-    ids = tokens[rows, positions]
+    layout = layout_for(
+        device, tower.cast_dtype, head_width=_head_width(holder), has_mask=keys is not None
+    )
+    prefixes = distinct_prefixes(tokens.numpy(), lengths.numpy(), layout.tree_size)
+    texts, positions = prefixes.sources.T
+    ids = tokens.numpy()[texts, positions]
+    is_class = None
     if tower.pool == "class":
-        is_class = (ids == holder.vocab_size).to(device)
-        ids = ids.where(ids != holder.vocab_size, 0)
-        positions = positions.where(positions + 1 != lengths[rows], holder.num_pos - 1)
-    x = holder.token_embedding(ids.to(device)).to(tower.cast_dtype)
-    if tower.pool == "class":
+        is_class = torch.from_numpy(ids == holder.vocab_size).to(device)
+        ids = np.where(ids == holder.vocab_size, 0, ids)
+        positions = np.where(positions + 1 == lengths.numpy()[texts], holder.num_pos - 1, positions)
+    packing, (ids, positions) = _pack(
+        prefixes, keys, layout, device, tokens.shape[1], ids, positions
+    )
+    x = holder.token_embedding(ids).to(tower.cast_dtype)
+    if is_class is not None:
         x = torch.where(is_class[:, None], holder.cls_emb.to(x.dtype), x)
-    x = x + holder.positional_embedding.index_select(0, positions.to(device)).to(x.dtype)
-    packing = _pack(prefixes, keys, device)
+    x = x + holder.positional_embedding.index_select(0, positions).to(x.dtype)
     return tower.project(run_packed(holder.transformer, x, packing))
 
 
-def max_groups(device: torch.device) -> int:
-    """In how many groups of sequences attention runs.
+class Layout(NamedTuple):
+    """How sequences are laid out for attention; nothing here changes the result.
 
-    On a CPU each length is a group of its own. On a GPU a kernel launch costs more than some
-    padding in the attention alone, the small part of a block.
+    Attributes:
+        attention: ``groups``: padded, a call for each group of similar length; ``varlen``: torch's
+            kernel for sequences of any lengths; ``trees``: ours, for such with common beginnings.
+        tree_size: how many texts may share beginnings: 1 for ``varlen``, None for all.
+        max_groups: in how many groups attention runs.
     """
-    return sys.maxsize if device.type == "cpu" else 4
+
+    attention: Literal["groups", "varlen", "trees"]
+    tree_size: int | None = None
+    max_groups: int = sys.maxsize
+
+
+# On a CPU each length is a group of its own. On a GPU a kernel launch costs more than some
+# padding in the attention alone, the small part of a block.
+CPU_LAYOUT = Layout("groups")
+GROUPS_LAYOUT = Layout("groups", max_groups=4)
+VARLEN_LAYOUT = Layout("varlen", tree_size=1)
+# Larger trees save little more, and a tile of attention would read further back.
+TREES_LAYOUT = Layout("trees", tree_size=16)
+
+
+def layout_for(
+    device: torch.device, dtype: torch.dtype, *, head_width: int, has_mask: bool
+) -> Layout:
+    """The fastest layout that this device and precision have."""
+    if device.type == "cpu":
+        return CPU_LAYOUT
+    if torch.is_autocast_enabled(device.type):
+        dtype = torch.get_autocast_dtype(device.type)
+    is_half = dtype in (torch.float16, torch.bfloat16)
+    if device.type != "cuda" or not is_half or has_mask:
+        return GROUPS_LAYOUT
+    if trees_work(device, head_width):
+        return TREES_LAYOUT
+    return VARLEN_LAYOUT if has_varlen_attention() else GROUPS_LAYOUT
+
+
+def _head_width(holder: Any) -> int:
+    attention = holder.transformer.resblocks[0].attn
+    return int(attention.embed_dim // attention.num_heads)
 
 
 def _append_class(tokens: Tensor, keys: Tensor, class_id: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -93,32 +144,87 @@ def _append_class(tokens: Tensor, keys: Tensor, class_id: int) -> tuple[Tensor, 
     return moved, last.squeeze(1) + 1, keys.scatter(1, last, keys[:, -1:])
 
 
-def _pack(prefixes: Prefixes, keys: Tensor | None, device: torch.device) -> Packing:
-    """Lay the sequences out in groups of (nearly) equal length."""
-    order = np.argsort(prefixes.lengths, kind="stable")
-    lengths = prefixes.lengths[order]
-    starts = np.flatnonzero(np.diff(lengths, prepend=0))
-    limit = max_groups(device)
-    if len(starts) > limit:
-        starts = np.arange(limit) * len(lengths) // limit
-    groups, rows = [], []
-    for start, stop in pairwise([*starts.tolist(), len(lengths)]):
-        texts, longest = order[start:stop], int(lengths[stop - 1])
-        mask = None
-        if keys is not None:
-            causal = torch.ones(longest, longest, dtype=torch.bool).tril()
-            mask = (causal & keys[texts, None, None, :longest]).to(device)
-        groups.append(Group((len(texts), longest), mask))
-        rows.append(prefixes.nodes[texts, :longest].ravel())
-    flat = np.concatenate(rows)
+def _pack(
+    prefixes: Prefixes,
+    keys: Tensor | None,
+    layout: Layout,
+    device: torch.device,
+    longest: int,
+    *of_rows: np.ndarray,
+) -> tuple[Packing, list[Tensor]]:
+    """Lay the sequences out, and bring all indices to the device in one copy.
+
+    Args:
+        prefixes: the sequences.
+        keys: (n, L) bool, which positions may be attended to, or None.
+        layout: with or without groups.
+        device: where the packing goes.
+        longest: no sequence is longer; the same for every batch, so that nothing is compiled
+            twice.
+        of_rows: further integers, (P,) each.
+
+    Returns:
+        The packing, and the further integers on the device.
+    """
+    if layout.attention == "varlen":
+        offsets = np.append(np.unique(prefixes.roots), len(prefixes.roots))
+        ends, offsets_, *others = _to_device(device, prefixes.ends, offsets, *of_rows)
+        return Packing(Ends(offsets_, longest), None, None, ends), others
+    if layout.attention == "trees":
+        ends, roots, stops, *others = _to_device(
+            device, prefixes.ends, prefixes.roots, prefixes.stops, *of_rows
+        )
+        return Packing(Forest(roots, stops), None, None, ends), others
+    shapes, masks, flat = _group(prefixes, keys, layout.max_groups)
     # Any position that holds a row will do; a GPU group's padding (-1) holds none.
     sources = np.empty(len(prefixes.sources), np.int64)
     sources[flat[flat >= 0]] = np.flatnonzero(flat >= 0)
-    rows_, sources_, ends = (
-        torch.from_numpy(index).to(device, non_blocking=True)
-        for index in (flat.clip(0), sources, prefixes.ends)
+    rows, sources_, ends, *others = _to_device(
+        device, flat.clip(0), sources, prefixes.ends, *of_rows
     )
-    return Packing(groups, rows_, sources_, ends)
+    groups = [
+        Group(shape, None if mask is None else mask.to(device))
+        for shape, mask in zip(shapes, masks, strict=True)
+    ]
+    return Packing(groups, rows, sources_, ends), others
+
+
+def _group(
+    prefixes: Prefixes, keys: Tensor | None, limit: int
+) -> tuple[list[tuple[int, int]], list[Tensor | None], np.ndarray]:
+    """Groups of sequences of (nearly) equal length.
+
+    Returns:
+        Their shapes, their masks, and the row at each position, -1 where there is padding.
+    """
+    order = np.argsort(prefixes.lengths, kind="stable")
+    lengths = prefixes.lengths[order]
+    starts = np.flatnonzero(np.diff(lengths, prepend=0))
+    if len(starts) > limit:
+        starts = np.arange(limit) * len(lengths) // limit
+    shapes: list[tuple[int, int]] = []
+    masks: list[Tensor | None] = []
+    rows = []
+    for start, stop in pairwise([*starts.tolist(), len(lengths)]):
+        texts, longest = order[start:stop], int(lengths[stop - 1])
+        shapes.append((len(texts), longest))
+        mask = None
+        if keys is not None:
+            causal = torch.ones(longest, longest, dtype=torch.bool).tril()
+            mask = causal & keys[texts, None, None, :longest]
+        masks.append(mask)
+        rows.append(prefixes.nodes[texts, :longest].ravel())
+    return shapes, masks, np.concatenate(rows)
+
+
+def _to_device(device: torch.device, *arrays: np.ndarray) -> list[Tensor]:
+    """Integers as int32 tensors, all in one copy that the host does not wait for."""
+    joined = torch.from_numpy(np.concatenate(arrays).astype(np.int32))
+    if device.type == "cuda":
+        joined = joined.pin_memory().to(device, non_blocking=True)
+    else:
+        joined = joined.to(device)
+    return list(torch.split(joined, [len(array) for array in arrays]))
 
 
 def _encode_as_is(tower: CausalTower, tokens: Tensor) -> Tensor:

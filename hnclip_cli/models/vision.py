@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from open_clip.transformer import VisionTransformer
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
@@ -27,7 +28,7 @@ def encode_image(module: Any, pixels: Tensor) -> Tensor:
     if not _pools_class_token(visual):
         features: Tensor = module.encode_image(pixels, normalize=False)
         return features
-    x = visual._embeds(pixels)
+    x = _embed_patches(visual, pixels) if pixels.is_cuda else visual._embeds(pixels)
     *blocks, last = visual.transformer.resblocks
     for block in blocks:
         if visual.transformer.grad_checkpointing and torch.is_grad_enabled():
@@ -37,6 +38,27 @@ def encode_image(module: Any, pixels: Tensor) -> Tensor:
     pooled, _ = visual._pool(_run_for_first(last, x))
     projected: Tensor = pooled if visual.proj is None else pooled @ visual.proj
     return projected
+
+
+def _embed_patches(visual: Any, pixels: Tensor) -> Tensor:
+    """``visual._embeds`` with the patches multiplied as one matrix.
+
+    For so large a stride cuDNN's convolutions take ten times as long, forward and backward.
+    """
+    conv = visual.conv1
+    if conv.kernel_size != conv.stride or any(conv.padding):
+        embedded: Tensor = visual._embeds(pixels)
+        return embedded
+    if torch.is_autocast_enabled("cuda"):
+        pixels = pixels.to(torch.get_autocast_dtype("cuda"))  # before they are copied
+    height, width = conv.kernel_size
+    patches = pixels.unfold(2, height, height).unfold(3, width, width)
+    patches = patches.permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(1, 2)
+    x = F.linear(patches, conv.weight.flatten(1), conv.bias)
+    first = visual.class_embedding.to(x.dtype).expand(len(x), 1, -1)
+    x = torch.cat([first, x], dim=1) + visual.positional_embedding.to(x.dtype)
+    normed: Tensor = visual.ln_pre(visual.patch_dropout(x))
+    return normed
 
 
 def _run_for_first(block: Any, x: Tensor) -> Tensor:

@@ -1,8 +1,11 @@
 """Text without its padding is exact, in values and gradients, or not done."""
 
+from itertools import pairwise
+
 import open_clip
 import pytest
 import torch
+import torch.nn.functional as F
 from open_clip import tokenizer as open_clip_tokenizer
 
 from hnclip_cli.models import packed, text
@@ -154,11 +157,45 @@ def test_hugging_face_towers_are_run_as_they_are():
     assert torch.equal(encode_text(module, texts()), module.encode_text(texts()))
 
 
+def lay_out(monkeypatch, *layout, **options):
+    """Have texts laid out as on a GPU."""
+    chosen = text.Layout(*layout, **options)
+    monkeypatch.setattr(text, "layout_for", lambda *args, **options: chosen)
+
+
+@pytest.mark.parametrize("tree_size", [1, 3, None])
 @pytest.mark.parametrize("groups", [1, 2, 4])
 @pytest.mark.parametrize("make", [clip, coca])
-def test_groups_of_unequal_length_as_on_a_gpu_change_nothing(monkeypatch, make, groups):
-    monkeypatch.setattr(text, "max_groups", lambda device: groups)
+def test_groups_of_unequal_length_as_on_a_gpu_change_nothing(monkeypatch, make, groups, tree_size):
+    lay_out(monkeypatch, "groups", tree_size, groups)
     assert_same(build(make), texts(), 1e-9)
+
+
+def attend_one_by_one(query, key, value, ends):
+    """What torch's CUDA kernel computes: causal attention within each sequence."""
+    outputs = []
+    for start, stop in pairwise(ends.offsets.tolist()):
+        assert stop - start <= ends.longest
+        heads = (x[start:stop].transpose(0, 1) for x in (query, key, value))
+        output = F.scaled_dot_product_attention(*heads, is_causal=True)
+        outputs.append(output.transpose(0, 1))
+    return torch.cat(outputs)
+
+
+def test_sequences_without_padding_as_on_a_gpu_change_nothing(monkeypatch):
+    lay_out(monkeypatch, "varlen", tree_size=1)
+    monkeypatch.setattr(packed, "_attend_varlen", attend_one_by_one)
+    assert_same(build(clip), texts(), 1e-9)
+
+
+@pytest.mark.parametrize("tree_size", [1, 2, 3, 100])
+def test_trees_of_texts_as_on_a_gpu_change_nothing(monkeypatch, tree_size):
+    pytest.importorskip("triton")
+    from hnclip_cli.models import tree_attention
+
+    lay_out(monkeypatch, "trees", tree_size)
+    monkeypatch.setattr(tree_attention, "tree_attention", tree_attention.plain_attention)
+    assert_same(build(clip), texts(), 1e-9)
 
 
 @pytest.mark.parametrize("bucket_size", [1, 2, 32])

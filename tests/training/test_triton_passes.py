@@ -41,13 +41,17 @@ def test_the_kernels_compile_for_hopper(kernel, dtype):
 
     function = getattr(triton_passes, kernel)
     names = list(inspect.signature(function.fn).parameters)
-    block = names[-1]
-    types = dict.fromkeys(names, "*fp32") | {"cosines": f"*{dtype}", block: "constexpr"}
+    sizes = {
+        "_merge_columns": {"ROWS": 8, "COLUMNS": 256, "PART": 512},
+        "_form_gradient": {"ROWS": 4, "COLUMNS": 1024},
+    }[kernel]
+    types = dict.fromkeys(names, "*fp32") | {"cosines": f"*{dtype}"}
+    types |= dict.fromkeys(sizes, "constexpr")
     types |= {name: "*i64" for name in names if name.endswith("labels")}
     types |= {name: "i32" for name in names if name.startswith("num_") or name == "width"}
     types |= {name: "fp32" for name in names if name == "unit"}
-    size = triton_passes.TILE if block == "TILE" else triton_passes.ROW_BLOCK
-    source = ASTSource(fn=function, signature=types, constexprs={(len(names) - 1,): size})
+    places = {(names.index(name),): size for name, size in sizes.items()}
+    source = ASTSource(fn=function, signature=types, constexprs=places)
     compiled = triton.compile(source, target=GPUTarget("cuda", 90, 32))
     assert compiled.asm["cubin"]
     assert ".target sm_90" in compiled.asm["ptx"]

@@ -27,8 +27,10 @@ from tests.training.test_objective import compare, gradients, make_batch
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     # So that a small batch has several blocks, and a last one that is not full.
-    monkeypatch.setattr(passes, "ROW_BLOCK", 16)
-    monkeypatch.setattr(passes, "TILE", 16)
+    for name, size in {
+        "ROWS": 2, "COLUMNS": 16, "SUM_ROWS": 2, "SUM_COLUMNS": 16, "PART": 8,
+    }.items():  # fmt: skip
+        monkeypatch.setattr(passes, name, size)
 
 
 @pytest.mark.parametrize("scope", ["batch", "own", "none"])
@@ -54,7 +56,7 @@ def test_loss_and_gradients_equal_the_oracle(
 
 
 def test_a_batch_of_64_equals_the_oracle(monkeypatch):
-    monkeypatch.setattr(passes, "ROW_BLOCK", 64)
+    monkeypatch.setattr(passes, "COLUMNS", 64)
     groups = [i // 3 for i in range(64)]
     compare(make_batch(64, 1, dim=16), ["triton"], groups=groups, chunk_size=27)
 
@@ -143,7 +145,7 @@ def test_a_row_and_a_column_without_others_are_nothing_not_nan():
 
 def test_half_precision_inside_keeps_three_digits(monkeypatch):
     """The rounding of CUDA's path: features, cosines and gradients in fp16, sums in float32."""
-    monkeypatch.setattr(passes, "ROW_BLOCK", 128)
+    monkeypatch.setattr(passes, "COLUMNS", 128)
     batch = make_batch(32, 2, dim=64, scale=100.0, valid=1.0)
     # Cosines as CLIP has them: 0.3 in a pair, 0.12 otherwise, but for chance.
     generator = torch.Generator().manual_seed(1)

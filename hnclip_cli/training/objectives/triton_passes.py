@@ -15,9 +15,10 @@ from hnclip_cli.training.objectives.passes import EXCLUDED, FREE, Passes
 # float16; without it, all softmax probabilities under 6e-8 would be lost.
 HALF_UNIT = 2.0**14
 
-# The interpreter runs one program at a time, in NumPy: larger blocks are all it can gain from.
-ROW_BLOCK = 2048
-TILE = 64
+# A program works on so many rows and columns at a time, and finds the sums over columns of so many
+# rows in all. Several rows share what is read of the columns.
+ROWS, COLUMNS = 4, 1024
+SUM_ROWS, SUM_COLUMNS, PART = 8, 256, 512
 
 _FREE = tl.constexpr(FREE)
 _EXCLUDED = tl.constexpr(EXCLUDED)
@@ -52,95 +53,110 @@ def _log_add_exp(a, b):
 
 
 @triton.jit
+def _take_in(top, total, logits):
+    """A sum of exponentials and its shift in every place, with one exponential each."""
+    distance = tl.exp(-tl.abs(logits - top))
+    total = tl.where(logits > top, total * distance + 1.0, total + distance)
+    return tl.maximum(top, logits), total
+
+
+@triton.jit
+def _lse(top, total, axis: tl.constexpr):
+    """The log-sum-exp along an axis; −inf where nothing was taken in."""
+    largest = tl.max(top, axis=axis, keep_dims=True)
+    summed = tl.sum(total * tl.exp(top - largest), axis=axis)
+    return tl.max(top, axis=axis) + tl.log(summed)
+
+
+@triton.jit
 def _merge_columns(
-    cosines, scale, row_labels, labels, lse, merged, num_rows, num_texts, TILE: tl.constexpr
-):
-    """A program merges all rows into TILE columns' log-sum-exp."""
-    column = tl.program_id(0) * TILE + tl.arange(0, TILE)
+    cosines, scale, row_labels, labels, parts, num_rows, num_texts,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, PART: tl.constexpr,
+):  # fmt: skip
+    """A program finds the log-sum-exp of COLUMNS columns over PART rows."""
+    column = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)
+    is_text = column < num_texts
+    label = tl.load(labels + column, mask=is_text, other=_FREE)
     factor = tl.load(scale)
-    label = tl.load(labels + column, mask=column < num_texts, other=_FREE)
-    top = tl.load(lse + column, mask=column < num_texts, other=float("-inf"))
-    total = tl.where(top == float("-inf"), 0.0, 1.0).to(top.dtype)
-    for start in range(0, num_rows, TILE):
-        row = start + tl.arange(0, TILE)
-        inside = (row < num_rows)[:, None] & (column < num_texts)[None, :]
+    first = tl.program_id(1) * PART
+    # Finite, so that −inf − −inf cannot come up.
+    top = tl.full([ROWS, COLUMNS], -1e30, factor.dtype)
+    total = tl.zeros([ROWS, COLUMNS], factor.dtype)
+    for start in range(first, tl.minimum(first + PART, num_rows), ROWS):
+        row = start + tl.arange(0, ROWS)
+        row_label = tl.load(row_labels + row, mask=row < num_rows, other=_EXCLUDED)
         # A chunk may hold more than 2³¹ cosines.
         at = row.to(tl.int64)[:, None] * num_texts + column[None, :]
-        logits = tl.load(cosines + at, mask=inside, other=0.0).to(top.dtype) * factor
-        row_label = tl.load(row_labels + row, mask=row < num_rows, other=_FREE)
+        inside = (row < num_rows)[:, None] & is_text[None, :]
+        logits = tl.load(cosines + at, mask=inside, other=0.0).to(factor.dtype) * factor
         apart = _uncontrasted(row_label[:, None], label[None, :])
-        logits = tl.where(inside & ~apart, logits, float("-inf"))
-        new_top = tl.maximum(top, tl.max(logits, axis=0))
-        shift = _shift(new_top)
-        total = total * tl.exp(top - shift) + tl.sum(tl.exp(logits - shift[None, :]), axis=0)
-        top = new_top
-    tl.store(merged + column, _shift(top) + tl.log(total), mask=column < num_texts)
+        top, total = _take_in(top, total, tl.where(apart, float("-inf"), logits))
+    merged = _lse(top, total, 0)
+    tl.store(parts + tl.program_id(1) * num_texts + column, merged, mask=is_text)
 
 
 @triton.jit
 def _form_gradient(
-    cosines,
-    scale,
-    row_labels,
-    labels,
-    positive,
-    own_lse,
-    column_lse,
-    others,
-    width,
-    num_texts,
-    num_labels,
-    unit,
-    BLOCK: tl.constexpr,
-):
-    """A program finds its row's log-sum-exp, then replaces the row by its gradient."""
-    row = tl.program_id(0).to(tl.int64)
-    at = cosines + row * width
+    cosines, scale, row_labels, labels, positive, own_lse, column_lse, others,
+    num_rows, width, num_texts, num_labels, unit,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr,
+):  # fmt: skip
+    """A program finds ROWS rows' log-sum-exp, then replaces the rows by their gradients."""
+    row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    is_row = row < num_rows
+    at = cosines + row.to(tl.int64)[:, None] * width
     factor = tl.load(scale)
-    label = tl.load(row_labels + row)
-    own = tl.load(own_lse + row)
+    label = tl.load(row_labels + row, mask=is_row, other=_EXCLUDED)[:, None]
+    own = tl.load(own_lse + row, mask=is_row, other=0.0)
 
-    top = own
-    total = tl.where(top == float("-inf"), 0.0, 1.0).to(top.dtype)
-    for start in range(0, width, BLOCK):
-        column = start + tl.arange(0, BLOCK)
-        logits = tl.load(at + column, mask=column < width, other=0.0).to(top.dtype) * factor
-        apart = _uncontrasted(
-            label, tl.load(labels + column, mask=column < num_labels, other=_FREE)
-        )
-        logits = tl.where((column < width) & ~apart, logits, float("-inf"))
-        new_top = tl.maximum(top, tl.max(logits, axis=0))
-        shift = _shift(new_top)
-        total = total * tl.exp(top - shift) + tl.sum(tl.exp(logits - shift), axis=0)
-        top = new_top
-    row_others = _shift(top) + tl.log(total)
-    tl.store(others + row, row_others)
+    top = tl.full([ROWS, COLUMNS], -1e30, factor.dtype)
+    total = tl.zeros([ROWS, COLUMNS], factor.dtype)
+    for start in range(0, width, COLUMNS):
+        column = start + tl.arange(0, COLUMNS)
+        inside = is_row[:, None] & (column < width)[None, :]
+        their = tl.load(labels + column, mask=column < num_labels, other=_FREE)[None, :]
+        logits = tl.load(at + column[None, :], mask=inside, other=0.0).to(factor.dtype) * factor
+        apart = _uncontrasted(label, their) | ~inside
+        top, total = _take_in(top, total, tl.where(apart, float("-inf"), logits))
+    row_others = _log_add_exp(_lse(top, total, 1), own)
+    tl.store(others + row, row_others, mask=is_row)
 
-    lse = _log_add_exp(row_others, tl.load(positive + row))
-    for start in range(0, width, BLOCK):
-        column = start + tl.arange(0, BLOCK)
-        logits = tl.load(at + column, mask=column < width, other=0.0).to(top.dtype) * factor
-        apart = _uncontrasted(
-            label, tl.load(labels + column, mask=column < num_labels, other=_FREE)
-        )
-        logits = tl.where(apart, float("-inf"), logits)
-        column_shift = tl.load(column_lse + column, mask=column < num_texts, other=float("inf"))
-        gradient = unit * (tl.exp(logits - lse) + tl.exp(logits - column_shift))
-        tl.store(at + column, gradient.to(cosines.dtype.element_ty), mask=column < width)
+    # ---- the gradient: in the first columns also of the softmax over all rows
+    lse = _log_add_exp(row_others, tl.load(positive + row, mask=is_row, other=0.0))[:, None]
+    for start in range(0, num_texts, COLUMNS):
+        column = start + tl.arange(0, COLUMNS)
+        is_text = column < num_texts
+        inside = is_row[:, None] & is_text[None, :]
+        their = tl.load(labels + column, mask=is_text, other=_FREE)[None, :]
+        shift = tl.load(column_lse + column, mask=is_text, other=0.0)[None, :]
+        logits = tl.load(at + column[None, :], mask=inside, other=0.0).to(factor.dtype) * factor
+        logits = tl.where(_uncontrasted(label, their), float("-inf"), logits)
+        gradient = unit * (tl.exp(logits - lse) + tl.exp(logits - shift))
+        tl.store(at + column[None, :], gradient.to(cosines.dtype.element_ty), mask=inside)
+    for start in range(num_texts, width, COLUMNS):
+        column = start + tl.arange(0, COLUMNS)
+        inside = is_row[:, None] & (column < width)[None, :]
+        their = tl.load(labels + column, mask=column < num_labels, other=_FREE)[None, :]
+        logits = tl.load(at + column[None, :], mask=inside, other=0.0).to(factor.dtype) * factor
+        logits = tl.where(_uncontrasted(label, their), float("-inf"), logits)
+        gradient = unit * tl.exp(logits - lse)
+        tl.store(at + column[None, :], gradient.to(cosines.dtype.element_ty), mask=inside)
 
 
 def merge_columns(
     cosines: Tensor, scale: Tensor, row_labels: Tensor, labels: Tensor, lse: Tensor
 ) -> Tensor:
     """`Passes.merge_columns`."""
-    merged = torch.empty_like(lse)
     num_rows, num_texts = cosines.shape
-    grid = (triton.cdiv(num_texts, TILE),)
+    parts = lse.new_empty(triton.cdiv(num_rows, PART) + 1, num_texts)
+    parts[-1] = lse
+    grid = triton.cdiv(num_texts, SUM_COLUMNS), len(parts) - 1
     with torch.cuda.device_of(cosines):  # Triton launches on the current device
         _merge_columns[grid](
-            cosines, scale, row_labels, labels, lse, merged, num_rows, num_texts, TILE=TILE
-        )
-    return merged
+            cosines, scale, row_labels, labels, parts, num_rows, num_texts,
+            ROWS=SUM_ROWS, COLUMNS=SUM_COLUMNS, PART=PART,
+        )  # fmt: skip
+    return torch.logsumexp(parts, dim=0)
 
 
 def form_gradient(
@@ -156,21 +172,11 @@ def form_gradient(
     others = torch.empty_like(positive)
     num_rows, width = cosines.shape
     with torch.cuda.device_of(cosines):
-        _form_gradient[(num_rows,)](
-            cosines,
-            scale,
-            row_labels,
-            labels,
-            positive,
-            own_lse,
-            column_lse,
-            others,
-            width,
-            len(column_lse),
-            len(labels),
-            gradient_unit(cosines.dtype),
-            BLOCK=ROW_BLOCK,
-        )
+        _form_gradient[(triton.cdiv(num_rows, ROWS),)](
+            cosines, scale, row_labels, labels, positive, own_lse, column_lse, others,
+            num_rows, width, len(column_lse), len(labels), gradient_unit(cosines.dtype),
+            ROWS=ROWS, COLUMNS=COLUMNS, num_warps=8,
+        )  # fmt: skip
     return others
 
 
