@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,12 +13,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hnclip_cli.models.local import encode_image_local, encode_text_local
+from hnclip_cli.models.preprocess import byte_table, look_up_bytes
 from hnclip_cli.models.text import encode_text
 from hnclip_cli.models.vision import encode_image
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+MAX_TEXTS = 1 << 16  # whose tokens are remembered
 AUTOCAST_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -53,18 +55,42 @@ class Clip:
         return scale
 
     @cached_property
-    def _tokens(self) -> Callable[[str], Tensor]:
-        return lru_cache(maxsize=1 << 16)(lambda text: self.tokenizer([text])[0])
+    def _tokens(self) -> dict[str, Tensor]:
+        return {}
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
         """Token ids, shape (n, context length); texts seen lately are not tokenized again."""
-        return torch.stack([self._tokens(text) for text in texts])
+        known = self._tokens
+        rows = {text: known.get(text) for text in texts}
+        new = [text for text, row in rows.items() if row is None]
+        if new:
+            found = dict(zip(new, self.tokenizer(new), strict=True))
+            rows |= found
+            if len(known) > MAX_TEXTS:
+                known.clear()
+            known |= found
+        return torch.stack([row for text in texts if (row := rows[text]) is not None])
 
     def encode_images(self, pixels: Tensor) -> Tensor:
-        """(n, 3, height, width) to unit vectors, float32, shape (n, D)."""
+        """Pixels to unit vectors, float32, shape (n, D).
+
+        Args:
+            pixels: (n, 3, height, width) as ``preprocess`` makes them; or (n, height, width, 3)
+                bytes, to which the arithmetic of ``preprocess`` is still to be done.
+        """
         with self._autocast():
-            features = encode_image(self.module, pixels.to(self.device))
+            features = encode_image(self.module, self._on_device(pixels))
         return _unit(features)
+
+    def _on_device(self, pixels: Tensor) -> Tensor:
+        pixels = pixels.to(self.device, non_blocking=True)
+        return look_up_bytes(pixels, self._byte_table) if pixels.dtype == torch.uint8 else pixels
+
+    @cached_property
+    def _byte_table(self) -> Tensor:
+        table = byte_table(self.preprocess)
+        assert table is not None
+        return table.to(self.device)
 
     def encode_tokens(self, tokens: Tensor) -> Tensor:
         """(n, context length) token ids, on any device, to unit vectors, float32, shape (n, D)."""
@@ -73,9 +99,12 @@ class Clip:
         return _unit(features)
 
     def encode_images_local(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Unit vectors (n, D), and the patches' features (n, P, D), which are not normalized."""
+        """Unit vectors (n, D), and the patches' features (n, P, D), which are not normalized.
+
+        Pixels as in `encode_images`.
+        """
         with self._autocast():
-            features, patches = encode_image_local(self.module, pixels.to(self.device))
+            features, patches = encode_image_local(self.module, self._on_device(pixels))
         return _unit(features), _at_least_float32(patches)
 
     def encode_tokens_local(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -157,12 +157,12 @@ def slots_of(config: TrainConfig, store: RecordStore) -> NumSlots:
 class Sample:
     """One pair with its negatives, as tensors."""
 
-    pixels: Tensor  # (3, height, width)
+    pixels: Tensor  # as `PixelLoader` gives them
     caption: Tensor  # (context,)
     negatives: list[Tensor]  # up to K of (context,)
     kinds: list[int]
     group: int
-    negative_pixels: list[Tensor]  # up to M of (3, height, width)
+    negative_pixels: list[Tensor]  # up to M
 
 
 @dataclass
@@ -172,13 +172,13 @@ class Batch:
     Negatives are listed without the empty slots, in row-major order of their mask.
     """
 
-    pixels: Tensor  # (B, 3, height, width)
+    pixels: Tensor  # (B, …), as `Clip.encode_images` takes them
     captions: Tensor  # (B, context)
     negatives: Tensor  # (number of valid slots, context)
     mask: Tensor  # (B, K) bool
     kinds: Tensor  # (B, K) int64, 0 where invalid
     groups: Tensor  # (B,) int64
-    negative_pixels: Tensor  # (number of valid slots, 3, height, width)
+    negative_pixels: Tensor  # (number of valid slots, …)
     image_mask: Tensor  # (B, M) bool
 
     def __len__(self) -> int:

@@ -6,7 +6,8 @@ from torchvision.transforms import CenterCrop, Compose, Resize, ToTensor
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.models.pixels import PixelLoader, by_table, split_preprocess
+from hnclip_cli.models.pixels import PixelLoader
+from hnclip_cli.models.preprocess import by_table, byte_table, look_up_bytes, split_preprocess
 from hnclip_cli.streams.decoders import apply_steps
 from hnclip_cli.streams.records import Record
 from hnclip_cli.streams.threads import map_ahead
@@ -112,3 +113,19 @@ def test_a_bad_image_costs_its_own_record(folder, workers):
     assert [isinstance(pixels, torch.Tensor) for pixels in found] == [True, False] * 2 + [True]
     assert str(found[1]).startswith("x.jsonl:2: image cannot be decoded")
     assert str(found[3]).startswith("x.jsonl:4: image not found")
+
+
+@pytest.mark.parametrize("name", PREPROCESSES)
+def test_a_gpu_gets_bytes_and_makes_the_same_pixels_of_them(folder, name):
+    plain = clip_with(PREPROCESSES[name][0])
+    on_gpu = Clip(None, plain.preprocess, None, {}, torch.device("cuda"))  # none is needed here
+    table = byte_table(plain.preprocess)
+    unknown = {"longest", "oblong", "crop-that-pads", "bounded", "not-composed"}
+    assert (table is None) == (name in unknown)
+    for number in (0, 1, 2, 7):
+        (pixels,) = load_all(make(f"{number}.png"), on_gpu, folder, 1)
+        expected = pixels_or_error(make(f"{number}.png")[0], plain, folder)
+        if table is not None:
+            assert pixels.dtype == torch.uint8 and pixels.shape[2] == 3
+            pixels = look_up_bytes(pixels[None], table)[0]
+        assert torch.equal(pixels, expected)
