@@ -47,64 +47,73 @@ class Train:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment_of(kit),
         )  # fmt: skip
 
-    def run(self, name: str, *flags: str, steps: int = 20) -> list[dict[str, Any]]:
+    def finish(self, name: str, process: subprocess.Popen[bytes]) -> list[dict[str, Any]]:
         """The log; empty where the run failed, which is said."""
-        output, errors = (process := self.start(name, *flags, steps=steps)).communicate()
+        output, errors = process.communicate()
         if process.returncode:
             self.kit.say(f"train {name}: failed", process.returncode, error=errors.decode()[-300:])
             return []
         return [json.loads(line) for line in output.splitlines()]
 
 
+VARIANTS = {
+    "bf16": ("--precision", "bf16"),
+    "fp32": ("--precision", "fp32"),
+    "micro-batches": ("--precision", "fp32", "--micro-batch", "2"),
+    "lora": ("--precision", "bf16", "--lora-rank", "8"),
+    "whole": ("--precision", "bf16"),
+}
+
+
 def photographs(kit: Kit) -> None:
     train = Train(kit)
     steps = 4 if kit.small else 20
-    logs: dict[str, list[dict[str, Any]]] = {}
-    for name, flags in {
-        "bf16": ("--precision", "bf16"),
-        "fp32": ("--precision", "fp32"),
-        "micro-batches": ("--precision", "fp32", "--micro-batch", str(train.batch // 4)),
-        "lora": ("--precision", "bf16", "--lora-rank", "8"),
-        "fp16": ("--precision", "fp16"),
-    }.items():
-        logs[name] = train.run(name, *flags, steps=steps)
-        if logs[name]:
-            losses = [line["loss"] for line in logs[name]]
-            kit.say(f"train {name}: loss of the first and the last step", [losses[0], losses[-1]])
+    variants = dict(VARIANTS)
+    if not kit.small:
+        variants["micro-batches"] = (*VARIANTS["micro-batches"][:3], "32")
+    running = {name: train.start(name, *flags, steps=steps) for name, flags in variants.items()}
+    stopped = train.start("stopped", "--precision", "bf16", steps=steps)
+    assert stopped.stdout
+    for _ in range(steps // 2):
+        stopped.stdout.readline()
+    stopped.send_signal(signal.SIGTERM)
+    stopped.communicate()
+    kit.say("train stopped by SIGTERM: exit code", stopped.returncode)
+    running["resumed"] = train.start("stopped", "--precision", "bf16", "--resume", steps=steps)
+    logs = {name: train.finish(name, process) for name, process in running.items()}
+    for name, log in logs.items():
+        if log:
+            losses = [log[0]["loss"], log[-1]["loss"]]
+            kit.say(f"train {name}: loss of the first and the last step", losses)
     for name, other, bar in (("bf16", "fp32", 2e-2), ("micro-batches", "fp32", 1e-3)):
         if logs[name] and logs[other]:
             pairs = zip(logs[name], logs[other], strict=True)
             far = max(abs(a["loss"] - b["loss"]) / abs(b["loss"]) for a, b in pairs)
-            kit.say(
-                f"train {name}: largest difference of the loss from {other}'s", far, at_most=bar
-            )
-
-    stopped_and_resumed(kit, train, steps)
-    if not kit.small:
-        seconds = []
-        for number in (10, 110):
-            started = time.perf_counter()
-            train.run(f"timed-{number}", "--precision", "bf16", steps=number)
-            seconds.append(time.perf_counter() - started)
-        rate = 100 * train.batch / (seconds[1] - seconds[0])
-        kit.say("train on photographs, ViT-B-32, K=4, bf16: samples/s", rate, batch=train.batch)
-
-
-def stopped_and_resumed(kit: Kit, train: Train, steps: int) -> None:
-    train.run("whole", "--precision", "bf16", steps=steps)
-    process = train.start("stopped", "--precision", "bf16", steps=steps)
-    assert process.stdout
-    for _ in range(steps // 2):
-        process.stdout.readline()
-    process.send_signal(signal.SIGTERM)
-    process.communicate()
-    kit.say("train stopped by SIGTERM: exit code", process.returncode)
-    train.run("stopped", "--precision", "bf16", "--resume", steps=steps)
+            kit.say(f"train {name}: largest difference of the loss from {other}", far, at_most=bar)
     weights = [load_weights(kit.work / name) for name in ("whole", "stopped")]
     if all(weights):
         whole, resumed = weights
         far = max(float((whole[name] - resumed[name]).abs().max()) for name in whole)
         kit.say("train resumed: largest difference of a weight from one run's", far, at_most=1e-3)
+    if not kit.small:
+        report_speed(kit, train)
+
+
+def report_speed(kit: Kit, train: Train) -> None:
+    """Samples a second between the tenth step and the last of a run on its own."""
+    process = train.start("timed", "--precision", "bf16", steps=130)
+    assert process.stdout
+    for _ in range(30):
+        process.stdout.readline()
+    started = time.perf_counter()
+    for _ in range(90):
+        process.stdout.readline()
+    seconds = time.perf_counter() - started
+    train.finish("timed", process)
+    kit.say(
+        "train on photographs, ViT-B-32, K=4, bf16: samples/s", 90 * train.batch / seconds,
+        batch=train.batch,
+    )  # fmt: skip
 
 
 def load_weights(folder: Path) -> dict[str, Any]:

@@ -24,12 +24,12 @@ import triton
 
 # In order of worth, with seconds that each may take.
 STAGES = {
-    "correctness": 90,
-    "objective": 90,
-    "step": 180,
-    "embed": 120,
-    "endtoend": 300,
-    "profile": 60,
+    "correctness": 60,
+    "objective": 60,
+    "step": 160,
+    "profile": 45,
+    "embed": 100,
+    "endtoend": 240,
 }
 TOTAL_SECONDS = 480
 
