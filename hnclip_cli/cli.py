@@ -13,56 +13,20 @@ from hnclip_cli import __version__, console, plugins
 from hnclip_cli.errors import ExitCode, HnclipError, ReaderGone, Stopped
 from hnclip_cli.lazy import LazyGroup
 
-# In the order of a pipeline. A new command is a line here.
+# In the order of a pipeline. A new command is a file of its name, and a line here.
 COMMANDS = {
-    "data": (
-        "hnclip_cli.commands.data:data",
-        "Make records: draw scenes, read the official files of a benchmark, find images.",
-    ),
-    "fit": (
-        "hnclip_cli.commands.fit:fit",
-        "Fit a model of which words go together, for negatives --fitted.",
-    ),
-    "negatives": (
-        "hnclip_cli.commands.negatives:negatives",
-        "Add hard negative captions: near-copies that are false of the image.",
-    ),
-    "refine": (
-        "hnclip_cli.commands.refine:refine",
-        "Drop the negatives that the text alone gives away.",
-    ),
-    "mine": (
-        "hnclip_cli.commands.mine:mine",
-        "Add the nearest captions or images of other groups as negatives.",
-    ),
-    "embed": (
-        "hnclip_cli.commands.embed:embed",
-        "Embed images or texts of records as rows of one NPY array.",
-    ),
-    "train": (
-        "hnclip_cli.commands.train:train",
-        "Train a CLIP model on images, captions and their hard negatives.",
-    ),
-    "score": (
-        "hnclip_cli.commands.score:score",
-        "Score every caption of a record, true and negative, against its image.",
-    ),
-    "search": (
-        "hnclip_cli.commands.search:search",
-        "Find the nearest rows of one array of embeddings for each row of another.",
-    ),
-    "eval": (
-        "hnclip_cli.commands.eval:eval_",
-        "Measure scored records: accuracy, matching, retrieval, each with its interval.",
-    ),
-    "compare": (
-        "hnclip_cli.commands.compare:compare",
-        "Compare models on the same records: each number, and its difference to that of the first.",
-    ),
-    "plugins": (
-        "hnclip_cli.commands.plugins:plugins",
-        "List what plug-ins add, and where it comes from.",
-    ),
+    "data": "Make records: draw scenes, read the official files of a benchmark, find images.",
+    "fit": "Fit a model of which words go together, for negatives --fitted.",
+    "negatives": "Add hard negative captions: near-copies that are false of the image.",
+    "refine": "Drop the negatives that the text alone gives away.",
+    "mine": "Add the nearest captions or images of other groups as negatives.",
+    "embed": "Embed images or texts of records as rows of one NPY array.",
+    "train": "Train a CLIP model on images, captions and their hard negatives.",
+    "score": "Score every caption of a record, true and negative, against its image.",
+    "search": "Find the nearest rows of one array of embeddings for each row of another.",
+    "eval": "Measure scored records: accuracy, matching, retrieval, each with its interval.",
+    "compare": "Compare models on the same records: each number, and its change from the first.",
+    "plugins": "List what plug-ins add, and where it comes from.",
 }
 
 
@@ -103,6 +67,7 @@ class Pipeline(LazyGroup):
 
 @click.group(
     cls=Pipeline,
+    package="hnclip_cli.commands",
     table=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

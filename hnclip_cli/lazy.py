@@ -1,22 +1,21 @@
 """A group of commands that imports each only when it is asked for."""
 
 from collections.abc import Iterator, Mapping, MutableMapping
+from importlib import import_module
 from typing import Any, cast
 
 import click
 
-from hnclip_cli.plugins import import_from
-
-# In the order of the help: the name, where the command is ("module:attribute"), and its line.
-Table = Mapping[str, tuple[str, str]]
-
 
 class _Commands(Mapping[str, click.Command]):
-    def __init__(self, table: Table) -> None:
-        self._table = table
+    def __init__(self, package: str, table: Mapping[str, str]) -> None:
+        self._package, self._table = package, table
 
     def __getitem__(self, name: str) -> click.Command:
-        command: click.Command = import_from(self._table[name][0])
+        if name not in self._table:
+            raise KeyError(name)
+        file = vars(import_module(f"{self._package}.{name}"))
+        command: click.Command = file.get(name) or file[f"{name}_"]  # eval_
         return command
 
     def __iter__(self) -> Iterator[str]:
@@ -27,11 +26,16 @@ class _Commands(Mapping[str, click.Command]):
 
 
 class LazyGroup(click.Group):
-    """A click group over a table of commands; its own help imports none of them."""
+    """A click group of the files of a package; its own help imports none of them.
 
-    def __init__(self, *, table: Table, **settings: Any) -> None:
+    Args:
+        package: where a file of each command's name is.
+        table: the first line of each command's help, in the order of the group's.
+    """
+
+    def __init__(self, *, package: str, table: Mapping[str, str], **settings: Any) -> None:
         super().__init__(**settings)
-        self.commands = cast(MutableMapping[str, click.Command], _Commands(table))
+        self.commands = cast(MutableMapping[str, click.Command], _Commands(package, table))
         self.table = table
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -39,4 +43,4 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in self.table.items()])
+            formatter.write_dl(list(self.table.items()))

@@ -37,7 +37,7 @@ def test_threads_do_not_hold_up_the_end_nor_lose_what_was_written(ending, code, 
 def test_the_table_of_commands_says_what_each_says_itself(name):
     command = cli.commands[name]
     assert command.name == name
-    assert COMMANDS[name][1] == " ".join((command.help or "").split("\n\n")[0].split())
+    assert COMMANDS[name] == " ".join((command.help or "").split("\n\n")[0].split())
 
 
 def test_a_mistyped_command_is_answered_with_the_right_one():

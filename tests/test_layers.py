@@ -36,7 +36,7 @@ ALLOWED = {
         *ROOMS,
         "commands",
     ],
-    "lazy": ["plugins"],
+    "lazy": [],
     "cli": ["errors", "console", "plugins", "lazy", "__version__"],
     "__init__": ["plugins", "models", *ROOMS],
     "__main__": ["cli"],

@@ -23,7 +23,7 @@ def compare(
     image_root: str | None,
     on_error: str,
 ) -> ExitCode:
-    """Compare models on the same records: each number, and its difference to that of the first.
+    """Compare models on the same records: each number, and its change from the first.
 
     Reads two or more files of scores of the same records, paired by id, and writes one report.
     Intervals are of the differences, from paired rounds. With more than two files the table marks

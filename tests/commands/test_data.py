@@ -52,7 +52,7 @@ def read_official(*args):
 
 
 def test_the_table_of_subcommands_says_what_each_says_itself():
-    for name, (_, line) in COMMANDS.items():
+    for name, line in COMMANDS.items():
         assert data.commands[name].name == name
         assert " ".join((data.commands[name].help or "").split("\n\n")[0].split()) == line
 
