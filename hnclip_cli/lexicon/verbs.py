@@ -128,6 +128,8 @@ class Verbs:
                 raise row.fault("not a class of noun_classes.tsv", got=row["actor"])
             verb, *words = row["action"].split()
             rule = Rule(tuple(words), self._follower(row), row.items("instead"))
+            if any(text.split()[0] == verb for text in rule.instead):  # it is never put in
+                raise row.fault("an action replaced by its own verb", got=row["instead"])
             known = found.setdefault((row["actor"], verb), [])
             for earlier_row, earlier in known:
                 if self._tables.are_rivals(earlier_row, row) and _hides(earlier, rule):

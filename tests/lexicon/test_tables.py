@@ -65,6 +65,7 @@ def test_the_comment_of_a_table_says_what_its_columns_are(name):
         ("verbs", ["totter|walk||slow"], 3, "column 'traits'; got slow"),
         ("actions", ["human|walk||run", "human|walk|@road|go"], 4, "a rule that is never reached"),
         ("actions", ["human|walk|@water|swim"], 3, "an unknown follower of an action; got @water"),
+        ("actions", ["human|look up||look down"], 3, "an action replaced by its own verb"),
         ("actions", ["human|walk|@wave|"], 3, "the column 'instead' is empty"),
         ("actions", ["wombat|walk||swim"], 3, "not a class of noun_classes.tsv; got wombat"),
         ("colors", ["mauve|violet"], 3, "not in colors.tsv; got violet"),

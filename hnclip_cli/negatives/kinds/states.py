@@ -49,7 +49,7 @@ def replace_size(caption: Caption) -> Iterator[list[Edit]]:
         is_resumed = caption.lower(modifier.noun) in caption.resumed
         if word in known.opposites and not is_resumed and not is_of_age:
             yield _opposite(caption, modifier.first)
-    others = known.opposites.keys() - known.sizes.keys() - {"deep"}
+    others = known.opposites.keys() - known.sizes.keys()
     for index, head in described(caption, others, ("JJ",)):
         if may_have_size(caption, index, head):
             yield _opposite(caption, index)

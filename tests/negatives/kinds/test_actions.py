@@ -66,6 +66,7 @@ def test_the_more_special_rule_comes_first(candidates):
     assert candidates("replace-verb", "A dog walking along a beach") == [
         "A dog sitting on a beach", "A dog lying on a beach",
     ]  # fmt: skip
+    assert candidates("replace-verb", "A bear walking down a hill") == ["A bear sitting on a hill"]
     assert candidates("replace-verb", "A bus parked on the side of a road") == [
         "A bus driving down the middle of a road"
     ]
