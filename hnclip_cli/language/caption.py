@@ -176,7 +176,7 @@ class Caption:
 
     def is_plain(self, index: int) -> bool:
         """Whether this is a common word, and no part of a longer one."""
-        return not self.touches_hyphen(index, index + 1) and self.has_plain_case(index)
+        return self.has_plain_case(index) and not self.touches_hyphen(index, index + 1)
 
     def run_start(self, index: int, tags: tuple[str, ...]) -> int:
         """Where the run of words with such tags begins that ends before ``index``."""

@@ -54,6 +54,7 @@ class Relations:
     def __init__(self, tables: Tables, nouns: Nouns, words: dict[str, frozenset[str]]) -> None:
         self._tables = tables
         self._nouns = nouns
+        self._excluded: dict[tuple[Noun, str], tuple[str, ...]] = {}
         self._classes = {f"<{name}>": members for name, members in words.items()}
         self.names = {row["words"]: row["relation"] for row in tables.rows("relations")}
         self.first_words = frozenset(words.split(" ")[0] for words in self.names)
@@ -61,6 +62,12 @@ class Relations:
 
     def excluded(self, noun: Noun, relation: str) -> tuple[str, ...]:
         """What says a relation to a place that excludes a given one."""
+        known = self._excluded.get((noun, relation))
+        if known is None:
+            known = self._excluded[noun, relation] = self._find_excluded(noun, relation)
+        return known
+
+    def _find_excluded(self, noun: Noun, relation: str) -> tuple[str, ...]:
         return tuple(
             dict.fromkeys(
                 text
@@ -90,6 +97,11 @@ class Relations:
             after = "".join(self._following(row, one) for one in row["after"].split())
             found.append(Flip(row["relation"], row["instead"], before, after))
         return tuple(found)
+
+    @cached_property
+    def flip_words(self) -> frozenset[str]:
+        """The last words of the relations of all flips."""
+        return frozenset(flip.last_word for flip in self.flips)
 
     def _following(self, row: Row, element: str) -> str:
         """An element of what follows, with the space before it."""

@@ -60,9 +60,10 @@ class Kind:
 
     def edits(self, caption: Caption) -> Iterator[list[Edit]]:
         """The candidates that leave protected words alone."""
-        for edits in self.candidates(caption):
-            if not caption.protects(edits):
-                yield edits
+        found = iter(self.candidates(caption))
+        if not caption.protected:
+            return found
+        return (edits for edits in found if not caption.protects(edits))
 
 
 _default = partial(Kind, is_default=True)

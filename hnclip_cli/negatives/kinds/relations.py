@@ -11,9 +11,10 @@ _CHANGING = {"not", "no", "all", "left", "from", "very", "so", "n't", "half"}
 
 def flip_relation(caption: Caption) -> Iterator[list[Edit]]:
     """Turn one directed relation around."""
-    flips = [flip for flip in caption.lexicon.relations.flips if flip.last_word in caption.lowers]
-    if not flips:
+    known = caption.lexicon.relations
+    if caption.lowers.isdisjoint(known.flip_words):
         return
+    flips = [flip for flip in known.flips if flip.last_word in caption.lowers]
     text, borders = _joined(caption)
     done: set[Span] = set()
     for flip in flips:

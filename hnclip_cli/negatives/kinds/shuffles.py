@@ -63,11 +63,9 @@ def _pieces(caption: Caption) -> list[_Piece]:
     """The words, without the marks between them, and without dashes and the like at the end."""
     if not is_readable(caption.text):
         return []
-    pieces = [
-        (*found.span(), found[0])
-        for found in _PIECE.finditer(caption.text)
-        if not caption.protects([(*found.span(), "")])
-    ]
+    pieces = [(*found.span(), found[0]) for found in _PIECE.finditer(caption.text)]
+    if caption.protected:
+        pieces = [piece for piece in pieces if not caption.protects([piece])]
     while pieces and not any(map(str.isalnum, pieces[-1][2])):
         pieces.pop()
     return pieces

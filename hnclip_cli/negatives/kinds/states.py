@@ -21,9 +21,12 @@ _UNSTABLE_BEFORE = {"and", "fashioned", "looking", "style", "covered"}
 
 def replace_color(caption: Caption) -> Iterator[list[Edit]]:
     """Give a thing a color that it does not have and the caption does not name."""
+    found = colors(caption)
+    if not found:
+        return
     known, shades = caption.lexicon.attributes, caption.lexicon.words["shade"]
     named = named_looks(caption)
-    for modifier in colors(caption):
+    for modifier in found:
         head = caption.lower(modifier.noun)
         if head in caption.resumed:
             continue
@@ -58,6 +61,8 @@ def replace_size(caption: Caption) -> Iterator[list[Edit]]:
 def replace_state(caption: Caption) -> Iterator[list[Edit]]:
     """Say the opposite of a state: open/closed, wet/dry, empty/full (SVLC's state words)."""
     states = caption.lexicon.attributes.states
+    if caption.lowers.isdisjoint(states):
+        return
     for index, head in _attributes(caption, states.keys()):
         word, noun = caption.lower(head), noun_at(caption, head)
         for state in states[caption.lower(index)]:
@@ -71,6 +76,8 @@ def replace_state(caption: Caption) -> Iterator[list[Edit]]:
 def replace_material(caption: Caption) -> Iterator[list[Edit]]:
     """Make a thing of something else (SVLC's material words)."""
     known = caption.lexicon.attributes
+    if caption.lowers.isdisjoint(known.materials):
+        return
     named = {known.materials[word] for word in caption.lowers if word in known.materials}
     for index, head in _attributes(caption, known.materials.keys()):
         if caption.lower(index - 1) in ("stainless", "wrought", "cast"):
@@ -92,8 +99,6 @@ def _opposite(caption: Caption, index: int) -> list[Edit]:
 
 def _attributes(caption: Caption, words: AbstractSet[str]) -> Iterator[tuple[int, int]]:
     """Where such words are attributes by themselves, each with the noun that it describes."""
-    if caption.lowers.isdisjoint(words):
-        return
     for index, noun in described(caption, words, ("JJ", "NN", "VBN", "VBD")):
         after, before = caption.lower(index + 1), caption.lower(index - 1)
         if before not in _UNSTABLE_AFTER and after not in _UNSTABLE_BEFORE:
