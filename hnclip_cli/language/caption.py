@@ -210,12 +210,13 @@ def once(function: Callable[[Caption, *Ts], T]) -> Callable[[Caption, *Ts], T]:
 
     @wraps(function)
     def remembering(caption: Caption, *args: *Ts) -> T:
-        known = caption.remembered
+        known: dict[object, T] = caption.remembered
         key = (function, *args) if args else function
-        if key not in known:
-            known[key] = function(caption, *args)
-        found: T = known[key]
-        return found
+        try:
+            return known[key]
+        except KeyError:
+            found = known[key] = function(caption, *args)
+            return found
 
     return remembering
 

@@ -55,7 +55,6 @@ class State:
 class ColorRange:
     """The looks that a thing may be given, and those that it hardly ever has."""
 
-    said_of: Sayable
     looks: tuple[str, ...]
     odd: tuple[str, ...]
 
@@ -122,7 +121,9 @@ class Attributes:
         """For a state, what it is said of and what denies it, in order; the first counts."""
         found: dict[str, list[tuple[Row, State]]] = {}
         for row in self._tables.rows("states"):
-            state = State(self._sayable(row, row.items("said of")), row.items("instead"))
+            words, families = self._named(row, row.items("said of"))
+            said_of = Sayable(frozenset(words), frozenset(families))
+            state = State(said_of, row.items("instead"))
             known = found.setdefault(row["state"], [])
             for earlier_row, earlier in known:
                 if self._tables.are_rivals(earlier_row, row) and earlier.said_of.includes(
@@ -137,25 +138,22 @@ class Attributes:
 
     def color_range(self, noun: Noun | None, word: str) -> ColorRange:
         """The colors of a thing: of the noun, if the lexicon has it, and the word at its head."""
-        for one in self._color_ranges:
-            if one.said_of.holds(noun, word):
-                return one
-        return self._any_color
+        by_word, by_family = self._color_ranges
+        if word in by_word:
+            return by_word[word]
+        return by_family.get(noun.family if noun else None) or by_family[None]
 
     @cached_property
-    def _any_color(self) -> ColorRange:
-        return ColorRange(Sayable(frozenset(), frozenset()), self.colors, ())
-
-    @cached_property
-    def _color_ranges(self) -> list[ColorRange]:
-        return [
-            ColorRange(
-                self._sayable(row, (row["things"],)),
-                self._look_items(row, "colors") or self.colors,
-                self._look_items(row, "odd"),
-            )
-            for row in self._tables.rows("color_ranges")
-        ]
+    def _color_ranges(self) -> tuple[dict[str, ColorRange], dict[Family | None, ColorRange]]:
+        by_word: dict[str, ColorRange] = {}
+        by_family: dict[Family | None, ColorRange] = {None: ColorRange(self.colors, ())}
+        for row in self._tables.rows("color_ranges"):
+            words, families = self._named(row, (row["things"],))
+            looks = self._look_items(row, "colors") or self.colors
+            known = ColorRange(looks, self._look_items(row, "odd"))
+            by_word |= dict.fromkeys(words, known)
+            by_family |= dict.fromkeys(families, known)
+        return by_word, by_family
 
     def _look_items(self, row: Row, column: str) -> tuple[str, ...]:
         """The items of a cell, each a look."""
@@ -164,7 +162,8 @@ class Attributes:
             self._tables.refer(row, look, self._looks, "colors")
         return tuple(look for look in known if look in self._looks)
 
-    def _sayable(self, row: Row, items: Iterable[str]) -> Sayable:
+    def _named(self, row: Row, items: Iterable[str]) -> tuple[set[str], set[Family]]:
+        """The words that items of a cell name, and the families."""
         words: set[str] = set()
         families: set[Family] = set()
         for item in items:
@@ -177,7 +176,7 @@ class Attributes:
                 words |= self._words[item[1:-1]]
             else:
                 words.add(item)
-        return Sayable(frozenset(words), frozenset(families))
+        return words, families
 
     def _add_attributes(self, rows: list[Row]) -> None:
         self.known: dict[str, Attribute] = {}

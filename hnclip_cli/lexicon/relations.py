@@ -1,6 +1,7 @@
 """Relations of space: their names, those that exclude each other, and what turns one around."""
 
 import re
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,10 +27,6 @@ class Flip:
     instead: str
     before: str
     after: str
-
-    @cached_property
-    def last_word(self) -> str:
-        return self.words.split(" ")[-1]
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -98,10 +95,21 @@ class Relations:
             found.append(Flip(row["relation"], row["instead"], before, after))
         return tuple(found)
 
+    def flips_among(self, words: AbstractSet[str]) -> list[Flip]:
+        """The flips, in order, of relations whose last word is among some words."""
+        found = [
+            place
+            for word in self._flips_by_word.keys() & words
+            for place in self._flips_by_word[word]
+        ]
+        return [self.flips[place] for place in sorted(found)]
+
     @cached_property
-    def flip_words(self) -> frozenset[str]:
-        """The last words of the relations of all flips."""
-        return frozenset(flip.last_word for flip in self.flips)
+    def _flips_by_word(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for place, flip in enumerate(self.flips):
+            found.setdefault(flip.words.split(" ")[-1], []).append(place)
+        return found
 
     def _following(self, row: Row, element: str) -> str:
         """An element of what follows, with the space before it."""

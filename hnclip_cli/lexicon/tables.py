@@ -47,7 +47,7 @@ TABLES = {
     "words": Table(("class", "word")),
     "colors": Table(("color",), (), ("like", "near")),
     "color_names": Table(("color", "before")),
-    "color_ranges": Table(("things",), (), ("colors", "odd"), has_order=True),
+    "color_ranges": Table(("things",), (), ("colors", "odd")),
     "sizes": Table(("size",), (), ("opposite", "look")),
     "attributes": Table(("attribute",), ("class",), ("like", "said of", "use")),
     "states": Table(("state", "said of"), ("instead",), has_order=True),

@@ -52,7 +52,7 @@ def colors(caption: Caption) -> list[Modifier]:
     """Color attributes before a noun; "black and white" is one."""
     found: list[Modifier] = []
     looks = caption.lexicon.attributes.looks
-    if caption.lowers.isdisjoint(looks):
+    if looks.keys().isdisjoint(caption.lowers):
         return found
     index = 0
     while index < len(caption.words):
@@ -77,7 +77,7 @@ def named_looks(caption: Caption) -> set[str]:
 def sizes(caption: Caption) -> list[Modifier]:
     """Words of size before the noun they describe."""
     looks = caption.lexicon.attributes.sizes
-    if caption.lowers.isdisjoint(looks):
+    if looks.keys().isdisjoint(caption.lowers):
         return []
     return [
         Modifier(index, index + 1, noun, frozenset({("size", looks[caption.lower(index)])}))
@@ -97,7 +97,7 @@ def others(caption: Caption) -> list[Modifier]:
     """Attributes of the other known classes: age, material, pattern, condition, …"""
     found: list[Modifier] = []
     known = caption.lexicon.attributes.known
-    if caption.lowers.isdisjoint(known):
+    if known.keys().isdisjoint(caption.lowers):
         return found
     for index, noun in described(caption, known, ("JJ", "NN", "VBN")):
         if caption.lower(index + 1) not in _COMPOUNDING:
@@ -149,12 +149,12 @@ def chains(modifiers: list[Modifier]) -> list[Modifier]:
 def _color_stop(caption: Caption, index: int) -> int:
     """Where a run of colors that begins at ``index`` ends."""
     looks = caption.lexicon.attributes.looks
-    stop = index
-    if caption.lower(stop) in caption.lexicon.words["shade"] and caption.lower(stop + 1) in looks:
+    stop = index + 1
+    if caption.lower(index) not in looks:
+        is_shade = caption.lower(index) in caption.lexicon.words["shade"]
+        if not is_shade or caption.lower(stop) not in looks:
+            return index
         stop += 1
-    if caption.lower(stop) not in looks:
-        return index
-    stop += 1
     while True:
         joint = stop
         while caption.lower(joint) in ("and", ",", "&", "/", "-"):

@@ -1,6 +1,6 @@
 """The nouns that a caption names, and where their phrases begin."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from hnclip_cli.language.caption import Caption, Word, once
@@ -39,7 +39,7 @@ def mentions(caption: Caption) -> list[Mention]:
     stop = 0
     for index, word in enumerate(caption.words):
         if index >= stop and word.lower in names:
-            mention = _mention_at(caption, index)
+            mention = _mention_at(caption, index, names[word.lower])
             if mention:
                 found.append(mention)
                 stop = mention.stop
@@ -79,16 +79,19 @@ def head_noun(caption: Caption, index: int) -> int | None:
     return caption.run_stop(index, ("NN",)) - 1
 
 
-def _mention_at(caption: Caption, first: int) -> Mention | None:
-    words, nouns = caption.words, caption.lexicon.nouns
-    attributes = caption.lexicon.attributes
-    for others, noun in nouns.by_first_word[words[first].lower]:
+def _mention_at(
+    caption: Caption, first: int, choices: Iterable[tuple[tuple[str, ...], Noun]]
+) -> Mention | None:
+    words = caption.words
+    for others, noun in choices:
         stop = first + 1 + len(others)
         # Taggers err about names of several words: "hydrant" as an adjective.
-        if stop > len(words) or not (others or words[first].is_noun):
+        if not others:
+            if not words[first].is_noun:
+                continue
+        elif others != tuple([word.lower for word in words[first + 1 : stop]]):
             continue
-        if any(words[first + 1 + i].lower != other for i, other in enumerate(others)):
-            continue
+        nouns, attributes = caption.lexicon.nouns, caption.lexicon.attributes
         if caption.lower(stop) in _COMPOUNDING:
             return None
         if noun.singular in attributes.looks and caption.tag(stop).startswith(("JJ", "NN", "CC")):

@@ -27,11 +27,14 @@ def replace_verb(caption: Caption) -> Iterator[list[Edit]]:
     CE-CLIP's replacement of an action and SVLC's of an action word, by rules.
     """
     known = caption.lexicon.verbs
-    if caption.lowers.isdisjoint(known.rule_forms):
+    verb_forms = known.rule_forms
+    if verb_forms.keys().isdisjoint(caption.lowers):
         return
     for index, word in enumerate(caption.words):
-        verb, form = known.rule_forms.get(word.lower, ("", ""))
-        if not verb or not _is_action(caption, index, form):
+        if word.lower not in verb_forms:
+            continue
+        verb, form = verb_forms[word.lower]
+        if not _is_action(caption, index, form):
             continue
         actor = subject(caption, index)
         for rule in known.rules.get((actor, verb), ()):

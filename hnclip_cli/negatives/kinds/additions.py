@@ -62,6 +62,7 @@ def add_attribute(caption: Caption) -> Iterator[list[Edit]]:
 
 def add_object(caption: Caption) -> Iterator[list[Edit]]:
     """Add a thing that no caption of the image names (SugarCrepe's add-obj)."""
+    named = named_things(caption)
     for mention in mentions(caption):
         if mention.modifies or not _ends_phrase(caption, mention):
             continue
@@ -70,7 +71,7 @@ def add_object(caption: Caption) -> Iterator[list[Edit]]:
         # What is on a street or in a bag is not on a street and an elephant.
         joint = "and" if before in _ACCOMPANYING or before.endswith("ing") else "near"
         for noun in caption.lexicon.nouns.classes["added"].nouns:
-            if noun.key not in named_things(caption):
+            if noun.key not in named:
                 text = f"{word.text} {joint} {article(noun.singular)} {noun.singular}"
                 yield [(word.start, word.end, text)]
 

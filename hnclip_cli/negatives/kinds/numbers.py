@@ -23,7 +23,7 @@ def replace_number(caption: Caption) -> Iterator[list[Edit]]:
 
 def _other_numbers(caption: Caption) -> Iterator[list[Edit]]:
     numbers = caption.lexicon.numbers
-    if caption.lowers.isdisjoint(numbers.values) or "both" in caption.lowers:
+    if numbers.values.keys().isdisjoint(caption.lowers) or "both" in caption.lowers:
         return
     for index, word in enumerate(caption.words):
         value = numbers.values.get(word.lower)
@@ -42,6 +42,8 @@ def _vague(caption: Caption) -> Iterator[tuple[Span, str]]:
     if two not in caption.lowers and caption.lowers.isdisjoint(numbers.telling):
         return
     for index, word in enumerate(caption.words):
+        if word.lower != two and word.lower not in numbers.vague:
+            continue
         if caption.lower(index - 1) in _OF_A_WHOLE:
             continue
         if word.lower == two and _head(caption, index + 1) and "other" not in caption.lowers:

@@ -54,11 +54,12 @@ def replace_location(caption: Caption) -> Iterator[list[Edit]]:
         if caption.lower(mention.first - 1) in _OF_NATURE:
             continue
         is_at = before_phrase(caption, mention.first) == "at"
+        named = named_things(caption)
         for rival in noun.rivals:
             if is_at and noun.family.place == "area" and "visited" not in rival.traits:
                 continue
             text = rival.form(mention.is_plural)
-            if rival.key not in named_things(caption) and text:
+            if rival.key not in named and text:
                 yield [replace(caption, (mention.first, mention.stop), text)]
 
 

@@ -58,9 +58,9 @@ class Kind:
     def description(self) -> str:
         return (self.candidates.__doc__ or "").partition("\n")[0]
 
-    def edits(self, caption: Caption) -> Iterator[list[Edit]]:
+    def edits(self, caption: Caption) -> Iterable[list[Edit]]:
         """The candidates that leave protected words alone."""
-        found = iter(self.candidates(caption))
+        found = self.candidates(caption)
         if not caption.protected:
             return found
         return (edits for edits in found if not caption.protects(edits))

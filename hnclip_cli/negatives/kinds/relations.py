@@ -11,10 +11,9 @@ _CHANGING = {"not", "no", "all", "left", "from", "very", "so", "n't", "half"}
 
 def flip_relation(caption: Caption) -> Iterator[list[Edit]]:
     """Turn one directed relation around."""
-    known = caption.lexicon.relations
-    if caption.lowers.isdisjoint(known.flip_words):
+    flips = caption.lexicon.relations.flips_among(caption.lowers)
+    if not flips:
         return
-    flips = [flip for flip in known.flips if flip.last_word in caption.lowers]
     text, borders = _joined(caption)
     done: set[Span] = set()
     for flip in flips:

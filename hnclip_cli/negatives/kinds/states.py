@@ -44,7 +44,7 @@ def replace_color(caption: Caption) -> Iterator[list[Edit]]:
 def replace_size(caption: Caption) -> Iterator[list[Edit]]:
     """Turn small to large, tall to short, wide to narrow, and back."""
     known = caption.lexicon.attributes
-    if caption.lowers.isdisjoint(known.opposites):
+    if known.opposites.keys().isdisjoint(caption.lowers):
         return
     for modifier in sizes(caption):
         noun, word = known_head(caption, modifier.noun), caption.lower(modifier.first)
@@ -61,7 +61,7 @@ def replace_size(caption: Caption) -> Iterator[list[Edit]]:
 def replace_state(caption: Caption) -> Iterator[list[Edit]]:
     """Say the opposite of a state: open/closed, wet/dry, empty/full (SVLC's state words)."""
     states = caption.lexicon.attributes.states
-    if caption.lowers.isdisjoint(states):
+    if states.keys().isdisjoint(caption.lowers):
         return
     for index, head in _attributes(caption, states.keys()):
         word, noun = caption.lower(head), noun_at(caption, head)
@@ -76,7 +76,7 @@ def replace_state(caption: Caption) -> Iterator[list[Edit]]:
 def replace_material(caption: Caption) -> Iterator[list[Edit]]:
     """Make a thing of something else (SVLC's material words)."""
     known = caption.lexicon.attributes
-    if caption.lowers.isdisjoint(known.materials):
+    if known.materials.keys().isdisjoint(caption.lowers):
         return
     named = {known.materials[word] for word in caption.lowers if word in known.materials}
     for index, head in _attributes(caption, known.materials.keys()):

@@ -79,7 +79,7 @@ def _is_replaceable(caption: Caption, mention: Mention, before: str) -> bool:
     return _suits_contents(caption, mention, noun)
 
 
-def _rivals(caption: Caption, mention: Mention, before: str) -> Iterator[Noun]:
+def _rivals(caption: Caption, mention: Mention, before: str) -> list[Noun]:
     """The nouns that may stand for this one, and that the caption does not name."""
     noun = mention.noun
     is_free = _is_singled_out(caption, mention, before) and _suits_action(caption, mention)
@@ -89,9 +89,8 @@ def _rivals(caption: Caption, mention: Mention, before: str) -> Iterator[Noun]:
     further: list[Noun] = []
     if not is_busy_crowd and (noun.is_animate or not own):
         further = noun.stand_ins_at_rest if at_rest else noun.stand_ins
-    for rival in (*own, *further):
-        if rival.key not in named_things(caption):
-            yield rival
+    named = named_things(caption)
+    return [rival for rival in (*own, *further) if rival.key not in named]
 
 
 def _other_sports(caption: Caption) -> Iterator[list[Edit]]:
