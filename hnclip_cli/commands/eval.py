@@ -63,14 +63,14 @@ def eval_(
     from hnclip_cli.evaluation.table import format_table
     from hnclip_cli.streams.images import default_image_root
     from hnclip_cli.streams.jsonl import RecordReader
-    from hnclip_cli.streams.npy import NpyReader
+    from hnclip_cli.streams.npy import Rows
     from hnclip_cli.streams.records import format_record
 
     with contextlib.ExitStack() as stack:
         policy = stack.enter_context(console.error_policy(on_error))
         records = RecordReader(stack.enter_context(console.open_input(input_)), input_, policy)
         images, captions = (
-            NpyReader(stack.enter_context(console.open_input(path)), path) if path else None
+            Rows.from_npy(stack.enter_context(console.open_input(path)), path) if path else None
             for path in embeddings or (None, None)
         )
         out = stack.enter_context(console.open_output(output))

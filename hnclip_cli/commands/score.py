@@ -82,7 +82,7 @@ def score(
     from hnclip_cli.models.load import load_clip
     from hnclip_cli.scoring.score import score
     from hnclip_cli.streams.images import image_root_of
-    from hnclip_cli.streams.npy import NpyReader
+    from hnclip_cli.streams.npy import Rows
     from hnclip_cli.streams.records import format_record
 
     with ExitStack() as stack:
@@ -90,7 +90,7 @@ def score(
         out = stack.enter_context(console.open_output(output))
         stream = stack.enter_context(console.open_input(input_))
         arrays = {
-            of: NpyReader(stack.enter_context(console.open_input(path)), path)
+            of: Rows.from_npy(stack.enter_context(console.open_input(path)), path)
             for of, path in files.items()
         }
         scored = score(

@@ -62,7 +62,7 @@ def search(
         raise click.UsageError("only one of QUERIES, GALLERY and --records can be stdin (-)")
 
     from hnclip_cli.scoring.search import search
-    from hnclip_cli.streams.npy import NpyReader
+    from hnclip_cli.streams.npy import Rows
     from hnclip_cli.streams.records import format_record
 
     queries_of, gallery_of = (_OF[word] for word in direction.split("-to-"))
@@ -71,7 +71,7 @@ def search(
         out = stack.enter_context(console.open_output(output))
         streams = [stack.enter_context(console.open_input(path)) for path in files]
         hits = search(
-            NpyReader(streams[0], queries), NpyReader(streams[1], gallery), k,
+            Rows.from_npy(streams[0], queries), Rows.from_npy(streams[1], gallery), k,
             records=RecordReader(streams[2], files[2], policy) if records else None,
             queries_of=queries_of, gallery_of=gallery_of, shard=shard, policy=policy,
         )  # fmt: skip

@@ -16,7 +16,7 @@ from hnclip_cli.negatives.choosing.truth import normalized
 from hnclip_cli.streams.edits import edit_between
 from hnclip_cli.streams.jsonl import ErrorPolicy, Shard
 from hnclip_cli.streams.nearest import ROWS_PER_TILE, GridVectors, TopK
-from hnclip_cli.streams.npy import ArrayRows, check_widths
+from hnclip_cli.streams.npy import as_rows, check_widths
 from hnclip_cli.streams.records import Record, hash64, with_gaps
 from hnclip_cli.streams.spool import Spool
 
@@ -65,8 +65,8 @@ def mine(
         HnclipError: an array does not belong to the records, or the two do not fit.
         InputError: a record is bad, and the policy says fail; or it holds several pairs.
     """
-    corpus = ArrayRows.of(embeddings, "embeddings")
-    asked = corpus if queries is None else ArrayRows.of(queries, "queries")
+    corpus = as_rows(embeddings, "embeddings")
+    asked = corpus if queries is None else as_rows(queries, "queries")
     check_widths(corpus, asked)
     pool = _Pool(records, of, policy or ErrorPolicy())
     for rows in (corpus, asked):

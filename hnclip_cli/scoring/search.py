@@ -36,8 +36,7 @@ def search(
     their number; fewer where the gallery has fewer. Rows need not be of length 1; the cosine
     with a row of zeros is 0.
 
-    A gallery that can be read again is, for every 16,384 queries. One that comes through a pipe
-    is read once, and all queries are held beside it.
+    The gallery is read once for every 16,384 queries.
 
     Args:
         queries: shape (Q, D), an array or the name of an NPY file.
@@ -69,15 +68,12 @@ def _hits(
     queries: Rows, gallery: Rows, k: int, policy: ErrorPolicy, shard: Shard | None
 ) -> Iterator[Hit]:
     first, stop = shard.bounds(queries.shape[0]) if shard else (0, queries.shape[0])
-    queries.seek_row(first)
     reporting = policy  # of bad rows in the gallery; those of a second pass are known
-    while queries.next_row < stop:
-        start, left = queries.next_row, stop - queries.next_row
-        rows = queries.read(min(left, QUERIES_PER_PASS) if gallery.is_seekable else left)
+    for start in range(first, stop, QUERIES_PER_PASS):
+        rows = queries.read(start, min(start + QUERIES_PER_PASS, stop))
         good = start + _finite(rows, start, queries.source, policy)
         top = TopK(Vectors(rows[good - start]), min(k, gallery.shape[0]))
         del rows
-        gallery.seek_row(0)
         for tile in _tiles(gallery, reporting):
             top.update(*tile)
         reporting = ErrorPolicy("skip")
@@ -89,9 +85,8 @@ def _hits(
 
 
 def _tiles(gallery: Rows, policy: ErrorPolicy) -> Iterator[tuple[Vectors, np.ndarray]]:
-    while gallery.next_row < gallery.shape[0]:
-        start = gallery.next_row
-        rows = gallery.read(min(ROWS_PER_TILE, gallery.shape[0] - start))
+    for start in range(0, gallery.shape[0], ROWS_PER_TILE):
+        rows = gallery.read(start, min(start + ROWS_PER_TILE, gallery.shape[0]))
         good = _finite(rows, start, gallery.source, policy)
         yield Vectors(rows if len(good) == len(rows) else rows[good]), start + good
 

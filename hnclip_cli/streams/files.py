@@ -126,6 +126,11 @@ def open_regular(path: str) -> IO[bytes]:
     return stream
 
 
+def is_regular(stream: IO[bytes]) -> bool:
+    """Whether an open file is a plain one, and no pipe or device."""
+    return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+
+
 def _check_regular(path: str, mode: int) -> None:
     if not stat.S_ISREG(mode):
         kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}

@@ -1,18 +1,19 @@
 """NPY over real pipes, which numpy's own reader and writer refuse (they want to seek)."""
 
+import io
 import os
 import shutil
 import struct
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import prod
-from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import numpy as np
 from numpy.lib import format as npy_format
 
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.streams.files import is_regular, open_input_file
 from hnclip_cli.streams.records import Record, RowsOf, with_gaps
 
 Array = np.ndarray
@@ -40,17 +41,12 @@ class NpyWriter:
         if self._patches:
             self._write_header()
 
-    def __enter__(self) -> "NpyWriter":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *details: object) -> None:
         try:
-            if error is None:
+            if kind is None:
                 self._finish()
         finally:
             if self._rows is not self._stream:
@@ -85,146 +81,34 @@ class NpyWriter:
 
 
 class Rows:
-    """The rows of a 2-D array of floats, read in order.
+    """The rows of a 2-D array of floats, in memory or in a file.
 
     Attributes:
-        source: the array's name in messages.
+        array: shape (rows, D), for whoever needs them in any order; of a file it is mapped.
         shape: (rows, D).
-        next_row: the row that `read` begins with.
-        is_seekable: whether `seek_row` can go back.
+        source: the array's name in messages.
 
     Raises:
         HnclipError: not 2-D, not of floats, or not in C order.
     """
 
-    is_seekable = True
-
     def __init__(
-        self, source: str, shape: Sequence[int], dtype: np.dtype[Any], *, c_order: bool = True
+        self, array: Array, source: str = "array", file: IO[bytes] | None = None, start: int = 0
     ) -> None:
-        if dtype.kind != "f" or len(shape) != 2 or not c_order:
-            raise HnclipError(
-                "the array cannot be used",
-                where=source,
-                got=f"{dtype} of shape {tuple(shape)} in {'C' if c_order else 'Fortran'} order",
-                expected="2-D floats in C order",
-            )
+        self.array = np.asarray(array) if file is None else array
+        _check(self.array.shape, self.array.dtype, source)
+        self.shape: tuple[int, int] = self.array.shape
         self.source = source
-        self.shape = (int(shape[0]), int(shape[1]))
-        self.dtype = dtype
-        self.next_row = 0
-
-    def seek_row(self, row: int) -> None:
-        """Make this row the next one. In a pipe the way leads forward only, by reading.
-
-        Raises:
-            HnclipError: the array has fewer rows.
-            ValueError: a pipe is past that row.
-        """
-        self.next_row = row
-
-    def read(self, num_rows: int) -> Array:
-        """The next rows as float32, shape (num_rows, D).
-
-        Raises:
-            HnclipError: the array has fewer rows, or the stream ends before the rows its
-                header promises.
-        """
-        if self.next_row + num_rows > self.shape[0]:
-            raise HnclipError(
-                "the array has too few rows for the records",
-                where=self.source,
-                got=f"{self.shape[0]} rows",
-                expected=f"at least {self.next_row + num_rows}",
-                hint="embedding the same records again",
-            )
-        rows = self._take(num_rows).astype(np.float32)
-        self.next_row += num_rows
-        return rows
-
-    def expect_end(self) -> None:
-        """Check that every row was used and nothing follows.
-
-        Raises:
-            HnclipError: rows are left, so array and records do not belong together.
-        """
-        if self.next_row != self.shape[0] or not self._is_at_end():
-            raise HnclipError(
-                "the array does not belong to the records",
-                where=self.source,
-                got=f"{self.shape[0]} rows",
-                expected=f"{self.next_row}, one for each",
-                hint="embedding the same records again",
-            )
-
-    def _take(self, num_rows: int) -> Array:
-        raise NotImplementedError
-
-    def _is_at_end(self) -> bool:
-        return True
-
-
-class ArrayRows(Rows):
-    """The rows of an array in memory, or of a file that is mapped there.
-
-    Attributes:
-        array: shape (rows, D), for whoever needs them in another order.
-    """
-
-    def __init__(self, array: Array, source: str = "array") -> None:
-        self.array = np.asarray(array)
-        super().__init__(source, self.array.shape, self.array.dtype)
+        self._file, self._start = file, start
 
     @classmethod
-    def of(cls, array: "ArrayRows | Array | str", source: str = "array") -> "ArrayRows":
-        """An array, or that of an NPY file by its name, mapped.
+    def from_npy(cls, stream: IO[bytes], source: str) -> Self:
+        """The rows of an NPY array; what is no plain file is copied to a temporary one first.
 
         Raises:
-            HnclipError: the file cannot be read, is no array of 2-D floats, or is cut short.
+            HnclipError: not an NPY file, truncated, or an array that is not 2-D, C-ordered and of
+                floats. Object arrays, which would need pickle, are refused.
         """
-        if isinstance(array, ArrayRows):
-            return array
-        if not isinstance(array, str):
-            return cls(array, source)
-        path = array
-        try:
-            with open(path, "rb") as stream:
-                reader = NpyReader(stream, path)
-                start, size = stream.tell(), os.fstat(stream.fileno()).st_size
-        except OSError as error:
-            raise HnclipError(
-                f"cannot read it: {error.strerror}", where=path, hint="hnclip embed to make one"
-            ) from None
-        promised = prod(reader.shape) * reader.dtype.itemsize
-        if size - start < promised:
-            raise HnclipError(
-                "the array is truncated",
-                where=path,
-                got=f"{size - start} bytes of rows",
-                expected=f"the {promised} its header promises",
-            )
-        if not promised:  # nothing cannot be mapped
-            return cls(np.zeros(reader.shape, reader.dtype), path)
-        return cls(np.memmap(path, reader.dtype, "r", start, reader.shape), path)
-
-    def _take(self, num_rows: int) -> Array:
-        return self.array[self.next_row : self.next_row + num_rows]
-
-
-class NpyReader(Rows):
-    """The rows of an NPY array that comes from a file or a pipe.
-
-    Args:
-        stream: where the array comes from.
-        source: its name in messages.
-
-    Raises:
-        HnclipError: not an NPY file, or an array that is not 2-D, C-ordered and of floats.
-            Object arrays, which would need pickle, are refused.
-    """
-
-    def __init__(self, stream: IO[bytes], source: str) -> None:
-        self._stream = stream
         try:
             version = npy_format.read_magic(stream)
             read_header = {
@@ -236,51 +120,73 @@ class NpyReader(Rows):
             raise HnclipError(
                 f"not an NPY array ({error})", where=source, hint="hnclip embed to make one"
             ) from None
-        super().__init__(source, shape, dtype, c_order=not fortran_order)
-        self._row_bytes = self.shape[1] * dtype.itemsize
-        self.is_seekable = getattr(stream, "seekable", lambda: False)()
-        self._first_byte = stream.tell() if self.is_seekable else 0
-
-    def seek_row(self, row: int) -> None:
-        if self.is_seekable:
-            self._stream.seek(self._first_byte + row * self._row_bytes)
-            self.next_row = row
-            return
-        if row < self.next_row:
-            raise ValueError(f"a pipe cannot go back from row {self.next_row} to {row}")
-        while self.next_row < row:
-            self.read(min(row - self.next_row, 4096))
-
-    def _take(self, num_rows: int) -> Array:
-        num_bytes = num_rows * self._row_bytes
-        data = b"".join(self._chunks(num_bytes))
-        if len(data) < num_bytes:
+        _check(shape, dtype, source, c_order=not fortran_order)
+        file, start = stream, 0
+        if isinstance(stream, io.BufferedReader) and is_regular(stream):
+            start = stream.tell()
+        else:
+            file = tempfile.TemporaryFile()
+            shutil.copyfileobj(stream, file)
+            file.flush()
+        promised = prod(shape) * dtype.itemsize
+        found = os.fstat(file.fileno()).st_size - start
+        if found != promised:
             raise HnclipError(
-                "the array is truncated",
-                where=self.source,
-                got=f"{self.next_row + len(data) // self._row_bytes} rows",
-                expected=f"the {self.shape[0]} rows its header promises",
+                "the array is truncated" if found < promised else "something follows the array",
+                where=source,
+                got=f"{found // max(1, shape[1] * dtype.itemsize)} rows",
+                expected=f"the {shape[0]} rows its header promises",
             )
-        return np.frombuffer(data, dtype=self.dtype).reshape(num_rows, self.shape[1])
+        if not promised:  # nothing cannot be mapped
+            return cls(np.zeros(shape, dtype), source)
+        return cls(np.memmap(file, dtype, "r", start, shape), source, file, start)
 
-    def _is_at_end(self) -> bool:
-        return not self._stream.read(1)
+    def read(self, start: int, stop: int) -> Array:
+        """Rows [start, stop) as float32.
 
-    def _chunks(self, num_bytes: int) -> list[bytes]:
-        chunks = []
-        while num_bytes and (chunk := self._stream.read(num_bytes)):
-            chunks.append(chunk)
-            num_bytes -= len(chunk)
-        return chunks
+        Raises:
+            HnclipError: the array has fewer rows.
+        """
+        if stop > len(self.array):
+            raise HnclipError(
+                "the array has too few rows for the records",
+                where=self.source,
+                got=f"{len(self.array)} rows",
+                expected=f"at least {stop}",
+                hint="embedding the same records again",
+            )
+        if self._file is None:
+            return self.array[start:stop].astype(np.float32)
+        # Rows that are read once need no place among the pages that are mapped.
+        size = self.array.strides[0]
+        data = os.pread(self._file.fileno(), (stop - start) * size, self._start + start * size)
+        rows: Array = np.frombuffer(data, self.array.dtype).reshape(-1, self.shape[1])
+        return rows.astype(np.float32)
+
+
+def _check(
+    shape: Sequence[int], dtype: "np.dtype[Any]", source: str, *, c_order: bool = True
+) -> None:
+    if dtype.kind != "f" or len(shape) != 2 or not c_order:
+        raise HnclipError(
+            "the array cannot be used",
+            where=source,
+            got=f"{dtype} of shape {tuple(shape)} in {'C' if c_order else 'Fortran'} order",
+            expected="2-D floats in C order",
+        )
 
 
 def as_rows(array: Rows | Array | str, source: str) -> Rows:
     """An array as `Rows`; a string is the name of an NPY file.
 
     Raises:
-        HnclipError: as `ArrayRows.of`.
+        HnclipError: the file cannot be read, or the array not be used.
     """
-    return array if isinstance(array, Rows) else ArrayRows.of(array, source)
+    if isinstance(array, Rows):
+        return array
+    if not isinstance(array, str):
+        return Rows(array, source)
+    return Rows.from_npy(open_input_file(array), array)
 
 
 def check_widths(*arrays: Rows) -> None:
@@ -306,16 +212,24 @@ def rows_beside(
     several has as many rows); the rows of negatives follow one another.
 
     Raises:
-        HnclipError: rows of different lengths; an array has too few or too many rows, or is
-            truncated.
+        HnclipError: rows of different lengths, or an array has too few or too many rows.
     """
     check_widths(*arrays.values())
+    at = dict.fromkeys(arrays, 0)
     for gap, record in with_gaps(records):
-        if gap:
-            for of, array in arrays.items():
-                if of != "negatives":
-                    array.read(gap)
+        rows = {}
+        for of, array in arrays.items():
+            start = at[of] + (gap if of != "negatives" else 0)
+            at[of] = start + (record.num_rows(of) if record is not None else 0)
+            rows[of] = array.read(start, at[of])
         if record is not None:
-            yield record, {of: array.read(record.num_rows(of)) for of, array in arrays.items()}
-    for array in arrays.values():
-        array.expect_end()
+            yield record, rows
+    for of, array in arrays.items():
+        if at[of] != array.shape[0]:
+            raise HnclipError(
+                "the array does not belong to the records",
+                where=array.source,
+                got=f"{array.shape[0]} rows",
+                expected=f"{at[of]}, one for each",
+                hint="embedding the same records again",
+            )

@@ -15,13 +15,12 @@ import resource
 import tempfile
 import time
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
 from hnclip_cli.scoring.search import Hit, search
 from hnclip_cli.streams.nearest import QUERIES_PER_BLOCK, ROWS_PER_TILE
-from hnclip_cli.streams.npy import NpyReader, NpyWriter
+from hnclip_cli.streams.npy import NpyWriter, Rows
 from tests.bench.machine import describe
 
 K = 10
@@ -41,9 +40,10 @@ def main() -> None:
         write_rows(gallery, args.rows, args.width, seed=1)
         before = peak_bytes()
         with open(queries, "rb") as one, open(gallery, "rb") as other:
-            alternating = Alternating(other, np.load(queries))
+            alternating = Alternating.from_npy(other, "gallery")
+            alternating.queries = np.load(queries)
             start = time.perf_counter()
-            hits = list(search(NpyReader(one, "queries"), alternating, K))
+            hits = list(search(Rows.from_npy(one, "queries"), alternating, K))
             ours = time.perf_counter() - start - alternating.seconds
         peak = peak_bytes()
         figure = {
@@ -71,23 +71,21 @@ def write_rows(path: Path, count: int, width: int, seed: int) -> None:
             writer.write(rng.standard_normal((size, width), np.float32))
 
 
-class Alternating(NpyReader):
+class Alternating(Rows):
     """A gallery that multiplies each tile with the queries too, and takes the time of that."""
 
-    def __init__(self, stream: IO[bytes], queries: np.ndarray) -> None:
-        super().__init__(stream, "gallery")
-        self.seconds = 0.0
-        self._queries = queries
-        self._buffer = np.ones(QUERIES_PER_BLOCK * ROWS_PER_TILE, np.float32)
+    queries: np.ndarray
+    seconds = 0.0
+    buffer = np.ones(QUERIES_PER_BLOCK * ROWS_PER_TILE, np.float32)
 
-    def read(self, num_rows: int) -> np.ndarray:
-        tile = super().read(num_rows)
-        start = time.perf_counter()
-        for first in range(0, len(self._queries), QUERIES_PER_BLOCK):
-            block = self._queries[first : first + QUERIES_PER_BLOCK]
-            out = self._buffer[: len(block) * len(tile)].reshape(len(block), len(tile))
+    def read(self, start: int, stop: int) -> np.ndarray:
+        tile = super().read(start, stop)
+        began = time.perf_counter()
+        for first in range(0, len(self.queries), QUERIES_PER_BLOCK):
+            block = self.queries[first : first + QUERIES_PER_BLOCK]
+            out = self.buffer[: len(block) * len(tile)].reshape(len(block), len(tile))
             np.matmul(block, tile.T, out=out)
-        self.seconds += time.perf_counter() - start
+        self.seconds += time.perf_counter() - began
         return tile
 
 

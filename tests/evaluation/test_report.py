@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.evaluation.report import evaluate
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
-from hnclip_cli.streams.npy import NpyReader
+from hnclip_cli.streams.npy import Rows
 from tests.conftest import to_lines
 
 score = st.sampled_from([0.0, 0.25, 0.25 + 1e-5, 0.5, 1.0])
@@ -32,7 +32,7 @@ def npy(rows, dtype="float32"):
     stream = io.BytesIO()
     np.save(stream, np.asarray(rows, dtype=dtype))
     stream.seek(0)
-    return NpyReader(stream, "rows.npy")
+    return Rows.from_npy(stream, "rows.npy")
 
 
 def short(scores, kinds=None, **fields):

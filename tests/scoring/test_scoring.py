@@ -16,7 +16,7 @@ from hnclip_cli.scoring.matrix import Logits
 from hnclip_cli.scoring.score import logits_of, score, score_with_arrays, score_with_model
 from hnclip_cli.streams.images import load_image
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
-from hnclip_cli.streams.npy import NpyReader, NpyWriter
+from hnclip_cli.streams.npy import NpyWriter, Rows
 from hnclip_cli.streams.records import Record
 from tests.conftest import to_lines
 from tests.factories import make_records
@@ -56,7 +56,7 @@ def array_of(clip, data, of, folder, on_error="fail"):
 def from_arrays(data, arrays, on_error="fail"):
     policy = ErrorPolicy(on_error)
     reader = RecordReader(io.BytesIO(data), "x.jsonl", policy)
-    readers = {of: NpyReader(stream, f"{of}.npy") for of, stream in arrays.items()}
+    readers = {of: Rows.from_npy(stream, f"{of}.npy") for of, stream in arrays.items()}
     return list(score_with_arrays(reader, readers, policy))
 
 

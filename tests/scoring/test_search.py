@@ -9,7 +9,7 @@ from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.scoring import search as search_module
 from hnclip_cli.scoring.search import search
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader, Shard
-from hnclip_cli.streams.npy import NpyReader
+from hnclip_cli.streams.npy import Rows
 from hnclip_cli.streams.records import Record
 from tests.conftest import to_lines
 from tests.streams.test_nearest import brute_force
@@ -30,7 +30,7 @@ class Pipe(io.BytesIO):
 def npy(rows, kind=io.BytesIO, name="a.npy"):
     stream = io.BytesIO()
     np.save(stream, rows)
-    return NpyReader(kind(stream.getvalue()), name)
+    return Rows.from_npy(kind(stream.getvalue()), name)
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,8 @@
+import gzip
 import io
 import os
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
-from hnclip_cli.streams.npy import ArrayRows, NpyReader, NpyWriter, as_rows, rows_beside
+from hnclip_cli.streams.npy import NpyWriter, Rows, as_rows, rows_beside
 from tests.conftest import to_lines
 
 
@@ -21,8 +23,9 @@ class Pipe(io.BytesIO):
         return False
 
 
-def rest(reader):
-    return reader.read(reader.shape[0] - reader.next_row)
+def everything(data, kind=io.BytesIO):
+    rows = Rows.from_npy(kind(data), "x.npy")
+    return rows.read(0, rows.shape[0])
 
 
 def written(stream, blocks, columns):
@@ -42,7 +45,7 @@ def test_what_is_written_in_blocks_numpy_reads_and_so_do_we(array, size):
     for stream in (io.BytesIO(), Pipe()):
         data = written(stream, blocks, array.shape[1])
         assert np.array_equal(np.load(io.BytesIO(data), allow_pickle=False), array)
-        assert np.array_equal(rest(NpyReader(Pipe(data), "x.npy")), array)
+        assert np.array_equal(everything(data, Pipe), array)
 
 
 def test_no_rows_are_an_array_of_shape_0_by_d():
@@ -65,10 +68,10 @@ def test_an_array_crosses_a_real_pipe():
     producer = threading.Thread(target=produce)
     producer.start()
     with open(read_end, "rb") as stream:
-        reader = NpyReader(stream, "-")
-        assert reader.shape == (5000, 16)
-        assert np.array_equal(np.concatenate([reader.read(1234), rest(reader)]), array)
-        reader.expect_end()
+        rows = Rows.from_npy(stream, "-")
+    assert rows.shape == (5000, 16)
+    assert np.array_equal(rows.array, array)
+    assert np.array_equal(rows.read(1234, 4321), array[1234:4321])
     producer.join()
 
 
@@ -89,60 +92,36 @@ def saved(array):
 )
 def test_arrays_that_are_no_embeddings_are_refused(array, message):
     with pytest.raises(HnclipError, match=message):
-        NpyReader(io.BytesIO(saved(array)), "x.npy")
+        everything(saved(array))
 
 
 @pytest.mark.parametrize("data", [b"", b"{}\n", b"\x93NUMPY", saved(np.ones((2, 2)))[:30]])
 def test_what_is_no_npy_is_refused(data):
     with pytest.raises(HnclipError, match=r"x\.npy: not an NPY array"):
-        NpyReader(io.BytesIO(data), "x.npy")
+        everything(data)
 
 
 def test_truncation_names_the_rows():
     data = saved(np.ones((4, 8), np.float32))[:-40]
     with pytest.raises(HnclipError, match="truncated; got 2 rows, expected the 4 rows"):
-        rest(NpyReader(io.BytesIO(data), "x.npy"))
+        everything(data)
 
 
-def test_too_few_and_too_many_rows_are_told():
-    reader = NpyReader(io.BytesIO(saved(np.ones((2, 3), np.float32))), "x.npy")
-    reader.read(1)
-    with pytest.raises(HnclipError, match="got 2 rows, expected 1, one for each"):
-        reader.expect_end()
-    with pytest.raises(HnclipError, match=r"too few rows .* got 2 rows, expected at least 3"):
-        reader.read(2)
+def test_what_follows_the_array_is_told():
+    data = saved(np.ones((2, 3), np.float32)) * 2
+    with pytest.raises(HnclipError, match="something follows the array; got 14 rows, expected"):
+        everything(data)
 
 
 def test_half_precision_is_read_as_float32():
     with NpyWriter(stream := io.BytesIO(), 2, "float16") as writer:
         writer.write(np.ones((1, 2), np.float32))
-    stream.seek(0)
-    assert rest(NpyReader(stream, "x.npy")).dtype == np.float32
+    assert everything(stream.getvalue()).dtype == np.float32
 
 
 def test_rows_of_another_width_are_refused():
     with NpyWriter(io.BytesIO(), 2) as writer, pytest.raises(ValueError, match="expected"):
         writer.write(np.ones((1, 3), np.float32))
-
-
-@pytest.mark.parametrize("is_file", [True, False])
-def test_a_row_can_be_sought_backwards_in_a_file_only(is_file):
-    rows = np.arange(20000, dtype=np.float32).reshape(-1, 2)
-    stream = io.BytesIO()
-    np.save(stream, rows)
-    source = io.BytesIO(stream.getvalue())
-    if not is_file:
-        source.seekable = lambda: False
-    reader = NpyReader(source, "a.npy")
-    assert reader.is_seekable == is_file
-    reader.seek_row(9000)
-    np.testing.assert_array_equal(reader.read(2), rows[9000:9002])
-    if is_file:
-        reader.seek_row(1)
-        np.testing.assert_array_equal(reader.read(2), rows[1:3])
-    else:
-        with pytest.raises(ValueError, match="cannot go back from row 9002 to 1"):
-            reader.seek_row(1)
 
 
 @pytest.fixture
@@ -153,16 +132,20 @@ def file(tmp_path):
 
 def test_an_array_is_read_like_a_file_and_mapped_from_one(file):
     with open(file, "rb") as stream:
-        for rows in (NpyReader(stream, file), as_rows(file, "x"), as_rows(np.load(file), "x")):
-            assert (rows.shape, rows.is_seekable) == ((6, 2), True)
-            assert rows.read(2).tolist() == [[0, 1], [2, 3]]
-            rows.seek_row(5)
-            assert rows.read(1).dtype == np.float32
-            rows.expect_end()
-            with pytest.raises(HnclipError, match="too few rows"):
-                rows.read(1)
-    assert ArrayRows.of(file).array[[5, 0]].tolist() == [[10, 11], [0, 1]]
+        for rows in (Rows.from_npy(stream, file), as_rows(file, "x"), as_rows(np.load(file), "x")):
+            assert rows.shape == (6, 2)
+            assert rows.read(1, 3).tolist() == [[2, 3], [4, 5]]
+            assert rows.read(5, 6).dtype == np.float32
+            assert rows.array[[5, 0]].tolist() == [[10, 11], [0, 1]]
+            with pytest.raises(HnclipError, match=r"too few rows .* got 6 rows, expected at least"):
+                rows.read(5, 7)
     assert as_rows(rows, "x") is rows
+
+
+def test_a_compressed_array_is_unpacked(file):
+    with gzip.open(f"{file}.gz", "wb") as stream:
+        stream.write(Path(file).read_bytes())
+    assert np.array_equal(as_rows(f"{file}.gz", "x").array, np.load(file))
 
 
 def test_arrays_that_cannot_be_used_are_named(tmp_path, file):
@@ -170,12 +153,12 @@ def test_arrays_that_cannot_be_used_are_named(tmp_path, file):
         as_rows(np.zeros((2, 2), np.int64), "x")
     with open(file, "r+b") as stream:
         stream.truncate(140)
-    with pytest.raises(HnclipError, match=r"a\.npy: the array is truncated; got 12 bytes of rows"):
+    with pytest.raises(HnclipError, match=r"a\.npy: the array is truncated; got 3 rows"):
         as_rows(file, "x")
     with pytest.raises(HnclipError, match=r"none\.npy: cannot read it"):
         as_rows(str(tmp_path / "none.npy"), "x")
     np.save(tmp_path / "b.npy", np.zeros((0, 4), np.float32))
-    assert as_rows(str(tmp_path / "b.npy"), "x").read(0).shape == (0, 4)
+    assert as_rows(str(tmp_path / "b.npy"), "x").read(0, 0).shape == (0, 4)
 
 
 def beside(records, **arrays):

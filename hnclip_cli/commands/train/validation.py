@@ -15,8 +15,7 @@ from hnclip_cli.scoring.score import score
 from hnclip_cli.streams.files import open_input_file
 from hnclip_cli.streams.images import ImageRoot
 from hnclip_cli.streams.jsonl import RecordReader
-from hnclip_cli.streams.npy import NpyReader
-from hnclip_cli.streams.records import RowsOf, format_record
+from hnclip_cli.streams.records import RowsOf
 
 BATCH_SIZE = 64
 
@@ -58,20 +57,14 @@ def make_validation(
             of: rows(clip, of) for of in ("image", "caption", "negatives")
         }
 
-        def array(of: RowsOf) -> NpyReader:
-            np.save(stream := io.BytesIO(), arrays[of])
-            stream.seek(0)
-            return NpyReader(stream, of)
-
         scored = score(
             reader(), image_embeddings=arrays["image"], caption_embeddings=arrays["caption"],
             negative_embeddings=arrays["negatives"],
         )  # fmt: skip
-        lines = b"".join(format_record(record) for record in scored)
         report = evaluate(
-            RecordReader(io.BytesIO(lines), path),
-            image_embeddings=array("image") if are_pairs else None,
-            caption_embeddings=array("caption") if are_pairs else None,
+            scored,
+            image_embeddings=arrays["image"] if are_pairs else None,
+            caption_embeddings=arrays["caption"] if are_pairs else None,
             rounds=0,
         )
         return _values(report)
