@@ -66,112 +66,9 @@ def together(*decorators: Callable[[Any], Any]) -> Callable[[F], F]:
     return decorate
 
 
-verbosity_options = together(
-    click.option(
-        "-q",
-        "--quiet",
-        is_flag=True,
-        expose_value=False,
-        callback=_set_verbosity,
-        help="No notes on stderr, only errors.",
-    ),
-    click.option(
-        "-v",
-        "--verbose",
-        is_flag=True,
-        expose_value=False,
-        callback=_set_verbosity,
-        help="More notes on stderr, and tracebacks.",
-    ),
-)
-
-
-def model_options(*, required: bool = True) -> Callable[[F], F]:
-    """--model, --pretrained, --device, --precision."""
-    return together(
-        click.option(
-            "--model",
-            required=required,
-            metavar="NAME|DIR",
-            help="An open_clip name or schema, hnclip-tiny, or a folder that train wrote.",
-        ),
-        click.option(
-            "--pretrained",
-            metavar="TAG|FILE",
-            help="Weights for an open_clip model name: a tag such as openai, or a file.",
-        ),
-        click.option(
-            "--device",
-            default="auto",
-            metavar="auto|cpu|cuda[:N]",
-            show_default=True,
-            help="Where the model runs; auto takes CUDA where there is one.",
-        ),
-        click.option(
-            "--precision",
-            type=click.Choice(["fp32", "bf16", "fp16"]),
-            help="Arithmetic of the model.  [default: bf16 in train on CUDA, else fp32]",
-        ),
-    )
-
-
 def _load_plugins(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> None:
     for name in names:
         plugins.load_plugin(name)
-
-
-plugin_option = click.option(
-    "--plugin",
-    multiple=True,
-    metavar="FILE.py|MODULE",
-    is_eager=True,  # others may name what it adds
-    expose_value=False,
-    callback=_load_plugins,
-    help="Also know what this file or module defines (docs/plugins.md); repeatable.",
-)
-input_argument = click.argument("input_", metavar="[INPUT]", default="-")
-output_option = click.option(
-    "-o", "--output", default="-", metavar="FILE", help="Output file; - is stdout.  [default: -]"
-)
-on_error_option = click.option(
-    "--on-error",
-    type=click.Choice(["fail", "skip"]),
-    default="fail",
-    show_default=True,
-    help="A bad record ends the run (exit 1), or is named and counted (exit 3).",
-)
-shard_option = click.option(
-    "--shard",
-    type=ShardType(),
-    help="Only part I of N (from 0); the parts joined with cat are the whole.",
-)
-seed_option = click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of all choices."
-)
-image_root_option = click.option(
-    "--image-root",
-    metavar="DIR",
-    help="Where relative image paths start.  [default: the input file's folder; . for stdin]",
-)
-remote_images_option = click.option(
-    "--remote-images",
-    is_flag=True,
-    help="Fetch images whose name is a URL, through fsspec.  [default: such a record is bad]",
-)
-batch_size_option = click.option(
-    "--batch-size",
-    type=click.IntRange(min=1),
-    default=64,
-    show_default=True,
-    help="Records encoded at a time.",
-)
-workers_option = click.option(
-    "--workers",
-    type=click.IntRange(min=0),
-    default=2,
-    show_default=True,
-    help="Processes that decode images ahead; 0 decodes in line.",
-)
 
 
 def _read_names(ctx: click.Context, param: click.Parameter, path: str | None) -> list[str]:
@@ -183,35 +80,47 @@ def _read_names(ctx: click.Context, param: click.Parameter, path: str | None) ->
     return [line.strip() for line in lines if line.strip()]
 
 
-format_option = click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["json", "table"]),
-    help="[default: table on a terminal, else json]",
+# fmt: off
+input_argument = click.argument("input_", metavar="[INPUT]", default="-")
+output_option = click.option("-o", "--output", default="-", metavar="FILE",
+    help="Output file; - is stdout.  [default: -]")
+on_error_option = click.option("--on-error", type=click.Choice(["fail", "skip"]), default="fail",
+    show_default=True,
+    help="A bad record ends the run (exit 1), or is named and counted (exit 3).")
+shard_option = click.option("--shard", type=ShardType(),
+    help="Only part I of N (from 0); the parts joined with cat are the whole.")
+seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
+    help="Seed of all choices.")
+image_root_option = click.option("--image-root", metavar="DIR",
+    help="Where relative image paths start.  [default: the input file's folder; . for stdin]")
+remote_images_option = click.option("--remote-images", is_flag=True,
+    help="Fetch images whose name is a URL, through fsspec.  [default: such a record is bad]")
+batch_size_option = click.option("--batch-size", type=click.IntRange(min=1), default=64,
+    show_default=True, help="Records encoded at a time.")
+workers_option = click.option("--workers", type=click.IntRange(min=0), default=2,
+    show_default=True, help="Processes that decode images ahead; 0 decodes in line.")
+format_option = click.option("--format", "format_", type=click.Choice(["json", "table"]),
+    help="[default: table on a terminal, else json]")
+plugin_option = click.option("--plugin", multiple=True, metavar="FILE.py|MODULE",
+    is_eager=True,  # others may name what it adds
+    expose_value=False, callback=_load_plugins,
+    help="Also know what this file or module defines (docs/plugins.md); repeatable.")
+verbosity_options = together(
+    click.option("-q", "--quiet", is_flag=True, expose_value=False, callback=_set_verbosity,
+        help="No notes on stderr, only errors."),
+    click.option("-v", "--verbose", is_flag=True, expose_value=False, callback=_set_verbosity,
+        help="More notes on stderr, and tracebacks."),
 )
 # What eval and compare have in common.
 report_options = together(
-    click.option(
-        "--by",
-        multiple=True,
-        metavar="FIELD",
-        help="Break the measures down by a field, repeatable.  [default: kind, benchmark, subset]",
-    ),
-    click.option(
-        "--bootstrap",
-        type=click.IntRange(min=0),
-        default=1000,
-        show_default=True,
-        metavar="N",
-        help="Rounds behind each interval; 0 gives none.",
-    ),
+    click.option("--by", multiple=True, metavar="FIELD",
+        help="Break the measures down by a field, repeatable."
+        "  [default: kind, benchmark, subset]"),
+    click.option("--bootstrap", type=click.IntRange(min=0), default=1000, show_default=True,
+        metavar="N", help="Rounds behind each interval; 0 gives none."),
     seed_option,
-    click.option(
-        "--without",
-        metavar="F",
-        callback=_read_names,
-        help="Parts that official means leave out, a name a line (ARO's symmetric relations).",
-    ),
+    click.option("--without", metavar="F", callback=_read_names,
+        help="Parts that official means leave out, a name a line (ARO's symmetric relations)."),
     format_option,
     output_option,
     click.option("--html", metavar="F", help="Also write one page with charts and failures."),
@@ -220,6 +129,21 @@ report_options = together(
     on_error_option,
     verbosity_options,
 )
+
+
+def model_options(*, required: bool = True) -> Callable[[F], F]:
+    """--model, --pretrained, --device, --precision."""
+    return together(
+        click.option("--model", required=required, metavar="NAME|DIR",
+            help="An open_clip name or schema, hnclip-tiny, or a folder that train wrote."),
+        click.option("--pretrained", metavar="TAG|FILE",
+            help="Weights for an open_clip model name: a tag such as openai, or a file."),
+        click.option("--device", default="auto", metavar="auto|cpu|cuda[:N]", show_default=True,
+            help="Where the model runs; auto takes CUDA where there is one."),
+        click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]),
+            help="Arithmetic of the model.  [default: bf16 in train on CUDA, else fp32]"),
+    )
+# fmt: on
 
 
 def check_page(html: str | None, output: str) -> None:
