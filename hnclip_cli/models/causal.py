@@ -1,10 +1,8 @@
 """Causal language models of the transformers library: how probable a text is."""
 
-from typing import Any
-
 import torch
 
-from hnclip_cli.errors import HnclipError
+from hnclip_cli.models.masked import load_language_model
 
 BATCH_SIZE = 32
 
@@ -15,33 +13,17 @@ class CausalModel:
     Weights are read from safetensors only, and code that comes with a model is never run.
 
     Args:
-        name: a folder, or a name of the Hugging Face hub.
-        download: whether a model that is not there may be fetched.
+        name: a folder, or the name of a model in the cache of the Hugging Face hub.
         device: where it runs.
 
     Raises:
         HnclipError: transformers is not installed, or there is no such model.
     """
 
-    def __init__(self, name: str, *, download: bool = False, device: str = "cpu") -> None:
-        try:
-            from transformers import AutoModelForCausalLM, AutoTokenizer
-        except ImportError:
-            raise HnclipError(
-                "a language model needs transformers", hint="pip install hnclip[lm]"
-            ) from None
-        options: dict[str, Any] = {"local_files_only": not download, "trust_remote_code": False}
-        try:
-            self._tokenizer = AutoTokenizer.from_pretrained(name, **options)
-            model = AutoModelForCausalLM.from_pretrained(name, use_safetensors=True, **options)
-        except (OSError, ValueError, KeyError, ImportError) as error:
-            raise HnclipError(
-                f"cannot load the language model ({' '.join(str(error).split())[:200]})",
-                where=name,
-                hint="a folder with config, tokenizer and model.safetensors"
-                + ("" if download else f", or hf download {name} before"),
-            ) from None
-        self._model: Any = model
+    def __init__(self, name: str, *, device: str = "cpu") -> None:
+        self._tokenizer, self._model = load_language_model(
+            "CausalLM", name, download=False, extra="lm", fetch=f"hf download {name} before"
+        )
         self._model.to(device).eval()
         self._device = device
         ids = (self._tokenizer.bos_token_id, self._tokenizer.eos_token_id)

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from open_clip.modified_resnet import ModifiedResNet
 from open_clip.transformer import VisionTransformer
-from torch import Tensor, nn
+from torch import Tensor
 
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.models.towers import causal_tower, project
 
 
 def check_local(module: Any) -> None:
@@ -32,18 +33,11 @@ def check_local(module: Any) -> None:
             expected="open_clip's VisionTransformer without attentional pooling, or ModifiedResNet",
             hint="--model ViT-B-32, or an --objective without a local term",
         )
-    tower = _text_tower(module)
-    pool_type = getattr(tower, "pool_type", getattr(tower, "text_pool_type", None))
-    has_words = (
-        hasattr(tower, "token_embedding")
-        and getattr(tower, "attn_mask", None) is not None
-        and getattr(tower, "cls_emb", None) is None
-        and pool_type == "argmax"
-    )
-    if not has_words:
+    tower = causal_tower(module)
+    if tower is None or tower.pool != "argmax":
         raise HnclipError(
             "the text tower of this model has no features of words",
-            got=_describe(tower),
+            got=_describe(getattr(module, "text", module)),
             expected="a causal tower that pools at the end token, as CLIP's",
             hint="--model ViT-B-32, or an --objective without a local term",
         )
@@ -74,7 +68,7 @@ def encode_image_local(module: Any, pixels: Tensor) -> tuple[Tensor, Tensor]:
     output = visual.forward_intermediates(
         pixels, indices=1, normalize_intermediates=True, output_fmt="NLC"
     )
-    return output["image_features"], _project(visual.proj, output["image_intermediates"][0])
+    return output["image_features"], project(output["image_intermediates"][0], visual.proj)
 
 
 def encode_text_local(module: Any, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -91,29 +85,18 @@ def encode_text_local(module: Any, tokens: Tensor) -> tuple[Tensor, Tensor, Tens
         (n, D) equal to ``encode_text``, (n, L, D), and which of these are words, (n, L) bool. L
         is that of the longest text. Features are not normalized.
     """
-    tower = _text_tower(module)
-    ends = tokens.argmax(dim=1)  # the end token has the highest id
+    tower = causal_tower(module)
+    assert tower is not None
+    holder = tower.module
+    ends = tower.pool_positions(tokens)
     length = int(ends.max()) + 1 if len(ends) else 1
     tokens = tokens[:, :length]
-    dtype = tower.transformer.get_cast_dtype()
-    x = tower.token_embedding(tokens).to(dtype) + tower.positional_embedding[:length].to(dtype)
-    x = tower.transformer(x, attn_mask=tower.attn_mask[:length, :length])
-    x = _project(tower.text_projection, tower.ln_final(x))
+    x = holder.token_embedding(tokens).to(tower.cast_dtype)
+    x = x + holder.positional_embedding[:length].to(x.dtype)
+    x = tower.project(holder.transformer(x, attn_mask=holder.attn_mask[:length, :length]))
     pooled = x[torch.arange(len(x), device=x.device), ends]
     positions = torch.arange(1, length, device=x.device)
     return pooled, x[:, 1:], positions <= ends[:, None]
-
-
-def _text_tower(module: Any) -> Any:
-    """open_clip keeps the parts of the text tower in the model itself, or in ``text``."""
-    return getattr(module, "text", module)
-
-
-def _project(projection: Any, x: Tensor) -> Tensor:
-    if projection is None:
-        return x
-    projected: Tensor = projection(x) if isinstance(projection, nn.Linear) else x @ projection
-    return projected
 
 
 def _describe(tower: Any) -> str:

@@ -49,7 +49,11 @@ class MaskedModel:
 
     def __init__(self, name: str, *, device: str = "auto", download: bool = False) -> None:
         self._device = resolve_device(device)
-        self._tokenizer, model = _load(name, download)
+        self._tokenizer, model = load_language_model(
+            "MaskedLM", name, download=download, extra="mlm", fetch="--download"
+        )
+        if not self._tokenizer.is_fast or self._tokenizer.mask_token is None:
+            raise HnclipError("the tokenizer is not fast or has no mask token", where=name)
         self._model = model.to(self._device, torch.float32).eval()
         self._words = _whole_words(self._tokenizer.get_vocab())
         self._allowed = torch.tensor(sorted(self._words), device=self._device)
@@ -126,38 +130,48 @@ class MaskedModel:
         return [Filler(word, value) for word, value in ranked]
 
 
-def _load(name: str, download: bool) -> tuple[Any, Any]:
+def load_language_model(
+    kind: str, name: str, *, download: bool, extra: str, fetch: str
+) -> tuple[Any, Any]:
+    """A tokenizer and a model of ``transformers``, from safetensors; no code of its own is run.
+
+    Args:
+        kind: ``MaskedLM`` or ``CausalLM``.
+        name: a folder, or the name of a model on the Hugging Face hub.
+        download: whether a model of the hub may be fetched; else it must be in its cache.
+        extra: of hnclip, that installs ``transformers``.
+        fetch: what fetches a model, for messages.
+
+    Raises:
+        HnclipError: ``transformers`` is not installed, or there is no such model with all weights.
+    """
     try:
-        from transformers import AutoModelForMaskedLM, AutoTokenizer
-        from transformers.utils import logging
+        import transformers
     except ImportError:
         raise HnclipError(
-            "transformers is not installed", hint="pip install 'hnclip[mlm]'"
+            "transformers is not installed", hint=f"pip install 'hnclip[{extra}]'"
         ) from None
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
     is_folder = Path(name).is_dir()
     common = {"local_files_only": is_folder or not download, "trust_remote_code": False}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, **common)
-        model, report = AutoModelForMaskedLM.from_pretrained(
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, **common)
+        model, report = getattr(transformers, f"AutoModelFor{kind}").from_pretrained(
             name, use_safetensors=True, output_loading_info=True, **common
         )
     except Exception as error:  # transformers, safetensors and the hub each have their own
-        hint = "another --mlm-model" if is_folder or download else "a folder, or --download"
+        hint = "another one" if is_folder or download else f"a folder, or {fetch}"
         raise HnclipError(
             f"model cannot be loaded ({_first_line(error)})", where=name, hint=hint
         ) from error
-    missing = sorted(report["missing_keys"])
-    if missing:
+    if missing := sorted(report["missing_keys"]):
         raise HnclipError(
-            "the weights lack what a masked language model needs",
+            "the weights lack what such a language model needs",
             where=name,
             got=f"no {missing[0]}",
-            hint="a model trained to fill masks",
+            hint="a model trained to fill masks" if kind == "MaskedLM" else "a causal model",
         )
-    if not tokenizer.is_fast or tokenizer.mask_token is None:
-        raise HnclipError("the tokenizer is not fast or has no mask token", where=name)
     return tokenizer, model
 
 

@@ -1,7 +1,7 @@
 """Images as the pixels that a model takes."""
 
 from collections.abc import Sequence
-from types import TracebackType
+from typing import Self
 
 from torch import Tensor
 
@@ -40,15 +40,10 @@ class PixelLoader:
             self._finish = as_bytes if on_gpu else by_table(rest)
             self._load = self._decoders = Decoders(image_root, workers, steps)
 
-    def __enter__(self) -> "PixelLoader":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *details: object) -> None:
         if self._decoders:
             self._decoders.close()
 

@@ -54,13 +54,16 @@ class CausalTower:
 
     def project(self, features: Tensor) -> Tensor:
         """Pooled outputs of the last block, (n, width), to features (n, D)."""
-        x = self.module.ln_final(features)
-        projection = self.module.text_projection
-        if projection is None:
-            projected: Tensor = x
-        else:
-            projected = projection(x) if isinstance(projection, nn.Linear) else x @ projection
-        return projected
+        return project(self.module.ln_final(features), self.module.text_projection)
+
+
+def project(features: Tensor, projection: Any) -> Tensor:
+    """Through what open_clip calls a projection: a matrix, a layer, or nothing."""
+    if projection is None:
+        return features
+    is_layer = isinstance(projection, nn.Linear)
+    projected: Tensor = projection(features) if is_layer else features @ projection
+    return projected
 
 
 def causal_tower(module: Any) -> CausalTower | None:

@@ -10,8 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from multiprocessing.connection import Connection
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.streams.images import ImageRoot, load_image, shown
@@ -83,15 +82,10 @@ class Decoders:
 
         self.processes = Processes(SERVE, workers, greet)
 
-    def __enter__(self) -> "Decoders":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *details: object) -> None:
         self.close()
 
     def close(self) -> None:

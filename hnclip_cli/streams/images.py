@@ -6,13 +6,13 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from math import prod
 from typing import IO, TYPE_CHECKING
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.streams.crops import cropped
 from hnclip_cli.streams.files import open_regular
-from hnclip_cli.streams.frames import read_frame
 from hnclip_cli.streams.records import Record
+from hnclip_cli.streams.regions import cropped
 from hnclip_cli.streams.remote import fetch, without_credentials
 from hnclip_cli.streams.tars import Shards, split_member
 
@@ -76,7 +76,7 @@ def load_image(record: Record, name: str, image_root: str | ImageRoot) -> "Image
     path = _place(record, name, root)
     try:
         with _open(path) as stream:
-            decoded = read_frame(stream) if path.endswith(".npy") else _decode(stream)
+            decoded = _read_frame(stream) if path.endswith(".npy") else _decode(stream)
     except FileNotFoundError:
         raise _not_found(record, name, path, root) from None
     except HnclipError as error:
@@ -156,6 +156,32 @@ def _formats() -> list[str]:
     warnings.filterwarnings("ignore", module=r"PIL\.")
     Image.init()
     return [name for name in FORMATS if name in Image.OPEN]
+
+
+def _read_frame(stream: IO[bytes]) -> "Image":
+    """A video frame in an NPY file, as EqBen's YouCook2 part has them.
+
+    uint8, shape (height, width, 3), channels as OpenCV has them (BGR). Nothing is unpickled: any
+    other array is refused by its header.
+
+    Raises:
+        ValueError: it is no such array, is too large, or ends too early.
+    """
+    from numpy.lib import format as npy_format
+    from PIL import Image
+
+    if npy_format.read_magic(stream) != (1, 0):
+        raise ValueError("not an NPY file of version 1.0")
+    shape, fortran_order, dtype = npy_format.read_array_header_1_0(stream)
+    if dtype.str != "|u1" or fortran_order or len(shape) != 3 or shape[2] != 3:
+        raise ValueError(f"{dtype} of shape {shape}, expected uint8 of (height, width, 3)")
+    limit = Image.MAX_IMAGE_PIXELS or 0
+    if not 0 < shape[0] * shape[1] <= limit:
+        raise ValueError(f"{shape[0]} x {shape[1]} pixels, 1 to {limit} allowed")
+    data = stream.read(prod(shape))
+    if len(data) < prod(shape):
+        raise ValueError("the array is truncated")
+    return Image.frombytes("RGB", (shape[1], shape[0]), data, "raw", "BGR")
 
 
 def _not_found(record: Record, name: str, path: str, root: ImageRoot) -> HnclipError:

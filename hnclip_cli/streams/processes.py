@@ -16,8 +16,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from multiprocessing.connection import Connection
 from queue import LifoQueue
-from types import TracebackType
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, Self, TypeVar
 
 from hnclip_cli.errors import HnclipError
 
@@ -126,15 +125,10 @@ class Processes:
         for _ in range(limit):
             self._free.put(None)
 
-    def __enter__(self) -> "Processes":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *details: object) -> None:
         self.close()
 
     @property
@@ -211,15 +205,10 @@ class InProcesses(Generic[T, R]):
     def __init__(self, make: Callable[[], Callable[[T], R]], limit: int) -> None:
         self.processes = Processes(f"{__name__}:serve", limit, lambda process: process.send(make))
 
-    def __enter__(self) -> "InProcesses[T, R]":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *details: object) -> None:
         self.processes.close()
 
     def __call__(self, item: T) -> R:

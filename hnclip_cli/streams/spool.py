@@ -5,8 +5,7 @@ import shutil
 import tempfile
 from array import array
 from collections.abc import Iterator
-from types import TracebackType
-from typing import IO
+from typing import IO, Self
 
 from hnclip_cli.streams.records import Record, format_record, parse_record
 
@@ -31,15 +30,10 @@ class Spool:
         self.lines = array("q")
         self.source = "-"
 
-    def __enter__(self) -> "Spool":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *details: object) -> None:
         self.file.close()
 
     def add(self, record: Record) -> bytes:
