@@ -38,29 +38,25 @@ class Lexicon:
 
     @cached_property
     def verbs(self) -> Verbs:
-        return Verbs(self._tables, self.nouns, self.words)
+        return Verbs(self._tables, self.nouns)
 
     @cached_property
     def attributes(self) -> Attributes:
-        return Attributes(self._tables, self.nouns, self.words)
+        return Attributes(self._tables, self.nouns)
 
     @cached_property
     def relations(self) -> Relations:
-        return Relations(self._tables, self.nouns, self.words)
+        return Relations(self._tables, self.nouns)
 
-    @cached_property
-    def word_lists(self) -> dict[str, tuple[str, ...]]:
-        """The classes of words.tsv, in its order."""
-        rows = self._tables.rows("words")
-        found: dict[str, list[str]] = {name: [] for name in self._tables.removed("words")}
-        for row in rows:
-            found.setdefault(row["class"], []).append(row["word"])
-        return {name: tuple(words) for name, words in found.items()}
-
-    @cached_property
+    @property
     def words(self) -> dict[str, frozenset[str]]:
         """The classes of words.tsv."""
-        return {name: frozenset(words) for name, words in self.word_lists.items()}
+        return self._tables.words
+
+    @property
+    def word_lists(self) -> dict[str, tuple[str, ...]]:
+        """The same in the order of the table."""
+        return self._tables.word_lists
 
     @cached_property
     def numbers(self) -> Numbers:
@@ -88,7 +84,7 @@ class Lexicon:
             self.attributes.color_range(None, ""),
             self.attributes.describing,
         )
-        _ = self.relations.flips, self.relations.excluded(next(iter(self.nouns.forms.values())), "")
+        _ = self.relations.flips, self.relations.placements
 
 
 def load_lexicon(folder: str | os.PathLike[str] | None = None) -> Lexicon:

@@ -7,56 +7,31 @@ from functools import cached_property
 from hnclip_cli.lexicon.nouns import Family, Noun, Nouns
 from hnclip_cli.lexicon.tables import Row, Tables
 
-Words = dict[str, frozenset[str]]
-
 
 @dataclass(frozen=True, slots=True)
-class Attribute:
-    """A known attribute besides color and size.
-
-    Attributes:
-        name: its class; attributes of one class deny each other, unless they look the same.
-        look: the first of those that say the same.
-    """
-
-    name: str
-    look: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sayable:
-    """Of which nouns something may be said; of all, where both sets are empty."""
+class State:
+    """What denies a state, and the words and families of nouns that it is said of; none for all."""
 
     words: frozenset[str]
     families: frozenset[Family]
+    instead: tuple[str, ...]
 
-    def holds(self, noun: Noun | None, word: str) -> bool:
+    def is_said_of(self, noun: Noun | None, word: str) -> bool:
         if not self.words and not self.families:
             return True
         if noun and (noun.family in self.families or noun.singular in self.words):
             return True
         return word in self.words
 
-    def includes(self, other: "Sayable") -> bool:
+    def hides(self, later: "State") -> bool:
+        """Whether this is said of all that the later one is said of."""
         if not self.words and not self.families:
             return True
-        return other.words <= self.words and other.families <= self.families
+        return later.words <= self.words and later.families <= self.families
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """What a state is said of, and what denies it there."""
-
-    said_of: Sayable
-    instead: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ColorRange:
-    """The looks that a thing may be given, and those that it hardly ever has."""
-
-    looks: tuple[str, ...]
-    odd: tuple[str, ...]
+# The looks that a thing may be given, and those that it hardly ever has.
+ColorRange = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 class Attributes:
@@ -67,19 +42,18 @@ class Attributes:
         colors: the looks, in order.
         opposites: what denies a word of size.
         sizes: "small" and "big", by the words that say so.
-        known: attributes besides color and size, by their words.
+        known: attributes besides color and size, by their words: their class, whose attributes deny
+            each other, and their look; those of one look say the same.
         animate_only, inanimate_only: words said only of people and animals, or never of them.
         materials: what something is made of, by the words that say so.
         made_of: the materials that may replace each other, by the noun; for "any" other noun too.
     """
 
-    def __init__(self, tables: Tables, nouns: Nouns, words: Words) -> None:
+    def __init__(self, tables: Tables, nouns: Nouns) -> None:
         self._tables = tables
         self._nouns = nouns
-        self._words = words
         rows = tables.rows("colors")
         self.colors = tuple(row["color"] for row in rows if not row["like"])
-        self._looks = dict.fromkeys(self.colors, "")
         self.looks = {row["color"]: row["like"] or row["color"] for row in rows}
         self._near = {
             frozenset((row["color"], look))
@@ -87,8 +61,7 @@ class Attributes:
             for look in self._look_items(row, "near")
         }
         for row in rows:
-            if row["like"]:
-                tables.refer(row, row["like"], self._looks, "colors")
+            self._look_items(row, "like")
 
         rows = tables.rows("sizes")
         self.opposites = {row["size"]: row["opposite"] for row in rows if row["opposite"]}
@@ -105,7 +78,7 @@ class Attributes:
     @cached_property
     def describing(self) -> frozenset[str]:
         """Words that describe even where they are tagged as nouns: "an orange cross"."""
-        return frozenset({*self.colors, "grey", *self.known, *self._words["describing"]})
+        return frozenset({*self.colors, *self.known, *self._tables.words["describing"]})
 
     @cached_property
     def color_names(self) -> frozenset[tuple[str, str]]:
@@ -119,25 +92,14 @@ class Attributes:
     @cached_property
     def states(self) -> dict[str, tuple[State, ...]]:
         """For a state, what it is said of and what denies it, in order; the first counts."""
-        found: dict[str, list[tuple[Row, State]]] = {}
-        for row in self._tables.rows("states"):
-            words, families = self._named(row, row.items("said of"))
-            said_of = Sayable(frozenset(words), frozenset(families))
-            state = State(said_of, row.items("instead"))
-            known = found.setdefault(row["state"], [])
-            for earlier_row, earlier in known:
-                if self._tables.are_rivals(earlier_row, row) and earlier.said_of.includes(
-                    state.said_of
-                ):
-                    raise row.fault(
-                        f"a line that is never reached: {earlier_row.where} fits first",
-                        got=f"{row['state']} {row['said of']}".strip(),
-                    )
-            known.append((row, state))
-        return {word: tuple(state for _, state in states) for word, states in found.items()}
+        return self._tables.in_turn(map(self._state, self._tables.rows("states")))
+
+    def _state(self, row: Row) -> tuple[Row, str, State]:
+        words, families = self._named(row, row.items("said of"))
+        return row, row["state"], State(words, families, row.items("instead"))
 
     def color_range(self, noun: Noun | None, word: str) -> ColorRange:
-        """The colors of a thing: of the noun, if the lexicon has it, and the word at its head."""
+        """The colors of a thing: its noun, if the lexicon has it, and the word at its head."""
         by_word, by_family = self._color_ranges
         if word in by_word:
             return by_word[word]
@@ -146,23 +108,21 @@ class Attributes:
     @cached_property
     def _color_ranges(self) -> tuple[dict[str, ColorRange], dict[Family | None, ColorRange]]:
         by_word: dict[str, ColorRange] = {}
-        by_family: dict[Family | None, ColorRange] = {None: ColorRange(self.colors, ())}
+        by_family: dict[Family | None, ColorRange] = {None: (self.colors, ())}
         for row in self._tables.rows("color_ranges"):
             words, families = self._named(row, (row["things"],))
             looks = self._look_items(row, "colors") or self.colors
-            known = ColorRange(looks, self._look_items(row, "odd"))
+            known = looks, self._look_items(row, "odd")
             by_word |= dict.fromkeys(words, known)
             by_family |= dict.fromkeys(families, known)
         return by_word, by_family
 
     def _look_items(self, row: Row, column: str) -> tuple[str, ...]:
         """The items of a cell, each a look."""
-        known = row.items(column)
-        for look in known:
-            self._tables.refer(row, look, self._looks, "colors")
-        return tuple(look for look in known if look in self._looks)
+        looks = {look: look for look in self.colors}
+        return tuple(self._tables.referred(row, column, looks, "colors"))
 
-    def _named(self, row: Row, items: Iterable[str]) -> tuple[set[str], set[Family]]:
+    def _named(self, row: Row, items: Iterable[str]) -> tuple[frozenset[str], frozenset[Family]]:
         """The words that items of a cell name, and the families."""
         words: set[str] = set()
         families: set[Family] = set()
@@ -170,16 +130,12 @@ class Attributes:
             if item.startswith(":"):
                 family = self._tables.refer(row, item[1:], self._nouns.families, "families")
                 families |= {family} if family else set()
-            elif item[0] + item[-1] == "<>":
-                if item[1:-1] not in self._words:
-                    raise row.fault("not a class of words.tsv", got=item)
-                words |= self._words[item[1:-1]]
             else:
-                words.add(item)
-        return words, families
+                words |= self._tables.words_of(row, item)
+        return frozenset(words), frozenset(families)
 
     def _add_attributes(self, rows: list[Row]) -> None:
-        self.known: dict[str, Attribute] = {}
+        self.known: dict[str, tuple[str, str]] = {}
         self.materials: dict[str, str] = {}
         heads = {row["attribute"]: row for row in rows if not row["like"]}
         said: dict[str, set[str]] = {"": set(), "animate": set(), "inanimate": set()}
@@ -191,7 +147,7 @@ class Attributes:
             said[row.one_of("said of", tuple(said))].add(word)
             use = row.one_of("use", ("", "swap", "replace"))
             if use != "replace":
-                self.known[word] = Attribute(row["class"], like or word)
+                self.known[word] = row["class"], like or word
             if row["class"] == "material" and use != "swap":
                 self.materials[word] = like or word
         self.animate_only = frozenset(said["animate"])

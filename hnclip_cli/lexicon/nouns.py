@@ -73,6 +73,11 @@ class Noun:
         return "animate" if self.is_animate else self.family.nature
 
     @cached_property
+    def rank(self) -> int:
+        """How seldom a caption begins with such a thing, from 0 to 6."""
+        return 6 if "backdrop" in self.traits else self.family.rank
+
+    @cached_property
     def gender(self) -> str:
         return next(iter(self.traits & {"female", "male"}), "")
 
@@ -91,38 +96,32 @@ class Noun:
         )
 
 
+@dataclass(eq=False)
 class NounClass:
-    """A class of nouns that the rules of other tables name."""
+    """A class of nouns that the rules of other tables name.
 
-    def __init__(self) -> None:
-        self.nouns: list[Noun] = []
-        self._keys: set[str] = set()
-        self._families: set[Family] = set()
-        self._words: set[str] = set()
+    Attributes:
+        nouns: those that stand for their synonyms too, in order.
+        words: the very words that are of this class.
+        is_any: whether all nouns are.
+    """
 
-    def add(self, noun: Noun) -> None:
-        self.nouns.append(noun)
-        self._keys.add(noun.key)
+    nouns: list[Noun] = field(default_factory=list)
+    words: set[str] = field(default_factory=set)
+    is_any: bool = False
 
-    def add_family(self, family: Family) -> None:
-        self._families.add(family)
-
-    def add_word(self, word: str) -> None:
-        self._words |= {word, f"{word}s"}
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        return frozenset(noun.key for noun in self.nouns)
 
     def holds(self, noun: Noun | None, word: str = "") -> bool:
         """Whether a noun, or the very word, is of this class."""
-        if noun and (noun.key in self._keys or noun.family in self._families):
-            return True
-        return word in self._words
+        return self.is_any or word in self.words or (noun is not None and noun.key in self.keys)
 
     def includes(self, other: "NounClass") -> bool:
         """Whether all that the other class holds is of this one."""
-        return (
-            all(map(self.holds, other.nouns))
-            and other._families <= self._families
-            and other._words <= self._words
-        )
+        is_part = self.keys >= other.keys and self.words >= other.words
+        return self.is_any or (is_part and not other.is_any)
 
 
 class Nouns:
@@ -158,15 +157,13 @@ class Nouns:
             entry = row["noun"]
             one = found.setdefault(row["class"], NounClass())
             if entry.startswith("="):
-                one.add_word(entry[1:])
+                one.words |= {entry[1:], f"{entry[1:]}s"}
             elif entry.startswith(":"):
                 family = self._tables.refer(row, entry[1:], self.families, "families")
-                if family:
-                    one.add_family(family)
+                one.nouns += family.nouns if family else []
             else:
                 noun = self._tables.refer(row, entry, self.forms, "nouns")
-                if noun:
-                    one.add(noun)
+                one.nouns += [noun] if noun else []
         return found
 
     def _add_nouns(self, rows: list[Row]) -> None:
@@ -181,7 +178,7 @@ class Nouns:
             use = row.one_of("use", USES)
             head = self._tables.refer(row, like, heads, "nouns") if like else None
             is_odd = head and (head["family"] != row["family"] or "neither" in (use, head["use"]))
-            if is_odd and self._tables.are_rivals(row, row):
+            if is_odd and (row.is_own or not (head and head.is_own)):
                 raise row.fault("no synonym of its family that is replaced itself", got=like)
             noun = Noun(
                 *_forms(row),
@@ -206,7 +203,7 @@ class Nouns:
         for row in rows:
             named = self._tables.refer(row, row["noun"], self.forms, "nouns")
             always, resting = (
-                self._tables.referred(row, row.items(column), self.forms, "nouns")
+                self._tables.referred(row, column, self.forms, "nouns")
                 for column in ("instead", "at rest")
             )
             for noun in of_key[named.key] if named else ():

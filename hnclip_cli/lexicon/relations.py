@@ -1,11 +1,12 @@
 """Relations of space: their names, those that exclude each other, and what turns one around."""
 
 import re
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 
-from hnclip_cli.lexicon.nouns import Noun, NounClass, Nouns
+from hnclip_cli.lexicon.nouns import Noun, Nouns
 from hnclip_cli.lexicon.tables import Row, Tables
 
 # Up to two words that describe a thing.
@@ -48,43 +49,29 @@ class Relations:
         flips: in order.
     """
 
-    def __init__(self, tables: Tables, nouns: Nouns, words: dict[str, frozenset[str]]) -> None:
+    def __init__(self, tables: Tables, nouns: Nouns) -> None:
         self._tables = tables
         self._nouns = nouns
-        self._excluded: dict[tuple[Noun, str], tuple[str, ...]] = {}
-        self._classes = {f"<{name}>": members for name, members in words.items()}
         self.names = {row["words"]: row["relation"] for row in tables.rows("relations")}
         self.first_words = frozenset(words.split(" ")[0] for words in self.names)
         self.max_words = max((words.count(" ") + 1 for words in self.names), default=0)
 
-    def excluded(self, noun: Noun, relation: str) -> tuple[str, ...]:
+    def excluded(self, noun: Noun, relation: str) -> Iterable[str]:
         """What says a relation to a place that excludes a given one."""
-        known = self._excluded.get((noun, relation))
-        if known is None:
-            known = self._excluded[noun, relation] = self._find_excluded(noun, relation)
-        return known
-
-    def _find_excluded(self, noun: Noun, relation: str) -> tuple[str, ...]:
-        return tuple(
-            dict.fromkeys(
-                text
-                for place, by_relation in self._placements
-                if place.holds(noun)
-                for text in by_relation.get(relation, ())
-            )
-        )
+        return self.placements.get((noun.key, relation), ())
 
     @cached_property
-    def _placements(self) -> list[tuple[NounClass, dict[str, tuple[str, ...]]]]:
-        found: dict[str, dict[str, tuple[str, ...]]] = {}
+    def placements(self) -> dict[tuple[str, str], dict[str, None]]:
+        """For the key of a place and a relation to it, what says one that excludes it."""
+        found: dict[tuple[str, str], dict[str, None]] = {}
         known = dict.fromkeys(self.names.values(), "")
         for row in self._tables.rows("placements"):
-            if row["place"] not in self._nouns.classes:
-                raise row.fault("not a class of noun_classes.tsv", got=row["place"])
+            place = self._tables.refer(row, row["place"], self._nouns.classes, "noun_classes")
             self._tables.refer(row, row["relation"], known, "relations")
-            found.setdefault(row["place"], {})[row["relation"]] = row.items("instead")
-        classes = self._nouns.classes.items()
-        return [(one, found[name]) for name, one in classes if name in found]
+            for key in place.keys if place else ():
+                texts = found.setdefault((key, row["relation"]), {})
+                texts |= dict.fromkeys(row.items("instead"))
+        return found
 
     @cached_property
     def flips(self) -> tuple[Flip, ...]:
@@ -129,14 +116,10 @@ class Relations:
         """Alternatives: words, and classes of them."""
         found: list[str] = []
         for choice in element.split("|"):
-            if "<" in choice or ">" in choice:
-                if choice not in self._classes:
-                    raise row.fault("not a class of words.tsv", got=choice)
-                found += map(re.escape, sorted(self._classes[choice]))
-            elif choice in ("any", "mark"):
-                found.append("[a-z]+" if choice == "any" else "[^a-z ][^ ]*")
-            elif choice:
-                found.append(re.escape(choice))
-            else:
+            if not choice:
                 raise row.fault("an empty alternative", got=element)
+            if choice in ("any", "mark"):
+                found.append("[a-z]+" if choice == "any" else "[^a-z ][^ ]*")
+            else:
+                found += map(re.escape, sorted(self._tables.words_of(row, choice)))
         return f"(?:{'|'.join(found)})"

@@ -11,13 +11,24 @@ before them.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from hnclip_cli.errors import HnclipError
 
+
+class Rule(Protocol):
+    """What may come before another rule of its kind."""
+
+    def hides(self, later: Any) -> bool:
+        """Whether this one fits wherever the later one does."""
+
+
+K = TypeVar("K")
+R = TypeVar("R", bound=Rule)
 T = TypeVar("T")
 
 BUILT_IN = Path(__file__).parent
@@ -142,16 +153,51 @@ class Tables:
                 (rows if key in rows else added)[key] = row
         return list(({**added, **rows} if table.has_order else {**rows, **added}).values())
 
+    @cached_property
+    def word_lists(self) -> dict[str, tuple[str, ...]]:
+        """The classes of words.tsv, in its order."""
+        rows = self.rows("words")
+        found: dict[str, list[str]] = {name: [] for name in self.removed("words")}
+        for row in rows:
+            found.setdefault(row["class"], []).append(row["word"])
+        return {name: tuple(words) for name, words in found.items()}
+
+    @cached_property
+    def words(self) -> dict[str, frozenset[str]]:
+        """The classes of words.tsv."""
+        return {name: frozenset(words) for name, words in self.word_lists.items()}
+
+    def words_of(self, row: Row, item: str) -> frozenset[str]:
+        """The words that an item of a cell stands for: itself, or those of a ``<class>``.
+
+        Raises:
+            HnclipError: there is no such class.
+        """
+        if not item.startswith("<"):
+            return frozenset({item})
+        if not item.endswith(">") or item[1:-1] not in self.words:
+            raise row.fault("not a class of words.tsv", got=item)
+        return self.words[item[1:-1]]
+
     def removed(self, name: str) -> set[str]:
         """The first key cells of the entries that a user removed."""
         return self._removed.get(name, set())
 
-    def are_rivals(self, earlier: Row, later: Row) -> bool:
-        """Whether one of two rules may be at fault where the earlier one hides the later.
+    def in_turn(self, entries: Iterable[tuple[Row, K, R]]) -> dict[K, tuple[R, ...]]:
+        """Rules of which the first that fits counts, by what they are for.
 
-        A user's own may hide built-in ones, or let one of two built-in ones fall behind the other.
+        Raises:
+            HnclipError: one is never reached. A user's own may hide built-in ones.
         """
-        return later.is_own and earlier.is_own if self._own else True
+        found: dict[K, list[tuple[Row, R]]] = {}
+        for row, key, rule in entries:
+            known = found.setdefault(key, [])
+            for other, earlier in known:
+                is_fault = (row.is_own and other.is_own) or not self._own
+                if is_fault and earlier.hides(rule):
+                    raise row.fault(f"a rule that is never reached: {other.where} fits first")
+            known.append((row, rule))
+        return {key: tuple(rule for _, rule in rules) for key, rules in found.items()}
 
     def drop(self, name: str, entry: str) -> None:
         """Let an entry go because one that it hangs on is removed."""
@@ -168,11 +214,9 @@ class Tables:
             raise row.fault(f"not in {name}.tsv", got=entry, expected=f"an entry of {name}.tsv")
         return found
 
-    def referred(
-        self, row: Row, entries: tuple[str, ...], known: Mapping[str, T], name: str
-    ) -> list[T]:
-        """`refer` for several, without those that are removed."""
-        found = [self.refer(row, entry, known, name) for entry in entries]
+    def referred(self, row: Row, column: str, known: Mapping[str, T], name: str) -> list[T]:
+        """`refer` for the items of a cell, without those that are removed."""
+        found = [self.refer(row, entry, known, name) for entry in row.items(column)]
         return [entry for entry in found if entry is not None]
 
     def _remove(self, name: str, rows: dict[tuple[str, ...], Row], row: Row) -> None:
@@ -214,24 +258,18 @@ def _read(path: Path, table: Table, is_own: bool) -> dict[tuple[str, ...], Row]:
             columns = cells
             _check_columns(columns, table, where)
             continue
-        if len(cells) > len(columns):
-            raise HnclipError(
-                "more cells than columns",
-                where=where,
-                got=str(len(cells)),
-                expected=str(len(columns)),
-            )
         named = dict(zip(columns, cells, strict=False))
         key = tuple([named.get(column, "") for column in table.key])
+        row = rows.setdefault(key, Row(named, key, where, is_own))
+        if row.where != where:
+            name = " ".join(filter(None, key))
+            raise HnclipError(f"an entry that is at {row.where} too", where=where, got=name)
+        if len(cells) > len(columns):
+            raise row.fault("more cells than columns", got=line)
         if not (is_own and line.startswith("-")):
-            _check_cells(named, table, where)
-        if key in rows:
-            raise HnclipError(
-                f"an entry that is there already, at {rows[key].where}",
-                where=where,
-                got=" ".join(filter(None, key)),
-            )
-        rows[key] = Row(named, key, where, is_own)
+            for column in (*table.key, *table.needed):
+                if not row[column] and column not in _MAY_BE_EMPTY:
+                    raise row.fault(f"the column {column!r} is empty")
     return rows
 
 
@@ -263,9 +301,3 @@ def _check_columns(columns: list[str], table: Table, where: str) -> None:
             got=", ".join(columns),
             expected=", ".join(table.columns) + "; a tab between each two",
         )
-
-
-def _check_cells(cells: dict[str, str], table: Table, where: str) -> None:
-    for column in (*table.key, *table.needed):
-        if not cells.get(column) and column not in _MAY_BE_EMPTY:
-            raise HnclipError(f"the column {column!r} is empty", where=where)

@@ -34,37 +34,41 @@ def forms(verb: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Follower:
-    """What must follow an action: a noun of a class, a word of some, or the end.
+class Rule:
+    """What may be said instead of an action.
 
     Attributes:
-        nouns: a class of nouns; None for another follower.
-        words: words of which one must follow; None for another follower.
-        is_end, is_any: the end, or any noun, must follow. With none of the four anything may.
+        words: what stands after the verb, and is replaced with it.
+        after: words of which one must follow, "" being the end; None where any may.
+        nouns: the class of the noun whose phrase must follow; None where none need.
+        instead: what may be said instead, as dictionary forms.
     """
 
-    nouns: NounClass | None = None
-    words: frozenset[str] | None = None
-    is_end: bool = False
-    is_any: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """``words`` after the verb, what must follow them, and what may be said instead."""
-
     words: tuple[str, ...]
-    then: Follower
+    after: frozenset[str] | None
+    nouns: NounClass | None
     instead: tuple[str, ...]
+
+    def hides(self, later: "Rule") -> bool:
+        """Whether this rule fits wherever the later one does."""
+        size = len(self.words)
+        if later.words[:size] != self.words:
+            return False
+        if self.after is None and self.nouns is None:
+            return True
+        if len(later.words) > size:
+            return self.after is not None and later.words[size] in self.after
+        if self.after is not None:
+            return later.after is not None and later.after <= self.after
+        return bool(self.nouns and later.nouns and self.nouns.includes(later.nouns))
 
 
 class Verbs:
     """All verbs, and the rules of actions."""
 
-    def __init__(self, tables: Tables, nouns: Nouns, words: dict[str, frozenset[str]]) -> None:
+    def __init__(self, tables: Tables, nouns: Nouns) -> None:
         self._tables = tables
         self._nouns = nouns
-        self._words = words
         rows = tables.rows("verbs")
         self._participles = {row["verb"]: row["participle"] for row in rows if row["participle"]}
         self._heads = {row["verb"]: row for row in rows if not row["like"]}
@@ -122,51 +126,23 @@ class Verbs:
     @cached_property
     def rules(self) -> dict[tuple[str, str], tuple[Rule, ...]]:
         """For an actor and a verb, the rules in order; the first that fits counts."""
-        found: dict[tuple[str, str], list[tuple[Row, Rule]]] = {}
-        for row in self._tables.rows("actions"):
-            if row["actor"] not in self._nouns.classes:
-                raise row.fault("not a class of noun_classes.tsv", got=row["actor"])
-            verb, *words = row["action"].split()
-            rule = Rule(tuple(words), self._follower(row), row.items("instead"))
-            if any(text.split()[0] == verb for text in rule.instead):  # it is never put in
-                raise row.fault("an action replaced by its own verb", got=row["instead"])
-            known = found.setdefault((row["actor"], verb), [])
-            for earlier_row, earlier in known:
-                if self._tables.are_rivals(earlier_row, row) and _hides(earlier, rule):
-                    raise row.fault(
-                        f"a rule that is never reached: {earlier_row.where} fits first",
-                        got=f"{row['actor']} {row['action']} {row['then']}".strip(),
-                    )
-            known.append((row, rule))
-        return {key: tuple(rule for _, rule in rules) for key, rules in found.items()}
+        return self._tables.in_turn(map(self._rule, self._tables.rows("actions")))
 
-    def _follower(self, row: Row) -> Follower:
+    def _rule(self, row: Row) -> tuple[Row, tuple[str, str], Rule]:
+        self._tables.refer(row, row["actor"], self._nouns.classes, "noun_classes")
+        verb, *words = row["action"].split()
+        rule = Rule(tuple(words), *self._following(row), row.items("instead"))
+        if any(text.split()[0] == verb for text in rule.instead):  # it is never put in
+            raise row.fault("an action replaced by its own verb", got=row["instead"])
+        return row, (row["actor"], verb), rule
+
+    def _following(self, row: Row) -> tuple[frozenset[str] | None, NounClass | None]:
+        """What must follow an action: words, or a class of nouns."""
         then = row["then"]
-        if then in ("", "@any", "end"):
-            return Follower(is_any=then == "@any", is_end=then == "end")
-        if then.startswith("@") and then[1:] in self._nouns.classes:
-            return Follower(nouns=self._nouns.classes[then[1:]])
-        if then[0] + then[-1] == "<>" and then[1:-1] in self._words:
-            return Follower(words=self._words[then[1:-1]])
-        raise row.fault(
-            "an unknown follower of an action",
-            got=then,
-            expected='"@class" of noun_classes.tsv, "<class>" of words.tsv, "@any" or "end"',
-        )
-
-
-def _hides(earlier: Rule, later: Rule) -> bool:
-    """Whether the earlier rule fits wherever the later one does."""
-    size = len(earlier.words)
-    if later.words[:size] != earlier.words:
-        return False
-    then = earlier.then
-    if then == Follower():
-        return True
-    if len(later.words) > size:
-        return then.words is not None and later.words[size] in then.words
-    if then.words and later.then.words:
-        return later.then.words <= then.words
-    if then.nouns and later.then.nouns:
-        return then.nouns.includes(later.then.nouns)
-    return then == later.then or (then.is_any and later.then.nouns is not None)
+        if then == "end":
+            return frozenset(("", ".")), None
+        if then == "@any":
+            return None, NounClass(is_any=True)
+        if then.startswith("@"):
+            return None, self._tables.refer(row, then[1:], self._nouns.classes, "noun_classes")
+        return self._tables.words_of(row, then) if then else None, None

@@ -15,16 +15,16 @@ def test_the_opposite_of_a_size_is_never_the_size():
 
 def test_a_thing_has_the_colors_of_its_family():
     cat, tree = (LEXICON.nouns.forms[word] for word in ("cat", "tree"))
-    assert "green" not in ATTRIBUTES.color_range(cat, "cat").looks
-    assert "green" in ATTRIBUTES.color_range(cat, "cat").odd
-    assert "blue" not in ATTRIBUTES.color_range(tree, "tree").looks
-    assert ATTRIBUTES.color_range(None, "blurb").looks == ATTRIBUTES.colors
+    assert "green" not in ATTRIBUTES.color_range(cat, "cat")[0]
+    assert "green" in ATTRIBUTES.color_range(cat, "cat")[1]
+    assert "blue" not in ATTRIBUTES.color_range(tree, "tree")[0]
+    assert ATTRIBUTES.color_range(None, "blurb") == (ATTRIBUTES.colors, ())
 
 
 def test_states_are_said_of_words_families_and_classes():
     (young,) = ATTRIBUTES.states["young"]
     empty_place, empty_holder = ATTRIBUTES.states["empty"]
-    assert young.said_of.holds(LEXICON.nouns.forms["men"], "men")
-    assert not young.said_of.holds(None, "blurb")
-    assert empty_place.said_of.holds(None, "lot") and not empty_place.said_of.holds(None, "bowl")
-    assert empty_holder.said_of.holds(LEXICON.nouns.forms["bowls"], "bowls")
+    assert young.is_said_of(LEXICON.nouns.forms["men"], "men")
+    assert not young.is_said_of(None, "blurb")
+    assert empty_place.is_said_of(None, "lot") and not empty_place.is_said_of(None, "bowl")
+    assert empty_holder.is_said_of(LEXICON.nouns.forms["bowls"], "bowls")

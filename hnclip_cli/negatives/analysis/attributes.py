@@ -101,8 +101,7 @@ def others(caption: Caption) -> list[Modifier]:
         return found
     for index, noun in described(caption, known, ("JJ", "NN", "VBN")):
         if caption.lower(index + 1) not in _COMPOUNDING:
-            one = known[caption.lower(index)]
-            modifier = Modifier(index, index + 1, noun, frozenset({(one.name, one.look)}))
+            modifier = Modifier(index, index + 1, noun, frozenset({known[caption.lower(index)]}))
             if modifier.fits(caption, noun):
                 found.append(modifier)
     return found

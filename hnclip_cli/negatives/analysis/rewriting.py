@@ -1,6 +1,6 @@
 """From "this word instead of that" to exact edits, with case and articles put right."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from hnclip_cli.language.caption import Caption, Word, once
 from hnclip_cli.lexicon.spelling import article, capitalize, cased_like, lower_first
@@ -17,18 +17,18 @@ def replace(caption: Caption, span: Span, text: str) -> Edit:
     return start, end, cased_like(text, caption.text[start:end])
 
 
-def swap(caption: Caption, one: Span, other: Span) -> list[Edit] | None:
-    """Exchange two runs of words; None where the case of a moved word is unclear."""
+def swap(caption: Caption, one: Span, other: Span) -> Iterator[list[Edit]]:
+    """Exchange two runs of words, unless the case of a moved word is unclear."""
     edits = []
     for here, there in ((one, other), (other, one)):
         text = _without_sentence_case(caption, there)
         if text is None:
-            return None
+            return
         start, end = caption.words[here[0]].start, caption.words[here[1] - 1].end
         if caption.starts_sentence(here[0]) and caption.text[start].isupper():
             text = capitalize(text)
         edits.append((start, end, text))
-    return edits
+    yield edits
 
 
 def with_articles(caption: Caption, edits: Sequence[Edit]) -> list[Edit]:

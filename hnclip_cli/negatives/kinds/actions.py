@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from hnclip_cli.language.caption import Caption
-from hnclip_cli.lexicon.verbs import BASE, ING, THIRD, Follower, inflected
+from hnclip_cli.lexicon.verbs import BASE, ING, THIRD, Rule, inflected
 from hnclip_cli.negatives.analysis.nouns import noun_at
 from hnclip_cli.negatives.analysis.relations import BEING
 from hnclip_cli.negatives.analysis.rewriting import replace, swap
@@ -40,7 +40,7 @@ def replace_verb(caption: Caption) -> Iterator[list[Edit]]:
         for rule in known.rules.get((actor, verb), ()):
             stop = index + 1 + len(rule.words)
             said = tuple(caption.lower(i) for i in range(index + 1, stop))
-            if said == rule.words and _follows(caption, stop, rule.then):
+            if said == rule.words and _follows(caption, stop, rule):
                 yield from _other_actions(caption, index, stop, actor, form, rule.instead)
                 break  # the first rule that fits is the most special one
 
@@ -67,9 +67,7 @@ def swap_verb(caption: Caption) -> Iterator[list[Edit]]:
             continue
         between = caption.words[one + 1 : other]
         if any(word.is_noun for word in between) and caption.tag(other - 1).startswith("NN"):
-            edits = swap(caption, (one, one + 1), (other, other + 1))
-            if edits:
-                yield edits
+            yield from swap(caption, (one, one + 1), (other, other + 1))
 
 
 def swap_adverb(caption: Caption) -> Iterator[list[Edit]]:
@@ -83,9 +81,7 @@ def swap_adverb(caption: Caption) -> Iterator[list[Edit]]:
     for one, other in combinations(found, 2):
         is_joined = other == one + 2 and caption.lower(one + 1) in ("and", "or", ",")
         if caption.lower(one) != caption.lower(other) and not is_joined:
-            edits = swap(caption, (one, one + 1), (other, other + 1))
-            if edits:
-                yield edits
+            yield from swap(caption, (one, one + 1), (other, other + 1))
 
 
 def subject(caption: Caption, index: int) -> str:
@@ -162,17 +158,15 @@ def _other_actions(
             yield [replace(caption, (index, stop), f"{said} {rest}".strip())]
 
 
-def _follows(caption: Caption, index: int, then: Follower) -> bool:
-    if then.is_end:
-        return index >= len(caption.words) or caption.lower(index) == "."
-    if then.words is not None:
-        return caption.lower(index) in then.words
-    if then.nouns is None and not then.is_any:
+def _follows(caption: Caption, index: int, rule: Rule) -> bool:
+    """Whether what stands at ``index`` may follow the words of a rule."""
+    if rule.after is not None:
+        return caption.lower(index) in rule.after
+    if rule.nouns is None:
         return True
     name = _object(caption, index)
-    if name is None or then.nouns is None:
-        return name is not None
-    return then.nouns.holds(caption.lexicon.nouns.forms.get(name), name)
+    nouns = caption.lexicon.nouns.forms
+    return name is not None and rule.nouns.holds(nouns.get(name), name)
 
 
 def _object(caption: Caption, index: int) -> str | None:

@@ -55,7 +55,7 @@ def add_attribute(caption: Caption) -> Iterator[list[Edit]]:
             continue
         if of_any_color.holds(mention.noun):
             continue
-        for color in known.color_range(mention.noun, "").odd:
+        for color in known.color_range(mention.noun, "")[1]:
             if not any(known.near(color, other) for other in named):
                 yield [replace(caption, (mention.first, mention.first + 1), f"{color} {first}")]
 

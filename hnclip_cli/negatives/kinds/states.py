@@ -30,7 +30,7 @@ def replace_color(caption: Caption) -> Iterator[list[Edit]]:
         head = caption.lower(modifier.noun)
         if head in caption.resumed:
             continue
-        looks = known.color_range(known_head(caption, modifier.noun), head).looks
+        looks = known.color_range(known_head(caption, modifier.noun), head)[0]
         for index in range(modifier.first, modifier.stop):
             if caption.lower(index) not in known.looks:
                 continue
@@ -66,7 +66,7 @@ def replace_state(caption: Caption) -> Iterator[list[Edit]]:
     for index, head in _attributes(caption, states.keys()):
         word, noun = caption.lower(head), noun_at(caption, head)
         for state in states[caption.lower(index)]:
-            if state.said_of.holds(noun, word):
+            if state.is_said_of(noun, word):
                 for text in state.instead:
                     if text not in caption.lowers:
                         yield [replace(caption, (index, index + 1), text)]

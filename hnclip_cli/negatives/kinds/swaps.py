@@ -19,7 +19,7 @@ from hnclip_cli.streams.edits import Edit
 _PRONOUNS = {"he", "she", "his", "her", "him", "himself", "herself", "hers"}
 _FACING = {"front", "behind", "left", "right", "above", "below"}
 _SITTING = {"sitting", "sits", "sit", "seated"}
-_BACKDROP_RANK = 6
+_DETERMINERS = {"DT", "PRP$", "CD", "WP$", "PDT"}
 _REFERRING = _PRONOUNS | {"who", "whose", "its", "their"}
 
 
@@ -35,9 +35,7 @@ def swap_noun(caption: Caption) -> Iterator[list[Edit]]:
         if order_matters(caption, one.stop, _phrase_start(caption, other)) or _described_apart(
             caption, one, other
         ):
-            edits = swap(caption, (one.first, one.stop), (other.first, other.stop))
-            if edits:
-                yield edits
+            yield from swap(caption, (one.first, one.stop), (other.first, other.stop))
 
 
 def swap_noun_phrase(caption: Caption) -> Iterator[list[Edit]]:
@@ -53,9 +51,7 @@ def swap_noun_phrase(caption: Caption) -> Iterator[list[Edit]]:
         if one.noun.key == other.noun.key and not _described_apart(caption, one, other):
             continue
         if order_matters(caption, here.stop, there.first):
-            edits = swap(caption, (here.first, here.stop), (there.first, there.stop))
-            if edits:
-                yield edits
+            yield from swap(caption, (here.first, here.stop), (there.first, there.stop))
 
 
 def swap_adjective(caption: Caption) -> Iterator[list[Edit]]:
@@ -66,9 +62,7 @@ def swap_adjective(caption: Caption) -> Iterator[list[Edit]]:
             is_repeated = found is not single and one in single and other in single
             if is_repeated or not _may_swap(caption, one, other):
                 continue
-            edits = swap(caption, (one.first, one.stop), (other.first, other.stop))
-            if edits:
-                yield edits
+            yield from swap(caption, (one.first, one.stop), (other.first, other.stop))
 
 
 def may_swap(caption: Caption) -> bool:
@@ -85,7 +79,8 @@ def _near_pairs(caption: Caption) -> list[tuple[Mention, Mention]]:
     return [
         (one, other)
         for one, other in combinations(things, 2)
-        if _subjecthood(other) <= _subjecthood(one)
+        # The more usual subject last would be given away by the first words.
+        if other.noun.rank <= one.noun.rank
         and (one.is_plural == other.is_plural or not _has_finite_verb(caption))
         and (may_matter(caption, one.stop, other.first) or _described_apart(caption, one, other))
     ]
@@ -185,22 +180,13 @@ def _are_nested(one: Noun, other: Noun) -> bool:
     )
 
 
-def _subjecthood(mention: Mention) -> int:
-    """How seldom a caption begins with such a thing.
-
-    A swap that puts the more usual subject last is given away by its first words.
-    """
-    return _BACKDROP_RANK if "backdrop" in mention.noun.traits else mention.noun.family.rank
-
-
 def _same_determination(caption: Caption, one: Mention, other: Mention) -> bool:
     """A singular without an article is an idiom ("in bed"), so both have one, or neither."""
-    determined = {_is_determined(caption, mention) or mention.is_plural for mention in (one, other)}
+    determined = {
+        mention.is_plural or caption.tag(_phrase_start(caption, mention)) in _DETERMINERS
+        for mention in (one, other)
+    }
     return len(determined) == 1
-
-
-def _is_determined(caption: Caption, mention: Mention) -> bool:
-    return caption.tag(_phrase_start(caption, mention)) in ("DT", "PRP$", "CD", "WP$", "PDT")
 
 
 def _phrase_start(caption: Caption, mention: Mention) -> int:

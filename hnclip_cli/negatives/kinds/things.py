@@ -11,9 +11,10 @@ from hnclip_cli.negatives.analysis.relations import is_resting
 from hnclip_cli.negatives.analysis.rewriting import replace
 from hnclip_cli.streams.edits import Edit
 
+# The pronouns that change with a man or woman, some only with this tag.
 _PRONOUNS = {
-    "male": {"he": "she", "him": "her", "himself": "herself"},
-    "female": {"she": "he", "herself": "himself"},
+    "male": {"he": "she", "him": "her", "himself": "herself", "his PRP$": "her"},
+    "female": {"she": "he", "herself": "himself", "her PRP$": "his", "her": "him"},
 }
 _GENDERED = {"he", "she", "his", "her", "hers", "him", "himself", "herself"}
 _LIST_WORDS = {"with", "and", "or", ",", "has", "have", "having", "of", "including", "containing"}
@@ -159,16 +160,9 @@ def _pronoun_edits(caption: Caption, mention: Mention, rival: Noun) -> list[Edit
         return None if caption.lowers & _GENDERED else []
     edits = []
     for index, word in enumerate(caption.words):
-        text = _other_pronoun(word.lower, word.tag, old)
+        known = _PRONOUNS[old]
+        text = known.get(f"{word.lower} {word.tag}") or known.get(word.lower)
         if text:
             edits.append(replace(caption, (index, index + 1), text))
     people = [other for other in mentions(caption) if other.noun.is_human]
     return edits if len(people) == 1 or not edits else None
-
-
-def _other_pronoun(word: str, tag: str, gender: str) -> str:
-    if gender == "male" and word == "his":
-        return "her" if tag == "PRP$" else ""
-    if gender == "female" and word == "her":
-        return "his" if tag == "PRP$" else "him"
-    return _PRONOUNS[gender].get(word, "")
