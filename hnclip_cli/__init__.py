@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hnclip_cli.evaluation.report import evaluate
     from hnclip_cli.models.load import load_clip as load
     from hnclip_cli.negatives.choosing.fluency import fit
+    from hnclip_cli.negatives.making import make_negatives
     from hnclip_cli.negatives.mining import mine
     from hnclip_cli.negatives.refine import refine
     from hnclip_cli.plugins import load_plugin
@@ -32,6 +33,7 @@ _PLACES = {
     ),
     "load": "hnclip_cli.models.load:load_clip",
     "load_plugin": "hnclip_cli.plugins:load_plugin",
+    "make_negatives": "hnclip_cli.negatives.making:make_negatives",
     "mine": "hnclip_cli.negatives.mining:mine",
     "refine": "hnclip_cli.negatives.refine:refine",
     "score": "hnclip_cli.scoring.score:score",
@@ -45,6 +47,7 @@ __all__ = [
     "hard_negative_objective",
     "load",
     "load_plugin",
+    "make_negatives",
     "mine",
     "refine",
     "score",

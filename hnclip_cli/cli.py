@@ -113,6 +113,8 @@ def _leave(code: str | int | None) -> NoReturn:
     Python ends such threads wherever they are, and where that is in C++ (a decoder's, torch's)
     the whole process aborts.
     """
+    if code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+        console.drop_stdout()  # whoever reads it may have stopped, and flushing would wait for them
     if threading.active_count() > 1 and isinstance(code, int):
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:

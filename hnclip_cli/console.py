@@ -124,6 +124,15 @@ def open_output(path: str, *, binary: bool = False) -> Iterator[IO[bytes]]:
     stdout.flush()
 
 
+def write_records(records: Iterable[dict[str, Any]], out: IO[bytes]) -> None:
+    """Write each record as soon as it is there."""
+    from hnclip_cli.streams.records import format_record
+
+    for record in records:
+        out.write(format_record(record))
+        out.flush()
+
+
 class _Stdout:
     """Standard output whose failures cannot be taken for those of another pipe or file.
 

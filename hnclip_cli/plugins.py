@@ -28,6 +28,7 @@ VARIABLE = "HNCLIP_PLUGINS"
 # The tables, and where they are.
 TABLES = {
     "kinds": "hnclip_cli.negatives.kinds.registry:KINDS",
+    "generators": "hnclip_cli.negatives.generators.registry:GENERATORS",
     "benchmarks": "hnclip_cli.benchmarks:BENCHMARKS",
     "objectives": "hnclip_cli.training.objectives:OBJECTIVES",
 }

@@ -194,7 +194,7 @@ def test_a_fault_elsewhere_names_the_plugins_in_use(tmp_path, parser, monkeypatc
         raise KeyError("x")
 
     (tmp_path / "mine.py").write_text(GOOD)
-    monkeypatch.setattr("hnclip_cli.negatives.choosing.maker.apply_edits", fail)
+    monkeypatch.setattr("hnclip_cli.negatives.choosing.choice.apply_edits", fail)
     arguments = ["negatives", "--plugin", "mine.py", "--kind", "shout"]
     result = CliRunner().invoke(cli, arguments, input=CAPTIONS)
     assert result.exit_code == 1

@@ -73,7 +73,6 @@ def mine(
     """
     from hnclip_cli.negatives.mining import mine
     from hnclip_cli.streams.jsonl import RecordReader
-    from hnclip_cli.streams.records import format_record
 
     with console.error_policy(on_error) as policy:
         with console.open_input(input_) as stream, console.open_output(output) as out:
@@ -81,8 +80,7 @@ def mine(
                 RecordReader(stream, input_, policy), embeddings, of=of, queries=queries, k=k,
                 margin=margin, relative_margin=relative_margin, shard=shard, policy=policy,
             )  # fmt: skip
-            for record in mined:
-                out.write(format_record(record))
+            console.write_records(mined, out)
         if mined.num_short:
             short = f"{mined.num_short} of {mined.num_records} records got fewer than {k} {of}s"
             console.note(short)

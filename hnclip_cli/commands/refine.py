@@ -26,13 +26,11 @@ def refine(input_: str, output: str, seed: int, on_error: str) -> ExitCode:
     """
     from hnclip_cli.negatives.refine import refine
     from hnclip_cli.streams.jsonl import RecordReader
-    from hnclip_cli.streams.records import format_record
 
     with console.error_policy(on_error) as policy:
         with console.open_input(input_) as stream, console.open_output(output) as out:
             refined = refine(RecordReader(stream, input_, policy), seed=seed, policy=policy)
-            for record in refined:
-                out.write(format_record(record))
+            console.write_records(refined, out)
         for line in refined.summary():
             console.note(line)
     return policy.exit_code

@@ -15,6 +15,7 @@ from itertools import chain
 from typing import IO, NamedTuple, TypeVar
 
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.streams.files import atomic_output
 
 T = TypeVar("T")
 
@@ -126,10 +127,17 @@ class TrigramModel:
         model._derive()
         return model
 
-    def save(self, stream: IO[bytes]) -> None:
-        """Write the counts as one JSON object: the same bytes in whatever order captions came."""
+    def save(self, target: str | IO[bytes]) -> None:
+        """Write the counts as one JSON object: the same bytes in whatever order captions came.
+
+        Args:
+            target: a file's name, or where the bytes go.
+        """
         import orjson
 
+        if isinstance(target, str):
+            with atomic_output(target) as stream:
+                return self.save(stream)
         words = sorted(self._numbers.keys() - set(_RESERVED))
         new = {word: number for number, word in enumerate([*_RESERVED, *words])}
         renumbered = [new[word] for word in self._numbers]
@@ -149,7 +157,7 @@ class TrigramModel:
             "words": words,
             "trigrams": list(chain.from_iterable(rows)),
         }
-        stream.write(orjson.dumps(data, option=orjson.OPT_APPEND_NEWLINE))
+        target.write(orjson.dumps(data, option=orjson.OPT_APPEND_NEWLINE))
 
     def log_probability(self, text: str) -> float:
         """The natural logarithm of the probability of a whole text with its end."""

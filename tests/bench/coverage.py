@@ -13,10 +13,10 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from hnclip_cli.negatives.choosing.maker import NegativeMaker
 from hnclip_cli.negatives.choosing.truth import TrueCaptions
 from hnclip_cli.streams.records import Record
 from tests.bench.machine import describe
+from tests.negatives.makers import by_rules
 
 DATA = Path(os.environ.get("HNCLIP_TEST_DATA", "../shared/data"))
 BATCH = 256
@@ -34,7 +34,7 @@ def read(path: Path) -> list[Record]:
 
 def measure(records: list[Record], truth: TrueCaptions | None) -> dict[str, object]:
     """Coverage, mean number of kinds, and the share of captions of each kind."""
-    maker = NegativeMaker([], truth=truth)
+    maker = by_rules(truth=truth)
     counts: Counter[str] = Counter()
     covered = 0
     for first in range(0, len(records), BATCH):

@@ -15,17 +15,16 @@ import time
 from collections.abc import Callable
 
 from hnclip_cli.models.masked import MaskedModel
-from hnclip_cli.negatives.choosing.maker import NegativeMaker
-from hnclip_cli.negatives.generators.chat import ChatMaker
-from hnclip_cli.negatives.generators.endpoint import ChatClient, Endpoint
-from hnclip_cli.negatives.generators.flight import InFlight
+from hnclip_cli.negatives.choosing.choice import Choosing
 from hnclip_cli.negatives.generators.mlm import MaskedMaker
 from hnclip_cli.negatives.kinds.registry import DEFAULT_KINDS
+from hnclip_cli.negatives.making import make_negatives
 from hnclip_cli.streams.jsonl import RecordReader
 from hnclip_cli.streams.records import Record
 from hnclip_cli.streams.threads import chunked
 from tests.bench.machine import describe
 from tests.negatives.generators.server import ChatServer, good
+from tests.negatives.makers import by_rules
 
 KINDS = tuple(kind for kind in DEFAULT_KINDS if kind.startswith("replace-"))
 DELAY = 0.05
@@ -37,10 +36,9 @@ def batched(make: Callable[[list[Record]], object], records: list[Record]) -> No
 
 
 def asked(server: ChatServer, concurrency: int, records: list[Record]) -> None:
-    client = ChatClient(Endpoint(server.url))
-    maker = ChatMaker(("replace-noun", "replace-color"), client)
-    with InFlight(maker.ask, maker.negatives, concurrency) as flight:
-        flight.run([records])
+    kinds = ["replace-noun", "replace-color"]
+    how = {"generator": "http", "endpoint": server.url, "workers": concurrency}
+    assert len(list(make_negatives(records, kinds, **how))) == len(records)
 
 
 def slow(handler):
@@ -57,8 +55,8 @@ def main() -> None:
     options = parser.parse_args()
     with open(options.captions, "rb") as stream:
         records = list(itertools.islice(RecordReader(stream), options.count))
-    lexicon = NegativeMaker(KINDS)
-    masked = MaskedMaker(KINDS, MaskedModel(options.model, device="cpu"))
+    lexicon = by_rules(*KINDS)
+    masked = MaskedMaker(Choosing(KINDS), MaskedModel(options.model, device="cpu"))
     with ChatServer(slow) as server:
         ways: dict[str, Callable[[], None]] = {
             "lexicon": lambda: batched(lexicon.negatives, records),

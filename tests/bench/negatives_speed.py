@@ -17,17 +17,16 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hnclip_cli.language.caption import TAGS, TEXT
 from hnclip_cli.language.parser import load_pipeline
-from hnclip_cli.negatives.choosing.maker import NegativeMaker
 from hnclip_cli.negatives.kinds.registry import DEFAULT_KINDS, KINDS
-from hnclip_cli.negatives.pool import PIECE, Answering
-from hnclip_cli.streams.records import parse_record
+from hnclip_cli.negatives.making import Made, make_negatives
+from hnclip_cli.streams.records import Record, format_record, parse_record
 from tests.bench.machine import describe
 
 
@@ -49,9 +48,19 @@ def drain(nlp: Any, texts: list[str]) -> None:
         pass
 
 
-def answer_all(answering: Answering, lines: list[bytes]) -> None:
-    for start in range(0, len(lines), PIECE):
-        answering([parse_record(line) for line in lines[start : start + PIECE]])
+def answer_all(made: Made) -> None:
+    for record in made:
+        format_record(record)
+
+
+class _Records:
+    """The records of lines, parsed each time that they are asked for."""
+
+    def __init__(self, lines: list[bytes]) -> None:
+        self._lines = lines
+
+    def __iter__(self) -> Iterator[Record]:
+        return map(parse_record, self._lines)
 
 
 def compare(kinds: list[str], lines: list[bytes], rounds: int, level: int | None) -> dict[str, Any]:
@@ -63,12 +72,12 @@ def compare(kinds: list[str], lines: list[bytes], rounds: int, level: int | None
         rounds: how often both are run.
         level: of spaCy alone; None for what the kinds need.
     """
-    answering = Answering(partial(NegativeMaker, kinds), "fail")
+    made = make_negatives(_Records(lines), kinds)
     if level is None:
         level = max(KINDS[kind].level for kind in kinds or DEFAULT_KINDS)
     nlp = load_pipeline(level)
     texts = [json.loads(line)["caption"] for line in lines]
-    bare, ours = medians(rounds, partial(drain, nlp, texts), partial(answer_all, answering, lines))
+    bare, ours = medians(rounds, partial(drain, nlp, texts), partial(answer_all, made))
     return {
         "components": nlp.pipe_names,
         "bare_per_s": round(len(lines) / bare),

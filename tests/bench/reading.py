@@ -19,11 +19,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hnclip_cli.negatives.choosing.maker import NegativeMaker
 from hnclip_cli.negatives.choosing.truth import TrueCaptions
 from hnclip_cli.streams.records import Record
 from tests.bench.coverage import DATA, read
 from tests.bench.machine import describe
+from tests.negatives.makers import by_rules
 
 LABELS = Path(__file__).with_suffix(".tsv")
 SIZE = 200
@@ -35,7 +35,7 @@ Label = tuple[str, str, str]
 def sample(records: list[Record]) -> list[tuple[Record, dict[str, Any]]]:
     """Records in the order of a hash, each with one of its negatives."""
     chosen = sorted(records, key=lambda record: draw("record", record.id))[: SIZE + 50]
-    maker = NegativeMaker([], truth=TrueCaptions(records), seed=SEED)
+    maker = by_rules(truth=TrueCaptions(records), seed=SEED)
     found = []
     for record, negatives in zip(chosen, maker.negatives(chosen), strict=True):
         if negatives:

@@ -17,13 +17,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hnclip_cli.negatives.choosing.maker import NegativeMaker
 from hnclip_cli.negatives.choosing.truth import TrueCaptions
 from hnclip_cli.negatives.kinds.registry import KINDS
 from hnclip_cli.streams.records import Record
 from tests.bench import reading
 from tests.bench.coverage import BATCH, DATA, read
 from tests.bench.machine import describe
+from tests.negatives.makers import by_rules
 
 LABELS = Path(__file__).with_suffix(".tsv")
 SIZE = 10
@@ -35,7 +35,7 @@ Drawn = tuple[Record, dict[str, Any]]
 def sample(records: list[Record]) -> dict[str, list[Drawn]]:
     """Of each kind the first records in the order of a hash that get one, with it."""
     order = sorted(records, key=lambda record: reading.draw("record", record.id))
-    maker = NegativeMaker(FURTHER, truth=TrueCaptions(records), seed=reading.SEED)
+    maker = by_rules(*FURTHER, truth=TrueCaptions(records), seed=reading.SEED)
     found: dict[str, list[Drawn]] = {kind: [] for kind in FURTHER}
     for first in range(0, len(order), BATCH):
         batch = order[first : first + BATCH]

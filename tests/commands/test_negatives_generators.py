@@ -48,13 +48,13 @@ def http(server, *args):
 
 
 def mlm(folder, *args):
-    return ("--generator", "mlm", "--mlm-model", folder, "--device", "cpu", *args)
+    return ("--generator", "mlm", "--generator-model", folder, "--device", "cpu", *args)
 
 
 def test_an_endpoint_writes_negatives_into_records(serve):
     server = serve(good)
     records, errors, code = run(
-        *http(server, "--api-key-env", "OUR_KEY", "--endpoint-model", "m"), OUR_KEY=KEY
+        *http(server, "--api-key-env", "OUR_KEY", "--generator-model", "m"), OUR_KEY=KEY
     )
     assert code == 0
     assert records == [
@@ -85,8 +85,8 @@ def test_slow_answers_come_in_the_order_of_the_records(serve):
         return good(handler)
 
     server = serve(uneven)
-    one, _, _ = run(*http(server, "--concurrency", 1), records=dogs(12))
-    many, _, code = run(*http(server, "--concurrency", 6), records=dogs(12))
+    one, _, _ = run(*http(server, "--workers", 1), records=dogs(12))
+    many, _, code = run(*http(server, "--workers", 6), records=dogs(12))
     assert code == 0
     assert many == one
     assert [record["id"] for record in many] == [str(number) for number in range(12)]
@@ -120,7 +120,7 @@ def test_a_question_that_fails_for_good_is_a_bad_record(serve):
 @pytest.mark.parametrize("policy", ["fail", "skip"])
 def test_a_wrong_key_stops_at_once_with_one_line(serve, policy):
     server = serve(lambda _: failing(401))
-    args = ("--api-key-env", "OUR_KEY", "--on-error", policy, "--concurrency", 1)
+    args = ("--api-key-env", "OUR_KEY", "--on-error", policy, "--workers", 1)
     records, errors, code = run(*http(server, *args), records=dogs(50), OUR_KEY=KEY)
     assert (records, code, len(errors)) == ([], 1, 1)
     assert "401" in errors[0] and "--api-key-env" in errors[0] and KEY not in errors[0]
@@ -213,18 +213,22 @@ def usage(*args):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--generator", "gpt"], "'gpt' is not one of"),
-        (["--generator", "mlm"], "needs --mlm-model"),
+        (["--generator", "gpt"], "got 'gpt', expected one of lexicon, mlm, http"),
+        (["--generator", "mlm"], "needs --generator-model"),
         (["--generator", "http"], "needs --endpoint"),
         (["--generator", "http", "--endpoint", "x", "--kind", "shuffle-words"],
          "--generator http does not make shuffle-words"),
         (["--generator", "http", "--endpoint", "http://x", "--api-key-env", "NO_SUCH_VARIABLE"],
          "the environment has no NO_SUCH_VARIABLE"),
-        (["--generator", "mlm", "--mlm-model", "x", "--retries", "1"], "--retries does nothing"),
-        (["--generator", "http", "--endpoint", "x", "--top-k", "1"], "--top-k does nothing"),
-        (["--generator", "http", "--endpoint", "x", "--workers", "2"], "--workers does nothing"),
-        (["--endpoint", "http://x"], "--endpoint does nothing without --generator http"),
-        (["--mlm-model", "x"], "--mlm-model does nothing without --generator mlm"),
+        (["--generator", "mlm", "--generator-model", "x", "--retries", "1"],
+         "--retries does nothing"),
+        (["--generator", "http", "--endpoint", "x", "--batch-size", "1"],
+         "--batch-size does nothing"),
+        (["--generator", "http", "--endpoint", "x", "--fitted", "y"], "--fitted does nothing"),
+        (["--generator", "mlm", "--generator-model", "x", "--workers", "2"],
+         "--workers does nothing"),
+        (["--endpoint", "http://x"], "--endpoint does nothing with --generator lexicon"),
+        (["--generator-model", "x"], "--generator-model does nothing with --generator lexicon"),
     ],
 )  # fmt: skip
 def test_wrong_usage_is_found_early(args, message):

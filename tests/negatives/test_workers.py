@@ -1,9 +1,13 @@
 """hnclip negatives --workers among real processes: live input, signals, deaths, closed readers."""
 
+import array
+import fcntl
 import os
+import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -138,6 +142,24 @@ def test_a_signal_to_the_whole_group_while_workers_start_ends_all(signum, code, 
     assert_gone(pids)
     assert process.stderr.read() == b""
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_although_nobody_reads(signum, code):
+    process = start()
+    process.stdin.write(CAPTION * 1500)  # more than a pipe holds, once they have negatives
+    process.stdin.flush()
+    while select.select([process.stdout], [], [], 60)[0] and not _is_full(process.stdout):
+        time.sleep(0.01)
+    process.send_signal(signum)
+    assert process.wait(20) == code
+    process.communicate()
+
+
+def _is_full(pipe):
+    waiting = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, waiting)
+    return waiting[0] > 60_000
 
 
 def test_a_closed_reader_ends_all_processes_with_141(busy):

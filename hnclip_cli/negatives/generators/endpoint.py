@@ -1,17 +1,16 @@
-"""A chat completions endpoint as OpenAI defined it: one question, one answer, with patience."""
+"""A chat completions endpoint as OpenAI defined it: one question, one answer, with patience.
+
+By httpx, and not by OpenAI's own package: that sends what stands in OPENAI_CUSTOM_HEADERS to any
+host, reads answers of any length for any time, and repeats a question only as it was.
+"""
 
 import email.utils
 import json
 import math
-import ssl
 import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from http.client import HTTPException, HTTPResponse
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from hnclip_cli.errors import HnclipError
@@ -28,50 +27,10 @@ MAX_RETRY_AFTER = 300.0
 _STOPPING = {
     401: "a key that it knows, in the variable of --api-key-env",
     403: "a key that may use this model, in the variable of --api-key-env",
-    404: "another --endpoint-model, or --endpoint up to the /v1",
+    404: "another --generator-model, or --endpoint up to the /v1",
     405: "--endpoint up to the /v1",
 }
 _PASSING = {408, 409, 425, 429}
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where and how to ask.
-
-    Attributes:
-        url: up to ``/v1``, or the whole way to ``/chat/completions``; http or https.
-        model: its name there; None leaves it to the server.
-        key: sent as a bearer token; shown nowhere.
-        timeout: seconds for a connection, and for the answer after it.
-        retries: further attempts where one fails in passing.
-        requests_per_minute: None is without limit.
-
-    Raises:
-        HnclipError: the URL or the key cannot be used.
-    """
-
-    url: str
-    model: str | None = None
-    key: str = field(default="", repr=False)
-    timeout: float = 60.0
-    retries: int = 4
-    requests_per_minute: float | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "url", _completions_url(self.url))
-        # http.client would name the key in its complaint.
-        if not (self.key.isascii() and self.key.isprintable()) or " " in self.key:
-            raise HnclipError(
-                "the API key cannot be sent in a header",
-                expected="printable ASCII without spaces",
-            )
-
-    @property
-    def sends_key_in_the_clear(self) -> bool:
-        """Whether there is a key, and others on the network could read it."""
-        parts = urlsplit(self.url)
-        is_here = parts.hostname in ("localhost", "127.0.0.1", "::1")
-        return bool(self.key) and parts.scheme == "http" and not is_here
 
 
 class Unanswered(Exception):
@@ -91,33 +50,59 @@ class Passing(Exception):
         self.retry_after = retry_after
 
 
-class Stopped(Exception):
-    """The run is over; nobody waits for the answer."""
-
-
 class ChatClient:
     """Asks an endpoint; threads may share it.
 
     No redirect is followed, so that neither captions nor the key go where nobody sent them.
-    Proxies are those of the environment, as everywhere.
+    Proxies and certificates are those of the environment, as everywhere.
+
+    Args:
+        endpoint: up to ``/v1``, or the whole way to ``/chat/completions``; http or https.
+        model: its name there; None leaves it to the server.
+        key: sent as a bearer token; shown nowhere.
+        timeout: seconds for a connection, and for the answer after it.
+        retries: further attempts where one fails in passing.
+        requests_per_minute: None is without limit.
+
+    Raises:
+        HnclipError: the URL, the key or the proxy of the environment cannot be used, or httpx is
+            not installed.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
-        self._stop = threading.Event()
-        self._pacer = _Pacer(60.0 / (endpoint.requests_per_minute or math.inf), self._stop)
-        # Without the handlers that follow redirects and raise for a status.
-        self._opener = urllib.request.OpenerDirector()
-        for handler in (
-            urllib.request.ProxyHandler(),
-            urllib.request.HTTPHandler(),
-            urllib.request.HTTPSHandler(),
-        ):
-            self._opener.add_handler(handler)
-
-    def close(self) -> None:
-        """Let whoever waits for a turn or for another attempt give up."""
-        self._stop.set()
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        model: str | None = None,
+        key: str = "",
+        timeout: float = 60.0,
+        retries: int = 4,
+        requests_per_minute: float | None = None,
+    ) -> None:
+        try:
+            import httpx
+        except ImportError:
+            hint = "pip install 'hnclip[http]'"
+            raise HnclipError("httpx is not installed", hint=hint) from None
+        self.url = completions_url(endpoint)
+        if not (key.isascii() and key.isprintable()) or " " in key:
+            expected = "printable ASCII without spaces"
+            raise HnclipError("the API key cannot be sent in a header", expected=expected)
+        self._question = {"temperature": 0} if model is None else {"temperature": 0, "model": model}
+        self._key = key
+        self._timeout = timeout
+        self._retries = retries
+        self._pacer = _Pacer(60.0 / (requests_per_minute or math.inf))
+        self._httpx = httpx
+        headers = {"User-Agent": "hnclip", "Accept-Encoding": "identity"}
+        if key:
+            headers["Authorization"] = f"Bearer {key}"
+        limits = httpx.Limits(max_connections=None)
+        try:
+            self._client = httpx.Client(headers=headers, timeout=timeout, limits=limits)
+        except (ImportError, ValueError, httpx.InvalidURL):  # whose text may hold a password
+            problem = "the proxy that the environment names cannot be used"
+            raise HnclipError(problem, expected="http://…") from None
 
     def ask(
         self,
@@ -144,95 +129,70 @@ class ChatClient:
         Raises:
             Unanswered: no usable answer came.
             HnclipError: none will ever come: a wrong key, model or address.
-            Stopped: `close` was called.
         """
-        question: dict[str, Any] = {
-            "messages": messages,
-            "temperature": 0,
-            "max_tokens": max_tokens,
-        }
-        if self._endpoint.model is not None:
-            question["model"] = self._endpoint.model
+        question = {"messages": messages, "max_tokens": max_tokens, **self._question}
         attempt = 0
         while True:
             question["seed"] = hash64(seed, name, attempt) >> 33  # 31 bits: any server takes it
             self._pacer.wait()
             try:
-                return read(self._answer(json.dumps(question).encode()))
+                return read(self._answer(question))
             except Passing as error:
                 failure = error
             attempt += 1
-            if attempt > self._endpoint.retries:
+            if attempt > self._retries:
                 tries = "1 attempt" if attempt == 1 else f"{attempt} attempts"
                 raise Unanswered(f"{failure}, after {tries}")
             if failure.retry_after is not None:
                 self._pacer.pause(failure.retry_after)
-            elif self._stop.wait(_backoff(attempt, hash64(seed, name, "jitter", attempt))):
-                raise Stopped
+            else:
+                time.sleep(_backoff(attempt, hash64(seed, name, "jitter", attempt)))
 
-    def _answer(self, body: bytes) -> str:
+    def _answer(self, question: dict[str, Any]) -> str:
         """The text of the answer to one request."""
-        deadline = time.monotonic() + self._endpoint.timeout
-        headers = {"Content-Type": "application/json", "User-Agent": "hnclip"}
-        if self._endpoint.key:
-            headers["Authorization"] = f"Bearer {self._endpoint.key}"
-        request = urllib.request.Request(self._endpoint.url, body, headers, method="POST")
+        deadline = time.monotonic() + self._timeout
         try:
-            with cast(
-                HTTPResponse, self._opener.open(request, timeout=self._endpoint.timeout)
-            ) as response:
-                content = _read(response, deadline)
-                if response.status != 200:
-                    raise self._failure(response, content)
-        except TimeoutError:
-            raise Passing(f"no answer within {self._endpoint.timeout:g} s") from None
-        except (OSError, HTTPException) as error:
-            raise self._broken(error) from None
+            with self._client.stream("POST", self.url, json=question) as response:
+                content = _read(response.iter_raw(), deadline)
+        except (TimeoutError, self._httpx.ReadTimeout):
+            raise Passing(f"no answer within {self._timeout:g} s") from None
+        except self._httpx.TimeoutException:
+            raise Passing(f"no connection within {self._timeout:g} s") from None
+        except self._httpx.TransportError as error:
+            text = self._shown(str(error) or type(error).__name__)
+            if "CERTIFICATE_VERIFY_FAILED" in text:
+                raise self._error(
+                    "the endpoint's certificate is not trusted",
+                    text,
+                    "SSL_CERT_FILE=FILE with the authority that signed it",
+                ) from None
+            raise Passing(f"the connection failed ({text})") from None
+        if response.status_code != 200:
+            raise self._failure(response, content)
         return _text_of(content)
 
-    def _broken(self, error: Exception) -> Exception:
-        """What a connection that failed means."""
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        if isinstance(reason, ssl.SSLCertVerificationError):
-            return HnclipError(
-                "the endpoint's certificate is not trusted",
-                where=self._endpoint.url,
-                got=reason.verify_message,
-                hint="SSL_CERT_FILE=FILE with the authority that signed it",
-            )
-        if isinstance(reason, TimeoutError):
-            return Passing(f"no connection within {self._endpoint.timeout:g} s")
-        text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-        return Passing(f"the connection failed ({self._shown(text)})")
-
-    def _failure(self, response: HTTPResponse, content: bytes) -> Exception:
+    def _failure(self, response: Any, content: bytes) -> Exception:
         """What a status other than 200 means."""
-        status = f"{response.status} {response.reason}".strip()
-        if 300 <= response.status < 400:
-            return HnclipError(
+        code = response.status_code
+        status = f"{code} {response.reason_phrase}".strip()
+        if 300 <= code < 400:
+            return self._error(
                 "the endpoint is elsewhere, and redirects are not followed",
-                where=self._endpoint.url,
-                got=f"{status} to {self._shown(response.headers.get('Location', 'nowhere'))}",
-                hint="--endpoint with that address, if you trust it",
+                f"{status} to {self._shown(response.headers.get('Location', 'nowhere'))}",
+                "--endpoint with that address, if you trust it",
             )
-        if response.status in _STOPPING:
-            return HnclipError(
-                "the endpoint refuses requests",
-                where=self._endpoint.url,
-                got=status,
-                hint=_STOPPING[response.status],
-            )
-        if response.status not in _PASSING and response.status < 500:
+        if code in _STOPPING:
+            return self._error("the endpoint refuses requests", status, _STOPPING[code])
+        if code not in _PASSING and code < 500:
             return Unanswered(f"the endpoint says {status}{self._explanation(content)}")
         seconds = retry_after(response.headers.get("Retry-After"), time.time())
         if seconds is not None and seconds > MAX_RETRY_AFTER:
-            return HnclipError(
-                f"the endpoint asks to wait {seconds:.0f} s",
-                where=self._endpoint.url,
-                got=status,
-                hint="a lower --requests-per-minute, or later",
-            )
+            hint = "a lower --requests-per-minute, or later"
+            return self._error(f"the endpoint asks to wait {seconds:.0f} s", status, hint)
         return Passing(f"the endpoint says {status}", seconds)
+
+    def _error(self, problem: str, got: str, hint: str) -> HnclipError:
+        return HnclipError(problem, where=self.url, got=got, hint=hint)
 
     def _explanation(self, content: bytes) -> str:
         try:
@@ -243,8 +203,8 @@ class ChatClient:
 
     def _shown(self, text: str) -> str:
         """What a server said, short, printable, and without the key."""
-        if self._endpoint.key:
-            text = text.replace(self._endpoint.key, "…")
+        if self._key:
+            text = text.replace(self._key, "…")
         text = "".join(letter if letter.isprintable() else " " for letter in text)
         return text[:160] + "…" if len(text) > 160 else text
 
@@ -252,22 +212,20 @@ class ChatClient:
 class _Pacer:
     """Lets requests go one ``interval`` apart, and none during a pause."""
 
-    def __init__(self, interval: float, stop: threading.Event) -> None:
+    def __init__(self, interval: float) -> None:
         self._interval = interval
-        self._stop = stop
         self._next = 0.0
         self._lock = threading.Lock()
 
     def wait(self) -> None:
-        while not self._stop.is_set():
+        while True:
             with self._lock:
                 now = time.monotonic()
                 delay = self._next - now
                 if delay <= 0:
                     self._next = now + self._interval
                     return
-            self._stop.wait(delay)
-        raise Stopped
+            time.sleep(delay)
 
     def pause(self, seconds: float) -> None:
         with self._lock:
@@ -295,37 +253,44 @@ def retry_after(header: str | None, now: float) -> float | None:
         return None
 
 
-def _completions_url(url: str) -> str:
+def sends_in_the_clear(endpoint: str) -> bool:
+    """Whether others on the network could read what is sent there."""
+    parts = urlsplit(endpoint)
+    return parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1")
+
+
+def completions_url(endpoint: str) -> str:
+    """The whole address of an endpoint.
+
+    Raises:
+        HnclipError: it is none.
+    """
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(endpoint)
         _ = parts.port
     except ValueError as error:
         raise HnclipError(f"bad --endpoint ({error})") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise HnclipError(
-            "bad --endpoint", got=repr(url), expected="http://… or https://…, as in …/v1"
-        )
     if parts.username is not None or parts.password is not None:
         raise HnclipError("bad --endpoint: it holds a password", hint="--api-key-env VAR")
-    if not url.isascii() or any(letter.isspace() or not letter.isprintable() for letter in url):
-        raise HnclipError("bad --endpoint", got=repr(url), expected="percent-encoded ASCII")
+    is_address = parts.scheme in ("http", "https") and parts.hostname
+    if not is_address or not (endpoint.isascii() and endpoint.isprintable()) or " " in endpoint:
+        expected = "http://… or https://… in percent-encoded ASCII, as in …/v1"
+        raise HnclipError("bad --endpoint", got=repr(endpoint), expected=expected)
     path = parts.path.rstrip("/")
     if not path.endswith("/chat/completions"):
         path += "/chat/completions"
     return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
 
 
-def _read(response: HTTPResponse, deadline: float) -> bytes:
-    pieces = []
-    size = 0
-    while piece := response.read1(1 << 16):
-        pieces.append(piece)
-        size += len(piece)
-        if size > MAX_ANSWER_BYTES:
+def _read(pieces: Iterable[bytes], deadline: float) -> bytes:
+    content = bytearray()
+    for piece in pieces:
+        content += piece
+        if len(content) > MAX_ANSWER_BYTES:
             raise Unanswered(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
         if time.monotonic() > deadline:
             raise TimeoutError
-    return b"".join(pieces)
+    return bytes(content)
 
 
 def _text_of(content: bytes) -> str:

@@ -17,15 +17,12 @@ from hnclip_cli.lexicon.nouns import Noun
 from hnclip_cli.lexicon.spelling import cased_like
 from hnclip_cli.models.masked import Filler, Gap
 from hnclip_cli.negatives.analysis.rewriting import with_articles
+from hnclip_cli.negatives.choosing.choice import Choice, Choosing, Draw
 from hnclip_cli.negatives.choosing.maker import MAX_CANDIDATES
-from hnclip_cli.negatives.choosing.truth import TrueCaptions, facts
-from hnclip_cli.negatives.generators.choice import choose
+from hnclip_cli.negatives.choosing.truth import facts
 from hnclip_cli.negatives.kinds.registry import KINDS
 from hnclip_cli.streams.edits import Edit
-from hnclip_cli.streams.records import Record, hash64
-
-# Records worked on at a time.
-PIECE = 64
+from hnclip_cli.streams.records import Record
 
 
 class FillsGaps(Protocol):
@@ -37,62 +34,40 @@ class FillsGaps(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A candidate of a kind: the word it puts into a slot, and the edits that go with it."""
+    """A candidate of a kind: the word it puts into a gap, and the edits that go with it."""
 
     word: str
     others: tuple[Edit, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """Characters [start, end) of a caption that a kind replaces, and what it would put there."""
-
-    kind: str
-    start: int
-    end: int
-    templates: tuple[Template, ...]
+# What a kind would put into each gap of a caption.
+Templates = dict[Gap, list[Template]]
 
 
 class MaskedMaker:
     """Makes the ``negatives`` of records with a masked language model.
 
-    The model fills the slots of the kinds that replace words; the other kinds are made by their
+    The model fills the gaps of the kinds that replace words; the other kinds are made by their
     rules.
 
     Args:
-        kinds: names from `KINDS`.
+        choosing: what to make.
         model: fills gaps.
-        per_caption: keep this many, of different kinds first; None keeps one of each kind.
-        truth: what else is true of the images.
-        seed: with the record's id and the kind it decides which slot comes first.
-        top_k: words of the model that are considered for a slot.
-        batch_size: slots that the model fills at a time.
-        lexicon: what is known about words; by default the built-in one.
+        top_k: words of the model that are considered for a gap.
+        batch_size: gaps that the model fills at a time.
 
     Raises:
         HnclipError: no English spaCy pipeline is installed.
     """
 
     def __init__(
-        self,
-        kinds: Sequence[str],
-        model: FillsGaps,
-        *,
-        per_caption: int | None = None,
-        truth: TrueCaptions | None = None,
-        seed: int = 0,
-        top_k: int = 64,
-        batch_size: int = 32,
-        lexicon: Lexicon | None = None,
+        self, choosing: Choosing, model: FillsGaps, *, top_k: int = 64, batch_size: int = 32
     ) -> None:
-        self._kinds = tuple(kinds)
+        self._choosing = choosing
         self._model = model
-        self._per_caption = per_caption
-        self._truth = truth or TrueCaptions()
-        self._seed = seed
         self._top_k = top_k
         self._batch_size = batch_size
-        self._parser = Parser(max(KINDS[kind].level for kind in kinds), lexicon)
+        self._parser = Parser(max(KINDS[kind].level for kind in choosing.kinds), choosing.lexicon)
 
     def negatives(self, records: Sequence[Record]) -> list[list[dict[str, Any]]]:
         """The negatives of each record of a batch; batching changes nothing.
@@ -101,56 +76,43 @@ class MaskedMaker:
             InputError: a record has no usable caption, id or group.
         """
         captions = self._parser.parse([record.caption for record in records])
-        slots = [{kind: find_slots(kind, caption) for kind in self._kinds} for caption in captions]
-        fillers = self._fill(captions, slots)
-        return [
-            choose(
-                record,
-                caption,
-                {kind: self._offers(record, kind, caption, by_kind, fillers) for kind in by_kind},
-                truth=self._truth,
-                per_caption=self._per_caption,
-                seed=self._seed,
-            )
-            for record, caption, by_kind in zip(records, captions, slots, strict=True)
-        ]
-
-    def _fill(
-        self, captions: Sequence[Caption], slots: Sequence[dict[str, list[Slot]]]
-    ) -> dict[Gap, list[Filler]]:
-        """The model's words for every gap, each asked for once."""
+        kinds = self._choosing.kinds
+        found = [{kind: find_gaps(kind, caption) for kind in kinds} for caption in captions]
         gaps = list(
-            dict.fromkeys(
-                Gap(caption.text, slot.start, slot.end)
-                for caption, by_kind in zip(captions, slots, strict=True)
-                for found in by_kind.values()
-                for slot in found
-            )
+            dict.fromkeys(gap for of in found for by_kind in of.values() for gap in by_kind)
         )
-        filled = self._model.fill(gaps, self._top_k, self._batch_size)
-        return dict(zip(gaps, filled, strict=True))
+        words = dict(
+            zip(gaps, self._model.fill(gaps, self._top_k, self._batch_size), strict=True)
+        )  # each gap is filled once
+        made = []
+        for record, caption, of in zip(records, captions, found, strict=True):
+            choice = Choice(self._choosing, record, caption)
+            offers = {kind: _offers(kind, caption, of[kind], words, choice.draw) for kind in kinds}
+            made.append(choice.of(offers))
+        return made
 
-    def _offers(
-        self,
-        record: Record,
-        kind: str,
-        caption: Caption,
-        slots: dict[str, list[Slot]],
-        fillers: dict[Gap, list[Filler]],
-    ) -> Iterator[list[Edit]]:
-        if not is_filled(kind):
-            found = list(islice(KINDS[kind].edits(caption), MAX_CANDIDATES))
-            order = sorted(range(len(found)), key=lambda i: self._hash(record, kind, i))
-            yield from (with_articles(caption, found[index]) for index in order)
-            return
-        for slot in sorted(slots[kind], key=lambda slot: self._hash(record, kind, slot.start)):
-            for filler in fillers[Gap(caption.text, slot.start, slot.end)]:
-                edits = filled_edits(caption, slot, filler.word)
+    def summary(self) -> list[str]:
+        return []
+
+
+def _offers(
+    kind: str,
+    caption: Caption,
+    templates: Templates,
+    words: dict[Gap, list[Filler]],
+    draw: Draw,
+) -> Iterator[list[Edit]]:
+    if not is_filled(kind):
+        found = list(islice(KINDS[kind].edits(caption), MAX_CANDIDATES))
+        for index in draw.order(kind, range(len(found))):
+            yield with_articles(caption, found[index])
+        return
+    for start in draw.order(kind, sorted({gap.start for gap in templates})):
+        for gap in (gap for gap in templates if gap.start == start):
+            for filler in words[gap]:
+                edits = filled_edits(kind, caption, gap, templates[gap], filler.word)
                 if edits:
                     yield with_articles(caption, edits)
-
-    def _hash(self, record: Record, *key: object) -> int:
-        return hash64(self._seed, record.id, *key)
 
 
 def is_filled(kind: str) -> bool:
@@ -158,31 +120,32 @@ def is_filled(kind: str) -> bool:
     return KINDS[kind].change == "replace"
 
 
-def find_slots(kind: str, caption: Caption) -> list[Slot]:
+def find_gaps(kind: str, caption: Caption) -> Templates:
     """Where a kind that replaces would put another word, in order of its candidates."""
-    if not is_filled(kind):
-        return []
-    found: dict[tuple[int, int], list[Template]] = {}
-    for (start, end, text), *others in islice(KINDS[kind].edits(caption), MAX_CANDIDATES):
-        start, end, word = _narrowed(caption.text, start, end, text)
-        if word and start < end:
-            found.setdefault((start, end), []).append(Template(word, tuple(others)))
-    return [Slot(kind, start, end, tuple(templates)) for (start, end), templates in found.items()]
+    found: Templates = {}
+    if is_filled(kind):
+        for (start, end, text), *others in islice(KINDS[kind].edits(caption), MAX_CANDIDATES):
+            start, end, word = _narrowed(caption.text, start, end, text)
+            if word and start < end:
+                gap = Gap(caption.text, start, end)
+                found.setdefault(gap, []).append(Template(word, tuple(others)))
+    return found
 
 
-def filled_edits(caption: Caption, slot: Slot, word: str) -> list[Edit] | None:
-    """The edits that put a word into a slot; None where it might leave the caption true."""
-    template = next((t for t in slot.templates if t.word == word), None)
-    lexicon = caption.lexicon
+def filled_edits(
+    kind: str, caption: Caption, gap: Gap, templates: Sequence[Template], word: str
+) -> list[Edit] | None:
+    """The edits that put a word into a gap; None where it might leave the caption true."""
+    template = next((t for t in templates if t.word == word), None)
+    sort, lexicon = KINDS[kind].of, caption.lexicon
     # It may name what is there.
     if template is None and facts(word, lexicon).isdisjoint(facts(caption.text, lexicon)):
-        sort = KINDS[slot.kind].of
-        alike = (t for t in slot.templates if are_of_one_sort(sort, word, t.word, lexicon))
+        alike = (t for t in templates if are_of_one_sort(sort, word, t.word, lexicon))
         template = next(alike, None)
     if template is None:
         return None
-    text = cased_like(word, caption.text[slot.start : slot.end])
-    return [(slot.start, slot.end, text), *template.others]
+    text = cased_like(word, caption.text[gap.start : gap.end])
+    return [(gap.start, gap.end, text), *template.others]
 
 
 def are_of_one_sort(sort: str, word: str, known: str, lexicon: Lexicon) -> bool:

@@ -3,9 +3,9 @@
 import json
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from hnclip_cli.negatives.generators.endpoint import Passing
+from hnclip_cli.negatives.generators.written import Draft
 
 SYSTEM = """\
 You write hard negative captions. You get a caption that is true of a photograph, and kinds of \
@@ -48,13 +48,6 @@ _TOKENS_A_NEGATIVE = 40
 _CHARACTERS_A_TOKEN = 2
 
 _FENCED = re.compile(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", re.DOTALL)
-
-
-class Draft(NamedTuple):
-    """A negative as the model wrote it."""
-
-    kind: str
-    caption: str
 
 
 def messages(caption: str, kinds: Sequence[str]) -> list[dict[str, str]]:
@@ -101,4 +94,4 @@ def _draft(item: object) -> Draft:
         caption.encode()
     except UnicodeEncodeError:  # half of a surrogate pair
         raise Passing("the answer holds broken Unicode") from None
-    return Draft(kind, caption)
+    return kind, caption

@@ -1,11 +1,93 @@
-"""The generators, and which kinds each can make."""
+"""The generators: where negatives come from, the lexicon's rules or a language model."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from hnclip_cli.language.ngram import TrigramModel
+from hnclip_cli.negatives.choosing.choice import Choosing
 from hnclip_cli.negatives.generators.prompt import INSTRUCTIONS
-from hnclip_cli.negatives.kinds.registry import KINDS
+from hnclip_cli.plugins import Table
+from hnclip_cli.streams.records import Record
 
-# A masked language model replaces words, and the rules make the other kinds; a language model is
-# asked for all but shuffled words, which take no understanding.
-GENERATORS: dict[str, tuple[str, ...]] = {
-    "mlm": tuple(KINDS),
-    "http": tuple(kind for kind in KINDS if kind in INSTRUCTIONS),
+
+class Maker(Protocol):
+    """Makes negatives of records that `Choosing.check` finds good."""
+
+    def negatives(self, records: Sequence[Record]) -> list[list[dict[str, Any]]]:
+        """The ``negatives`` of each record; it does not matter which come together."""
+
+    def summary(self) -> list[str]:
+        """What there is to say at the end, a line each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """One source of negatives.
+
+    Attributes:
+        make: called with a `Choosing` and its own options, gives a `Maker`.
+        can_make: whether it makes a kind.
+        options: names of its own options. The command has flags for those that it knows.
+        needs: those among them that must be given.
+        batch_size: records that the maker takes at a time.
+        workers: threads that call the maker, unless a number is asked for; 0: it is called in
+            line.
+        in_processes: workers are processes, each with a maker of its own, and 1 is in line.
+    """
+
+    make: Callable[..., Maker]
+    can_make: Callable[[str], bool] = lambda kind: True
+    options: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    batch_size: int = 1
+    workers: int = 0
+    in_processes: bool = False
+
+
+def _by_lexicon(choosing: Choosing, fitted: TrigramModel | None = None) -> Maker:
+    from hnclip_cli.negatives.choosing.fluency import Fitted
+    from hnclip_cli.negatives.choosing.maker import NegativeMaker
+
+    return NegativeMaker(choosing, None if fitted is None else Fitted(fitted))
+
+
+def _by_masked_model(
+    choosing: Choosing, model: str, download: bool = False, device: str = "auto", **how: Any
+) -> Maker:
+    from hnclip_cli.models.masked import MaskedModel
+    from hnclip_cli.negatives.generators.mlm import MaskedMaker
+
+    return MaskedMaker(choosing, MaskedModel(model, device=device, download=download), **how)
+
+
+def _by_endpoint(choosing: Choosing, endpoint: str, **how: Any) -> Maker:
+    from hnclip_cli.negatives.generators.chat import chat_maker
+
+    return chat_maker(choosing, endpoint, **how)
+
+
+LEXICON = "lexicon"
+_BUILT_IN = {
+    # Pieces of this size are enough for spaCy, and few enough to share out evenly.
+    LEXICON: Generator(
+        _by_lexicon, options=("fitted",), batch_size=256, workers=1, in_processes=True
+    ),
+    # It replaces words, and the rules make the other kinds.
+    "mlm": Generator(
+        _by_masked_model,
+        options=("model", "download", "device", "top_k", "batch_size"),
+        needs=("model",),
+        batch_size=64,
+    ),
+    # It is asked for all but shuffled words, which take no understanding.
+    "http": Generator(
+        _by_endpoint,
+        can_make=INSTRUCTIONS.__contains__,
+        options=("endpoint", "model", "key", "timeout", "retries", "requests_per_minute"),
+        needs=("endpoint",),
+        workers=4,
+    ),
 }
+
+GENERATORS = Table("generators", _BUILT_IN, Generator)

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.language.ngram import TrigramModel
 from hnclip_cli.negatives.choosing.fluency import MAX_LOSS, Commonness, Fitted, fit
-from hnclip_cli.negatives.choosing.maker import NegativeMaker
 from hnclip_cli.streams.edits import apply_edits
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record
+from tests.negatives.makers import by_rules
 
 CORPUS = [
     "A dog sleeps on a couch.",
@@ -45,7 +45,7 @@ def made(parser):
     def negatives(preference, caption, *kinds, **fields):
         key = (id(preference), kinds)
         if key not in makers:
-            makers[key] = NegativeMaker(kinds, preference=preference)
+            makers[key] = by_rules(*kinds, preference=preference)
         return makers[key].negatives([Record({"caption": caption, **fields})])[0]
 
     return negatives
@@ -111,7 +111,7 @@ def test_a_misfit_is_left_out_unless_there_is_nothing_else(made, as_caption):
 
 
 def test_the_choice_with_a_model_does_not_depend_on_the_batch(parser, fitted):
-    maker = NegativeMaker([], preference=fitted)
+    maker = by_rules(preference=fitted)
     records = [Record({"caption": caption}) for caption in CORPUS]
     assert maker.negatives(records) == [maker.negatives([record])[0] for record in records]
 

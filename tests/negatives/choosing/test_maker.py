@@ -5,18 +5,18 @@ from hypothesis import strategies as st
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.language import parser as parser_module
-from hnclip_cli.negatives.choosing.maker import NegativeMaker
 from hnclip_cli.negatives.choosing.truth import TrueCaptions, normalized, parts
 from hnclip_cli.negatives.kinds.registry import DEFAULT_KINDS
 from hnclip_cli.streams.edits import apply_edits
 from hnclip_cli.streams.records import Record
+from tests.negatives.makers import by_rules
 
 SCENE = "A small red circle is to the left of a large blue square."
 
 
 @pytest.fixture(scope="module")
 def maker(parser):
-    return NegativeMaker([], per_caption=20)
+    return by_rules(per_caption=20)
 
 
 def made(maker, caption, **fields):
@@ -24,7 +24,7 @@ def made(maker, caption, **fields):
 
 
 def test_each_default_kind_gives_at_most_one_negative_of_a_scene(parser):
-    kinds = [negative["kind"] for negative in made(NegativeMaker([]), SCENE)]
+    kinds = [negative["kind"] for negative in made(by_rules(), SCENE)]
     assert kinds == [kind for kind in DEFAULT_KINDS if kind in kinds]
     assert {"swap-noun", "swap-adjective", "swap-noun-phrase", "replace-subject", "replace-noun",
             "replace-color", "replace-size", "flip-relation"} <= set(kinds)  # fmt: skip
@@ -37,18 +37,18 @@ def test_a_record_of_which_nothing_can_be_made_has_an_empty_list(maker):
 
 def test_a_few_negatives_are_of_different_kinds(parser):
     for number in (1, 3, 7):
-        negatives = made(NegativeMaker([], per_caption=number), SCENE)
+        negatives = made(by_rules(per_caption=number), SCENE)
         assert len({negative["kind"] for negative in negatives}) == number == len(negatives)
 
 
 def test_more_negatives_than_kinds_fill_up_evenly(parser):
     kinds = ["swap-noun", "replace-color"]
-    negatives = made(NegativeMaker(kinds, per_caption=4), SCENE)
+    negatives = made(by_rules(*kinds, per_caption=4), SCENE)
     assert [negative["kind"] for negative in negatives] == ["swap-noun"] + ["replace-color"] * 3
 
 
 def test_the_seed_and_the_id_decide(parser):
-    maker, again, other = (NegativeMaker(["replace-noun"], seed=seed) for seed in (0, 0, 1))
+    maker, again, other = (by_rules("replace-noun", seed=seed) for seed in (0, 0, 1))
     captions = [SCENE] * 20
     results = [
         [made(m, caption, id=str(i)) for i, caption in enumerate(captions)]
@@ -65,8 +65,8 @@ def test_batches_change_nothing(maker):
 
 
 def test_what_only_reads_tags_gives_the_same_beside_what_reads_phrases(parser):
-    alone = made(NegativeMaker(["replace-noun"]), SCENE)
-    assert alone == [n for n in made(NegativeMaker([]), SCENE) if n["kind"] == "replace-noun"]
+    alone = made(by_rules("replace-noun"), SCENE)
+    assert alone == [n for n in made(by_rules(), SCENE) if n["kind"] == "replace-noun"]
 
 
 def test_true_captions_of_the_group_are_never_said(parser):
@@ -77,7 +77,7 @@ def test_true_captions_of_the_group_are_never_said(parser):
             Record({"group": "1", "caption": "A woman near a blue car"}),
         ]
     )
-    maker = NegativeMaker([], per_caption=50, truth=truth)
+    maker = by_rules(per_caption=50, truth=truth)
     texts = {negative["caption"] for negative in made(maker, caption, group="1")}
     assert "a man behind a red building" not in texts
     assert "a woman in front of a red building" not in texts  # a woman is there as well
@@ -126,14 +126,14 @@ def test_any_text_gives_negatives_that_their_edits_reproduce(maker, caption):
 def test_a_missing_pipeline_is_explained(monkeypatch):
     monkeypatch.setattr(parser_module, "MODELS", ("no_such_pipeline",))
     with pytest.raises(HnclipError, match="no English spaCy pipeline is installed") as error:
-        NegativeMaker([])
+        by_rules()
     assert "pip install 'hnclip[en]'" in str(error.value)
     assert "python -m spacy download en_core_web_sm" in str(error.value)
 
 
 def test_new_words_do_not_pile_up(parser, monkeypatch):
     monkeypatch.setattr(parser_module, "MAX_REMEMBERED", -1)
-    maker = NegativeMaker([], per_caption=20)
+    maker = by_rules(per_caption=20)
     strings = maker._parser._nlp.vocab.strings
     made(maker, "a cat near a zyxgloop")
     size = len(strings)
@@ -144,9 +144,9 @@ def test_new_words_do_not_pile_up(parser, monkeypatch):
 
 def test_remembered_words_are_parsed_like_new_ones(parser, monkeypatch):
     captions = ["a zyxgloop cat isn't near 3 dogs", "a zyxgloop dog chases a cat in a red-ish zyx"]
-    remembering = NegativeMaker([], per_caption=20)
+    remembering = by_rules(per_caption=20)
     monkeypatch.setattr(parser_module, "MAX_REMEMBERED", -1)
-    forgetting = NegativeMaker([], per_caption=20)
+    forgetting = by_rules(per_caption=20)
     for _ in range(2):
         for caption in captions:
             assert made(remembering, caption) == made(forgetting, caption) != []
@@ -154,5 +154,5 @@ def test_remembered_words_are_parsed_like_new_ones(parser, monkeypatch):
 
 def test_nearly_all_real_captions_have_a_negative(parser, real_data):
     lines = (real_data / "coco" / "captions.jsonl").read_bytes().splitlines()[:400]
-    results = NegativeMaker([]).negatives([Record(orjson.loads(line)) for line in lines])
+    results = by_rules().negatives([Record(orjson.loads(line)) for line in lines])
     assert sum(map(bool, results)) > 0.75 * len(results)

@@ -1,7 +1,7 @@
 import pytest
 
-from hnclip_cli.negatives.generators import chat, mlm
 from hnclip_cli.negatives.generators import endpoint as endpoint_module
+from hnclip_cli.negatives.generators import mlm, written
 from tests.negatives.generators.server import ChatServer
 
 
@@ -17,7 +17,7 @@ def no_proxies(monkeypatch):
 def one_parser(parser, monkeypatch):
     """spaCy is loaded once, and not for each maker."""
     monkeypatch.setattr(mlm, "Parser", lambda level, lexicon: parser)
-    monkeypatch.setattr(chat, "Parser", lambda level, lexicon: parser)
+    monkeypatch.setattr(written, "Parser", lambda level, lexicon: parser)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A chat completions server on this machine that answers well, badly, late or never."""
 
 import json
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -39,6 +40,14 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exception(), ConnectionError):  # the client is gone
+            super().handle_error(request, client_address)
+
+
 class ChatServer:
     """Runs for the time of a ``with`` block.
 
@@ -49,8 +58,7 @@ class ChatServer:
     """
 
     def __init__(self, behavior: Behavior) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._server.behavior = behavior
         self._server.lock = threading.Lock()
         self._server.requests = self.requests = []

@@ -1,9 +1,10 @@
 """The client against a real server on this machine."""
 
 import email.utils
+import gzip
 import itertools
 import socket
-import threading
+import sys
 import time
 
 import pytest
@@ -12,12 +13,12 @@ from hnclip_cli.errors import HnclipError
 from hnclip_cli.negatives.generators import endpoint as endpoint_module
 from hnclip_cli.negatives.generators.endpoint import (
     ChatClient,
-    Endpoint,
     Passing,
-    Stopped,
     Unanswered,
     _Pacer,
+    completions_url,
     retry_after,
+    sends_in_the_clear,
 )
 from hnclip_cli.negatives.generators.prompt import messages, read_answer
 from tests.negatives.generators.server import completion, failing, written
@@ -28,7 +29,7 @@ KEY = "sk-secret-123"
 
 
 def ask(url, name="1", seed=0, **how):
-    client = ChatClient(Endpoint(url, **how))
+    client = ChatClient(url, **how)
     return client.ask(
         messages("a dog", ["negate"]), read_answer, name=name, seed=seed, max_tokens=50
     )
@@ -110,10 +111,48 @@ def test_the_key_is_in_no_message(serve):
     with pytest.raises(Unanswered) as caught:
         ask(serve(lambda _: reply).url, key=KEY)
     assert KEY not in str(caught.value) and "\x1b" not in str(caught.value)
-    assert KEY not in repr(Endpoint("http://x/", key=KEY))
+    assert KEY not in repr(ChatClient("http://x/", key=KEY))
     with pytest.raises(HnclipError) as refused:
-        Endpoint("http://x/", key=f"{KEY}\r\nHost: y")
+        ChatClient("http://x/", key=f"{KEY}\r\nHost: y")
     assert KEY not in str(refused.value)
+
+
+def test_nothing_of_the_environment_is_sent(serve, monkeypatch, tmp_path):
+    (tmp_path / "netrc").write_text(f"machine 127.0.0.1 login us password {KEY}\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    for name in ("API_KEY", "ADMIN_KEY", "ORG_ID", "PROJECT_ID"):
+        monkeypatch.setenv(f"OPENAI_{name}", KEY)
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", f"X-Ours: {KEY}")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    server = serve(lambda _: GOOD)
+    assert ask(server.url) == ANSWER
+    ((_, headers, _),) = server.requests
+    assert "Authorization" not in headers
+    assert not any(KEY in value for value in headers.values())
+
+
+def test_a_proxy_of_the_environment_is_used(serve, monkeypatch):
+    proxy = serve(lambda _: GOOD)
+    monkeypatch.setenv("HTTP_PROXY", proxy.url.removesuffix("/v1"))
+    assert ask("http://far.example/v1") == ANSWER
+    assert proxy.requests[0][0] == "http://far.example/v1/chat/completions"
+    monkeypatch.setenv("HTTP_PROXY", "gopher://far.example")
+    with pytest.raises(HnclipError, match="the proxy that the environment names cannot be used"):
+        ask("http://far.example/v1")
+
+
+def test_compressed_answers_are_neither_asked_for_nor_unpacked(serve):
+    headers = {"Content-Encoding": "gzip"}
+    server = serve(lambda _: (200, headers, gzip.compress(GOOD[2])))
+    with pytest.raises(Unanswered, match="the answer is no chat completion"):
+        ask(server.url, retries=0)
+    assert server.requests[0][1]["Accept-Encoding"] == "identity"
+
+
+def test_without_httpx_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    with pytest.raises(HnclipError, match=r"httpx is not installed; try pip install 'hnclip\[http"):
+        ChatClient("http://far.example/v1")
 
 
 def test_redirects_are_not_followed(serve):
@@ -200,27 +239,6 @@ def test_something_else_than_http_is_a_failed_connection(serve):
         ask(serve(rubbish).url, retries=0)
 
 
-def test_whoever_waits_gives_up_when_the_client_closes(serve):
-    server = serve(lambda _: failing(429, Retry_After="200"))
-    client = ChatClient(Endpoint(server.url))
-    caught = []
-
-    def run():
-        try:
-            client.ask(messages("x", []), read_answer, name="1", seed=0, max_tokens=1)
-        except Stopped as error:
-            caught.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    while not server.requests:
-        time.sleep(0.01)
-    time.sleep(0.05)
-    client.close()
-    thread.join(10)
-    assert len(caught) == 1
-
-
 @pytest.mark.parametrize(
     ("url", "full"),
     [
@@ -231,7 +249,7 @@ def test_whoever_waits_gives_up_when_the_client_closes(serve):
     ],
 )
 def test_the_address_is_completed(url, full):
-    assert Endpoint(url).url == full
+    assert completions_url(url) == full == ChatClient(url).url
 
 
 @pytest.mark.parametrize(
@@ -243,19 +261,19 @@ def test_the_address_is_completed(url, full):
 )  # fmt: skip
 def test_other_addresses_are_refused(url):
     with pytest.raises(HnclipError, match="bad --endpoint") as caught:
-        Endpoint(url)
+        ChatClient(url)
     assert "u:p" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("url", "key", "expected"),
+    ("url", "expected"),
     [
-        ("http://far/v1", "k", True), ("https://far/v1", "k", False), ("http://far/v1", "", False),
-        ("http://127.0.0.1:8/v1", "k", False), ("http://[::1]:8/v1", "k", False),
+        ("http://far/v1", True), ("https://far/v1", False),
+        ("http://127.0.0.1:8/v1", False), ("http://[::1]:8/v1", False),
     ],
 )  # fmt: skip
-def test_a_key_that_others_can_read_is_known(url, key, expected):
-    assert Endpoint(url, key=key).sends_key_in_the_clear is expected
+def test_what_others_can_read_is_known(url, expected):
+    assert sends_in_the_clear(url) is expected
 
 
 def test_retry_after_is_a_number_or_a_date():
@@ -269,7 +287,7 @@ def test_retry_after_is_a_number_or_a_date():
 
 
 def test_requests_keep_their_distance():
-    pacer = _Pacer(0.05, threading.Event())
+    pacer = _Pacer(0.05)
     times = []
     for _ in range(3):
         pacer.wait()

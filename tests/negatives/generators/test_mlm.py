@@ -2,12 +2,13 @@ import pytest
 
 from hnclip_cli.lexicon import load_lexicon
 from hnclip_cli.models.masked import Filler, MaskedModel
+from hnclip_cli.negatives.choosing.choice import Choosing
 from hnclip_cli.negatives.choosing.truth import TrueCaptions
 from hnclip_cli.negatives.generators.mlm import (
     MaskedMaker,
     are_of_one_sort,
     filled_edits,
-    find_slots,
+    find_gaps,
 )
 from hnclip_cli.negatives.kinds.registry import DEFAULT_KINDS, KINDS
 from hnclip_cli.streams.edits import apply_edits
@@ -38,7 +39,8 @@ class Parrot:
 
 
 def made(model, *records, kinds=("replace-noun",), **choices):
-    maker = MaskedMaker(kinds, model, **choices)
+    how = {"batch_size": choices.pop("batch_size", 32)}
+    maker = MaskedMaker(Choosing(kinds, **choices), model, **how)
     return maker.negatives([Record(record) for record in records])
 
 
@@ -136,25 +138,28 @@ class TestModel:
         assert len(found) > 1
 
 
-def test_slots_leave_out_the_words_that_stay(parser):
+def test_gaps_leave_out_the_words_that_stay(parser):
     (caption,) = parser.parse(["A man walking on a beach."])
-    slots = find_slots("replace-verb", caption)
-    assert (6, 13) in [(slot.start, slot.end) for slot in slots]
-    words = {template.word for slot in slots for template in slot.templates}
-    assert "sitting" in words
+    gaps = find_gaps("replace-verb", caption)
+    assert (6, 13) in [(gap.start, gap.end) for gap in gaps]
+    assert "sitting" in {template.word for templates in gaps.values() for template in templates}
 
 
-def test_kinds_that_replace_nothing_have_no_slots(parser):
+def test_kinds_that_replace_nothing_have_no_gaps(parser):
     (caption,) = parser.parse(["A dog chases a cat."])
-    assert find_slots("swap-noun", caption) == []
+    assert find_gaps("swap-noun", caption) == {}
 
 
 def test_a_word_of_no_known_sort_is_not_filled_in(parser):
     (caption,) = parser.parse(["A red car"])
-    (slot,) = find_slots("replace-color", caption)
-    assert filled_edits(caption, slot, "fast") is None
-    assert filled_edits(caption, slot, "crimson") is None
-    assert filled_edits(caption, slot, "blue") == [(2, 5, "blue")]
+    ((gap, templates),) = find_gaps("replace-color", caption).items()
+
+    def filled(word):
+        return filled_edits("replace-color", caption, gap, templates, word)
+
+    assert filled("fast") is None
+    assert filled("crimson") is None
+    assert filled("blue") == [(2, 5, "blue")]
 
 
 @pytest.mark.parametrize(

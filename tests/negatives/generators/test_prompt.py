@@ -20,8 +20,8 @@ GOOD = '{"negatives": [{"kind": "replace-noun", "caption": "A cat"}]}'
 
 def test_every_kind_but_the_shuffles_can_be_asked_for():
     assert INSTRUCTIONS.keys() == {kind for kind in KINDS if not kind.startswith("shuffle-")}
-    assert set(GENERATORS["http"]) == INSTRUCTIONS.keys()
-    assert GENERATORS["mlm"] == tuple(KINDS)
+    assert set(filter(GENERATORS["http"].can_make, KINDS)) == INSTRUCTIONS.keys()
+    assert all(map(GENERATORS["mlm"].can_make, KINDS))
 
 
 def test_the_caption_travels_as_data():

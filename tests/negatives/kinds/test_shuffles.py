@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hnclip_cli.language.caption import TEXT, Caption
-from hnclip_cli.negatives.choosing.maker import NegativeMaker
 from hnclip_cli.negatives.kinds import shuffles
 from hnclip_cli.negatives.kinds.registry import KINDS
 from hnclip_cli.streams.edits import apply_edits
 from hnclip_cli.streams.records import Record
 from tests.conftest import environment, parse_lines
+from tests.negatives.makers import by_rules
 
 CAPTION = "one two three four five six seven."
 
@@ -97,9 +97,7 @@ def test_what_is_no_caption_is_left_alone():
 
 def test_the_seed_the_id_and_the_kind_decide():
     def made(kind, name, seed):
-        return NegativeMaker([kind], seed=seed).negatives(
-            [Record({"caption": CAPTION, "id": name})]
-        )
+        return by_rules(kind, seed=seed).negatives([Record({"caption": CAPTION, "id": name})])
 
     kinds = ["shuffle-words", "shuffle-bigrams"]
     for kind in kinds:
@@ -117,7 +115,7 @@ def test_orders_are_not_judged_by_how_they_read():
         def judge(self, caption):
             return lambda edits: pytest.fail("judged")
 
-    maker = NegativeMaker(["shuffle-words"], preference=Strict())
+    maker = by_rules("shuffle-words", preference=Strict())
     assert len(maker.negatives([Record({"caption": CAPTION})])[0]) == 1
 
 
@@ -133,7 +131,7 @@ def test_orders_of_ngrams_need_no_spacy(parser):
         check=True, env=environment(),
     )  # fmt: skip
     assert b"spacy" not in done.stderr and b"orjson" in done.stderr
-    beside = NegativeMaker(["replace-noun", *sorted(names)])
+    beside = by_rules("replace-noun", *sorted(names))
     made = beside.negatives([Record({"id": "1", "caption": "a cat on a bed"})])[0]
     kept = [negative for negative in made if negative["kind"] in names]
     assert kept == parse_lines(done.stdout)[0]["negatives"]

@@ -1,12 +1,12 @@
-"""From the answers of a server to negatives."""
+"""From what is written, by a server or by anybody, to negatives."""
 
 import pytest
 
 from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.negatives.choosing.choice import Choosing
 from hnclip_cli.negatives.choosing.truth import TrueCaptions
-from hnclip_cli.negatives.generators.chat import ChatMaker
-from hnclip_cli.negatives.generators.endpoint import ChatClient, Endpoint
-from hnclip_cli.negatives.generators.prompt import Draft
+from hnclip_cli.negatives.generators.chat import chat_maker
+from hnclip_cli.negatives.generators.written import WrittenMaker
 from hnclip_cli.streams.records import Record
 from tests.negatives.generators.server import failing, good, written
 
@@ -15,38 +15,47 @@ KINDS = ("replace-noun", "replace-color", "negate")
 DOG = {"caption": "A red dog on a sofa."}
 
 
-def maker(url="http://127.0.0.1:9/v1", kinds=KINDS, **choices):
-    return ChatMaker(kinds, ChatClient(Endpoint(url, retries=0)), **choices)
+def maker(url, **choices):
+    return chat_maker(Choosing(KINDS, **choices), url, retries=0)
 
 
-def kept(drafts, record=DOG, **choices):
-    return maker(**choices).negatives(Record(record), [Draft(*draft) for draft in drafts])
+def ask(url, record, **choices):
+    return maker(url, **choices).negatives([record])[0]
+
+
+def kept(drafts, record=DOG, kinds=KINDS, **choices):
+    writer = WrittenMaker(Choosing(kinds, **choices), lambda _: drafts)
+    return writer.negatives([Record(record)])[0]
 
 
 def test_a_record_is_asked_about_and_judged(serve):
     writer = maker(serve(good).url)
-    record = Record(DOG)
-    negatives = writer.negatives(record, writer.ask(record))
-    assert negatives == [
-        {"caption": "A red cat on a sofa.", "kind": "replace-noun", "edits": [[6, 9, "cat"]]},
-        {"caption": "A blue dog on a sofa.", "kind": "replace-color", "edits": [[2, 5, "blue"]]},
+    assert writer.negatives([Record(DOG)]) == [
+        [
+            {"caption": "A red cat on a sofa.", "kind": "replace-noun", "edits": [[6, 9, "cat"]]},
+            {
+                "caption": "A blue dog on a sofa.",
+                "kind": "replace-color",
+                "edits": [[2, 5, "blue"]],
+            },
+        ]
     ]
-    assert writer.summary() == "2 of 2 written negatives kept"
+    assert writer.summary() == ["2 of 2 written negatives kept"]
 
 
 def test_what_was_refused_is_counted_by_reason():
-    writer = maker()
     drafts = [
-        Draft("replace-noun", "A red dog on a couch."),
-        Draft("replace-noun", "A red cat on a sofa."),
-        Draft("replace-noun", "A red cow on a sofa."),
-        Draft("shuffle-words", "red A dog"),
+        ("replace-noun", "A red dog on a couch."),
+        ("replace-noun", "A red cat on a sofa."),
+        ("replace-noun", "A red cow on a sofa."),
+        ("shuffle-words", "red A dog"),
     ]
-    assert len(writer.negatives(Record(DOG), drafts)) == 1
-    assert writer.summary() == (
+    writer = WrittenMaker(Choosing(KINDS), lambda record: drafts if record == DOG else [])
+    assert len(writer.negatives([Record(DOG)])[0]) == 1
+    assert writer.summary() == [
         "1 of 4 written negatives kept; refused: 1 it says the same, 1 a kind not asked for,"
         " 1 true of the image, double or not needed"
-    )
+    ]
 
 
 def test_a_wrong_article_is_mended():
@@ -73,35 +82,23 @@ def test_so_many_are_kept_as_are_wanted():
 
 def test_a_caption_too_long_to_be_one_is_not_sent(serve):
     server = serve(good)
-    writer = maker(server.url)
-    record = Record({"caption": "a dog " * 1000})
-    assert writer.negatives(record, writer.ask(record)) == []
-    assert server.requests == []
-
-
-@pytest.mark.parametrize("fields", [{}, {"caption": ""}, {"caption": "a", "id": 3}])
-def test_a_bad_record_is_not_sent(serve, fields):
-    server = serve(good)
-    with pytest.raises(InputError, match="-:7: "):
-        maker(server.url).ask(Record(fields, line=7))
+    assert ask(server.url, Record({"caption": "a dog " * 1000})) == []
     assert server.requests == []
 
 
 def test_a_question_without_answer_is_a_bad_record(serve):
     with pytest.raises(InputError, match=r"-:7: no negatives from the endpoint: .*500"):
-        maker(serve(lambda _: failing(500)).url).ask(Record(DOG, line=7))
+        ask(serve(lambda _: failing(500)).url, Record(DOG, line=7))
 
 
 def test_a_wrong_key_is_no_bad_record(serve):
     with pytest.raises(HnclipError) as caught:
-        maker(serve(lambda _: failing(401)).url).ask(Record(DOG))
+        ask(serve(lambda _: failing(401)).url, Record(DOG))
     assert not isinstance(caught.value, InputError)
 
 
 def test_a_model_that_writes_nothing_leaves_an_empty_list(serve):
-    writer = maker(serve(lambda _: written()).url)
-    record = Record(DOG)
-    assert writer.negatives(record, writer.ask(record)) == []
+    assert ask(serve(lambda _: written()).url, Record(DOG)) == []
 
 
 def test_swaps_of_nouns_are_judged_by_the_relation_between(parser):

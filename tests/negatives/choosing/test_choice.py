@@ -1,7 +1,9 @@
+import pytest
+
+from hnclip_cli.errors import InputError
 from hnclip_cli.language.caption import Caption
+from hnclip_cli.negatives.choosing.choice import Choice, Choosing, Draw
 from hnclip_cli.negatives.choosing.truth import TrueCaptions
-from hnclip_cli.negatives.generators.choice import choose, usable
-from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record
 
 TEXT = "a dog on a bed"
@@ -9,13 +11,9 @@ TEXT = "a dog on a bed"
 
 def chosen(offers, per_caption=None, truth=None, seed=0, **fields):
     record = Record({"caption": TEXT, "group": "1", **fields})
-    found = choose(
-        record,
-        Caption(TEXT, []),
-        {kind: [[(2, 5, word)] for word in words] for kind, words in offers.items()},
-        truth=truth or TrueCaptions(),
-        per_caption=per_caption,
-        seed=seed,
+    choosing = Choosing((), per_caption, truth or TrueCaptions(), seed)
+    found = Choice(choosing, record, Caption(TEXT, [])).of(
+        {kind: [[(2, 5, word)] for word in words] for kind, words in offers.items()}
     )
     return [(negative["kind"], negative["edits"][0][2]) for negative in found]
 
@@ -43,9 +41,22 @@ def test_other_captions_of_the_image_are_true():
     assert chosen({"x": ["cat", "cow"]}, captions=["a cat!"]) == [("x", "cow")]
 
 
-def test_bad_records_are_found_before_anything_is_asked():
-    records = [Record({"caption": TEXT}), Record({}, line=2), Record({"caption": TEXT})]
-    found, failure = usable(records, ErrorPolicy("fail"))
-    assert (len(found), failure is None) == (1, False)
-    policy = ErrorPolicy("skip")
-    assert (len(usable(records, policy)[0]), policy.num_skipped) == (2, 1)
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [({}, "caption"), ({"id": 3}, "id"), ({"captions": "a"}, "captions"), ({"group": 1}, "group")],
+)
+def test_a_record_is_checked_for_what_is_read(fields, problem):
+    record = Record({"caption": TEXT, **fields} if fields else {}, line=7)
+    truth = TrueCaptions([Record({"caption": "a cat", "group": "1"})])
+    Choosing(()).check(Record({"caption": TEXT, "group": 1}))
+    with pytest.raises(InputError, match=f'-:7: .*"{problem}"'):
+        Choosing((), truth=truth).check(record)
+
+
+def test_the_order_of_numbers_is_a_records_own():
+    order = Draw(0, "1").order("x", range(20))
+    assert sorted(order) == list(range(20))
+    assert order == Draw(0, "1").order("x", range(20))
+    assert [n for n in order if n < 10] == Draw(0, "1").order("x", range(10))
+    others = [Draw(1, "1").order("x", range(20)), Draw(0, "2").order("x", range(20))]
+    assert order not in [*others, Draw(0, "1").order("y", range(20))]

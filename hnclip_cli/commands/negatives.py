@@ -1,0 +1,145 @@
+"""hnclip negatives."""
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import click
+
+from hnclip_cli import console, options
+from hnclip_cli.errors import ExitCode
+from hnclip_cli.streams.jsonl import RecordReader, Shard
+
+# The flags whose option of a generator has another name.
+_OPTIONS = {"generator_model": "model", "api_key_env": "key"}
+_masked = partial(click.option, cls=options.Grouped, group="With --generator mlm")
+_http = partial(click.option, cls=options.Grouped, group="With --generator http")
+
+
+# fmt: off
+_choice_options = options.together(
+    click.option("--kind", "kinds", multiple=True,
+        type=options.TableName("kind", "hnclip_cli.negatives.kinds.registry:KINDS"),
+        help="A kind of negative; repeatable.  [default: those that read well, see the docs]"),
+    click.option("--preset", "presets", multiple=True,
+        type=options.TableName("preset", "hnclip_cli.negatives.kinds.presets:PRESETS"),
+        help="The kinds of a paper; repeatable, and together with --kind."),
+    click.option("--per-caption", type=click.IntRange(min=1), metavar="N",
+        help="Keep N negatives, of different kinds first.  [default: one of each kind]"),
+    click.option("--true-captions", metavar="FILE",
+        help="Records whose captions are true of the same group; no negative repeats one."),
+    click.option("--words", metavar="DIR",
+        help="A folder of your own words, laid over the built-in ones (docs/words.md)."),
+    click.option("--fitted", metavar="FILE",
+        help="What hnclip fit wrote: take what goes together in the captions it was fitted from."),
+)
+_generator_options = options.together(
+    click.option("--generator", default="lexicon", show_default=True,
+        type=options.TableName(
+            "generator", "hnclip_cli.negatives.generators.registry:GENERATORS"),
+        help="Who proposes: the lexicon; a masked language model, for what replace-* kinds"
+        " replace; or a chat endpoint."),
+    click.option("--generator-model", metavar="NAME|DIR",
+        help="For mlm a folder, or a name of the Hugging Face hub; for http its name there."),
+    click.option("--workers", type=click.IntRange(min=0), metavar="N",
+        help="Processes of the lexicon, requests of http at a time; the output is the same."
+        "  [default: 1; http: 4]"),
+    _masked("--download", is_flag=True, help="Fetch the model from the hub if it is not there."),
+    _masked("--batch-size", type=click.IntRange(min=1), metavar="N",
+        help="Places that the model fills at a time.  [default: 32]"),
+    _masked("--device", metavar="auto|cpu|cuda[:N]",
+        help="Where the model runs.  [default: auto]"),
+    _http("--endpoint", metavar="URL", help="An OpenAI-compatible server, up to its /v1."),
+    _http("--api-key-env", metavar="VAR",
+        help="The environment variable that holds the key.  [default: no key is sent]"),
+    _http("--requests-per-minute", type=click.FloatRange(min=0, min_open=True), metavar="N",
+        help="Ask at most so often.  [default: without limit]"),
+    _http("--timeout", type=click.FloatRange(min=0, min_open=True, max=86400), metavar="S",
+        help="Seconds for a connection, and for its answer.  [default: 60]"),
+    _http("--retries", type=click.IntRange(min=0), metavar="N",
+        help="Further attempts where one fails in passing.  [default: 4]"),
+)
+# fmt: on
+
+
+@click.command("negatives", cls=options.GroupedCommand)
+@options.input_argument
+@options.output_option
+@_choice_options
+@_generator_options
+@options.seed_option
+@options.shard_option
+@options.on_error_option
+@options.plugin_option
+@options.verbosity_options
+def negatives(
+    input_: str, output: str, kinds: tuple[str, ...], presets: tuple[str, ...],
+    true_captions: str | None, workers: int | None, shard: Shard | None, on_error: str,
+    generator: str, per_caption: int | None, words: str | None, seed: int, **given: Any,
+) -> ExitCode:  # fmt: skip
+    """Add hard negative captions: near-copies that are false of the image.
+
+    Reads records with "caption", writes them with "negatives": a list of {"caption", "kind",
+    "edits"}, empty where none can be made safely. Order and number of records stay, memory is
+    constant (plus 8 bytes for each caption, thing and color in --true-captions).
+
+    \b
+    Example:
+      echo '{"caption": "A red car is behind a bus."}' | hnclip negatives
+      hnclip negatives caps.jsonl --true-captions caps.jsonl --per-caption 3 -o hard.jsonl
+      hnclip negatives --fitted fitted.json < caps.jsonl | hnclip refine > hard.jsonl
+      hnclip negatives --generator mlm --generator-model distilroberta/ < caps.jsonl > hard.jsonl
+      hnclip negatives --generator http --endpoint http://localhost:8000/v1 < caps.jsonl
+    """
+    from hnclip_cli.negatives.kinds.presets import chosen_kinds
+    from hnclip_cli.negatives.making import make_negatives
+
+    if "-" in (true_captions, given["fitted"]):
+        raise click.UsageError("--true-captions and --fitted are read first; name a file, not -")
+    chosen = chosen_kinds(kinds, presets)
+    settings = _options(generator, workers, chosen, given)
+    with console.error_policy(on_error) as policy:
+        with console.open_input(input_) as stream, console.open_output(output) as out:
+            made = make_negatives(
+                RecordReader(stream, input_, policy, shard), chosen, per_caption=per_caption,
+                true_captions=true_captions or (), words=words, generator=generator, seed=seed,
+                policy=policy, **settings,
+            )  # fmt: skip
+            console.write_records(made, out)
+        for line in made.summary():
+            console.note(line)
+    return policy.exit_code
+
+
+def _options(
+    generator: str, workers: int | None, kinds: Sequence[str], given: dict[str, Any]
+) -> dict[str, Any]:
+    """The options of a generator.
+
+    Raises:
+        click.UsageError: a flag does nothing or is lacking, or the generator makes no such kind.
+    """
+    from hnclip_cli.negatives.generators.endpoint import sends_in_the_clear
+    from hnclip_cli.negatives.generators.registry import GENERATORS
+
+    entry, who = GENERATORS[generator], f"--generator {generator}"
+    if unknown := [kind for kind in kinds if not entry.can_make(kind)]:
+        raise click.UsageError(f"{who} does not make {', '.join(unknown)}; leave it out")
+    found = {}
+    for name, value in {**given, "workers": workers}.items():
+        flag, option = f"--{name.replace('_', '-')}", _OPTIONS.get(name, name)
+        if value is None or value is False:
+            if option in entry.needs:
+                raise click.UsageError(f"{who} needs {flag}")
+        elif option not in (*entry.options, "workers" if entry.workers else None):
+            raise click.UsageError(f"{flag} does nothing with {who}; leave it out")
+        else:
+            found[option] = value
+    if "key" in found:
+        found["key"] = os.environ.get(found["key"], "").strip()
+        if not found["key"]:
+            raise click.UsageError(f"--api-key-env: the environment has no {given['api_key_env']}")
+        if sends_in_the_clear(url := found["endpoint"]):
+            console.note(f"{url}: the API key travels unencrypted; https would hide it")
+    return found

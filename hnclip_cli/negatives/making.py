@@ -1,0 +1,204 @@
+"""Make hard negatives: from records to records, by the lexicon or by another generator."""
+
+import contextlib
+import gc
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.language.ngram import TrigramModel
+from hnclip_cli.lexicon import Lexicon, load_lexicon
+from hnclip_cli.negatives.choosing.choice import Choosing
+from hnclip_cli.negatives.choosing.truth import TrueCaptions
+from hnclip_cli.negatives.generators.registry import GENERATORS, LEXICON, Maker
+from hnclip_cli.negatives.kinds.presets import chosen_kinds
+from hnclip_cli.streams.files import open_input_file
+from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
+from hnclip_cli.streams.processes import Died, InProcesses
+from hnclip_cli.streams.records import Record, as_records
+from hnclip_cli.streams.threads import chunked, map_arriving
+
+Piece = list[Record]
+Negatives = list[list[dict[str, Any]]]
+
+# Pieces, for each worker, that may be begun before the first of them is done.
+AHEAD = 4
+# New objects before Python looks for cycles: more than a piece makes. With its 700 it would look
+# through the words of captions again and again, for an eighth of the time.
+COLLECT_AFTER = 200_000
+
+
+def make_negatives(
+    records: Iterable[Mapping[str, Any]],
+    kinds: Sequence[str] | None = None,
+    *,
+    presets: Sequence[str] = (),
+    per_caption: int | None = None,
+    true_captions: Iterable[Mapping[str, Any]] | str = (),
+    fitted: TrigramModel | str | None = None,
+    words: Lexicon | str | None = None,
+    generator: str = LEXICON,
+    seed: int = 0,
+    workers: int | None = None,
+    policy: ErrorPolicy | None = None,
+    **options: Any,
+) -> "Made":
+    """Add ``negatives`` to records: captions that are near to theirs and false.
+
+    Args:
+        records: with ``caption``.
+        kinds: names from `KINDS`; with neither kinds nor presets the default ones.
+        presets: names from `PRESETS`, whose kinds are added.
+        per_caption: keep this many, of different kinds first; None keeps one of each kind.
+        true_captions: records whose captions are true of their groups, or a file of them; no
+            negative repeats one.
+        fitted: what `fit` returned, or a file of it: negatives read like the captions it was
+            fitted from.
+        words: a folder of tables laid over the built-in ones, or what `load_lexicon` made of it.
+        generator: a name from `GENERATORS`: where negatives come from.
+        seed: of all choices.
+        workers: processes, or threads where the generator only waits; None leaves it to the
+            generator. The result does not depend on it.
+        policy: what a bad record does.
+        options: of the generator.
+
+    Returns:
+        The records in order, made as they are asked for and as they come.
+
+    Raises:
+        HnclipError: no English spaCy pipeline is installed, or the generator, the fitted model or
+            the tables of words cannot be used.
+        InputError: a bad record, where its turn comes, unless the policy skips it.
+    """
+    policy = policy or ErrorPolicy()
+    if isinstance(fitted, str):
+        with open_input_file(fitted) as stream:
+            fitted = TrigramModel.load(stream, fitted)
+    if fitted is not None:
+        options["fitted"] = fitted
+    chosen = chosen_kinds(kinds or (), presets)
+    lexicon = words if isinstance(words, Lexicon) else load_lexicon(words)
+    if isinstance(true_captions, str):
+        with open_input_file(true_captions) as stream:
+            truth = TrueCaptions(RecordReader(stream, true_captions, policy), policy, lexicon)
+    else:
+        truth = TrueCaptions(true_captions, policy, lexicon)
+    choosing = Choosing(chosen, per_caption, truth, seed, lexicon)
+    return Made(records, generator, choosing, options, workers, policy)
+
+
+class Made:
+    """The records that `make_negatives` returns."""
+
+    def __init__(
+        self,
+        records: Iterable[Mapping[str, Any]],
+        generator: str,
+        choosing: Choosing,
+        options: dict[str, Any],
+        workers: int | None,
+        policy: ErrorPolicy,
+    ) -> None:
+        self._records = records
+        self._generator = GENERATORS[generator]
+        self._choosing = choosing
+        self._workers = self._generator.workers if workers is None else workers
+        self._policy = policy
+        self._make = partial(self._generator.make, choosing, **options)
+        is_shared = self._generator.in_processes and self._workers > 1
+        self._maker = None if is_shared else self._make()
+
+    def __iter__(self) -> Iterator[Record]:
+        with self._function() as function:
+
+            def work(piece: Piece) -> tuple[Piece, Negatives | InputError]:
+                try:
+                    return piece, function(piece)
+                except InputError as error:
+                    return piece, error
+
+            in_line = self._generator.in_processes and self._maker
+            workers = 0 if in_line else self._workers
+            file = self._records.file if isinstance(self._records, RecordReader) else None
+            found = map_arriving(work, self._pieces(), workers, AHEAD * workers, file)
+            with contextlib.closing(found):
+                for piece, made in found:
+                    if isinstance(made, InputError):
+                        self._policy.bad(made)
+                        continue
+                    for record, negatives in zip(piece, made, strict=True):
+                        record["negatives"] = negatives
+                        yield record
+
+    def summary(self) -> list[str]:
+        """What there is to say at the end, a line each."""
+        return self._maker.summary() if self._maker else []
+
+    @contextlib.contextmanager
+    def _function(self) -> Iterator[Callable[[Piece], Negatives]]:
+        """What makes the negatives of a piece, as long as it is needed."""
+        if self._maker is None:
+            with InProcesses(partial(_loaded, self._make), self._workers) as processes:
+                yield partial(_in_process, processes)
+        else:
+            with _collecting_rarely():
+                yield self._maker.negatives
+
+    def _pieces(self) -> Iterator[list[Piece]]:
+        """What can be worked on, as it comes."""
+        size = self._generator.batch_size
+        for batch in _batches(self._records, size):
+            usable: Piece = []
+            failure = None
+            for record in batch:
+                try:
+                    self._choosing.check(record)
+                except InputError as error:
+                    if self._policy.on_error == "fail":
+                        failure = error
+                        break
+                    self._policy.bad(error)
+                else:
+                    usable.append(record)
+            yield list(chunked(usable, size))
+            if failure:
+                raise failure
+
+
+def _batches(records: Iterable[Mapping[str, Any]], size: int) -> Iterable[Piece]:
+    if isinstance(records, RecordReader):
+        return records.batches()
+    return chunked(as_records(records), size)
+
+
+@contextlib.contextmanager
+def _collecting_rarely() -> Iterator[None]:
+    """Without looking for cycles among what is loaded, and seldom among what is new."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 10, 10)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
+def _loaded(make: Callable[[], Maker]) -> Callable[[Piece], Negatives]:
+    """What a process of `InProcesses` does."""
+    maker = make()
+    _collecting_rarely().__enter__()
+    return maker.negatives
+
+
+def _in_process(processes: InProcesses[Piece, Negatives], piece: Piece) -> Negatives:
+    try:
+        return processes(piece)
+    except Died as death:
+        raise HnclipError(
+            "a worker process died on these records or those that follow",
+            where=piece[0].where,
+            got=str(death),
+            hint="--workers 1, or fewer of them where memory ran out",
+        ) from None

@@ -1,0 +1,134 @@
+"""The function behind hnclip negatives; processes at work are in test_workers.py."""
+
+import gc
+import io
+import os
+import signal
+
+import pytest
+
+from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.negatives import making
+from hnclip_cli.negatives.choosing.fluency import fit
+from hnclip_cli.negatives.generators.registry import GENERATORS, Generator
+from hnclip_cli.negatives.generators.written import WrittenMaker
+from hnclip_cli.negatives.making import make_negatives
+from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
+from hnclip_cli.streams.records import Record
+from tests.conftest import to_lines
+
+pytestmark = pytest.mark.usefixtures("parser")
+CAPTIONS = [{"id": str(n), "caption": f"{n} red cats on a black bed"} for n in range(40)]
+
+
+def listed(*args, **options):
+    return list(make_negatives(*args, **options))
+
+
+def test_dicts_get_negatives_and_stay_as_they_are():
+    record = {"caption": "A red car behind a blue bus.", "x": [1]}
+    (made,) = make_negatives([record], ["swap-adjective"])
+    assert [negative["caption"] for negative in made["negatives"]] == [
+        "A blue car behind a red bus."
+    ]
+    assert made == {**record, "negatives": made["negatives"]}
+    assert "negatives" not in record
+
+
+def test_kinds_and_presets_are_joined_and_default():
+    kinds = {n["kind"] for r in listed(CAPTIONS[:3], ["negate"], presets=["roesch"])
+             for n in r["negatives"]}  # fmt: skip
+    assert "replace-color" in kinds and "replace-verb" not in kinds
+    assert listed(CAPTIONS[:3]) == listed(CAPTIONS[:3], [])
+
+
+def test_files_and_what_they_hold_are_the_same(tmp_path):
+    (tmp_path / "true.jsonl").write_bytes(to_lines({"group": "1", "caption": "a red cat"}))
+    model = fit(CAPTIONS)
+    model.save(str(tmp_path / "fitted.json"))
+    records = [{**record, "group": "1"} for record in CAPTIONS]
+    names = {"true_captions": str(tmp_path / "true.jsonl"), "fitted": str(tmp_path / "fitted.json")}
+    held = {"true_captions": [{"group": "1", "caption": "a red cat"}], "fitted": model}
+    assert listed(records, **names) == listed(records, **held) != listed(records)
+    with pytest.raises(HnclipError, match=r"none.json: cannot read it"):
+        make_negatives([], fitted=str(tmp_path / "none.json"))
+
+
+def test_words_of_ones_own_are_used(tmp_path):
+    (tmp_path / "protect.tsv").write_text("word\nred\n")
+    kinds = ["replace-color"]
+    assert all(made["negatives"] for made in make_negatives(CAPTIONS, kinds))
+    for workers in (1, 2):
+        made = listed(CAPTIONS, kinds, words=str(tmp_path), workers=workers)
+        assert all("red" in n["caption"] for record in made for n in record["negatives"])
+
+
+def test_workers_and_plain_iterables_change_nothing():
+    whole = listed(CAPTIONS)
+    assert listed(iter(CAPTIONS), workers=2) == whole
+    reader = RecordReader(io.BytesIO(to_lines(*CAPTIONS)))
+    assert listed(reader, workers=0) == whole
+
+
+def test_a_bad_record_is_raised_in_its_place_or_skipped():
+    records = [*CAPTIONS[:2], {"image": "x"}, CAPTIONS[2]]
+    made, found = iter(make_negatives(records)), []
+    with pytest.raises(InputError, match='records:3: missing field "caption"'):
+        found.extend(made)
+    assert len(found) == 2
+    policy = ErrorPolicy("skip")
+    assert len(listed(records, policy=policy)) == 3
+    assert policy.num_skipped == 1
+
+
+def test_the_collector_of_the_caller_is_left_as_it_was():
+    before = gc.get_threshold()
+    made = iter(make_negatives(CAPTIONS, ["replace-color"]))
+    next(made)
+    assert gc.get_threshold()[0] == making.COLLECT_AFTER
+    made.close()
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0
+
+
+def dying(choosing):
+    """A generator whose maker dies of the second piece."""
+
+    class Maker:
+        def negatives(self, records):
+            if any(record["id"] == "5" for record in records):
+                os.kill(os.getpid(), signal.SIGKILL)
+            return [[] for _ in records]
+
+    return Maker()
+
+
+def test_a_process_that_dies_names_the_records(monkeypatch):
+    entry = Generator(dying, batch_size=5, in_processes=True)
+    monkeypatch.setattr(GENERATORS, "built_in", {**GENERATORS.built_in, "dying": entry})
+    records = [Record(record, "x.jsonl", n + 1) for n, record in enumerate(CAPTIONS)]
+    with pytest.raises(HnclipError, match=r"x.jsonl:6: a worker process died .*signal 9"):
+        listed(records, generator="dying", workers=2)
+
+
+def test_a_generator_may_be_a_function_that_writes(monkeypatch):
+    def write(record):
+        if record["id"] == "1":
+            raise record.error("nothing to say")
+        return [("replace-color", record["caption"].replace("red", "blue"))]
+
+    entry = Generator(lambda choosing: WrittenMaker(choosing, write), workers=2)
+    monkeypatch.setattr(GENERATORS, "built_in", {**GENERATORS.built_in, "ours": entry})
+    policy = ErrorPolicy("skip")
+    made = make_negatives(CAPTIONS, ["replace-color"], generator="ours", policy=policy)
+    assert [n["caption"] for record in made for n in record["negatives"]] == [
+        f"{n} blue cats on a black bed" for n in range(40) if n != 1
+    ]
+    assert (policy.num_skipped, made.summary()) == (1, ["39 of 39 written negatives kept"])
+    with pytest.raises(InputError, match="records:2: nothing to say"):
+        listed(CAPTIONS, ["replace-color"], generator="ours")
+
+
+def test_a_generator_that_is_not_there_is_no_surprise():
+    with pytest.raises(KeyError, match="nobody"):
+        make_negatives([], generator="nobody")
