@@ -92,7 +92,7 @@ class Attributes:
     @cached_property
     def states(self) -> dict[str, tuple[State, ...]]:
         """For a state, what it is said of and what denies it, in order; the first counts."""
-        return self._tables.in_turn(map(self._state, self._tables.rows("states")))
+        return self._tables.in_turn(map(self._state, self._tables.rows("states")), State.hides)
 
     def _state(self, row: Row) -> tuple[Row, str, State]:
         words, families = self._named(row, row.items("said of"))

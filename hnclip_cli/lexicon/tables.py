@@ -11,24 +11,15 @@ before them.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 from hnclip_cli.errors import HnclipError
 
-
-class Rule(Protocol):
-    """What may come before another rule of its kind."""
-
-    def hides(self, later: Any) -> bool:
-        """Whether this one fits wherever the later one does."""
-
-
 K = TypeVar("K")
-R = TypeVar("R", bound=Rule)
 T = TypeVar("T")
 
 BUILT_IN = Path(__file__).parent
@@ -183,18 +174,24 @@ class Tables:
         """The first key cells of the entries that a user removed."""
         return self._removed.get(name, set())
 
-    def in_turn(self, entries: Iterable[tuple[Row, K, R]]) -> dict[K, tuple[R, ...]]:
+    def in_turn(
+        self, entries: Iterable[tuple[Row, K, T]], hides: Callable[[T, T], bool]
+    ) -> dict[K, tuple[T, ...]]:
         """Rules of which the first that fits counts, by what they are for.
+
+        Args:
+            entries: each with its row and what it is for.
+            hides: whether a rule fits wherever a later one does.
 
         Raises:
             HnclipError: one is never reached. A user's own may hide built-in ones.
         """
-        found: dict[K, list[tuple[Row, R]]] = {}
+        found: dict[K, list[tuple[Row, T]]] = {}
         for row, key, rule in entries:
             known = found.setdefault(key, [])
             for other, earlier in known:
                 is_fault = (row.is_own and other.is_own) or not self._own
-                if is_fault and earlier.hides(rule):
+                if is_fault and hides(earlier, rule):
                     raise row.fault(f"a rule that is never reached: {other.where} fits first")
             known.append((row, rule))
         return {key: tuple(rule for _, rule in rules) for key, rules in found.items()}

@@ -126,7 +126,7 @@ class Verbs:
     @cached_property
     def rules(self) -> dict[tuple[str, str], tuple[Rule, ...]]:
         """For an actor and a verb, the rules in order; the first that fits counts."""
-        return self._tables.in_turn(map(self._rule, self._tables.rows("actions")))
+        return self._tables.in_turn(map(self._rule, self._tables.rows("actions")), Rule.hides)
 
     def _rule(self, row: Row) -> tuple[Row, tuple[str, str], Rule]:
         self._tables.refer(row, row["actor"], self._nouns.classes, "noun_classes")

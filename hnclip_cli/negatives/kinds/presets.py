@@ -5,65 +5,59 @@ the text, in agreement with the grammar, and checked to be false.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hnclip_cli.negatives.kinds.registry import DEFAULT_KINDS
 
 
-@dataclass(frozen=True, slots=True)
-class Preset:
+class Preset(NamedTuple):
     """A paper, and the kinds that its negatives are."""
 
     paper: str
-    kinds: tuple[str, ...]
+    kinds: list[str]
 
 
-_NEGCLIP = "swap-noun-phrase swap-verb swap-noun swap-adverb swap-adjective"
-_REPLACE = (
-    "replace-noun replace-location replace-verb replace-relation replace-color replace-size "
-    "replace-material replace-state replace-number"
-)
+_NEGCLIP = ["swap-noun-phrase", "swap-verb", "swap-noun", "swap-adverb", "swap-adjective"]
+_WORDS = "noun location verb relation color size material state number"
+
+
+def _replace(words: str) -> list[str]:
+    return [f"replace-{word}" for word in words.split()]
+
 
 PRESETS = {
-    name: Preset(paper, tuple(kinds.split()))
-    for name, paper, kinds in (
-        (
-            "ce-clip",
-            "Zhang et al. 2024, arXiv 2306.08832",
-            "swap-noun replace-noun replace-location replace-verb replace-color replace-size "
-            "replace-material replace-state",
-        ),
-        ("negclip", "Yuksekgonul et al. 2023, arXiv 2210.01936", _NEGCLIP),
-        (
-            "roesch",
-            "Rösch et al. 2024, arXiv 2403.02875",
-            "replace-color replace-noun replace-location replace-size",
-        ),
-        (
-            "fsc-clip",
-            "Oh et al. 2024, arXiv 2410.05210",
-            f"{_NEGCLIP} {_REPLACE} shuffle-bigrams",
-        ),
-        (
-            "svlc",
-            "Doveh et al. 2023, arXiv 2211.11733",
-            "replace-color replace-verb replace-relation replace-material replace-size "
-            "replace-state",
-        ),
-        (
-            "sugarcrepe",
-            "Hsieh et al. 2023, arXiv 2306.14610",
-            f"add-attribute add-object {_REPLACE} flip-relation swap-adjective swap-noun "
+    "ce-clip": Preset(
+        "Zhang et al. 2024, arXiv 2306.08832",
+        ["swap-noun", *_replace("noun location verb color size material state")],
+    ),
+    "negclip": Preset("Yuksekgonul et al. 2023, arXiv 2210.01936", _NEGCLIP),
+    "roesch": Preset("Rösch et al. 2024, arXiv 2403.02875", _replace("color noun location size")),
+    "fsc-clip": Preset(
+        "Oh et al. 2024, arXiv 2410.05210", [*_NEGCLIP, *_replace(_WORDS), "shuffle-bigrams"]
+    ),
+    "svlc": Preset(
+        "Doveh et al. 2023, arXiv 2211.11733", _replace("color verb relation material size state")
+    ),
+    "sugarcrepe": Preset(
+        "Hsieh et al. 2023, arXiv 2306.14610",
+        [
+            "add-attribute",
+            "add-object",
+            *_replace(_WORDS),
+            "flip-relation",
+            "swap-adjective",
+            "swap-noun",
             "swap-noun-phrase",
-        ),
-        (
-            "aro-order",
-            "Yuksekgonul et al. 2023, arXiv 2210.01936",
-            "shuffle-nouns-and-adjectives shuffle-other-words shuffle-within-trigrams "
-            "shuffle-trigrams",
-        ),
-        ("con-clip", "Singh et al. 2024, arXiv 2403.20312", "negate"),
-    )
+        ],
+    ),
+    "aro-order": Preset(
+        "Yuksekgonul et al. 2023, arXiv 2210.01936",
+        [
+            f"shuffle-{what}"
+            for what in ("nouns-and-adjectives", "other-words", "within-trigrams", "trigrams")
+        ],
+    ),
+    "con-clip": Preset("Singh et al. 2024, arXiv 2403.20312", ["negate"]),
 }
 
 
