@@ -61,10 +61,10 @@ def score_with_comclip(
     noun_phrases: NounPhrases = noun_phrases,
     logits: Logits | None = None,
 ) -> Iterator[Record]:
-    """Yield the records with ``scores`` added: ComCLIP's, a row an image, a column a caption.
+    """Yield the records with ``scores`` added: ComCLIP's; plain cosines without ``regions``.
 
     Args:
-        records: what is scored. Without ``regions`` their scores are plain cosines.
+        records: what is scored.
         encoder: the model.
         policy: what to do with records whose images or regions are bad.
         noun_phrases: parses a caption; asked where a region has a role and no text.

@@ -97,13 +97,7 @@ def score_with_arrays(
     policy: ErrorPolicy,
     logits: Logits | None = None,
 ) -> Iterator[Record]:
-    """Yield the records with ``scores`` added, from rows that are read beside them.
-
-    Args:
-        records: those that were embedded, all of them and in the same order.
-        arrays: ``image``, ``caption`` and, for records with negatives, ``negatives``.
-        policy: what to do with a bad record. Lines that are no records take up a row.
-        logits: turn cosines into a model's logits.
+    """`score` from arrays: ``image``, ``caption`` and, for records with negatives, ``negatives``.
 
     Raises:
         HnclipError: as `rows_beside`.
@@ -147,7 +141,7 @@ def score_with_model(
     logits: Logits | None = None,
     explain: bool = False,
 ) -> Iterator[Record]:
-    """Yield the records with ``scores`` added, and with ``explain``, from what a model encodes.
+    """`score` from a model.
 
     Each distinct caption of a batch is encoded once, each image as long as it is remembered.
     """
