@@ -97,50 +97,61 @@ def _merge_columns(
 
 @triton.jit
 def _form_gradient(
-    cosines, scale, row_labels, labels, positive, own_lse, column_lse, others,
-    num_rows, width, num_texts, num_labels, unit,
+    cosines, scale, row_labels, labels, bias, positive, own_lse, column_lse, others,
+    num_rows, width, num_texts, unit,
     ROWS: tl.constexpr, COLUMNS: tl.constexpr,
 ):  # fmt: skip
-    """A program finds ROWS rows' log-sum-exp, then replaces the rows by their gradients."""
+    """A program finds ROWS rows' log-sum-exp, then replaces the rows by their gradients.
+
+    The first columns have labels, and a softmax over all rows; the others have a bias.
+    """
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    is_row = row < num_rows
+    is_row = (row < num_rows)[:, None]
+    # A chunk may hold more than 2³¹ cosines.
     at = cosines + row.to(tl.int64)[:, None] * width
     factor = tl.load(scale)
-    label = tl.load(row_labels + row, mask=is_row, other=_EXCLUDED)[:, None]
-    own = tl.load(own_lse + row, mask=is_row, other=0.0)
+    label = tl.load(row_labels + row, mask=row < num_rows, other=_EXCLUDED)[:, None]
+    silent = tl.where(label == _EXCLUDED, float("-inf"), 0.0).to(factor.dtype)
+    own = tl.load(own_lse + row, mask=row < num_rows, other=0.0)
 
     top = tl.full([ROWS, COLUMNS], -1e30, factor.dtype)
     total = tl.zeros([ROWS, COLUMNS], factor.dtype)
-    for start in range(0, width, COLUMNS):
-        column = start + tl.arange(0, COLUMNS)
-        inside = is_row[:, None] & (column < width)[None, :]
-        their = tl.load(labels + column, mask=column < num_labels, other=_FREE)[None, :]
-        logits = tl.load(at + column[None, :], mask=inside, other=0.0).to(factor.dtype) * factor
-        apart = _uncontrasted(label, their) | ~inside
-        top, total = _take_in(top, total, tl.where(apart, float("-inf"), logits))
-    row_others = _log_add_exp(_lse(top, total, 1), own)
-    tl.store(others + row, row_others, mask=is_row)
-
-    # ---- the gradient: in the first columns also of the softmax over all rows
-    lse = _log_add_exp(row_others, tl.load(positive + row, mask=is_row, other=0.0))[:, None]
     for start in range(0, num_texts, COLUMNS):
-        column = start + tl.arange(0, COLUMNS)
+        column = (start + tl.arange(0, COLUMNS))[None, :]
         is_text = column < num_texts
-        inside = is_row[:, None] & is_text[None, :]
-        their = tl.load(labels + column, mask=is_text, other=_FREE)[None, :]
-        shift = tl.load(column_lse + column, mask=is_text, other=0.0)[None, :]
-        logits = tl.load(at + column[None, :], mask=inside, other=0.0).to(factor.dtype) * factor
+        their = tl.load(labels + column, mask=is_text, other=_EXCLUDED)
+        logits = tl.load(at + column, mask=is_row & is_text, other=0.0).to(factor.dtype) * factor
+        apart = _uncontrasted(label, their)
+        top, total = _take_in(top, total, tl.where(apart, float("-inf"), logits))
+    for start in range(num_texts, width, COLUMNS):
+        column = (start + tl.arange(0, COLUMNS))[None, :]
+        is_column = column < width
+        their = tl.load(bias + column - num_texts, mask=is_column, other=float("-inf"))
+        logits = tl.load(at + column, mask=is_row & is_column, other=0.0).to(factor.dtype)
+        top, total = _take_in(top, total, logits * factor + (their + silent))
+    row_others = _log_add_exp(_lse(top, total, 1), own)
+    tl.store(others + row, row_others, mask=row < num_rows)
+
+    # ---- the gradient
+    dtype = cosines.dtype.element_ty
+    lse = tl.load(positive + row, mask=row < num_rows, other=0.0)
+    lse = _log_add_exp(row_others, lse)[:, None]
+    for start in range(0, num_texts, COLUMNS):
+        column = (start + tl.arange(0, COLUMNS))[None, :]
+        is_text = column < num_texts
+        their = tl.load(labels + column, mask=is_text, other=_EXCLUDED)
+        shift = tl.load(column_lse + column, mask=is_text, other=0.0)
+        logits = tl.load(at + column, mask=is_row & is_text, other=0.0).to(factor.dtype) * factor
         logits = tl.where(_uncontrasted(label, their), float("-inf"), logits)
         gradient = unit * (tl.exp(logits - lse) + tl.exp(logits - shift))
-        tl.store(at + column[None, :], gradient.to(cosines.dtype.element_ty), mask=inside)
+        tl.store(at + column, gradient.to(dtype), mask=is_row & is_text)
     for start in range(num_texts, width, COLUMNS):
-        column = start + tl.arange(0, COLUMNS)
-        inside = is_row[:, None] & (column < width)[None, :]
-        their = tl.load(labels + column, mask=column < num_labels, other=_FREE)[None, :]
-        logits = tl.load(at + column[None, :], mask=inside, other=0.0).to(factor.dtype) * factor
-        logits = tl.where(_uncontrasted(label, their), float("-inf"), logits)
-        gradient = unit * tl.exp(logits - lse)
-        tl.store(at + column[None, :], gradient.to(cosines.dtype.element_ty), mask=inside)
+        column = (start + tl.arange(0, COLUMNS))[None, :]
+        is_column = column < width
+        their = tl.load(bias + column - num_texts, mask=is_column, other=float("-inf"))
+        logits = tl.load(at + column, mask=is_row & is_column, other=0.0).to(factor.dtype)
+        gradient = unit * tl.exp(logits * factor + (their + silent - lse))
+        tl.store(at + column, gradient.to(dtype), mask=is_row & is_column)
 
 
 def merge_columns(
@@ -170,11 +181,14 @@ def form_gradient(
 ) -> Tensor:
     """`Passes.form_gradient`."""
     others = torch.empty_like(positive)
-    num_rows, width = cosines.shape
+    (num_rows, width), num_texts = cosines.shape, len(column_lse)
+    # Columns behind the texts are contrasted with all rows or with none: one addition says it.
+    bias = column_lse.new_zeros(width - num_texts)
+    bias[: len(labels) - num_texts].masked_fill_(labels[num_texts:] == EXCLUDED, -torch.inf)
     with torch.cuda.device_of(cosines):
         _form_gradient[(triton.cdiv(num_rows, ROWS),)](
-            cosines, scale, row_labels, labels, positive, own_lse, column_lse, others,
-            num_rows, width, len(column_lse), len(labels), gradient_unit(cosines.dtype),
+            cosines, scale, row_labels, labels, bias, positive, own_lse, column_lse, others,
+            num_rows, width, num_texts, gradient_unit(cosines.dtype),
             ROWS=ROWS, COLUMNS=COLUMNS, num_warps=8,
         )  # fmt: skip
     return others

@@ -1,7 +1,7 @@
-"""Stage e: the very `hnclip train`, on photographs and on drawn scenes.
+"""Stage e: the very `hnclip train` on photographs.
 
-On photographs: time of a step, bf16 against fp32, micro-batches, LoRA, and a run that is stopped by
-a signal and taken up again. On scenes: ce-clip against clip for the same time, three seeds.
+Time of a step, bf16 against fp32, micro-batches, LoRA, and a run that is stopped by a signal and
+taken up again.
 """
 
 import json
@@ -14,16 +14,12 @@ from typing import Any
 
 from safetensors.torch import load_file
 
-from examples.side_by_side import measure
 from tests.bench.gpu.kit import Kit, environment_of
-
-OBJECTIVES = ("clip", "ce-clip")
 
 
 def main() -> None:
     kit = Kit.from_arguments()
     photographs(kit)
-    scenes(kit)
 
 
 class Train:
@@ -120,96 +116,6 @@ def load_weights(folder: Path) -> dict[str, Any]:
     found = list(folder.glob("open_clip*.safetensors")) or list(folder.glob("*.safetensors"))
     found = [path for path in found if "state" not in path.name]
     return load_file(found[0]) if found else {}
-
-
-def scenes(kit: Kit) -> None:
-    """The quickstart's setting: a short first phase of clip, then each objective from there."""
-    seeds = [0] if kit.small else [0, 1, 2]
-    first, each = (1, 2) if kit.small else (15, 60)
-    folder = kit.work / "scenes"
-    folder.mkdir(exist_ok=True)
-
-    def all_of(commands: list[list[str]], outputs: list[str]) -> None:
-        running = []
-        for command, output in zip(commands, outputs, strict=True):
-            with open(folder / output, "wb") as stream:
-                running.append(
-                    subprocess.Popen(
-                        [sys.executable, "-m", "hnclip_cli", *command],
-                        stdout=stream,
-                        cwd=folder,
-                        env=environment_of(kit) | {"OMP_NUM_THREADS": "2"},
-                    )
-                )
-        for process in running:
-            if process.wait():
-                raise SystemExit(f"{process.args} failed")
-
-    size = ["-n", "60"] if kit.small else ["-n", "6000"]
-    tests = ["-n", "20"] if kit.small else ["-n", "600"]
-    common = ["--max-objects", "2", "--seed", "0"]
-    all_of(
-        [
-            ["data", "scenes", "train", *size, *common],
-            ["data", "scenes", "test", *tests, *common, "--split", "test"],
-        ],
-        ["drawn-train.jsonl", "drawn-test.jsonl"],
-    )
-    for name, count in (("train", size[1]), ("test", tests[1])):
-        lines = (kit.data / f"scenes-{name}.jsonl").read_bytes().splitlines(keepends=True)
-        (folder / f"{name}.jsonl").write_bytes(b"".join(lines[: int(count)]))
-
-    def train(model: str, objective: str, seconds: int, seed: int, output: str) -> list[str]:
-        return [
-            "train", "--model", model, "--objective", objective, "--seconds", str(seconds),
-            "--seed", str(seed), "--lr", "1e-3", "--warmup-steps", "20", "--batch-size", "32",
-            "--negatives-per-caption", "2", "--workers", "1", "--device", str(kit.device),
-            "-q", "-o", output, "train.jsonl",
-        ]  # fmt: skip
-
-    all_of(
-        [train("hnclip-tiny", "clip", first, seed, f"first-{seed}") for seed in seeds],
-        [f"first-{seed}.log.jsonl" for seed in seeds],
-    )
-    objectives = OBJECTIVES[-1:] if kit.small else OBJECTIVES
-    names = [f"{objective}-{seed}" for seed in seeds for objective in objectives]
-    all_of(
-        [train(f"first-{n[-1]}", n[:-2], each, int(n[-1]), n) for n in names],
-        [f"{name}.log.jsonl" for name in names],
-    )
-    parts = ("image", "caption", "negatives")
-    all_of(
-        [["embed", "--of", of, "--model", name, "test.jsonl"] for name in names for of in parts],
-        [f"{name}.{of}.npy" for name in names for of in parts],
-    )
-    arrays = {
-        name: [f"--image-embeddings={name}.image.npy", f"--caption-embeddings={name}.caption.npy"]
-        for name in names
-    }
-    all_of(
-        [
-            ["score", *arrays[name], f"--negative-embeddings={name}.negatives.npy", "test.jsonl"]
-            for name in names
-        ],
-        [f"{name}.scored.jsonl" for name in names],
-    )
-    all_of(
-        [["eval", *arrays[name], f"{name}.scored.jsonl"] for name in names],
-        [f"{name}.report.json" for name in names],
-    )
-    reports = {n: measure(json.loads((folder / f"{n}.report.json").read_text())) for n in names}
-    for measured in reports[names[0]]:
-        if measured.startswith("  ") and kit.small:
-            continue
-        values = {o: [reports[f"{o}-{seed}"][measured] for seed in seeds] for o in objectives}
-        kit.say(
-            f"scenes, {each} s each: {measured.strip()}",
-            {objective: sum(found) / len(found) for objective, found in values.items()},
-            seeds=values,
-        )  # fmt: skip
-    for name in names:
-        last = (folder / f"{name}.log.jsonl").read_bytes().splitlines()[-1]
-        kit.say(f"scenes, {name}: steps", json.loads(last)["step"])
 
 
 if __name__ == "__main__":
