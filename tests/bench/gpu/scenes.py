@@ -74,19 +74,22 @@ def scenes(kit: Kit) -> None:
         [["embed", "--of", of, "--model", name, "test.jsonl"] for name in names for of in parts],
         [f"{name}.{of}.npy" for name in names for of in parts],
     )
-    arrays = {
-        name: [f"--image-embeddings={name}.image.npy", f"--caption-embeddings={name}.caption.npy"]
-        for name in names
-    }
+    arrays = {name: [f"--embeddings={of}={name}.{of}.npy" for of in parts] for name in names}
     all_of(
-        [
-            ["score", *arrays[name], f"--negative-embeddings={name}.negatives.npy", "test.jsonl"]
-            for name in names
-        ],
+        [["score", *arrays[name], "test.jsonl"] for name in names],
         [f"{name}.scored.jsonl" for name in names],
     )
     all_of(
-        [["eval", *arrays[name], f"{name}.scored.jsonl"] for name in names],
+        [
+            [
+                "eval",
+                "--embeddings",
+                f"{name}.image.npy",
+                f"{name}.caption.npy",
+                f"{name}.scored.jsonl",
+            ]
+            for name in names
+        ],
         [f"{name}.report.json" for name in names],
     )
     reports = {n: measure(json.loads((folder / f"{n}.report.json").read_text())) for n in names}
