@@ -198,7 +198,7 @@ class Caption:
 
     def protects(self, edits: Iterable[Edit]) -> bool:
         """Whether some edit changes a word that must not be changed."""
-        return bool(self.protected) and any(
+        return self.lexicon.protected is not None and any(
             start < stop and first < end
             for start, end, _ in edits
             for first, stop in self.protected

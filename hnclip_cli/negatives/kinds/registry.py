@@ -61,7 +61,7 @@ class Kind:
     def edits(self, caption: Caption) -> Iterable[list[Edit]]:
         """The candidates that leave protected words alone."""
         found = self.candidates(caption)
-        if not caption.protected:
+        if caption.lexicon.protected is None:
             return found
         return (edits for edits in found if not caption.protects(edits))
 
