@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from hnclip_cli.plugins import load_plugin
     from hnclip_cli.scoring.score import score
     from hnclip_cli.scoring.search import search
+    from hnclip_cli.training.config import TrainConfig
     from hnclip_cli.training.objectives.hard_negatives import hard_negative_objective
+    from hnclip_cli.training.run import train
+    from hnclip_cli.validating import validation
 
 __version__ = "0.1.0"
 
@@ -38,8 +41,12 @@ _PLACES = {
     "refine": "hnclip_cli.negatives.refine:refine",
     "score": "hnclip_cli.scoring.score:score",
     "search": "hnclip_cli.scoring.search:search",
+    "train": "hnclip_cli.training.run:train",
+    "validation": "hnclip_cli.validating:validation",
+    "TrainConfig": "hnclip_cli.training.config:TrainConfig",
 }
 __all__ = [
+    "TrainConfig",
     "compare",
     "embed",
     "evaluate",
@@ -52,6 +59,8 @@ __all__ = [
     "refine",
     "score",
     "search",
+    "train",
+    "validation",
 ]
 
 

@@ -178,15 +178,20 @@ def check_page(html: str | None, output: str) -> None:
         raise click.UsageError("--html needs a file of its own")
 
 
+def has_weights(model: str, pretrained: str | None) -> bool:
+    """Whether the model is more than an open_clip name without ``--pretrained``."""
+    from pathlib import Path
+
+    return pretrained is not None or ":" in model or Path(model).is_dir()
+
+
 def check_has_weights(model: str, pretrained: str | None) -> None:
     """Refuse to measure a model of random weights.
 
     Raises:
-        click.UsageError: an open_clip name without ``--pretrained``.
+        click.UsageError: it has no others.
     """
-    from pathlib import Path
-
-    if pretrained is None and ":" not in model and not Path(model).is_dir():
+    if not has_weights(model, pretrained):
         raise click.UsageError(
             f"--model {model} has no weights (it is no folder); "
             "try --pretrained TAG, or the folder that train wrote"

@@ -33,12 +33,14 @@ ALLOWED = {
         "console",
         "options",
         "lazy",
+        "validating",
         *ROOMS,
         "commands",
     ],
     "lazy": [],
+    "validating": ["errors", "streams", "models", *ROOMS],
     "cli": ["errors", "console", "plugins", "lazy", "__version__"],
-    "__init__": ["plugins", "models", *ROOMS],
+    "__init__": ["plugins", "models", "validating", *ROOMS],
     "__main__": ["cli"],
 }
 EDGES = {"console", "options", "lazy", "commands", "cli", "__main__"}

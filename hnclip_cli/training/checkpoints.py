@@ -21,9 +21,9 @@ from hnclip_cli.models.load import CONFIG_NAME
 from hnclip_cli.models.save import WEIGHTS_NAME, save_clip
 from hnclip_cli.streams.files import atomic_output, atomic_path
 from hnclip_cli.training.config import TrainConfig
-from hnclip_cli.training.data import RecordStore
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.optimizer import make_optimizer
+from hnclip_cli.training.store import RecordStore
 
 RUN_NAME = "hnclip_run.json"
 STATE_NAME = "hnclip_state.safetensors"

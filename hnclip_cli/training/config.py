@@ -74,6 +74,10 @@ class TrainConfig:
     seed: int = 0
     workers: int = 2
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.wise_ft <= 1:
+            raise HnclipError("bad wise_ft", got=str(self.wise_ft), expected="0 to 1")
+
     @property
     def weights(self) -> Weights:
         """The objective with the weights that were given in place of its own.

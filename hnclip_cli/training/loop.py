@@ -15,11 +15,11 @@ from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.training.batches import Batches
 from hnclip_cli.training.checkpoints import State
 from hnclip_cli.training.config import TrainConfig
-from hnclip_cli.training.data import Batch, RecordStore
 from hnclip_cli.training.distributed import Ranks, sum_gradients
 from hnclip_cli.training.objectives.hard_negatives import uses
-from hnclip_cli.training.optimizer import clamp_logit_scale, lr_factor
+from hnclip_cli.training.optimizer import clamp_logit_scale, lr_factor, set_lr
 from hnclip_cli.training.step import forward_backward
+from hnclip_cli.training.store import RecordStore
 
 Metrics = dict[str, Any]
 
@@ -59,106 +59,96 @@ def train(
     """
     check_records(store, config)
     check_model(state.clip.module, config, ranks)
+    module, num_steps, every = (
+        state.clip.module, count_steps(config, len(store)), config.checkpoint_every
+    )  # fmt: skip
     if validate and state.step == 0:
         yield _validated(state, validate, ranks)
-    state.clip.module.train()
+    module.train()
+    started = time.monotonic() - state.elapsed
+    unsaid: Metrics | None = None  # of a last step that is no multiple of --log-every
     with Batches(state.clip, store, config, policy, ranks, start=state.position) as batches:
-        for metrics, at_checkpoint in _steps(state, store, config, batches, stop, save, ranks):
-            if metrics:
-                yield metrics
-            if at_checkpoint:
+        while num_steps is None or state.step < num_steps:
+            # ---- what all ranks must agree on: whether to go on, the time, the size of the batch
+            batch = batches.draw()
+            own = [batches.failed, stop(), time.monotonic() - started, len(batch)]
+            failed, stopping, state.elapsed, size = ranks.max(torch.tensor(own).double()).tolist()
+            batches.check(failed=bool(failed), empty=not size)
+            if stopping:
                 ranks.first(partial(save, False))
-            if at_checkpoint and validate:
-                yield _validated(state, validate, ranks)
-    state.clip.module.eval()
+                raise Stopped(f"stopped by a signal after step {state.step}, with the state saved")
+            if config.seconds and state.elapsed >= config.seconds:
+                break
+            state.position += 1
+            if not size:
+                continue
+
+            # ---- one step: loss, gradients, update
+            done = state.step / num_steps if num_steps else state.elapsed / (config.seconds or 1)
+            lr = set_lr(
+                state.optimizer, config.lr * lr_factor(state.step, config.warmup_steps, done)
+            )
+            state.optimizer.zero_grad(set_to_none=True)
+            outcome = forward_backward(
+                state.clip, batch, config, state.thresholds, step=state.step, ranks=ranks
+            )
+            sum_gradients(module.parameters(), ranks)
+            norm = nn.utils.clip_grad_norm_(module.parameters(), config.grad_clip or math.inf)
+            check_finite(outcome.loss, norm, state.step + 1)
+            state.optimizer.step()
+            clamp_logit_scale(module)
+            state.thresholds = outcome.thresholds
+            state.step += 1
+
+            # ---- what it leaves behind
+            unsaid = {
+                "step": state.step, "loss": outcome.loss, **outcome.terms, "lr": lr,
+                "grad_norm": norm, "logit_scale": state.clip.logit_scale,
+                "epoch": state.position * config.batch_size / len(store),
+            }  # fmt: skip
+            if uses(config.weights, "negatives"):
+                unsaid["thresholds"] = outcome.thresholds
+            if state.step % config.log_every == 0:
+                yield _said(unsaid, store)
+                unsaid = None
+            if every and state.step % every == 0 and state.step != num_steps:
+                ranks.first(partial(save, False))
+                if validate:
+                    yield _validated(state, validate, ranks)
+        if unsaid:
+            yield _said(unsaid, store)
+    module.eval()
     ranks.first(partial(save, True))
     if validate:
         yield _validated(state, validate, ranks)
 
 
-def _steps(
-    state: State,
-    store: RecordStore,
-    config: TrainConfig,
-    batches: Batches,
-    stop: Callable[[], bool],
-    save: Callable[[bool], None],
-    ranks: Ranks,
-) -> Iterator[tuple[Metrics | None, bool]]:
-    """The metrics of each step, where they are wanted, and whether to write a checkpoint."""
-    num_steps = count_steps(config, len(store))
-    started = time.monotonic() - state.elapsed
-    unsaid: Metrics | None = None  # of a last step that is no multiple of --log-every
-    while num_steps is None or state.step < num_steps:
-        # ---- what all ranks must agree on: whether to go on, the time, the size of the batch
-        batch = batches.draw()
-        own = [batches.failed, stop(), time.monotonic() - started, len(batch)]
-        failed, stopping, state.elapsed, size = ranks.max(torch.tensor(own).double()).tolist()
-        batches.check(failed=bool(failed), empty=not size)
-        if stopping:
-            ranks.first(partial(save, False))
-            raise Stopped(f"stopped by a signal after step {state.step}, with the state saved")
-        if config.seconds and state.elapsed >= config.seconds:
-            break
-        state.position += 1
-        if not size:
-            continue
+def check_finite(loss: Tensor, grad_norm: Tensor, step: int) -> None:
+    """Refuse to make a step, or a checkpoint of it, of what is no number.
 
-        # ---- one step, and what it leaves behind
-        progress = state.step / num_steps if num_steps else state.elapsed / (config.seconds or 1)
-        metrics = _step(state, batch, config, progress, ranks)
-        metrics["epoch"] = state.position * config.batch_size / len(store)
-        if uses(config.weights, "negatives"):
-            names = store.threshold_names
-            metrics["thresholds"] = dict(zip(names, state.thresholds.tolist(), strict=False))
-        is_said = state.step % config.log_every == 0
-        unsaid = None if is_said else metrics
-        every = config.checkpoint_every
-        at_checkpoint = bool(every) and state.step % every == 0 and state.step != num_steps
-        yield metrics if is_said else None, at_checkpoint
-    yield unsaid, False
+    Raises:
+        HnclipError: the loss is not finite, or the gradients, which may be so alone.
+    """
+    numbers = torch.stack([loss.detach().double(), grad_norm.double()]).tolist()  # waits for it
+    for name, number in zip(("loss", "norm of the gradients"), numbers, strict=True):
+        if not math.isfinite(number):
+            raise HnclipError(
+                f"the {name} is not finite at step {step}",
+                got=str(number),
+                hint="a lower --lr, or --precision fp32",
+            )
 
 
-def _step(
-    state: State, batch: Batch, config: TrainConfig, progress: float, ranks: Ranks
-) -> Metrics:
-    """Forward, backward, update."""
-    module = state.clip.module
-    lr = config.lr * lr_factor(state.step, config.warmup_steps, progress)
-    for group in state.optimizer.param_groups:
-        group["lr"] = lr
-    state.optimizer.zero_grad(set_to_none=True)
-    outcome = forward_backward(
-        state.clip, batch, config, state.thresholds, step=state.step, ranks=ranks
-    )
-    sum_gradients(module.parameters(), ranks)
-    norm = torch.nn.utils.clip_grad_norm_(module.parameters(), config.grad_clip or math.inf)
-    loss = _finite(outcome.loss, "loss", state)
-    # A finite loss may have other gradients, and no checkpoint may be made of those.
-    grad_norm = _finite(norm, "norm of the gradients", state)
-    state.optimizer.step()
-    clamp_logit_scale(module)
-    state.thresholds = outcome.thresholds
-    state.step += 1
-    return {
-        "step": state.step,
-        "loss": loss,
-        **{name: term.item() for name, term in outcome.terms.items()},
-        "lr": lr,
-        "grad_norm": grad_norm,
-        "logit_scale": state.clip.logit_scale.item(),
+def _said(metrics: Metrics, store: RecordStore) -> Metrics:
+    """Metrics as numbers."""
+    said: Metrics = {
+        name: value.item() if isinstance(value, Tensor) and not value.ndim else value
+        for name, value in metrics.items()
     }
-
-
-def _finite(value: Tensor, name: str, state: State) -> float:
-    number = value.item()  # sync
-    if not math.isfinite(number):
-        raise HnclipError(
-            f"the {name} is not finite at step {state.step + 1}",
-            got=str(number),
-            hint="a lower --lr, or --precision fp32",
-        )
-    return number
+    if "thresholds" in said:
+        values = said["thresholds"].tolist()
+        said["thresholds"] = dict(zip(store.threshold_names, values, strict=False))
+    return said
 
 
 def count_steps(config: TrainConfig, num_records: int) -> int | None:

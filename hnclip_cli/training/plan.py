@@ -1,13 +1,43 @@
 """What a run would cost, before anything is loaded (``--dry-run``)."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hnclip_cli.models.cost import ModelCost, TowerCost
+from hnclip_cli.models.cost import ModelCost, TowerCost, mean_tokens, measure_cost
+from hnclip_cli.streams.records import as_records
 from hnclip_cli.training.config import NumSlots, TrainConfig
+from hnclip_cli.training.loop import count_steps
 from hnclip_cli.training.objectives.hard_negatives import uses
 
 # Weight, gradient, and AdamW's two moments, in float32.
 BYTES_PER_FROZEN, BYTES_PER_TRAINED = 4, 16
+
+
+NUM_MEASURED_TEXTS = 1000
+
+
+def estimate(
+    config: TrainConfig, model: str, records: Iterable[Mapping[str, Any]] | None
+) -> dict[str, Any]:
+    """What a run of these settings would cost, as `plan` tells; nothing is loaded for it.
+
+    Args:
+        config: the settings.
+        model: as `load_clip` takes it.
+        records: counted, and the first of them measured; None where they are not to be read.
+    """
+    count, texts = 0, list[str]()
+    for record in as_records(records or ()):
+        count += 1
+        if len(texts) < NUM_MEASURED_TEXTS:
+            texts += [record.caption, *(negative.caption for negative in record.negatives)]
+    is_known = config.epochs is None or records is not None
+    return plan(
+        config,
+        measure_cost(model),
+        num_steps=count_steps(config, count) if is_known else None,
+        tokens_per_text=mean_tokens(model, texts) if texts else None,
+    )
 
 
 def plan(

@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hnclip_cli.models.clip import Clip
+from hnclip_cli.training.batches import Batch
 from hnclip_cli.training.config import TrainConfig
-from hnclip_cli.training.data import Batch
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.objectives.hard_negatives import Outcome, compute_objective, uses
 from hnclip_cli.training.objectives.view import Features, Slots, fill_slots
@@ -56,49 +56,50 @@ def forward_backward(
     encoders: list[Encode] = [
         partial(encode_images, clip, batch, config), partial(encode_texts, clip, batch, config)
     ]  # fmt: skip
-    objective = partial(_objective, clip, batch, config, thresholds, ranks)
-    seed = f"{config.seed}/{step}/{ranks.rank}"
-    if not len(batch):
-        return _backward(objective(_none(clip, batch, config)))
-    if config.micro_batch and config.micro_batch < len(batch):
-        return _in_parts(encoders, objective, len(batch), config.micro_batch, seed)
-    features: Named = {}
-    for number, encode in enumerate(encoders):
-        _seed(f"{seed}/{number}/0")
-        features |= encode(slice(0, len(batch)))
-    return _backward(objective(features))
+    seed, num_rows = f"{config.seed}/{step}/{ranks.rank}", len(batch)
+    size = config.micro_batch or num_rows
+    parts = [slice(start, min(start + size, num_rows)) for start in range(0, num_rows, size or 1)]
+    if not num_rows:
+        features = _none(clip, batch, config)
+    elif len(parts) == 1:
+        features = _encode(encoders, parts, seed)
+    else:
+        with torch.no_grad():
+            features = _encode(encoders, parts, seed)
+        for feature in features.values():
+            feature.requires_grad_(feature.is_floating_point())
 
-
-def _in_parts(
-    encoders: list[Encode],
-    objective: Callable[[Named], Outcome],
-    num_rows: int,
-    size: int,
-    seed: str,
-) -> Outcome:
-    parts = [slice(start, min(start + size, num_rows)) for start in range(0, num_rows, size)]
-    cached: Named = {}
-    for number, encode in enumerate(encoders):
-        rows: list[Named] = []
+    outcome = compute_objective(
+        config.weights,
+        Features(**features),
+        _slots(batch, clip.device),
+        clip.logit_scale,
+        thresholds,
+        threshold_bound=config.threshold_bound,
+        half=clip.precision != "fp32",
+        ranks=ranks,
+    )
+    torch.autograd.backward(outcome.loss)
+    for number, encode in enumerate(encoders if len(parts) > 1 else ()):
         for part in parts:
             _seed(f"{seed}/{number}/{part.start}")
-            with torch.no_grad():
-                rows.append(encode(part))
-        for name in rows[0]:
-            whole = torch.cat(_to_common_length([features[name] for features in rows]))
-            cached[name] = whole.requires_grad_(whole.is_floating_point())
-    outcome = _backward(objective(cached))
-    for number, encode in enumerate(encoders):
-        for part in parts:
-            _seed(f"{seed}/{number}/{part.start}")
-            if not _carry_on(encode(part), cached, part):
+            if not _carry_on(encode(part), features, part):
                 break  # a locked tower: no part of it has a gradient
     return outcome
 
 
-def _backward(outcome: Outcome) -> Outcome:
-    torch.autograd.backward(outcome.loss)
-    return outcome
+def _encode(encoders: list[Encode], parts: list[slice], seed: str) -> Named:
+    """The features of all parts, by both towers."""
+    features: Named = {}
+    for number, encode in enumerate(encoders):
+        rows: list[Named] = []
+        for part in parts:
+            _seed(f"{seed}/{number}/{part.start}")
+            rows.append(encode(part))
+        for name in rows[0]:
+            found = _to_common_length([part[name] for part in rows])
+            features[name] = torch.cat(found) if len(found) > 1 else found[0]
+    return features
 
 
 def _carry_on(features: Named, cached: Named, part: slice) -> bool:
@@ -185,31 +186,10 @@ def _none(clip: Clip, batch: Batch, config: TrainConfig) -> Named:
     return features
 
 
-def _objective(
-    clip: Clip,
-    batch: Batch,
-    config: TrainConfig,
-    thresholds: Tensor,
-    ranks: Ranks,
-    features: Named,
-) -> Outcome:
-    move = partial(Tensor.to, device=clip.device, non_blocking=True)
-    slots = Slots(
-        move(batch.mask),
-        move(batch.kinds),
-        move(batch.groups),
-        move(batch.image_mask) if batch.image_mask.shape[1] else None,
-    )
-    return compute_objective(
-        config.weights,
-        Features(**features),
-        slots,
-        clip.logit_scale,
-        thresholds,
-        threshold_bound=config.threshold_bound,
-        half=clip.precision != "fp32",
-        ranks=ranks,
-    )
+def _slots(batch: Batch, device: torch.device) -> Slots:
+    move = partial(Tensor.to, device=device, non_blocking=True)
+    image_mask = move(batch.image_mask) if batch.image_mask.shape[1] else None
+    return Slots(move(batch.mask), move(batch.kinds), move(batch.groups), image_mask)
 
 
 def _packed(mask: Tensor, rows: slice) -> slice:

@@ -26,8 +26,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from hnclip_cli.models.cost import mean_tokens, measure_cost
 from hnclip_cli.models.load import load_clip
 from hnclip_cli.streams.records import Record
+from hnclip_cli.training.batches import Batch, Sample, collate
 from hnclip_cli.training.config import NumSlots, TrainConfig
-from hnclip_cli.training.data import Batch, Sample, collate
 from hnclip_cli.training.optimizer import make_optimizer
 from hnclip_cli.training.plan import plan
 from hnclip_cli.training.step import forward_backward

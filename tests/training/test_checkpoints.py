@@ -11,8 +11,8 @@ from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.training import checkpoints, loop
 from hnclip_cli.training.checkpoints import Origin
 from hnclip_cli.training.config import TrainConfig
-from hnclip_cli.training.data import RecordStore
 from hnclip_cli.training.distributed import Ranks
+from hnclip_cli.training.store import RecordStore
 from tests.conftest import to_lines
 from tests.factories import make_records
 

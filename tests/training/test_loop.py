@@ -10,9 +10,9 @@ from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.training import loop, step
 from hnclip_cli.training.checkpoints import start
 from hnclip_cli.training.config import TrainConfig
-from hnclip_cli.training.data import RecordStore
 from hnclip_cli.training.objectives import OBJECTIVES
 from hnclip_cli.training.objectives.hard_negatives import uses
+from hnclip_cli.training.store import RecordStore
 from tests.conftest import to_lines
 from tests.factories import make_records
 

@@ -22,10 +22,11 @@ from hnclip_cli.cli import cli
 from hnclip_cli.models.load import load_clip
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.training import checkpoints, loop
+from hnclip_cli.training.batches import collate, make_sample, slots_of
 from hnclip_cli.training.config import TrainConfig
-from hnclip_cli.training.data import RecordStore, collate, make_sample, slots_of
 from hnclip_cli.training.distributed import Ranks, sum_gradients
 from hnclip_cli.training.step import forward_backward
+from hnclip_cli.training.store import RecordStore
 from tests.conftest import environment, parse_lines, to_lines
 from tests.factories import make_records
 
@@ -105,7 +106,7 @@ def run_command(patch, rank, name, port):
     patch.setenv("MASTER_ADDR", "localhost")
     with pytest.MonkeyPatch.context() as faults:
         if name == "stopped" and rank == 1:
-            faults.setattr(loop, "_step", signaled_in_step(2))
+            faults.setattr(loop, "forward_backward", signaled_in_step(2))
         if name == "unsaved" and rank == 0:
             faults.setattr(checkpoints, "save_state", no_room)
         records = Path("r.jsonl").read_bytes() if rank == 0 else b""
@@ -117,14 +118,14 @@ def run_command(patch, rank, name, port):
 
 
 def signaled_in_step(number):
-    real = loop._step
+    real = loop.forward_backward
 
-    def step(state, *args):
-        if state.step + 1 == number:
+    def forward_backward(*args, step, **options):
+        if step + 1 == number:
             os.kill(os.getpid(), signal.SIGUSR1)
-        return real(state, *args)
+        return real(*args, step=step, **options)
 
-    return step
+    return forward_backward
 
 
 def no_room(*args, **options):

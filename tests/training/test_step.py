@@ -5,9 +5,10 @@ import torch
 
 from hnclip_cli.models.load import load_clip
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
+from hnclip_cli.training.batches import collate, make_sample, slots_of
 from hnclip_cli.training.config import TrainConfig
-from hnclip_cli.training.data import RecordStore, collate, make_sample, slots_of
 from hnclip_cli.training.step import forward_backward
+from hnclip_cli.training.store import RecordStore
 from tests.conftest import to_lines
 from tests.factories import make_records
 

@@ -1,5 +1,3 @@
-import io
-
 import pytest
 import torch
 from hypothesis import given
@@ -8,57 +6,16 @@ from PIL import Image
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.models.load import load_clip
-from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
+from hnclip_cli.training.batches import batch_indices, collate, draw_slots, make_sample
 from hnclip_cli.training.config import NumSlots
-from hnclip_cli.training.data import RecordStore, batch_indices, collate, draw_slots, make_sample
 from tests.conftest import to_lines
 from tests.factories import make_records
+from tests.training.test_store import store_of
 
 
 @pytest.fixture(scope="module")
 def clip(tiny_run):
     return load_clip(tiny_run, device="cpu")
-
-
-def store_of(data, folder, policy=None):
-    policy = policy or ErrorPolicy()
-    return RecordStore(RecordReader(io.BytesIO(data), "x.jsonl", policy), str(folder), policy)
-
-
-def test_records_are_read_back_in_any_order_with_their_line(tmp_path):
-    records = make_records(tmp_path, 4)
-    store = store_of(b"\n" + to_lines(*records), tmp_path)
-    assert len(store) == 4
-    assert [store[index].caption for index in (3, 0)] == [r["caption"] for r in records[::-3]]
-    assert store[2].where == "x.jsonl:4"
-    assert store.kinds == ["replace-color", "replace-noun"]
-
-
-def test_the_digest_follows_what_is_trained_on_only(tmp_path):
-    records = make_records(tmp_path, 2)
-    digest = store_of(to_lines(*records), tmp_path).digest
-    noted = [record | {"note": "x"} for record in records]
-    assert store_of(to_lines(*noted), tmp_path).digest == digest
-    assert store_of(to_lines(*records[::-1]), tmp_path).digest != digest
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"image": "none.png"}, "image not found"),
-        ({"image": "http://x/a.png"}, "fetches nothing"),
-        ({"caption": ""}, 'field "caption" is empty'),
-        ({"negatives": [1]}, "not an object"),
-    ],
-)
-def test_bad_records_are_found_before_training(tmp_path, change, message):
-    records = make_records(tmp_path, 3)
-    records[1] |= change
-    with pytest.raises(InputError, match=rf"^x\.jsonl:2: .*{message}"):
-        store_of(to_lines(*records), tmp_path)
-    policy = ErrorPolicy("skip")
-    assert len(store_of(to_lines(*records), tmp_path, policy)) == 2
-    assert policy.num_skipped == 1
 
 
 def test_a_crop_is_what_is_trained_on(tmp_path, clip):
@@ -77,13 +34,6 @@ def test_a_crop_is_what_is_trained_on(tmp_path, clip):
     records[1]["crops"] = [[0, 0]]
     with pytest.raises(InputError, match=r'x\.jsonl:2: field "crops" has a bad box'):
         store_of(to_lines(*records), tmp_path)
-
-
-def test_captions_of_one_image_share_a_group(tmp_path):
-    records = make_records(tmp_path, 3)
-    records[2]["image"] = records[0]["image"]
-    store = store_of(to_lines(*records), tmp_path)
-    assert store.group(0) == store.group(2) != store.group(1)
 
 
 def test_an_epoch_visits_every_record_once_in_an_order_of_its_own():

@@ -1,0 +1,150 @@
+"""hnclip train."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from functools import partial
+from typing import Any
+
+import click
+
+from hnclip_cli import console, options
+from hnclip_cli.errors import ExitCode
+from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
+from hnclip_cli.streams.records import Record, format_record
+from hnclip_cli.training.config import TrainConfig
+
+_DEFAULTS = {field.name: field.default for field in fields(TrainConfig)}
+_OTHERS = ("weight_decay", "grad_clip", "threshold_bound", "wise_ft")
+
+
+def _setting(group: str, flag: str, type_: Any, text: str) -> Any:
+    default = None if flag == "--lr" else _DEFAULTS[flag[2:].replace("-", "_")]
+    return click.option(
+        flag, cls=options.Grouped, group=group, type=type_, help=text,
+        default=default, show_default=default is not None,
+    )  # fmt: skip
+
+
+_COUNT, _SIZE = click.IntRange(min=1), click.FloatRange(min=0)
+_MORE, _WHOLE = click.FloatRange(min=0, min_open=True), click.IntRange(min=0)
+_OBJECTIVE = options.TableName("objective", "hnclip_cli.training.objectives:OBJECTIVES")
+_length, _loss, _step, _said = (
+    partial(_setting, group)
+    for group in ("Length, one of", "Loss", "Optimization", "Said and kept")
+)
+# fmt: off
+_settings = options.together(
+    _length("--steps", _COUNT, "Optimizer steps."),
+    _length("--epochs", _MORE, "Passes over the records."),
+    _length("--seconds", _MORE, "Wall-clock time; the schedule follows the clock."),
+    _loss("--objective", _OBJECTIVE, "What to minimize."),
+    _loss("--negatives-per-caption", _COUNT,
+        "Negative slots K of each pair; of more, K are drawn each epoch."),
+    _loss("--imc-weight", _SIZE,
+        "Weight of the intra-modal contrastive term.  [default: the objective's]"),
+    _loss("--cmr-weight", _SIZE,
+        "Weight of the cross-modal rank term.  [default: the objective's]"),
+    _step("--batch-size", _COUNT, "Pairs in a step."),
+    _step("--micro-batch", _WHOLE,
+        "Pairs that the model sees at a time, with the same result; 0: all."),
+    _step("--lr", _MORE,
+        "Peak learning rate.  [default: 5e-6, or 1e-3 where no weights are loaded]"),
+    _step("--warmup-steps", _WHOLE, "Linear warm-up before the cosine."),
+    _step("--lock", click.Choice(["image", "text"]),
+        "Leave the weights of this tower as they are."),
+    _step("--lora-rank", _WHOLE,
+        "Train low-rank updates of this rank in place of the weights; 0: the weights."),
+    click.option("--set", "others", multiple=True, cls=options.Grouped, group="Optimization",
+        type=(click.Choice(_OTHERS), _SIZE), metavar="NAME NUMBER",
+        help=f"Another setting, repeatable (docs/train.md): {', '.join(_OTHERS)}."),
+    _said("--log-every", _COUNT, "Steps between two lines of metrics."),
+    _said("--checkpoint-every", _WHOLE, "Steps between two checkpoints; 0 writes only the last."),
+    click.option("--val", metavar="FILE", cls=options.Grouped, group="Said and kept",
+        help="Records to measure at the start, at checkpoints and at the end."),
+)
+# fmt: on
+
+
+@click.command(cls=options.GroupedCommand)
+@options.input_argument
+@options.model_options()
+@click.option("-o", "--output", required=True, metavar="DIR", help="Folder for the checkpoint.")
+@click.option("--resume", is_flag=True, help="Go on from the state in -o, if it holds one.")
+@click.option("--dry-run", is_flag=True, help="Say what the run would cost, and load no weights.")
+@_settings
+@options.image_root_option
+@options.remote_images_option
+@options.workers_option
+@options.seed_option
+@options.on_error_option
+@options.plugin_option
+@options.verbosity_options
+def train(
+    input_: str, model: str, pretrained: str | None, device: str, precision: str | None,
+    output: str, val: str | None, dry_run: bool, resume: bool, image_root: str | None,
+    remote_images: bool, on_error: str, others: list[tuple[str, Any]], **settings: Any,
+) -> ExitCode:  # fmt: skip
+    """Train a CLIP model on images, captions and their hard negatives.
+
+    Reads records with image, caption and (from hnclip negatives) negatives; writes metrics as
+    JSONL to stdout and the model to the folder -o, in open_clip's local-dir format.
+
+    The input is spooled to a temporary file, so it may be a pipe; memory grows by 24 bytes a
+    record. The same input, seed and machine give the same weights on a CPU (but for --seconds).
+    Images get the model's own evaluation preprocessing, without augmentation.
+
+    \b
+    Example:
+      hnclip negatives caps.jsonl |
+        hnclip train --model hnclip-tiny --steps 20 -o run/ > log.jsonl
+    """
+    if sum(settings[name] is not None for name in ("steps", "epochs", "seconds")) != 1:
+        raise click.UsageError("one of --steps, --epochs and --seconds says how long to train")
+    if precision == "fp16":
+        raise click.UsageError("training takes --precision fp32 or bf16, not fp16")
+    if settings["lr"] is None:
+        settings["lr"] = 5e-6 if options.has_weights(model, pretrained) else 1e-3
+    config = TrainConfig(**settings, **dict(others))
+
+    def records(policy: ErrorPolicy) -> Iterator[Record]:  # opened by the rank that reads
+        with console.open_input(input_) as stream:
+            yield from console.progress(RecordReader(stream, input_, policy), unit="record")
+
+    if dry_run:
+        from hnclip_cli.training.plan import estimate
+
+        plan = estimate(config, model, None if input_ == "-" else records(ErrorPolicy()))
+        with console.open_output("-") as log:
+            log.write(format_record(plan))
+        return ExitCode.DONE
+
+    from hnclip_cli.training.stopping import StopSignals
+
+    stop = click.get_current_context().with_resource(StopSignals())
+
+    from hnclip_cli.streams.files import open_input_file
+    from hnclip_cli.streams.images import image_root_of
+    from hnclip_cli.training.run import train as run
+    from hnclip_cli.validating import validation
+
+    with console.error_policy(on_error) as policy, console.open_output("-") as log:
+
+        def write(metrics: dict[str, Any]) -> None:
+            log.write(format_record(metrics))
+            log.flush()
+
+        validate = None
+        if val:
+            root = image_root_of(val, image_root, remote_images)
+            with open_input_file(val) as stream:
+                measured = RecordReader(stream, val)
+                validate = validation(measured, image_root=root, workers=config.workers, stop=stop)
+        trained = run(
+            records(policy), config, model=model, output=output, pretrained=pretrained,
+            device=device, precision=precision, resume=resume, policy=policy, stop=stop,
+            image_root=image_root_of(input_, image_root, remote_images),
+            on_metrics=write, note=console.note, validate=validate,
+        )  # fmt: skip
+        # Rank 0 says it for all.
+        policy.num_skipped = 0 if trained.rank else trained.num_skipped
+    return ExitCode.SKIPPED if trained.num_skipped else ExitCode.DONE

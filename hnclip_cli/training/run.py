@@ -1,0 +1,150 @@
+"""A whole run: records in, a folder with the trained model out."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hnclip_cli.errors import HnclipError, ReaderGone, Stopped
+from hnclip_cli.models.clip import Clip
+from hnclip_cli.models.device import resolve_device
+from hnclip_cli.models.load import load_clip
+from hnclip_cli.streams.images import ImageRoot
+from hnclip_cli.streams.jsonl import ErrorPolicy
+from hnclip_cli.training import checkpoints, launch, loop
+from hnclip_cli.training.config import TrainConfig
+from hnclip_cli.training.export import Export
+from hnclip_cli.training.loop import Metrics
+from hnclip_cli.training.stopping import StopSignals
+from hnclip_cli.training.store import RecordStore
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What `train` leaves.
+
+    Attributes:
+        clip: the model that was written to the folder.
+        step: optimizer steps done.
+        num_skipped: bad records, of all processes.
+        rank: this process among those of the run; 0 is the one that speaks and writes.
+    """
+
+    clip: Clip
+    step: int
+    num_skipped: int
+    rank: int
+
+
+def train(
+    records: Iterable[Mapping[str, Any]],
+    config: TrainConfig,
+    *,
+    model: Clip | str,
+    output: str,
+    pretrained: str | None = None,
+    device: str = "auto",
+    precision: str | None = None,
+    image_root: str | ImageRoot = ".",
+    resume: bool = False,
+    policy: ErrorPolicy | None = None,
+    on_metrics: Callable[[Metrics], None] = lambda metrics: None,
+    note: Callable[[str], None] = lambda text: None,
+    validate: Callable[[Clip], Metrics] | None = None,
+    stop: StopSignals | None = None,
+) -> Trained:
+    """Train a model on images, captions and their hard negatives.
+
+    Joins the other processes of a run that ``torchrun`` or ``srun`` started; rank 0 alone reads
+    the records, calls the functions given here, and writes.
+
+    Args:
+        records: with ``image``, ``caption`` and perhaps ``negatives``; read once, spooled to disk.
+        config: the settings. One of ``steps``, ``epochs`` and ``seconds`` must be set.
+        model: a name or folder as `load_clip` takes it, or a model, which is changed.
+        output: folder for the model, in open_clip's local-dir format, and the run's state.
+        pretrained: weights for an open_clip name.
+        device: where a named model is trained.
+        precision: ``fp32`` or ``bf16``, of a named model; None: ``bf16`` on CUDA.
+        image_root: where relative image paths start, and whether URLs are fetched.
+        resume: go on from the state in ``output``, if it holds one.
+        policy: what to do with a bad record; without one it is an error.
+        on_metrics: called with the metrics of every ``log_every`` steps, and what ``validate``
+            found. Where it raises `HnclipError` or `ReaderGone`, the state is saved first.
+        note: called with lines for the user.
+        validate: called with the model as it would be written, before the first step, at
+            checkpoints and at the end; its numbers become metrics. It may raise `Stopped`.
+        stop: asked to stop by signals or ``stop.request()``.
+
+    Raises:
+        HnclipError: settings, records, model and folder do not fit, or another process failed.
+        InputError: a bad record, where the policy is to fail.
+        Stopped: after ``stop``, with the state saved.
+    """
+    if sum(length is not None for length in (config.steps, config.epochs, config.seconds)) != 1:
+        raise HnclipError("one of steps, epochs and seconds says how long to train")
+    policy, stop = policy or ErrorPolicy(), stop or StopSignals()
+    named = model if isinstance(model, str) else f"Clip {model.settings()['model']}"
+    checkpoints.check_folder(output, resume=resume, model=named)
+    place = launch.find_place(os.environ)
+    where = model.device if isinstance(model, Clip) else resolve_device(device)
+    where = launch.own_device(where, place)
+    with launch.joined(place, where) as ranks:
+        store = RecordStore.shared(
+            lambda: RecordStore(records, image_root, policy), image_root, ranks
+        )
+        if isinstance(model, Clip):
+            clip, precision = model, model.precision
+        else:
+            precision = precision or ("bf16" if where.type == "cuda" else "fp32")
+            clip = load_clip(
+                model, pretrained, device=str(where), seed=config.seed, precision=precision
+            )
+        export = Export(clip, config)
+        state = checkpoints.start(clip, store, config)
+        origin = checkpoints.Origin(
+            config, named, pretrained, precision, store.digest, store.threshold_names
+        )
+        if resume and checkpoints.load_state(state, origin, output) and ranks.rank == 0:
+            note(f"going on after step {state.step}")
+        checkpoints.check_same(state, ranks)
+
+        def save(finished: bool) -> None:
+            checkpoints.save_checkpoint(export.clip(), state, origin, output)
+            checkpoints.save_state(state, origin, output, finished=finished)
+
+        stop.wait_for_steps()
+        metrics = loop.train(
+            state, store, config, policy=policy, save=save, stop=stop, ranks=ranks,
+            validate=(lambda: validate(export.clip())) if validate else None,
+        )  # fmt: skip
+        _hand_on(metrics, on_metrics if ranks.rank == 0 else lambda _: None, stop)
+        if ranks.rank == 0:
+            note(f"wrote {output} ({checkpoints.RUN_NAME} says how it was made)")
+        num_skipped = ranks.total(policy.num_skipped)
+    return Trained(export.clip(), state.step, num_skipped, ranks.rank)
+
+
+def _hand_on(
+    metrics: Iterator[Metrics], on_metrics: Callable[[Metrics], None], stop: StopSignals
+) -> None:
+    """Run, and hand on what comes out. Where that fails, the run stops as after a signal.
+
+    Raises:
+        ReaderGone: the reader of the log went away; the state has been saved.
+        HnclipError: it could not be written for another reason; the state has been saved.
+    """
+    failure: Exception | None = None
+    try:
+        for line in metrics:
+            try:
+                if not failure:
+                    on_metrics(line)
+            except (ReaderGone, HnclipError) as error:
+                failure = error
+                stop.request()
+    except Stopped:
+        if failure is None:
+            raise
+    if failure:
+        raise failure

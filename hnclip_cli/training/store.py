@@ -1,0 +1,117 @@
+"""Training records on disk, in any order."""
+
+import hashlib
+import json
+import os
+from array import array
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from hnclip_cli.errors import InputError
+from hnclip_cli.streams.images import ImageRoot, check_image
+from hnclip_cli.streams.jsonl import ErrorPolicy
+from hnclip_cli.streams.records import Record, as_records
+from hnclip_cli.streams.spool import Spool
+from hnclip_cli.training.distributed import Ranks
+
+_BLOCK_BYTES = 1 << 24
+
+
+class RecordStore(Spool):
+    """Records spooled to a temporary file, so that epochs can read a pipe again.
+
+    Every record is checked on the way in: its fields, and that its image exists. Memory is 24
+    bytes a record, and while reading the names of the groups.
+
+    Args:
+        records: with ``image``, ``caption`` and perhaps ``negatives``.
+        image_root: where relative image paths start, and whether URLs are fetched.
+        policy: what to do with a bad record.
+
+    Attributes:
+        kinds: the kinds of negatives, sorted; a kind's id is its position.
+        groups: of each record a number that records which describe the same image share.
+        has_negative_images: whether any record has some.
+        digest: hash of what was read, the same for a file and a pipe.
+    """
+
+    def __init__(
+        self,
+        records: Iterable[Mapping[str, Any]],
+        image_root: str | ImageRoot,
+        policy: ErrorPolicy,
+    ) -> None:
+        super().__init__()
+        self.image_root = image_root
+        self.groups = array("q")
+        self.has_negative_images = False
+        digest, kinds = hashlib.blake2b(digest_size=16), set[str]()
+        numbers: dict[str, int] = {}
+        for record in as_records(records):
+            try:
+                essentials = self._essentials(record)
+            except InputError as error:
+                policy.bad(error)
+                continue
+            digest.update(self.add(essentials))
+            self.groups.append(numbers.setdefault(record.group, len(numbers)))
+            self.has_negative_images |= bool(record.negative_images)
+            kinds.update(negative.kind for negative in record.negatives)
+        self.kinds = sorted(kinds)
+        self.digest = digest.hexdigest()
+
+    @property
+    def threshold_names(self) -> list[str]:
+        """What each adaptive threshold is of: the kinds, and last the negative images."""
+        return [*self.kinds, "negative-image"] if self.has_negative_images else self.kinds
+
+    @classmethod
+    def shared(
+        cls, read: "Callable[[], RecordStore]", image_root: str | ImageRoot, ranks: Ranks
+    ) -> "RecordStore":
+        """What rank 0 reads, on every rank.
+
+        Raises:
+            HnclipError: rank 0 could not read it.
+        """
+        store = ranks.first(read)
+        if store is None:
+            store = cls((), image_root, ErrorPolicy())
+        store._broadcast(ranks)
+        return store
+
+    def _broadcast(self, ranks: Ranks) -> None:
+        facts = [self.kinds, self.has_negative_images, self.digest, self.source]
+        facts = json.loads(ranks.broadcast(json.dumps(facts).encode()))
+        self.kinds, self.has_negative_images, self.digest, self.source = facts
+        self.offsets = _integers(ranks.broadcast(self.offsets.tobytes()))
+        self.lines = _integers(ranks.broadcast(self.lines.tobytes()))
+        self.groups = _integers(ranks.broadcast(self.groups.tobytes()))
+        self.file.flush()
+        file = self.file.fileno()
+        for start in range(0, self.offsets[-1], _BLOCK_BYTES):
+            os.pwrite(file, ranks.broadcast(os.pread(file, _BLOCK_BYTES, start)), start)
+
+    def _essentials(self, record: Record) -> Record:
+        for name in [record.image, *record.negative_images]:
+            check_image(record, name, self.image_root)
+        essentials: dict[str, Any] = {
+            "id": record.id,
+            "image": record.image,
+            "caption": record.caption,
+            "negatives": [
+                {"caption": negative.caption, "kind": negative.kind}
+                for negative in record.negatives
+            ],
+        }
+        if record.crops:
+            essentials["crops"] = record["crops"]
+        if record.negative_images:
+            essentials["negative_images"] = record.negative_images
+        return Record(essentials, record.source, record.line, record.index)
+
+
+def _integers(data: bytes) -> "array[int]":
+    integers = array("q")
+    integers.frombytes(data)
+    return integers

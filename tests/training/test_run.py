@@ -1,0 +1,72 @@
+"""A run from Python: what the command does over records that are dicts."""
+
+import json
+
+import pytest
+import torch
+
+import hnclip_cli as hnclip
+from hnclip_cli.errors import HnclipError, Stopped
+from hnclip_cli.training import run
+from hnclip_cli.training.stopping import StopSignals
+from tests.factories import make_records
+
+SETTINGS = {"steps": 2, "batch_size": 3, "lr": 1e-3, "log_every": 1}
+
+
+def test_records_are_dicts_and_metrics_are_handed_on(tmp_path):
+    records, lines, notes = make_records(tmp_path), [], []
+    trained = hnclip.train(
+        iter(records), hnclip.TrainConfig(**SETTINGS), model="hnclip-tiny",
+        output=str(tmp_path / "run"), image_root=str(tmp_path), device="cpu",
+        on_metrics=lines.append, note=notes.append,
+        validate=hnclip.validation(records, image_root=str(tmp_path)),
+    )  # fmt: skip
+    assert [line["step"] for line in lines] == [0, 1, 2, 2]
+    assert set(lines[0]["val"]) == {"accuracy", "by", "retrieval"}
+    assert (trained.step, trained.num_skipped, trained.rank) == (2, 0, 0)
+    assert notes[-1].startswith(f"wrote {tmp_path / 'run'}")
+    written = hnclip.load(str(tmp_path / "run"), device="cpu")
+    pixels = torch.ones(1, 3, 64, 64)
+    assert torch.equal(written.encode_images(pixels), trained.clip.encode_images(pixels))
+
+
+def test_a_model_that_is_given_is_trained(tmp_path):
+    clip = hnclip.load("hnclip-tiny", device="cpu")
+    before = clip.module.text_projection.detach().clone()
+    options = {"model": clip, "output": str(tmp_path / "run"), "image_root": str(tmp_path)}
+    trained = hnclip.train(make_records(tmp_path), hnclip.TrainConfig(**SETTINGS), **options)
+    assert trained.clip is clip and not torch.equal(clip.module.text_projection, before)
+    said = json.loads((tmp_path / "run" / "hnclip_run.json").read_bytes())
+    assert said["model"].startswith("Clip ") and said["precision"] == "fp32"
+
+
+@pytest.mark.parametrize("settings", [{}, {"steps": 1, "epochs": 1}])
+def test_the_length_of_a_run_is_said_once(tmp_path, settings):
+    config = hnclip.TrainConfig(**settings)
+    with pytest.raises(HnclipError, match="one of steps, epochs and seconds"):
+        hnclip.train([], config, model="hnclip-tiny", output=str(tmp_path))
+
+
+def test_an_objective_that_is_not_there_is_named(tmp_path):
+    config = hnclip.TrainConfig(steps=1, batch_size=1, objective="clap")
+    with pytest.raises(HnclipError, match="no such objective; got clap, expected one of clip, "):
+        hnclip.train(
+            make_records(tmp_path), config, model="hnclip-tiny", output=str(tmp_path / "run"),
+            image_root=str(tmp_path),
+        )  # fmt: skip
+
+
+def test_a_log_that_cannot_be_written_stops_the_run_and_is_named():
+    def full(line):
+        raise HnclipError("no space left")
+
+    def metrics():
+        yield {"step": 1}
+        assert stop()
+        yield {"step": 2}
+        raise Stopped("with the state saved")
+
+    stop = StopSignals()
+    with pytest.raises(HnclipError, match="no space left"):
+        run._hand_on(metrics(), full, stop)
