@@ -101,13 +101,12 @@ class Made:
         policy: ErrorPolicy,
     ) -> None:
         self._records = records
-        self._generator = GENERATORS[generator]
+        self._generator = entry = GENERATORS[generator]
         self._choosing = choosing
-        self._workers = self._generator.workers if workers is None else workers
+        self._workers = entry.workers if workers is None else workers
         self._policy = policy
-        self._make = partial(self._generator.make, choosing, **options)
-        is_shared = self._generator.in_processes and self._workers > 1
-        self._maker = None if is_shared else self._make()
+        self._make = partial(entry.make, choosing, **options)
+        self._maker = None if entry.in_processes and self._workers > 1 else self._make()
 
     def __iter__(self) -> Iterator[Record]:
         with self._function() as function:
@@ -117,9 +116,15 @@ class Made:
                     return piece, function(piece)
                 except InputError as error:
                     return piece, error
+                except Died as death:
+                    raise HnclipError(
+                        "a worker process died on these records or those that follow",
+                        where=piece[0].where,
+                        got=str(death),
+                        hint="--workers 1, or fewer of them where memory ran out",
+                    ) from None
 
-            in_line = self._generator.in_processes and self._maker
-            workers = 0 if in_line else self._workers
+            workers = 0 if self._maker and self._generator.in_processes else self._workers
             file = self._records.file if isinstance(self._records, RecordReader) else None
             found = map_arriving(work, self._pieces(), workers, AHEAD * workers, file)
             with contextlib.closing(found):
@@ -140,36 +145,29 @@ class Made:
         """What makes the negatives of a piece, as long as it is needed."""
         if self._maker is None:
             with InProcesses(partial(_loaded, self._make), self._workers) as processes:
-                yield partial(_in_process, processes)
+                yield processes
         else:
             with _collecting_rarely():
                 yield self._maker.negatives
 
-    def _pieces(self) -> Iterator[list[Piece]]:
+    def _pieces(self) -> Iterator[Iterable[Piece]]:
         """What can be worked on, as it comes."""
         size = self._generator.batch_size
-        for batch in _batches(self._records, size):
-            usable: Piece = []
-            failure = None
-            for record in batch:
-                try:
-                    self._choosing.check(record)
-                except InputError as error:
-                    if self._policy.on_error == "fail":
-                        failure = error
-                        break
-                    self._policy.bad(error)
-                else:
-                    usable.append(record)
-            yield list(chunked(usable, size))
-            if failure:
-                raise failure
+        if isinstance(self._records, RecordReader):
+            for batch in self._records.batches():
+                yield chunked(self._usable(batch), size)
+        else:
+            for piece in chunked(self._usable(as_records(self._records)), size):
+                yield [piece]
 
-
-def _batches(records: Iterable[Mapping[str, Any]], size: int) -> Iterable[Piece]:
-    if isinstance(records, RecordReader):
-        return records.batches()
-    return chunked(as_records(records), size)
+    def _usable(self, records: Iterable[Record]) -> Iterator[Record]:
+        for record in records:
+            try:
+                self._choosing.check(record)
+            except InputError as error:
+                self._policy.bad(error)
+            else:
+                yield record
 
 
 @contextlib.contextmanager
@@ -190,15 +188,3 @@ def _loaded(make: Callable[[], Maker]) -> Callable[[Piece], Negatives]:
     maker = make()
     _collecting_rarely().__enter__()
     return maker.negatives
-
-
-def _in_process(processes: InProcesses[Piece, Negatives], piece: Piece) -> Negatives:
-    try:
-        return processes(piece)
-    except Died as death:
-        raise HnclipError(
-            "a worker process died on these records or those that follow",
-            where=piece[0].where,
-            got=str(death),
-            hint="--workers 1, or fewer of them where memory ran out",
-        ) from None
