@@ -60,7 +60,6 @@ def mine(
                 margin=margin, relative_margin=relative_margin, shard=shard, policy=policy,
             )  # fmt: skip
             console.write_records(mined, out)
-        if mined.num_short:
-            short = f"{mined.num_short} of {mined.num_records} records got fewer than {k} {of}s"
-            console.note(short)
+        for line in mined.summary():
+            console.note(line)
     return policy.exit_code

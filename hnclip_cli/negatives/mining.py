@@ -124,6 +124,11 @@ class Mined:
             for position, found, similarity in zip(block.tolist(), *top.result(), strict=True):
                 yield self._with_mined(position, found[similarity > -np.inf].tolist())
 
+    def summary(self) -> list[str]:
+        """How many records got fewer than k, where any did."""
+        short = f"{self.num_short} of {self.num_records} records got fewer than {self._k}"
+        return [f"{short} {self._pool.of}s"] if self.num_short else []
+
     def _limits(self, queries: GridVectors, own: GridVectors) -> Array:
         """The largest similarity allowed for each query; -inf for one that has no direction."""
         pairs = np.arange(len(queries))

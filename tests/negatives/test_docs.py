@@ -46,3 +46,13 @@ def test_examples_come_in_order_with_their_negatives(parser):
     records = [Record({"id": str(i), "caption": text}) for i, text in enumerate(["x", "A red bus"])]
     (shown,) = examples("replace-color", records, TrueCaptions())
     assert shown[0] is records[1] and shown[1]["kind"] == "replace-color"
+
+
+def test_the_example_in_python_runs(parser, capsys):
+    (block,) = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    exec(block, {})
+    first, second, summary, mined = capsys.readouterr().out.splitlines()
+    assert first.startswith("1 ['A ") and "black cat sits on a white sofa" not in first
+    assert second == "2 []"
+    assert summary.startswith("['refine: kept ")
+    assert mined == "[['2.jpg'], ['1.jpg']]"
