@@ -27,7 +27,7 @@ for model in "$@"; do
         hnclip data benchmark sugarcrepe-pp "${SUGARCREPE_PP:-sugarcrepe-pp}" --images "$images" &&
         hnclip data benchmark aro-coco-order "${COCO_ORDER:-coco_karpathy_test.json}" --images "$images"
     } | hnclip score --model "${words[@]}" | tee "$name.scored.jsonl" |
-        hnclip eval --blind trigrams --html "$name.html" --format table -o "$name.txt"
+        hnclip eval --blind --html "$name.html" --format table -o "$name.txt"
     echo "$name: $name.txt, $name.html"
 done
 if (($# == 2)); then

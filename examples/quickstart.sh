@@ -56,8 +56,8 @@ for model in "${objectives[@]}"; do
         hnclip embed --of $of --model $model test.jsonl -o $model.$of.npy & jobs+=($!)
     done
     join
-    hnclip score --embeddings image=$model.image.npy --embeddings caption=$model.caption.npy \
-        --embeddings negatives=$model.negatives.npy test.jsonl > $model.scored.jsonl
+    hnclip score --image-embeddings $model.image.npy --caption-embeddings $model.caption.npy \
+        --negative-embeddings $model.negatives.npy test.jsonl > $model.scored.jsonl
     hnclip eval --embeddings $model.image.npy $model.caption.npy \
         $model.scored.jsonl > $model.report.json
 done

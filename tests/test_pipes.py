@@ -147,15 +147,15 @@ def test_an_array_crosses_a_pipe_into_the_next_command(tmp_path, tiny_run, monke
         assert CliRunner().invoke(cli, arguments).exit_code == 0
     script = f"""
         hnclip embed --of image --model {tiny_run} < r.jsonl |
-        hnclip score --embeddings image=- --embeddings caption=captions.npy \\
-            --embeddings negatives=negatives.npy r.jsonl
+        hnclip score --image-embeddings - --caption-embeddings captions.npy \\
+            --negative-embeddings negatives.npy r.jsonl
     """
     done = bash(script, tmp_path)
     assert done.returncode == 0, done.stderr
     from_pipe = parse_lines(done.stdout)
     done = bash(
-        "hnclip score --embeddings image=images.npy --embeddings caption=captions.npy "
-        "--embeddings negatives=negatives.npy r.jsonl",
+        "hnclip score --image-embeddings images.npy --caption-embeddings captions.npy "
+        "--negative-embeddings negatives.npy r.jsonl",
         tmp_path,
     )
     assert parse_lines(done.stdout) == from_pipe
@@ -174,7 +174,7 @@ def test_a_truncated_array_is_an_error_before_anything_is_scored(tmp_path):
     records = to_lines(*({"image": f"{i}", "caption": "a"} for i in range(4)))
     (tmp_path / "r.jsonl").write_bytes(records)
     done = bash(
-        "cat cut.npy | hnclip score --embeddings image=- --embeddings caption=a.npy r.jsonl",
+        "cat cut.npy | hnclip score --image-embeddings - --caption-embeddings a.npy r.jsonl",
         tmp_path,
     )
     assert done.returncode == 1

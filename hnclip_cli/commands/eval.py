@@ -18,15 +18,20 @@ from hnclip_cli.errors import ExitCode
 )
 @click.option(
     "--blind",
-    metavar="trigrams|NAME|DIR",
-    help="Beside each accuracy, what text alone achieves: by trigrams of the other captions, or by "
-    "a causal language model that is there (hnclip[lm]).",
+    is_flag=True,
+    help="Beside each accuracy, what text alone achieves: by trigrams of the other captions.",
+)
+@click.option(
+    "--blind-model",
+    metavar="NAME|DIR",
+    help="The same by a causal language model that is there (hnclip[lm]).",
 )
 @options.report_options
 def eval_(
     input_: str,
     embeddings: tuple[str, str] | None,
-    blind: str | None,
+    blind: bool,
+    blind_model: str | None,
     by: tuple[str, ...],
     bootstrap: int,
     seed: int,
@@ -50,7 +55,7 @@ def eval_(
     Example:
       hnclip score --model run/ sugarcrepe.jsonl | hnclip eval
       hnclip eval --by benchmark --format table scored.jsonl
-      hnclip eval --blind trigrams --html report.html scored.jsonl -o report.json
+      hnclip eval --blind --html report.html scored.jsonl -o report.json
       hnclip eval --embeddings images.npy captions.npy pairs.jsonl
     """
     if [input_, *(embeddings or ())].count("-") > 1:
@@ -84,7 +89,7 @@ def eval_(
             rounds=bootstrap,
             seed=seed,
             without=without,
-            blind=blind,
+            blind=blind_model or ("trigrams" if blind else None),
             watch=gallery.watch if gallery else None,
             policy=policy,
         )

@@ -12,30 +12,16 @@ from hnclip_cli.streams.jsonl import RecordReader, Shard
 from hnclip_cli.streams.records import Record
 
 
-class _ArrayType(click.ParamType[Any]):
-    """``image=FILE``, ``caption=FILE`` or ``negatives=FILE``."""
-
-    name = "OF=FILE"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        of, _, path = value.partition("=")
-        if of not in ("image", "caption", "negatives") or not path:
-            self.fail(f"got {value!r}, expected image=, caption= or negatives=FILE", param, ctx)
-        return of, path
-
-
 @click.command("score")
 @options.input_argument
 @options.output_option
 @options.model_options(required=False)
+@click.option("--image-embeddings", metavar="FILE", help="NPY from embed --of image, no model.")
+@click.option("--caption-embeddings", metavar="FILE", help="NPY from embed --of caption.")
 @click.option(
-    "--embeddings",
-    type=_ArrayType(),
-    multiple=True,
-    help="NPY from embed --of OF, instead of a model: image and caption, and negatives where the "
-    "records have some.",
+    "--negative-embeddings",
+    metavar="FILE",
+    help="NPY from embed --of negatives, where the records have some.",
 )
 @click.option(
     "--method",
@@ -57,9 +43,9 @@ class _ArrayType(click.ParamType[Any]):
 @options.verbosity_options
 def score(
     input_: str, output: str, model: str | None, pretrained: str | None, device: str,
-    precision: str | None, embeddings: tuple[tuple[str, str], ...], method: Any, logits: bool,
-    image_root: str | None, remote_images: bool, batch_size: int, workers: int,
-    shard: Shard | None, on_error: str,
+    precision: str | None, image_embeddings: str | None, caption_embeddings: str | None,
+    negative_embeddings: str | None, method: Any, logits: bool, image_root: str | None,
+    remote_images: bool, batch_size: int, workers: int, shard: Shard | None, on_error: str,
 ) -> ExitCode:  # fmt: skip
     """Score every caption of a record, true and negative, against its image.
 
@@ -73,10 +59,13 @@ def score(
     \b
     Example:
       hnclip score --model run/ < test.jsonl | hnclip eval
-      hnclip score --embeddings image=images.npy --embeddings caption=captions.npy test.jsonl
+      hnclip score --image-embeddings i.npy --caption-embeddings c.npy test.jsonl
       hnclip score --model run/ --method explain test.jsonl
     """
-    files = dict(embeddings)
+    paths = {
+        "image": image_embeddings, "caption": caption_embeddings, "negatives": negative_embeddings
+    }  # fmt: skip
+    files = {of: path for of, path in paths.items() if path}
     _check_usage(input_, model, pretrained, files, method, logits)
 
     from hnclip_cli.models.load import load_clip
@@ -119,11 +108,11 @@ def _check_usage(
     if logits and not model:
         raise click.UsageError("--logits needs --model, which knows their scale")
     if bool(model) == bool(files) and not logits:
-        raise click.UsageError("scores come either from --model or from --embeddings")
+        raise click.UsageError("scores come either from --model or from embeddings")
     if files and method != "cosine":
         raise click.UsageError(f"--method {method} needs --model, and no embeddings")
     if files and not {"image", "caption"} <= files.keys():
-        raise click.UsageError("--embeddings image=FILE and caption=FILE are both needed")
+        raise click.UsageError("both --image-embeddings and --caption-embeddings are needed")
     if [input_, *files.values()].count("-") > 1:
         raise click.UsageError("only one of INPUT and the embedding files can be stdin (-)")
     if model:

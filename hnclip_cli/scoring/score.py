@@ -119,7 +119,7 @@ def _score(record: Record, rows: dict[RowsOf, np.ndarray], logits: Logits | None
         if "negatives" not in rows:
             raise record.error(
                 "the record has negatives, and no embeddings of them were given",
-                hint="--embeddings negatives=FILE, from hnclip embed --of negatives",
+                hint="--negative-embeddings FILE, from hnclip embed --of negatives",
             )
         captions = np.concatenate([captions, rows["negatives"]])
     record.matching  # noqa: B018  (checks what the rows stand for)

@@ -241,15 +241,15 @@ def test_a_model_that_prefers_longer_captions_on_real_negatives(real_data):
 
 def test_text_alone_stands_beside_each_accuracy():
     lines = to_lines(*[item(1, 0, image=f"{i}.jpg") for i in range(10)])
-    report = orjson.loads(run("--blind", "trigrams", stdin=lines).stdout)
+    report = orjson.loads(run("--blind", stdin=lines).stdout)
     assert report["accuracy"]["pair"]["blind"].keys() == {"value", "interval", "num_ties"}
-    table = run("--blind", "trigrams", "--format", "table", stdin=lines).stdout
+    table = run("--blind", "--format", "table", stdin=lines).stdout
     assert "blind: trigrams trained on 10 true captions, no image; a tie is half right." in table
 
 
 def test_a_language_model_that_is_not_there_fails_with_one_line(tmp_path):
     pytest.importorskip("transformers", reason="hnclip[lm] is not installed")
-    result = run("--blind", tmp_path / "none", stdin=to_lines(item(1, 0)))
+    result = run("--blind-model", tmp_path / "none", stdin=to_lines(item(1, 0)))
     assert result.exit_code == 1
     assert result.stderr.startswith(f"hnclip: {tmp_path / 'none'}: cannot load the language model")
     assert result.stderr.count("\n") == 1

@@ -23,8 +23,8 @@ def test_embed_then_score_equals_score(records, tiny_run):
         result = hnclip("embed", "--of", of, "--model", tiny_run, "-o", f"{of}.npy", input=data)
         assert (result.exit_code, result.stdout_bytes, result.stderr) == (0, b"", "")
     from_arrays = hnclip(
-        "score", "--embeddings", "image=image.npy", "--embeddings", "caption=caption.npy",
-        "--embeddings", "negatives=negatives.npy", input=data,
+        "score", "--image-embeddings", "image.npy", "--caption-embeddings", "caption.npy",
+        "--negative-embeddings", "negatives.npy", input=data,
     )  # fmt: skip
     from_model = hnclip("score", "--model", tiny_run, input=data)
     assert from_arrays.exit_code == from_model.exit_code == 0
@@ -95,7 +95,7 @@ def test_logits_from_arrays_equal_those_from_the_model(records, tiny_run):
     options = ["score", "--logits", "--model", tiny_run]
     from_model = hnclip(*options, input=data)
     from_arrays = hnclip(
-        *options, "--embeddings", "image=image.npy", "--embeddings", "caption=caption.npy",
+        *options, "--image-embeddings", "image.npy", "--caption-embeddings", "caption.npy",
         input=data,
     )  # fmt: skip
     assert from_model.exit_code == from_arrays.exit_code == 0
@@ -122,13 +122,13 @@ def test_comclip_parses_captions_where_regions_have_roles_only(records, tiny_run
     "flags",
     [
         [],
-        ["--model", ".", "--embeddings", "image=i.npy", "--embeddings", "caption=c.npy"],
-        ["--embeddings", "image=i.npy"],
-        ["--embeddings", "i.npy", "--embeddings", "caption=c.npy"],
-        ["--embeddings", "image=-", "--embeddings", "caption=c.npy", "-"],
-        ["--logits", "--embeddings", "image=i.npy", "--embeddings", "caption=c.npy"],
-        ["--method", "explain", "--embeddings", "image=i.npy", "--embeddings", "caption=c.npy"],
-        ["--method", "comclip", "--embeddings", "image=i.npy", "--embeddings", "caption=c.npy"],
+        ["--model", ".", "--image-embeddings", "i.npy", "--caption-embeddings", "c.npy"],
+        ["--image-embeddings", "i.npy"],
+        ["--negative-embeddings", "i.npy", "--caption-embeddings", "c.npy"],
+        ["--image-embeddings", "-", "--caption-embeddings", "c.npy", "-"],
+        ["--logits", "--image-embeddings", "i.npy", "--caption-embeddings", "c.npy"],
+        ["--method", "explain", "--image-embeddings", "i.npy", "--caption-embeddings", "c.npy"],
+        ["--method", "comclip", "--image-embeddings", "i.npy", "--caption-embeddings", "c.npy"],
     ],
     ids=lambda flags: " ".join(map(str, flags)),
 )

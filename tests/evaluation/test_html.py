@@ -146,7 +146,7 @@ def visible(browser):
 
 @pytest.fixture
 def page(scored, browser):
-    path, notes = written(scored, "scored.jsonl", "--blind", "trigrams")
+    path, notes = written(scored, "scored.jsonl", "--blind")
     assert "1 picture left out: " in notes and "gone.jpg" in notes
     return opened(browser, path)
 

@@ -125,7 +125,7 @@ def test_the_records_before_a_bad_one_are_scored_first(clip, records, tmp_path):
 def test_negatives_need_their_own_array(clip, tmp_path):
     data = to_lines(*make_records(tmp_path, 2))
     arrays = {of: array_of(clip, data, of, tmp_path) for of in ("image", "caption")}
-    with pytest.raises(InputError, match="try --embeddings negatives=FILE"):
+    with pytest.raises(InputError, match="try --negative-embeddings FILE"):
         from_arrays(data, arrays)
 
 

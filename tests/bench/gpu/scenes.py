@@ -74,7 +74,11 @@ def scenes(kit: Kit) -> None:
         [["embed", "--of", of, "--model", name, "test.jsonl"] for name in names for of in parts],
         [f"{name}.{of}.npy" for name in names for of in parts],
     )
-    arrays = {name: [f"--embeddings={of}={name}.{of}.npy" for of in parts] for name in names}
+    flags = ("--image-embeddings", "--caption-embeddings", "--negative-embeddings")
+    arrays = {
+        name: [f"{flag}={name}.{of}.npy" for flag, of in zip(flags, parts, strict=True)]
+        for name in names
+    }
     all_of(
         [["score", *arrays[name], "test.jsonl"] for name in names],
         [f"{name}.scored.jsonl" for name in names],
