@@ -251,7 +251,7 @@ def test_a_language_model_that_is_not_there_fails_with_one_line(tmp_path):
     pytest.importorskip("transformers", reason="hnclip[lm] is not installed")
     result = run("--blind-model", tmp_path / "none", stdin=to_lines(item(1, 0)))
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"hnclip: {tmp_path / 'none'}: cannot load the language model")
+    assert result.stderr.startswith(f"hnclip: {tmp_path / 'none'}: model cannot be loaded")
     assert result.stderr.count("\n") == 1
 
 
