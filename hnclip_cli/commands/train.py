@@ -14,7 +14,7 @@ from hnclip_cli.streams.records import Record, format_record
 from hnclip_cli.training.config import TrainConfig
 
 _DEFAULTS = {field.name: field.default for field in fields(TrainConfig)}
-_OTHERS = ("weight_decay", "grad_clip", "threshold_bound", "wise_ft")
+_OTHERS = ("weight_decay", "grad_clip", "wise_ft")
 
 
 def _setting(group: str, flag: str, type_: Any, text: str) -> Any:
@@ -44,6 +44,7 @@ _settings = options.together(
         "Weight of the intra-modal contrastive term.  [default: the objective's]"),
     _loss("--cmr-weight", _SIZE,
         "Weight of the cross-modal rank term.  [default: the objective's]"),
+    _loss("--threshold-bound", _SIZE, "Upper bound of the adaptive thresholds, in logits."),
     _step("--batch-size", _COUNT, "Pairs in a step."),
     _step("--micro-batch", _WHOLE,
         "Pairs that the model sees at a time, with the same result; 0: all."),

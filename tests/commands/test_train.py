@@ -26,7 +26,7 @@ FLAGS = {
     *(field.name for field in dataclasses.fields(TrainConfig)),
 }  # fmt: skip
 # With --set, or from Python only.
-FLAGS -= {"weight_decay", "grad_clip", "threshold_bound", "wise_ft"}
+FLAGS -= {"weight_decay", "grad_clip", "wise_ft"}
 FLAGS -= {"negative_images_per_caption"}
 
 
