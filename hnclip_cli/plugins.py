@@ -238,6 +238,8 @@ def _blamed(entry: Any, where: str) -> Any:
         return replace(entry, **changes) if changes else entry
     if isinstance(entry, Mapping):
         return {_blamed(key, where): _blamed(value, where) for key, value in entry.items()}
+    if type(entry) in (list, tuple):
+        return type(entry)(_blamed(item, where) for item in entry)
     return _blamed_function(entry, where) if callable(entry) else entry
 
 

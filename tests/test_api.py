@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import hnclip_cli as hnclip
-from tests.conftest import environment
+from tests.conftest import ROOT, environment
 from tests.test_imports import HEAVY
 
 SOURCE = Path(hnclip.__file__)
@@ -49,3 +50,17 @@ def test_every_function_says_what_it_does_and_names_its_options(name):
 def test_another_name_is_an_error():
     with pytest.raises(AttributeError, match="no attribute 'no_such_name'"):
         hnclip.no_such_name  # noqa: B018
+
+
+def test_the_examples_of_the_page_run_and_the_page_has_every_function(
+    tmp_path, monkeypatch, parser, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs/api.md").read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, "docs/api.md", "exec"), names)
+    assert capsys.readouterr().out
+    assert set(re.findall(r"^\| `(\w+)\(", page, re.MULTILINE)) == set(hnclip.__all__)
+    assert {name for name in hnclip.__all__ if f"hnclip.{name}(" in page} == set(hnclip.__all__)

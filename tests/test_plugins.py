@@ -12,7 +12,7 @@ from hnclip_cli import plugins
 from hnclip_cli.cli import cli
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.plugins import TABLES, VARIABLE, Table, import_from, load_plugin
-from tests.conftest import parse_lines, run_hnclip, to_lines
+from tests.conftest import ROOT, parse_lines, run_hnclip, to_lines
 
 KIND = """
 from hnclip_cli.language.caption import TEXT
@@ -44,6 +44,11 @@ def no_plugins_yet(monkeypatch, tmp_path):
     monkeypatch.setattr(plugins, "in_use", set())
     monkeypatch.chdir(tmp_path)
     yield
+    forget()
+
+
+def forget():
+    """What this process has loaded."""
     plugins._import.cache_clear()
     for place in TABLES.values():
         import_from(place)._loaded.clear()
@@ -132,6 +137,14 @@ def test_a_module_of_the_path_is_a_plugin_too_and_so_is_what_the_environment_nam
         assert b"No, a cat on bed 3" in done.stdout
 
 
+def test_the_file_of_the_page_works(tmp_path, parser):
+    page = (ROOT / "docs/plugins.md").read_text()
+    (tmp_path / "my_kinds.py").write_text(page.split("```python\n")[1].split("```")[0])
+    arguments = ["negatives", "--plugin", "my_kinds.py", "--kind", "swap-pet"]
+    result = CliRunner().invoke(cli, arguments, input=CAPTIONS)
+    assert "a dog on bed 3" in result.stdout
+
+
 def test_load_plugin_is_the_same_in_python(tmp_path):
     (tmp_path / "mine.py").write_text(GOOD)
     load_plugin("mine.py")
@@ -194,7 +207,7 @@ def test_a_fault_elsewhere_names_the_plugins_in_use(tmp_path, parser, monkeypatc
         raise KeyError("x")
 
     (tmp_path / "mine.py").write_text(GOOD)
-    monkeypatch.setattr("hnclip_cli.negatives.choosing.choice.apply_edits", fail)
+    monkeypatch.setattr("hnclip_cli.streams.records.format_record", fail)
     arguments = ["negatives", "--plugin", "mine.py", "--kind", "shout"]
     result = CliRunner().invoke(cli, arguments, input=CAPTIONS)
     assert result.exit_code == 1
@@ -222,3 +235,61 @@ def test_what_is_loaded_is_listed_with_its_place_and_its_faults(tmp_path):
 def test_without_plugins_nothing_is_listed():
     result = CliRunner().invoke(cli, ["plugins"])
     assert (result.exit_code, result.stdout) == (0, "")
+
+
+FAULTY = """
+from hnclip_cli.benchmarks import Benchmark, Metric
+from hnclip_cli.negatives.generators.registry import Generator
+
+class Maker:
+    def __init__(self, choosing):
+        pass
+    def negatives(self, records):
+        {made}
+    def summary(self):
+        return []
+
+def read(files):
+    {read}
+
+GENERATORS = {{"faulty": Generator(Maker, in_processes={in_processes}, workers=1)}}
+BENCHMARKS = {{"faulty": Benchmark(read, (Metric("m", leaf=lambda place: {leaf}),))}}
+"""
+SOUND = {"made": "return [[] for record in records]", "read": "yield {}", "leaf": "()"}
+
+
+def fault(tmp_path, command, data, in_processes=False, **faults):
+    """The error of a command that uses a faulty plug-in."""
+    forget()
+    (tmp_path / "mine.py").write_text(FAULTY.format(in_processes=in_processes, **SOUND | faults))
+    result = CliRunner().invoke(cli, [*command, "--plugin", "mine.py"], input=data)
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1 and "mine.py" in result.stderr
+    return result.stderr
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("in_processes", [True, False])
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ("1 / 0", "ZeroDivisionError"),
+        ("return []", "ValueError"),
+        ("return [3 for record in records]", "TypeError"),
+    ],
+)
+def test_a_fault_of_a_generator_is_one_line(tmp_path, parser, made, said, in_processes, workers):
+    command = ["negatives", "--kind", "negate", "--generator", "faulty", "--workers", workers]
+    found = fault(tmp_path, command, CAPTIONS, in_processes, made=made)
+    assert f"'faulty' of its generators: {said}" in found
+
+
+def test_a_fault_of_a_benchmark_is_one_line(tmp_path):
+    read = ["data", "benchmark", "faulty", ".", "--images", "."]
+    found = fault(tmp_path, read, b"", read="yield {}; 1 / 0")
+    assert "'faulty' of its benchmarks: ZeroDivisionError" in found
+    assert "TypeError" in fault(tmp_path, read, b"", read="return 3")
+    pair = {"image": "1.png", "caption": "a", "negatives": [{"caption": "b", "kind": "k"}]}
+    scored = to_lines(pair | {"benchmark": "faulty", "subset": "s", "scores": [[1, 0]]})
+    found = fault(tmp_path, ["eval", "--bootstrap", "0"], scored, leaf="1 / 0")
+    assert "'faulty' of its benchmarks: ZeroDivisionError" in found

@@ -11,7 +11,7 @@ from hnclip_cli.language.ngram import TrigramModel
 from hnclip_cli.lexicon import Lexicon, load_lexicon
 from hnclip_cli.negatives.choosing.choice import Choosing
 from hnclip_cli.negatives.choosing.truth import TrueCaptions
-from hnclip_cli.negatives.generators.registry import GENERATORS, LEXICON, Maker
+from hnclip_cli.negatives.generators.registry import GENERATORS, LEXICON, Maker, make_maker
 from hnclip_cli.negatives.kinds.presets import chosen_kinds
 from hnclip_cli.streams.files import open_input_file
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
@@ -105,7 +105,7 @@ class Made:
         self._choosing = choosing
         self._workers = entry.workers if workers is None else workers
         self._policy = policy
-        self._make = partial(entry.make, choosing, **options)
+        self._make = partial(make_maker, generator, choosing, **options)
         self._maker = None if entry.in_processes and self._workers > 1 else self._make()
 
     def __iter__(self) -> Iterator[Record]:

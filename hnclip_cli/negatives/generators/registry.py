@@ -1,7 +1,7 @@
 """The generators: where negatives come from, the lexicon's rules or a language model."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from hnclip_cli.language.ngram import TrigramModel
@@ -90,4 +90,30 @@ _BUILT_IN = {
     ),
 }
 
-GENERATORS = Table("generators", _BUILT_IN, Generator)
+
+class _Checked:
+    """A maker of a plug-in, with a look at what it makes."""
+
+    def __init__(self, maker: Maker) -> None:
+        self._maker = maker
+        self.summary = maker.summary
+
+    def negatives(self, records: Sequence[Record]) -> list[list[dict[str, Any]]]:
+        made = self._maker.negatives(records)
+        for record, negatives in zip(records, made, strict=True):
+            for negative in negatives:
+                if not isinstance(negative["caption"], str):
+                    raise TypeError(f"no caption for {record.caption!r}: {negative}")
+        return made
+
+
+def _checked(generator: Generator) -> Generator:
+    return replace(generator, make=lambda *args, **how: _Checked(generator.make(*args, **how)))
+
+
+GENERATORS = Table("generators", _BUILT_IN, Generator, adopt=_checked)
+
+
+def make_maker(generator: str, choosing: Choosing, **options: Any) -> Maker:
+    """The maker of a generator, by its name, which other processes know as well."""
+    return GENERATORS[generator].make(choosing, **options)
