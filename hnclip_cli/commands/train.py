@@ -14,7 +14,7 @@ from hnclip_cli.streams.records import Record, format_record
 from hnclip_cli.training.config import TrainConfig
 
 _DEFAULTS = {field.name: field.default for field in fields(TrainConfig)}
-_OTHERS = ("weight_decay", "grad_clip", "wise_ft")
+_OTHERS = ("weight_decay", "grad_clip", "wise_ft", "lora_rank")
 
 
 def _setting(group: str, flag: str, type_: Any, text: str) -> Any:
@@ -53,8 +53,6 @@ _settings = options.together(
     _step("--warmup-steps", _WHOLE, "Linear warm-up before the cosine."),
     _step("--lock", click.Choice(["image", "text"]),
         "Leave the weights of this tower as they are."),
-    _step("--lora-rank", _WHOLE,
-        "Train low-rank updates of this rank in place of the weights; 0: the weights."),
     click.option("--set", "others", multiple=True, cls=options.Grouped, group="Optimization",
         type=(click.Choice(_OTHERS), _SIZE), metavar="NAME NUMBER",
         help=f"Another setting, repeatable (docs/train.md): {', '.join(_OTHERS)}."),
@@ -105,7 +103,9 @@ def train(
         raise click.UsageError("training takes --precision fp32 or bf16, not fp16")
     if settings["lr"] is None:
         settings["lr"] = 5e-6 if options.has_weights(model, pretrained) else 1e-3
-    config = TrainConfig(**settings, **dict(others))
+    if (rank := dict(others).get("lora_rank", 0)) % 1:
+        raise click.UsageError(f"--set lora_rank takes a whole number, got {rank:g}")
+    config = TrainConfig(**settings, **dict(others) | {"lora_rank": int(rank)})
 
     def records(policy: ErrorPolicy) -> Iterator[Record]:  # opened by the rank that reads
         with console.open_input(input_) as stream:
@@ -122,7 +122,6 @@ def train(
     from hnclip_cli.training.stopping import StopSignals
 
     stop = click.get_current_context().with_resource(StopSignals())
-
     from hnclip_cli.streams.files import open_input_file
     from hnclip_cli.streams.images import image_root_of
     from hnclip_cli.training.run import train as run
@@ -138,8 +137,8 @@ def train(
         if val:
             root = image_root_of(val, image_root, remote_images)
             with open_input_file(val) as stream:
-                measured = RecordReader(stream, val)
-                validate = validation(measured, image_root=root, workers=config.workers, stop=stop)
+                read = RecordReader(stream, val)
+                validate = validation(read, image_root=root, workers=config.workers, stop=stop)
         trained = run(
             records(policy), config, model=model, output=output, pretrained=pretrained,
             device=device, precision=precision, resume=resume, policy=policy, stop=stop,

@@ -192,7 +192,7 @@ def check_model(module: nn.Module, config: TrainConfig, ranks: Ranks) -> None:
             "the model has batch normalization, whose batches cannot be split",
             got=f"{ranks.size} processes" if ranks.size > 1 else "--micro-batch",
             expected="one process and whole batches",
-            hint="a vision transformer, or --lock image or --lora-rank, which keep its statistics",
+            hint="a vision transformer; or --lock image or --set lora_rank 8, which keep them",
         )
 
 

@@ -26,7 +26,7 @@ FLAGS = {
     *(field.name for field in dataclasses.fields(TrainConfig)),
 }  # fmt: skip
 # With --set, or from Python only.
-FLAGS -= {"weight_decay", "grad_clip", "wise_ft"}
+FLAGS -= {"weight_decay", "grad_clip", "wise_ft", "lora_rank"}
 FLAGS -= {"negative_images_per_caption"}
 
 
@@ -197,7 +197,7 @@ def test_a_signal_before_the_first_step_ends_it_at_once(records, tmp_path, monke
 
 
 @pytest.mark.parametrize(
-    "more", [["--lora-rank", 2], ["--lock", "text"], ["--set", "wise_ft", 0.5]]
+    "more", [["--set", "lora_rank", 2], ["--lock", "text"], ["--set", "wise_ft", 0.5]]
 )
 def test_ways_to_keep_general_ability_train_and_load(records, tmp_path, more):
     train("--steps", 1, "--lr", 1e-9, "--warmup-steps", 0, "r.jsonl")
@@ -214,3 +214,9 @@ def test_ways_to_keep_general_ability_train_and_load(records, tmp_path, more):
     assert not torch.equal(tuned.encode_images(pixels), start.encode_images(pixels))
     captions = [tuned.encode_captions(["a cat"]), start.encode_captions(["a cat"])]
     assert torch.equal(*captions) == ("--lock" in more)
+
+
+def test_a_setting_that_counts_takes_whole_numbers(records):
+    result = train("--steps", 1, "--set", "lora_rank", 2.5, "r.jsonl")
+    assert result.exit_code == 2
+    assert "--set lora_rank takes a whole number, got 2.5" in result.stderr

@@ -56,7 +56,7 @@ VARIANTS = {
     "bf16": ("--precision", "bf16"),
     "fp32": ("--precision", "fp32"),
     "micro-batches": ("--precision", "fp32", "--micro-batch", "2"),
-    "lora": ("--precision", "bf16", "--lora-rank", "8"),
+    "lora": ("--precision", "bf16", "--set", "lora_rank", "8"),
     "whole": ("--precision", "bf16"),
 }
 
