@@ -212,6 +212,14 @@ def test_mine_adds_the_nearest_of_others(tmp_path):
     assert mined == ["caption 1", "caption 0", "caption 1"]
 
 
+def test_search_reads_the_gallery_from_a_pipe(tmp_path):
+    np.save(tmp_path / "queries.npy", np.float32([[1, 0], [0, 1]]))
+    np.save(tmp_path / "gallery.npy", np.float32([[0, 2], [3, 0], [1, 1]]))
+    done = bash("cat gallery.npy | hnclip search -k 1 queries.npy -", tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert [line["top"] for line in parse_lines(done.stdout)] == [[[1, 1.0]], [[0, 1.0]]]
+
+
 def test_compare_takes_one_run_from_a_pipe(tmp_path):
     pair = {"caption": "a", "negatives": [{"caption": "b", "kind": "replace-noun"}]}
     for name, scores in (("right", [[0.3, 0.1]]), ("wrong", [[0.1, 0.3]])):
