@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import orjson
+
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.language.ngram import TrigramModel
 from hnclip_cli.lexicon import Lexicon, load_lexicon
@@ -109,7 +111,7 @@ class Made:
         self._maker = None if entry.in_processes and self._workers > 1 else self._make()
 
     def __iter__(self) -> Iterator[Record]:
-        with self._function() as function:
+        with _collecting_rarely(), self._function() as function:
 
             def work(piece: Piece) -> tuple[Piece, Negatives | InputError]:
                 try:
@@ -145,10 +147,9 @@ class Made:
         """What makes the negatives of a piece, as long as it is needed."""
         if self._maker is None:
             with InProcesses(partial(_loaded, self._make), self._workers) as processes:
-                yield processes
+                yield lambda piece: orjson.loads(processes(piece))
         else:
-            with _collecting_rarely():
-                yield self._maker.negatives
+            yield self._maker.negatives
 
     def _pieces(self) -> Iterator[Iterable[Piece]]:
         """What can be worked on, as it comes."""
@@ -183,8 +184,12 @@ def _collecting_rarely() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _loaded(make: Callable[[], Maker]) -> Callable[[Piece], Negatives]:
-    """What a process of `InProcesses` does."""
+def _loaded(make: Callable[[], Maker]) -> Callable[[Piece], bytes]:
+    """What a process of `InProcesses` does; its answer is JSON, faster to read than a pickle."""
     maker = make()
-    _collecting_rarely().__enter__()
-    return maker.negatives
+
+    def work(piece: Piece) -> bytes:
+        with _collecting_rarely():
+            return orjson.dumps(maker.negatives(piece))
+
+    return work
