@@ -2,8 +2,6 @@
 
 import gc
 import io
-import os
-import signal
 
 import pytest
 
@@ -91,21 +89,26 @@ def test_the_collector_of_the_caller_is_left_as_it_was():
     assert gc.get_freeze_count() == 0
 
 
-def dying(choosing):
-    """A generator whose maker dies of the second piece."""
+DYING = """
+import os, signal
+from hnclip_cli.negatives.generators.registry import Generator
 
-    class Maker:
-        def negatives(self, records):
-            if any(record["id"] == "5" for record in records):
-                os.kill(os.getpid(), signal.SIGKILL)
-            return [[] for _ in records]
+class Maker:
+    def negatives(self, records):
+        if any(record["id"] == "5" for record in records):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return [[] for _ in records]
 
-    return Maker()
+    def summary(self):
+        return []
+
+GENERATORS = {"dying": Generator(lambda choosing: Maker(), batch_size=5, in_processes=True)}
+"""
 
 
-def test_a_process_that_dies_names_the_records(monkeypatch):
-    entry = Generator(dying, batch_size=5, in_processes=True)
-    monkeypatch.setattr(GENERATORS, "built_in", {**GENERATORS.built_in, "dying": entry})
+def test_a_process_that_dies_names_the_records(tmp_path, monkeypatch):
+    (tmp_path / "dying.py").write_text(DYING)
+    monkeypatch.setenv("HNCLIP_PLUGINS", str(tmp_path / "dying.py"))
     records = [Record(record, "x.jsonl", n + 1) for n, record in enumerate(CAPTIONS)]
     with pytest.raises(HnclipError, match=r"x.jsonl:6: a worker process died .*signal 9"):
         listed(records, generator="dying", workers=2)
