@@ -11,7 +11,7 @@ import functools
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hnclip_cli.errors import ExitCode, HnclipError
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoints
+    from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
 
@@ -193,7 +193,11 @@ def _local() -> list[str]:
 
 
 @functools.cache
-def _installed(group: str) -> "EntryPoints":
+def _installed(group: str) -> "Iterable[EntryPoint]":
+    # A help page has no time to import what knows about packages where there is nothing to know.
+    files = (file for path in sys.path for file in Path(path).glob("*-info/entry_points.txt"))
+    if not any(b"[hnclip." in file.read_bytes() for file in files):
+        return ()
     from importlib.metadata import entry_points
 
     return entry_points(group=group)
