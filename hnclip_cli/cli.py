@@ -54,6 +54,8 @@ class Pipeline(LazyGroup):
             where = f"{error.filename}: " if error.filename else ""
             console.complain(f"{where}{error.strerror or error}")
             ctx.exit(ExitCode.FAILED)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise  # wrong usage and help, whatever plug-ins are in use
         except Exception as error:
             if console.verbosity > 1 or not plugins.in_use:
                 raise

@@ -5,6 +5,7 @@ import time
 import pytest
 from click.testing import CliRunner
 
+from hnclip_cli import plugins
 from hnclip_cli.cli import COMMANDS, cli
 
 # A thread that is still busy when the command line ends, however it ends.
@@ -44,3 +45,11 @@ def test_a_mistyped_command_is_answered_with_the_right_one():
     result = CliRunner().invoke(cli, ["negative"])
     assert result.exit_code == 2
     assert "negatives" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["negative"], ["eval", "--format", "xml"], ["eval", "-h"]])
+def test_plug_ins_in_use_take_no_blame_for_wrong_usage_or_help(monkeypatch, arguments):
+    monkeypatch.setattr(plugins, "in_use", {"some-plugin"})
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == (0 if "-h" in arguments else 2)
+    assert "some-plugin" not in result.stderr
