@@ -2,9 +2,9 @@
 
 import inspect
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, cast
 
 import torch
@@ -114,13 +114,16 @@ def has_hooks(module: nn.Module) -> bool:
 
 
 @cache
-def has_varlen_attention() -> bool:
-    """Whether torch has attention over sequences of any lengths without padding (2.10)."""
+def varlen_attention() -> Callable[..., Tensor] | None:
+    """torch's causal attention over sequences of any lengths without padding (2.10), or None."""
     try:
-        from torch.nn.attention import varlen  # noqa: F401
+        from torch.nn.attention.varlen import varlen_attn
     except ImportError:
-        return False
-    return True
+        return None
+    # torch 2.10 says is_causal, later versions say it by the window.
+    takes_window = "window_size" in inspect.signature(varlen_attn).parameters
+    causal: dict[str, Any] = {"window_size": (-1, 0)} if takes_window else {"is_causal": True}
+    return cast(Callable[..., Tensor], partial(varlen_attn, **causal))
 
 
 @cache
@@ -199,11 +202,7 @@ def _attend(qkv: Tensor, num_heads: int, packing: Packing) -> Tensor:
 
 def _attend_varlen(query: Tensor, key: Tensor, value: Tensor, ends: Ends) -> Tensor:
     """Causal attention, (T, heads, width of a head) each, in one kernel."""
-    from torch.nn.attention.varlen import varlen_attn
-
-    # torch 2.10 says is_causal, later versions say it by the window.
-    takes_window = "window_size" in inspect.signature(varlen_attn).parameters
-    causal: dict[str, Any] = {"window_size": (-1, 0)} if takes_window else {"is_causal": True}
+    attend = varlen_attention()
+    assert attend is not None  # else nothing is laid out so
     offsets, longest = ends.offsets, ends.longest
-    output = varlen_attn(query, key, value, offsets, offsets, longest, longest, **causal)
-    return cast(Tensor, output)
+    return attend(query, key, value, offsets, offsets, longest, longest)

@@ -14,9 +14,9 @@ from hnclip_cli.models.packed import (
     Group,
     Packing,
     can_pack,
-    has_varlen_attention,
     run_packed,
     trees_work,
+    varlen_attention,
 )
 from hnclip_cli.models.prefixes import Prefixes, distinct_prefixes
 from hnclip_cli.models.towers import CausalTower, causal_tower
@@ -122,7 +122,7 @@ def layout_for(
         return GROUPS_LAYOUT
     if trees_work(device, head_width):
         return TREES_LAYOUT
-    return VARLEN_LAYOUT if has_varlen_attention() else GROUPS_LAYOUT
+    return VARLEN_LAYOUT if varlen_attention() else GROUPS_LAYOUT
 
 
 def _head_width(holder: Any) -> int:
