@@ -1,8 +1,6 @@
 """The kernels of attention in trees, as far as a machine without a GPU can tell."""
 
-import inspect
 import os
-import subprocess
 import sys
 import warnings
 
@@ -10,7 +8,7 @@ import pytest
 import torch
 
 from hnclip_cli.models import packed
-from tests.conftest import ROOT
+from tests.kernels import assert_cases_pass, assert_compiles_for_hopper, parameters
 
 pytestmark = pytest.mark.long
 
@@ -18,44 +16,27 @@ KERNELS = ["_forward", "_backward_queries", "_backward_keys"]
 
 
 def test_the_kernels_pass_their_cases_in_the_interpreter():
-    pytest.importorskip("triton")
-    cases = "tests/models/tree_attention_cases.py"
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", cases, "-p", "no:cacheprovider", "-p", "no:xdist"],
-        cwd=ROOT,
-        env=os.environ | {"TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout
-    assert " passed" in done.stdout and "skipped" not in done.stdout
+    assert_cases_pass("tests/models/tree_attention_cases.py")
 
 
 @pytest.mark.skipif("TRITON_INTERPRET" in os.environ, reason="kernels are interpreted")
 @pytest.mark.parametrize("dtype", ["fp16", "bf16"])
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_the_kernels_compile_for_hopper(kernel, dtype):
-    triton = pytest.importorskip("triton")
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource
-
+    pytest.importorskip("triton")
     from hnclip_cli.models import tree_attention
 
     function = getattr(tree_attention, kernel)
-    names = list(inspect.signature(function.fn).parameters)
+    names = parameters(function)
     constants = {
         "H": 8, "D": 64, "BLOCK": tree_attention.BLOCK, "KEYS": tree_attention.KEYS,
         "PRECISION": "ieee",
     }  # fmt: skip
-    types = dict.fromkeys(names, f"*{dtype}") | dict.fromkeys(constants, "constexpr")
+    types = dict.fromkeys(names, f"*{dtype}")
     types |= {name: "*i32" for name in ("roots", "stops") if name in names}
     types |= {name: "*fp32" for name in ("lse", "delta") if name in names}
     types |= {"num_nodes": "i32"} | {n: "fp32" for n in ("scale", "unit") if n in names}
-    places = {(names.index(name),): value for name, value in constants.items()}
-    source = ASTSource(fn=function, signature=types, constexprs=places)
-    compiled = triton.compile(source, target=GPUTarget("cuda", 90, 32))
-    assert compiled.asm["cubin"]
-    assert ".target sm_90" in compiled.asm["ptx"]
+    assert_compiles_for_hopper(function, types, constants)
 
 
 def test_kernels_that_give_other_numbers_are_not_used(monkeypatch):

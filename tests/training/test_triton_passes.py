@@ -1,60 +1,40 @@
 """The Triton kernels, as far as a machine without a GPU can tell."""
 
-import inspect
 import os
-import subprocess
 import sys
 
 import pytest
 import torch
 
 from hnclip_cli.training.objectives.hard_negatives import hard_negative_objective
-from tests.conftest import ROOT
+from tests.kernels import assert_cases_pass, assert_compiles_for_hopper, parameters
 from tests.training.test_objective import make_batch
 
 pytestmark = pytest.mark.long
 
 
 def test_the_kernels_pass_their_cases_in_the_interpreter():
-    pytest.importorskip("triton")
-    cases = "tests/training/triton_cases.py"
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", cases, "-p", "no:cacheprovider"],
-        cwd=ROOT,
-        env=os.environ | {"TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout
-    assert " passed" in done.stdout and "skipped" not in done.stdout
+    assert_cases_pass("tests/training/triton_cases.py")
 
 
 @pytest.mark.skipif("TRITON_INTERPRET" in os.environ, reason="kernels are interpreted")
 @pytest.mark.parametrize("dtype", ["fp16", "fp32"])
 @pytest.mark.parametrize("kernel", ["_merge_columns", "_form_gradient"])
 def test_the_kernels_compile_for_hopper(kernel, dtype):
-    triton = pytest.importorskip("triton")
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource
-
+    pytest.importorskip("triton")
     from hnclip_cli.training.objectives import triton_passes
 
     function = getattr(triton_passes, kernel)
-    names = list(inspect.signature(function.fn).parameters)
+    names = parameters(function)
     sizes = {
         "_merge_columns": {"ROWS": 8, "COLUMNS": 256, "PART": 512},
         "_form_gradient": {"ROWS": 4, "COLUMNS": 1024},
     }[kernel]
     types = dict.fromkeys(names, "*fp32") | {"cosines": f"*{dtype}"}
-    types |= dict.fromkeys(sizes, "constexpr")
     types |= {name: "*i64" for name in names if name.endswith("labels")}
     types |= {name: "i32" for name in names if name.startswith("num_") or name == "width"}
     types |= {name: "fp32" for name in names if name == "unit"}
-    places = {(names.index(name),): size for name, size in sizes.items()}
-    source = ASTSource(fn=function, signature=types, constexprs=places)
-    compiled = triton.compile(source, target=GPUTarget("cuda", 90, 32))
-    assert compiled.asm["cubin"]
-    assert ".target sm_90" in compiled.asm["ptx"]
+    assert_compiles_for_hopper(function, types, sizes)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the kernels would run")
