@@ -4,14 +4,13 @@ import gzip
 import io
 import itertools
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import IO
 
 from hnclip_cli.errors import ExitCode, HnclipError, InputError
-from hnclip_cli.streams.records import Record, as_records, parse_record
+from hnclip_cli.streams.records import Record, parse_record
 from hnclip_cli.streams.spool import seekable
-from hnclip_cli.streams.threads import chunked
 
 CHUNK_BYTES = 1 << 16
 
@@ -146,10 +145,3 @@ def _numbered_lines(stream: IO[bytes]) -> Iterator[list[tuple[int, bytes]]]:
         yield lines
         if not chunk:
             return
-
-
-def batches_of(records: Iterable[Mapping[str, Any]], size: int) -> Iterator[list[Record]]:
-    """What has arrived of a reader's records (see `RecordReader.batches`), else ``size`` each."""
-    if isinstance(records, RecordReader):
-        return records.batches()
-    return chunked(as_records(records), size)
