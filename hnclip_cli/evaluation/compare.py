@@ -1,7 +1,8 @@
 """Several models on the same records, item by item."""
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from string import ascii_lowercase
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from hnclip_cli.errors import HnclipError, InputError
-from hnclip_cli.evaluation.bootstrap import Counts, Resampling
+from hnclip_cli.evaluation.bootstrap import Resampling
 from hnclip_cli.evaluation.margins import outcomes
-from hnclip_cli.evaluation.measures import Accuracy
+from hnclip_cli.evaluation.measures import MEASURES, Accuracy
 from hnclip_cli.evaluation.observations import Observations
 from hnclip_cli.evaluation.report import (
     DEFAULT_BY,
@@ -23,9 +24,12 @@ from hnclip_cli.evaluation.report import (
 )
 from hnclip_cli.evaluation.tally import Tally
 from hnclip_cli.streams.jsonl import ErrorPolicy
-from hnclip_cli.streams.records import as_records
+from hnclip_cli.streams.records import Record, as_records
 
 MAX_NAMED = 10
+
+# What is scored, of each id and how often it came before, in the order of the records.
+Items = dict[tuple[str, int], int]
 
 
 def compare(
@@ -67,7 +71,7 @@ def compare(
     fields = list(dict.fromkeys(by))
     resampling = Resampling(rounds, seed)
     sources = names or [getattr(run, "source", f"records {i}") for i, run in enumerate(runs, 1)]
-    observed, only = pair([_observe(run, fields, policy) for run in runs], sources)
+    observed, ids, only = pair([_observe(run, fields, policy) for run in runs], sources)
     report: Report = {
         **dict(zip(ascii_lowercase, sources, strict=False)),
         "records": observed[0].num_records,
@@ -90,7 +94,7 @@ def compare(
             hint="scoring the same records with each model",
         )
     if len(runs) == 2:
-        found["flipped"] = flipped(*observed)
+        found["flipped"] = flipped(observed, ids)
     return report | found | basis(resampling)
 
 
@@ -99,8 +103,7 @@ def entry_of_two(same: Sequence[Accuracy], resampling: Resampling) -> Report:
     first = same[0]
     results = [outcomes(number.margins) for number in same]
     a, b = (result.correct.astype(np.int64) for result in results)
-    counts = Counts.of(first.clusters, first.columns, 1 + b - a)
-    between = resampling.interval(counts, first.weights)
+    between = first.interval(1 + b - a, resampling)
     values = first.mean(a), first.mean(b)
     return {
         "a": values[0],
@@ -108,7 +111,7 @@ def entry_of_two(same: Sequence[Accuracy], resampling: Resampling) -> Report:
         "difference": values[1] - values[0],
         "interval": between and [bound - 1 for bound in between],
         "n": len(a),
-        "num_groups": len(np.unique(counts.cluster)),
+        "num_groups": first.num_groups,
         "both_right": int((a & b).sum()),
         "only_a_right": int((a > b).sum()),
         "only_b_right": int((b > a).sum()),
@@ -137,69 +140,72 @@ def entry_of_many(same: Sequence[Accuracy], resampling: Resampling) -> Report:
     } | parts(same[0])
 
 
-def flipped(a: Observations, b: Observations) -> Report:
+def flipped(observed: Sequence[Observations], ids: Sequence[str]) -> Report:
     """The records that one model has right and the other wrong, of each measure of records."""
-    ids = a.ids or []
     found: Report = {}
-    for measure, ours in a.measured.items():
-        if measure == "pair":
+    for measure in MEASURES:
+        if measure == "pair" or (measure, 1) not in observed[0].margins:
             continue
-        right = [outcomes(side.margin).correct for side in (ours, b.measured[measure])]
+        record = observed[0].margins[measure, 1].record
+        ours, theirs = (outcomes(run.margins[measure, 1].margin).correct for run in observed)
         found[measure] = {
-            name: [ids[record] for record in np.unique(ours.record[chosen])]
-            for name, chosen in (("gained", right[1] > right[0]), ("lost", right[0] > right[1]))
+            "gained": [ids[row] for row in np.unique(record[theirs > ours])],
+            "lost": [ids[row] for row in np.unique(record[ours > theirs])],
         }
     return found
 
 
 def pair(
-    runs: Sequence[Observations], sources: Sequence[str]
-) -> tuple[list[Observations], list[list[str]]]:
+    runs: Sequence[tuple[Observations, Items]], sources: Sequence[str]
+) -> tuple[list[Observations], list[str], list[list[str]]]:
     """Bring the records of several files together; the n-th of an id belongs to the n-th.
 
     Returns:
-        the records that all have, in the order and with the labels of the first; of each file the
-        ids of the records that another lacks.
+        the records that all have, in the order and with the labels of the first; their ids; of
+        each file the ids of the records that another lacks.
 
     Raises:
         HnclipError: two records of one id are different items.
     """
-    row_of = [{key: row for row, key in enumerate(_keys(run))} for run in runs]
-    common = [key for key in row_of[0] if all(key in rows for rows in row_of)]
+    first = runs[0][1]
+    common = [key for key in first if all(key in items for _, items in runs)]
     paired: list[Observations] = []
-    for run, rows, source in zip(runs, row_of, sources, strict=True):
-        same = run.take(np.array([rows[key] for key in common], np.int64))
-        if paired:
-            first = paired[0]
-            different = np.flatnonzero(first.contents != same.contents)
-            if len(different):
-                raise HnclipError(
-                    f'record "{common[different[0]][0]}" is not the same item in both files',
-                    where=source,
-                    expected="the same images, captions and negatives under one id",
-                )
-            names = ("clusters", "places", "place", "labels", "label", "kinds", "kind")
-            same = replace(same, **{name: getattr(first, name) for name in names})
-        paired.append(same)
+    for (run, items), source in zip(runs, sources, strict=True):
+        different = next((key for key in common if items[key] != first[key]), None)
+        if different:
+            raise HnclipError(
+                f'record "{different[0]}" is not the same item in both files',
+                where=source,
+                expected="the same images, captions and negatives under one id",
+            )
+        row_of = {key: row for row, key in enumerate(items)}
+        same = run.take(np.array([row_of[key] for key in common], np.int64))
+        paired.append(replace(paired[0], margins=same.margins) if paired else same)
     inside = set(common)
-    return paired, [[name for name, n in rows if (name, n) not in inside] for rows in row_of]
-
-
-def _keys(run: Observations) -> Iterator[tuple[str, int]]:
-    """The id of each record, and how often it came before."""
-    seen: Counter[str] = Counter()
-    for name in run.ids or []:
-        yield name, seen[name]
-        seen[name] += 1
+    only = [[key[0] for key in items if key not in inside] for _, items in runs]
+    return paired, [name for name, _ in common], only
 
 
 def _observe(
     records: Iterable[Mapping[str, Any]], fields: list[str], policy: ErrorPolicy
-) -> Observations:
-    tally = Tally(fields, identify=True)
+) -> tuple[Observations, Items]:
+    tally = Tally(fields)
+    items: Items = {}
+    seen: Counter[str] = Counter()
     for record in as_records(records):
         try:
+            name, content = record.id, _content_key(record)
             tally.add(record)
         except InputError as error:
             policy.bad(error)
-    return tally.finish()
+            continue
+        items[name, seen[name]] = content
+        seen[name] += 1
+    return tally.finish(), items
+
+
+def _content_key(record: Record) -> int:
+    """64 bits that stand for all that is scored: two records that agree are the same item."""
+    names = ("image", "caption", "images", "captions", "truth")
+    content = [*map(record.get, names), [n.caption for n in record.negatives]]
+    return hash(json.dumps(content, sort_keys=True))

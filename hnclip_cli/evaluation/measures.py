@@ -1,13 +1,18 @@
 """What is measured, and which numbers a report has, section by section."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from hnclip_cli.benchmarks import Leaf
+from hnclip_cli.evaluation.bootstrap import Counts, Resampling
 from hnclip_cli.evaluation.margins import Bools, Floats, Ints
-from hnclip_cli.evaluation.observations import Label, Labeling, Observations
+from hnclip_cli.evaluation.observations import Observations, Sample
+
+# Samples at the leaves of a tree of means.
+Tree = Mapping[Leaf, Sample]
 
 NO_BENCHMARK = "(no benchmark)"
 
@@ -61,86 +66,83 @@ class Accuracy:
     clusters: Ints
     columns: Ints
     weights: Floats
-    num_parts: int = 1
-    is_textual: bool = True
+    num_parts: int
+    is_textual: bool
     official_parts: int | None = None
 
-    def mean(self, correct: Bools | Ints) -> float:
+    @classmethod
+    def of(
+        cls, path: Sequence[str], tree: Tree, is_textual: bool, official_parts: int | None = None
+    ) -> "Accuracy":
+        """The mean of means. Parts are numbered by name: draws do not depend on their order."""
+        leaves = sorted(tree)
+        margins, clusters = zip(*(tree[leaf] for leaf in leaves), strict=True)
+        return cls(
+            tuple(path),
+            np.concatenate(margins),
+            np.concatenate(clusters),
+            np.repeat(np.arange(len(leaves)), [len(part) for part in margins]),
+            leaf_weights(leaves),
+            len({leaf[:1] for leaf in leaves}),
+            is_textual,
+            official_parts,
+        )
+
+    @property
+    def num_groups(self) -> int:
+        """How many clusters there are."""
+        return int(np.count_nonzero(np.bincount(self.clusters)))
+
+    def mean(self, counted: Bools | Ints) -> float:
         """The weighted mean of the parts' means of something counted, shape (n,)."""
-        if len(self.weights) == 1:
-            return int(correct.sum()) / len(correct)
-        accuracy = np.bincount(self.columns, correct) / np.bincount(self.columns)
-        return float(accuracy @ self.weights)
+        return float(np.bincount(self.columns, counted) / np.bincount(self.columns) @ self.weights)
+
+    def interval(self, counted: Bools | Ints, resampling: Resampling) -> list[float] | None:
+        """The interval of that mean."""
+        counts = Counts.of(self.clusters, self.columns, counted)
+        return resampling.interval(counts, self.weights)
+
+
+def leaf_weights(leaves: Sequence[Leaf]) -> Floats:
+    """Weight of each leaf in the mean of means, shape (len(leaves),), adding up to 1."""
+    weights = np.ones(len(leaves))
+    for depth in range(max(map(len, leaves))):
+        siblings: dict[Leaf, set[Leaf]] = {}
+        for leaf in leaves:
+            siblings.setdefault(leaf[:depth], set()).add(leaf[: depth + 1])
+        weights /= [len(siblings[leaf[:depth]]) for leaf in leaves]
+    return weights
 
 
 def accuracies(observations: Observations, fields: Sequence[str]) -> Iterator[Accuracy]:
     """The numbers of all records, broken down by fields, and the averages of each benchmark."""
-    for measure in observations.measured:
-        yield from _of_measure(observations, fields, measure)
+    for name in MEASURES:
+        if (name, 1) in observations.margins:
+            yield from _of_measure(observations, fields, name)
 
 
 def _of_measure(observations: Observations, fields: Sequence[str], name: str) -> Iterator[Accuracy]:
-    measure, found = MEASURES[name], observations.measured[name]
+    measure, found = MEASURES[name], observations.margins[name, 1]
 
-    def number(path: tuple[str, ...], chosen: Ints | slice) -> Accuracy:
-        margins = found.margin[chosen]
-        return Accuracy(
-            (*path, name),
-            margins,
-            observations.clusters[found.record[chosen]],
-            np.zeros(len(margins), np.int64),
-            np.ones(1),
-            is_textual=measure.is_textual,
-        )
+    def number(path: Sequence[str], parts: Mapping[str, Ints | slice]) -> Accuracy:
+        tree: Tree = {(part,): observations.sample(found, rows) for part, rows in parts.items()}
+        return Accuracy.of(path, tree, measure.is_textual)
 
-    yield number((measure.section,), slice(None))
+    yield number((measure.section, name), {"": slice(None)})
     for field in fields:
-        labeling = observations.labeling(field, name)
-        if labeling is not None:
-            for text, chosen in _by_label(labeling):
-                yield number(("by", field, text), chosen)
-    subsets = observations.labeling("subset", name)
-    if subsets is not None:
-        for benchmark, chosen, columns in _by_benchmark(subsets):
-            pooled = number(("averages", benchmark), chosen)
-            num = int(columns.max()) + 1
-            yield replace(pooled, path=(*pooled.path, "micro"))
-            yield replace(
-                pooled,
-                path=(*pooled.path, "macro over subsets"),
-                columns=columns,
-                weights=np.full(num, 1 / num),
-                num_parts=num,
-            )
-
-
-def _by_label(labeling: Labeling) -> Iterator[tuple[str, Ints]]:
-    """The observations of each label that has any, under its text."""
-    texts = _texts(labeling.names)
-    order = np.argsort(labeling.label, kind="stable")
-    labels, starts = np.unique(labeling.label[order], return_index=True)
-    for label, chosen in zip(labels, np.split(order, starts[1:]), strict=True):
-        yield texts[label], labeling.observation[chosen]
-
-
-def _texts(names: list[Label]) -> list[str]:
-    """Labels as text: the last part, with its benchmark where several have that subset."""
-    uses = Counter(name[-1] for name in names)
-    return [name[-1] if uses[name[-1]] == 1 else "/".join(filter(None, name)) for name in names]
-
-
-def _by_benchmark(subsets: Labeling) -> Iterator[tuple[str, Ints, Ints]]:
-    """Of each benchmark its observations, and their subsets numbered from 0."""
-    benchmark_of = np.array([name[0] for name in subsets.names])
-    used = np.unique(subsets.label)
-    for benchmark in np.unique(benchmark_of[used]):
-        inside = benchmark_of[subsets.label] == benchmark
-        names = [subsets.names[label] for label in used if benchmark_of[label] == benchmark]
-        # Numbered by name, so that the draws do not depend on the order of the records.
-        place = {name: number for number, name in enumerate(sorted(names))}
-        column_of = np.array([place.get(name, -1) for name in subsets.names])
-        yield (
-            str(benchmark) or NO_BENCHMARK,
-            subsets.observation[inside],
-            column_of[subsets.label[inside]],
-        )
+        labeled = observations.labeled(field, name)
+        uses = Counter(label[-1] for label in labeled)
+        for label, rows in labeled.items():
+            if len(rows):
+                # With its benchmark where several have that subset.
+                alone = uses[label[-1]] == 1
+                text = label[-1] if alone else "/".join(filter(None, label))
+                yield number(("by", field, text, name), {"": rows})
+    subsets: dict[str, dict[str, Ints]] = {}
+    for (benchmark, subset), rows in observations.labeled("subset", name).items():
+        if len(rows):
+            subsets.setdefault(benchmark or NO_BENCHMARK, {})[subset] = rows
+    for benchmark, parts in subsets.items():
+        path = ("averages", benchmark, name)
+        yield number((*path, "micro"), {"": np.concatenate(list(parts.values()))})
+        yield number((*path, "macro over subsets"), parts)

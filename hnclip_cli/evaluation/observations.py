@@ -1,7 +1,8 @@
 """What is known of all records: the margins of every measure, and who carries which label."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,31 +12,18 @@ from hnclip_cli.evaluation.margins import Floats, Ints
 Label = tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Margins:
+class Margins(NamedTuple):
     """The margins of one measure, and the record (from 0) that each comes from, shape (n,)."""
 
     record: Ints
     margin: Floats
 
-    @classmethod
-    def joined(cls, parts: Sequence["Margins"]) -> "Margins":
-        """One after the other."""
-        if len(parts) == 1:
-            return parts[0]
-        return cls(
-            np.concatenate([np.empty(0, np.int64), *(part.record for part in parts)]),
-            np.concatenate([np.empty(0), *(part.margin for part in parts)]),
-        )
 
+class Sample(NamedTuple):
+    """Some margins, and what the bootstrap draws each one with, shape (n,)."""
 
-@dataclass(frozen=True)
-class Labeling:
-    """Which observations carry which label; an observation may carry none or several."""
-
-    names: list[Label]
-    observation: Ints
-    label: Ints
+    margins: Floats
+    clusters: Ints
 
 
 @dataclass(frozen=True)
@@ -46,11 +34,8 @@ class Observations:
         clusters: image group of each record, numbered from 0, shape (R,).
         places: the distinct places in benchmarks; ``place`` (R,) numbers them.
         labels: of each field, the labels of each distinct value; ``label[field]`` (R,) numbers
-            them. Benchmarks and subsets are numbered by ``place``.
-        measured: the margins by measure, in the order of the report.
-        ranked: those of a further rank, by measure and rank, where a benchmark asks for R@k.
-        kinds: the distinct kinds of negatives; ``kind`` (P,) numbers them.
-        ids, contents: of each record, where records of two files are to be told apart.
+            them, of ``kind`` (P,). Benchmarks and subsets are numbered by ``place``.
+        margins: by measure and rank, those that there are.
     """
 
     num_records: int
@@ -60,69 +45,64 @@ class Observations:
     place: Ints
     labels: dict[str, list[tuple[Label, ...]]]
     label: dict[str, Ints]
-    measured: dict[str, Margins]
-    ranked: dict[tuple[str, int], Margins]
-    kinds: list[Label] | None
-    kind: Ints | None
-    ids: list[str] | None
-    contents: Ints
+    margins: dict[tuple[str, int], Margins]
 
-    def margins(self, measures: Sequence[str], rank: int = 1) -> Margins:
+    def pooled(self, measures: Sequence[str], rank: int = 1) -> Margins:
         """The margins of several measures that mean the same, one after the other."""
-        if rank == 1:
-            return Margins.joined([self.measured[m] for m in measures if m in self.measured])
-        found = [self.ranked[m, rank] for m in measures if (m, rank) in self.ranked]
-        return Margins.joined(found)
-
-    def labeling(self, field: str, measure: str) -> Labeling | None:
-        """Label the observations of a measure; None where the field says nothing about it."""
-        if field == "kind":
-            if measure != "pair" or self.kinds is None or self.kind is None:
-                return None
-            return Labeling(self.kinds, np.arange(len(self.kind)), self.kind)
-        values = self.labels.get(field, [])
-        numbers: dict[Label, int] = {}
-        carried = [[numbers.setdefault(name, len(numbers)) for name in names] for names in values]
-        count_of = np.array([len(names) for names in carried], np.int64)
-        first_of = np.cumsum(count_of) - count_of
-        flat = np.array([number for names in carried for number in names], np.int64)
-
-        value = self.label.get(field, self.place)[self.measured[measure].record]
-        count = count_of[value]
-        observation = np.repeat(np.arange(len(count)), count)
-        if not len(observation):
-            return None
-        offset = np.arange(len(observation)) - np.repeat(np.cumsum(count) - count, count)
-        return Labeling(
-            list(numbers), observation, flat[np.repeat(first_of[value], count) + offset]
+        found = [self.margins[name, rank] for name in measures if (name, rank) in self.margins]
+        return Margins(
+            np.concatenate([np.empty(0, np.int64), *(part.record for part in found)]),
+            np.concatenate([np.empty(0), *(part.margin for part in found)]),
         )
+
+    def sample(self, found: Margins, chosen: Ints | slice = slice(None)) -> Sample:
+        """Some of the margins of a measure."""
+        return Sample(found.margin[chosen], self.clusters[found.record[chosen]])
+
+    def labeled(self, field: str, measure: str) -> dict[Label, Ints]:
+        """The observations of a measure under each label of a field; a label may have none."""
+        if field == "kind":
+            return grouped(self.label[field], self.labels[field]) if measure == "pair" else {}
+        value = self.label.get(field, self.place)[self.margins[measure, 1].record]
+        return grouped(value, self.labels[field])
 
     def take(self, records: Ints) -> "Observations":
         """Some records, in the order of their numbers given, shape (r,), each at most once."""
         position = np.full(self.num_records, -1)
         position[records] = np.arange(len(records))
-
-        def rows(found: Margins) -> Ints:
+        chosen = {}
+        for key, found in self.margins.items():
             kept = np.flatnonzero(position[found.record] >= 0)
-            return kept[np.argsort(position[found.record[kept]], kind="stable")]
-
-        def taken(found: Margins) -> Margins:
-            chosen = rows(found)
-            return Margins(position[found.record[chosen]], found.margin[chosen])
-
-        measured = {name: taken(found) for name, found in self.measured.items()}
-        has_kinds = self.kind is not None and "pair" in self.measured
+            chosen[key] = kept[np.argsort(position[found.record[kept]], kind="stable")]
+        pairs = chosen.get(("pair", 1), records[:0])
         return replace(
             self,
             num_records=len(records),
             clusters=self.clusters[records],
             place=self.place[records],
-            label={field: numbers[records] for field, numbers in self.label.items()},
-            measured={name: found for name, found in measured.items() if len(found.record)},
-            ranked={name: taken(found) for name, found in self.ranked.items()},
-            kind=self.kind[rows(self.measured["pair"])]
-            if self.kind is not None and has_kinds
-            else self.kind,
-            ids=None if self.ids is None else [self.ids[record] for record in records],
-            contents=self.contents[records] if len(self.contents) else self.contents,
+            label={
+                field: numbers[pairs if field == "kind" else records]
+                for field, numbers in self.label.items()
+            },
+            margins={
+                key: Margins(position[found.record[chosen[key]]], found.margin[chosen[key]])
+                for key, found in self.margins.items()
+                if len(chosen[key])
+            },
         )
+
+
+def grouped(numbers: Ints, keys: Sequence[Iterable[Label]]) -> dict[Label, Ints]:
+    """The observations under each key.
+
+    Args:
+        numbers: of the value of each observation, shape (n,).
+        keys: of each value; one may have none or several.
+    """
+    order = np.argsort(numbers, kind="stable")
+    bounds = np.searchsorted(numbers[order], np.arange(len(keys) + 1))
+    found: dict[Label, list[Ints]] = {}
+    for names, start, stop in zip(keys, bounds, bounds[1:], strict=False):
+        for name in names:
+            found.setdefault(name, []).append(order[start:stop])
+    return {name: np.concatenate(parts) for name, parts in found.items()}

@@ -190,10 +190,9 @@ def basis(resampling: Resampling) -> Report:
 def entry(number: Accuracy, resampling: Resampling) -> Report:
     """What the report says of one number; docs/eval.md defines the keys."""
     result = outcomes(number.margins)
-    counts = Counts.of(number.clusters, number.columns, result.correct)
     found: Report = {
         "value": number.mean(result.correct),
-        "interval": resampling.interval(counts, number.weights),
+        "interval": number.interval(result.correct, resampling),
     }
     if number.path[0] == "averages":
         if number.path[-1] == "micro":
@@ -201,7 +200,7 @@ def entry(number: Accuracy, resampling: Resampling) -> Report:
         return found | {"num_subsets": number.num_parts}
     found |= {
         "n": len(number.margins),
-        "num_groups": len(np.unique(counts.cluster)),
+        "num_groups": number.num_groups,
         "num_ties": int(result.tie.sum()),
         "num_near_ties": int(result.near.sum()),
     }
@@ -223,9 +222,7 @@ def _beside(
         if number.is_textual:
             result = outcomes(other.margins)
             halves = 2 * result.correct + result.tie
-            between = resampling.interval(
-                Counts.of(other.clusters, other.columns, halves), other.weights
-            )
+            between = other.interval(halves, resampling)
             found["blind"] = {
                 "value": other.mean(halves) / 2,
                 "interval": between and [bound / 2 for bound in between],

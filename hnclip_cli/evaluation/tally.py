@@ -2,6 +2,7 @@
 
 import json
 from array import array
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from functools import cache
 from math import isfinite
@@ -11,7 +12,6 @@ import numpy as np
 
 from hnclip_cli.benchmarks import Place, official_metrics
 from hnclip_cli.evaluation.margins import kth_margin, matching_margins
-from hnclip_cli.evaluation.measures import MEASURES
 from hnclip_cli.evaluation.observations import Label, Margins, Observations
 from hnclip_cli.streams.records import Record
 
@@ -29,21 +29,17 @@ class Tally:
     Args:
         fields: whose values label the records. ``kind`` is a field of the negatives; all others
             are top-level fields of the record.
-        identify: keep what tells which records of two files are the same, too.
     """
 
-    def __init__(self, fields: Iterable[str] = (), *, identify: bool = False) -> None:
-        fields = list(fields)
+    def __init__(self, fields: Iterable[str] = ()) -> None:
         self.num_records = 0
         self.num_unmeasured = 0
         self._places = _Numbered()
-        self._ranks_of = cache(_further_ranks)
-        self._fields = {f: _Numbered() for f in fields if f not in (*PLACE_FIELDS, "kind")}
-        self._kinds = _Numbered() if "kind" in fields else None
+        self._ranks_of = cache(_ranks)
+        self._fields = {field: _Numbered() for field in fields if field not in PLACE_FIELDS}
         self._clusters = array("q")
-        self._margins: dict[tuple[str, int], tuple[array[int], array[float]]] = {}
-        self._ids: list[str] | None = [] if identify else None
-        self._contents = array("q")
+        self._margins: defaultdict[tuple[str, int], tuple[array[int], array[float]]]
+        self._margins = defaultdict(lambda: (array("q"), array("d")))
 
     def add(self, record: Record, *, scores_expected: bool = True) -> None:
         """Take what the report needs of a record; one that is refused leaves no trace.
@@ -56,67 +52,35 @@ class Tally:
             InputError: scores that are missing, of the wrong shape or not finite.
         """
         cluster = cluster_key(record)
-        labels = [_texts(record.get(field)) for field in self._fields]
-        identity = (record.id, _content_key(record)) if self._ids is not None else None
-        place = tuple(_texts(record.get(name)) for name in ("benchmark", "subset", "tags"))
-        if "scores" not in record:
-            if scores_expected:
-                got = "the fields " + (", ".join(list(record)[:8]) or "none")
-                raise record.error('missing field "scores"', got=got, hint="hnclip score")
-        elif record.is_matching:
-            self._add_matching(record, self._ranks_of(place[0]))
-        else:
-            self._add_short(record, self._ranks_of(place[0]))
+        values = {field: [_texts(record.get(field))] for field in self._fields}
+        place = tuple([_texts(record.get(name)) for name in ("benchmark", "subset", "tags")])
+        kinds: list[str] = []
+        found: dict[tuple[str, int], Sequence[float]] = {}
+        if "scores" in record:
+            ranks = self._ranks_of(place[0])
+            if record.is_matching:
+                found = _of_matching(record, ranks)
+            else:
+                kinds = _kinds(record)
+                found = _of_short(record, len(kinds), ranks)
+            self.num_unmeasured += not any(found.values())
+        elif scores_expected:
+            got = "the fields " + (", ".join(list(record)[:8]) or "none")
+            raise record.error('missing field "scores"', got=got, hint="hnclip score")
+        if "kind" in values:
+            values["kind"] = [(kind,) for kind in kinds]
+        for key, margins in found.items():
+            records, kept = self._margins[key]
+            records.extend([self.num_records] * len(margins))
+            kept.extend(margins)
+        for field, numbered in self._fields.items():
+            numbered.extend(values[field])
         self._clusters.append(cluster)
         self._places.extend([place])
-        for numbered, label in zip(self._fields.values(), labels, strict=True):
-            numbered.extend([label])
-        if self._ids is not None and identity is not None:
-            self._ids.append(identity[0])
-            self._contents.append(identity[1])
         self.num_records += 1
-
-    def _add_short(self, record: Record, ranks: Sequence[int]) -> None:
-        kinds = _kinds(record)
-        true, *false = read_scores(record, 1, 1 + len(kinds))[0]
-        if not kinds:
-            self.num_unmeasured += 1
-            return
-        if self._kinds is not None:
-            self._kinds.extend(kinds)
-        margins = [true - score for score in false]
-        self._put("pair", margins)
-        self._put("item", [min(margins)])
-        for rank in ranks:
-            self._put("item", [kth_margin(margins, rank)], rank)
-
-    def _add_matching(self, record: Record, ranks: Sequence[int]) -> None:
-        item = record.matching
-        scores = read_scores(record, len(item.images), len(item.captions))
-        per_class = _per_class(record, len(item.captions))
-        found = matching_margins(scores, item.truth, per_class=per_class)
-        for measure, margins in found.items():
-            self._put(measure, margins)
-        for rank in ranks:
-            further = matching_margins(scores, item.truth, per_class=per_class, rank=rank)
-            self._put("image_to_text", further.get("image_to_text", ()), rank)
-        self.num_unmeasured += not any(found.values())
-
-    def _put(self, measure: str, margins: Sequence[float], rank: int = 1) -> None:
-        kept = self._margins.get((measure, rank))
-        if kept is None:
-            kept = self._margins[measure, rank] = array("q"), array("d")
-        records, values = kept
-        records.extend([self.num_records] * len(margins))
-        values.extend(margins)
 
     def finish(self) -> Observations:
         """All that was kept, as arrays."""
-        kept = {
-            key: Margins(np.array(records), np.array(values))
-            for key, (records, values) in self._margins.items()
-            if len(records)
-        }
         places: list[tuple[Texts, Texts, Texts]] = self._places.values
         return Observations(
             num_records=self.num_records,
@@ -131,12 +95,11 @@ class Tally:
             }
             | {f: [_labels(texts) for texts in n.values] for f, n in self._fields.items()},
             label={field: np.array(n.numbers) for field, n in self._fields.items()},
-            measured={name: kept[name, 1] for name in MEASURES if (name, 1) in kept},
-            ranked={key: margins for key, margins in kept.items() if key[1] > 1},
-            kinds=None if self._kinds is None else [(kind,) for kind in self._kinds.values],
-            kind=None if self._kinds is None else np.array(self._kinds.numbers),
-            ids=self._ids,
-            contents=np.array(self._contents),
+            margins={
+                key: Margins(np.array(records), np.array(margins))
+                for key, (records, margins) in self._margins.items()
+                if len(records)
+            },
         )
 
 
@@ -156,6 +119,30 @@ class _Numbered:
         return list(self._number_of)
 
 
+def _of_short(
+    record: Record, num_negatives: int, ranks: Sequence[int]
+) -> dict[tuple[str, int], Sequence[float]]:
+    true, *false = read_scores(record, 1, 1 + num_negatives)[0]
+    if not false:
+        return {}
+    margins = [true - score for score in false]
+    items = {("item", rank): [kth_margin(margins, rank)] for rank in ranks}
+    return {("pair", 1): margins, **items}
+
+
+def _of_matching(record: Record, ranks: Sequence[int]) -> dict[tuple[str, int], Sequence[float]]:
+    item = record.matching
+    scores = read_scores(record, len(item.images), len(item.captions))
+    per_class = _per_class(record, len(item.captions))
+    return {
+        (measure, rank): margins
+        for rank in ranks
+        for measure, margins in matching_margins(
+            scores, item.truth, per_class=per_class, rank=rank
+        ).items()
+    }
+
+
 def cluster_key(record: Record) -> int:
     """64 bits that stand for the record's image group within this process."""
     # A million records: what is in order goes past the properties that check and complain.
@@ -163,9 +150,9 @@ def cluster_key(record: Record) -> int:
     return hash(group if type(group) is str and group.strip() else record.group)
 
 
-def _further_ranks(benchmark: Texts) -> list[int]:
-    """The ranks k of R@k beyond the first that the official scores of a benchmark have."""
-    return sorted({metric.rank for metric in official_metrics(_first(benchmark))} - {1})
+def _ranks(benchmark: Texts) -> list[int]:
+    """The first rank, and the ranks k of R@k that the official scores of a benchmark have."""
+    return sorted({1} | {metric.rank for metric in official_metrics(_first(benchmark))})
 
 
 def _kinds(record: Record) -> list[str]:
@@ -184,13 +171,6 @@ def _kinds(record: Record) -> list[str]:
     if len(kinds) == len(negatives):
         return kinds
     return [negative.kind for negative in record.negatives]
-
-
-def _content_key(record: Record) -> int:
-    """64 bits that stand for all that is scored: two records that agree are the same item."""
-    names = ("image", "caption", "images", "captions", "truth")
-    content = [*map(record.get, names), [n.caption for n in record.negatives]]
-    return hash(json.dumps(content, sort_keys=True))
 
 
 def read_scores(record: Record, num_images: int, num_captions: int) -> list[list[float]]:

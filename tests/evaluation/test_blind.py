@@ -76,7 +76,7 @@ def test_the_scores_are_those_of_models_that_read_the_other_folds_only():
         )
         true, *false = map(model.log_probability, captions_of(each))
         expected += [true - score for score in false]
-    assert observations.margins(["pair"]).margin.tolist() == expected
+    assert observations.margins["pair", 1].margin.tolist() == expected
 
 
 def test_records_of_one_image_are_in_one_fold_whatever_their_form_and_group():

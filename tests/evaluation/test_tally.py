@@ -35,17 +35,14 @@ def observe(*records, fields=("kind",)):
 
 
 def margins(observations):
-    return {name: found.margin.tolist() for name, found in observations.measured.items()}
+    found = observations.margins.items()
+    return {name: of.margin.tolist() for (name, rank), of in found if rank == 1}
 
 
 def labels(observations, field, measure):
-    found = observations.labeling(field, measure)
-    if found is None:
-        return None
-    return [
-        (int(i), "/".join(found.names[n]))
-        for i, n in zip(found.observation, found.label, strict=True)
-    ]
+    found = observations.labeled(field, measure)
+    pairs = [(int(i), "/".join(label)) for label, rows in found.items() for i in rows]
+    return sorted(pairs, key=lambda pair: pair[0])
 
 
 def test_the_short_form_gives_pairs_and_an_item():
@@ -56,24 +53,24 @@ def test_the_short_form_gives_pairs_and_an_item():
 def test_each_negative_is_compared_with_the_true_caption_of_its_own_item():
     observations = observe(short([[0.5, 0.25, 0.75]], ["a", "b"]), short([[0, 1]]))
     assert margins(observations) == {"pair": [0.25, -0.25, -1.0], "item": [-0.25, -1.0]}
-    assert observations.measured["pair"].record.tolist() == [0, 0, 1]
+    assert observations.margins["pair", 1].record.tolist() == [0, 0, 1]
 
 
 @given(st.lists(st.lists(few_scores, min_size=2, max_size=5), min_size=1, max_size=6))
 def test_pairs_and_items_agree_with_plain_loops(rows):
-    found = observe(*(short([row], ["k"] * (len(row) - 1)) for row in rows)).measured
+    found = observe(*(short([row], ["k"] * (len(row) - 1)) for row in rows)).margins
     expected = [(i, row[0] > negative) for i, row in enumerate(rows) for negative in row[1:]]
-    pairs = found["pair"]
+    pairs = found["pair", 1]
     assert list(zip(pairs.record, pairs.margin > 0, strict=True)) == expected
     won = [all(row[0] > negative for negative in row[1:]) for row in rows]
-    assert (found["item"].margin > 0).tolist() == won
+    assert (found["item", 1].margin > 0).tolist() == won
 
 
 def test_a_benchmark_whose_score_has_ranks_keeps_their_margins():
     rows = [short([[0.5, 0.6, 0.4, 0.3]], "abc", benchmark="crepe")]
     rows.append(matching([[0.5, 0.9, 0.7]], [[0, 0]], benchmark="crepe"))
     observations = observe(*rows, short([[1, 0]]))
-    at = {rank: observations.margins(["item", "image_to_text"], rank) for rank in (1, 3, 5)}
+    at = {rank: observations.pooled(["item", "image_to_text"], rank) for rank in (1, 3, 5)}
     assert at[1].record.tolist() == [0, 2, 1] and at[3].record.tolist() == [0, 1]
     assert at[3].margin.tolist() == [pytest.approx(0.2), inf]
     assert at[5].margin.tolist() == [inf, inf]
@@ -117,7 +114,7 @@ def test_kinds_label_pairs_and_other_fields_label_records():
         fields=["kind", "subset"],
     )
     assert labels(observations, "kind", "pair") == [(0, "a"), (1, "b"), (2, "b"), (3, "a")]
-    assert labels(observations, "kind", "item") is None
+    assert labels(observations, "kind", "item") == []
     assert labels(observations, "subset", "pair") == [(0, "/x"), (1, "/x"), (3, "bench/y")]
     assert labels(observations, "subset", "item") == [(0, "/x"), (2, "bench/y")]
 
@@ -147,7 +144,7 @@ def test_labels_of_records_without_the_measure_are_left_out():
 def test_a_label_can_be_any_value(value, expected):
     observations = observe(short([[1, 0]], tags=value), fields=["tags"])
     found = labels(observations, "tags", "item")
-    assert [text for _, text in found or []] == expected
+    assert [text for _, text in found] == expected
 
 
 @pytest.mark.parametrize(

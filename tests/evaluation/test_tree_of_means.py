@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hnclip_cli.benchmarks import BENCHMARKS, Benchmark, Metric, official_metrics
-from hnclip_cli.evaluation.tree_of_means import PARTS, VL_COMPO, _weights
+from hnclip_cli.evaluation.measures import leaf_weights
+from hnclip_cli.evaluation.tree_of_means import PARTS, VL_COMPO
 from tests.evaluation.test_report import evaluate_records, short
 
 RIGHT, WRONG, TIE = [1.0, 0.0], [0.0, 1.0], [0.5, 0.5]
@@ -320,7 +321,7 @@ def plain_mean(values):
 def test_the_weights_of_leaves_are_those_of_a_mean_of_means(paths):
     # A path that goes on below another would make that one leaf and branch at once.
     paths = sorted({p for p in paths if not any(q != p and q[: len(p)] == p for q in paths)})
-    weights = _weights(paths)
+    weights = leaf_weights(paths)
     assert sum(weights) == pytest.approx(1)
     values = [float(number**2) for number in range(len(paths))]
     expected = plain_mean(list(zip(paths, values, strict=True)))
