@@ -80,8 +80,7 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A folder as train writes it, of the built-in model with random weights."""
-    from hnclip_cli.models.load import load_clip
-    from hnclip_cli.models.save import save_clip
+    from hnclip_cli.models.load import load_clip, save_clip
 
     folder = str(tmp_path_factory.mktemp("tiny") / "run")
     save_clip(load_clip("hnclip-tiny", device="cpu", seed=1), folder)

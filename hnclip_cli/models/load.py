@@ -1,7 +1,10 @@
-"""Load a model by open_clip name, open_clip schema, or the folder that train wrote."""
+"""Load a model by open_clip name, open_clip schema or folder; write such a folder."""
 
 import contextlib
+import dataclasses
+import json
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from copy import deepcopy
@@ -10,13 +13,16 @@ from typing import Any
 
 import open_clip
 import torch
+from safetensors.torch import save
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.device import resolve_device
+from hnclip_cli.streams.files import atomic_output
 
 CONFIG_FOLDER = Path(__file__).parent / "configs"
 CONFIG_NAME = "open_clip_config.json"
+WEIGHTS_NAME = "open_clip_model.safetensors"
 
 
 def load_clip(
@@ -45,7 +51,8 @@ def load_clip(
     where = resolve_device(device)
     torch.manual_seed(seed)
     config = model_config(name)
-    if _wants_quick_gelu(name, pretrained):
+    tag = open_clip.get_pretrained_cfg(name, pretrained) if pretrained else None
+    if tag and tag.get("quick_gelu"):
         config["quick_gelu"] = True
     try:
         with quiet_open_clip():
@@ -64,6 +71,30 @@ def load_clip(
         ) from error
     module.eval()
     return Clip(module, preprocess, tokenizer, config, where, precision)
+
+
+def save_clip(clip: Clip, folder: str) -> None:
+    """Write a model as a folder that open_clip alone can load (``local-dir:``).
+
+    Weights, and configuration with preprocessing, are each written in one step.
+
+    Raises:
+        HnclipError: the folder cannot be written.
+    """
+    os.makedirs(folder, exist_ok=True)
+    state = clip.module.state_dict()
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    save_tokenizer = getattr(clip.tokenizer, "save_pretrained", None)
+    if save_tokenizer:  # Hugging Face tokenizers; CLIP's own is part of open_clip
+        save_tokenizer(folder)
+    with atomic_output(os.path.join(folder, WEIGHTS_NAME)) as stream:
+        stream.write(save(tensors))
+    preprocess: Any = clip.module.visual.preprocess_cfg
+    if dataclasses.is_dataclass(preprocess):
+        preprocess = dataclasses.asdict(preprocess)  # type: ignore[arg-type]
+    config = {"model_cfg": clip.model_config, "preprocess_cfg": dict(preprocess)}
+    with atomic_output(os.path.join(folder, CONFIG_NAME)) as stream:
+        stream.write(json.dumps(config, indent=2).encode() + b"\n")
 
 
 def as_clip(model: Clip | str) -> Clip:
@@ -105,11 +136,6 @@ def model_config(name: str) -> dict[str, Any]:
         return deepcopy(open_clip.get_model_config(name))
     except (OSError, ValueError) as error:
         raise HnclipError(f"bad model configuration ({error})", where=name) from None
-
-
-def _wants_quick_gelu(name: str, pretrained: str | None) -> bool:
-    tag = open_clip.get_pretrained_cfg(name, pretrained) if pretrained else None
-    return bool(tag and tag.get("quick_gelu"))
 
 
 @contextlib.contextmanager

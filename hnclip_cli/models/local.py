@@ -34,7 +34,7 @@ def check_local(module: Any) -> None:
             hint="--model ViT-B-32, or an --objective without a local term",
         )
     tower = causal_tower(module)
-    if tower is None or tower.pool != "argmax":
+    if tower is None or tower.pool not in ("argmax", "eos"):
         raise HnclipError(
             "the text tower of this model has no features of words",
             got=_describe(getattr(module, "text", module)),

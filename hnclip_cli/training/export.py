@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.models.lock import interpolate, lock
-from hnclip_cli.models.lora import add_lora, merged_state_dict
+from hnclip_cli.models.tuning import add_lora, interpolate, lock, merged_state_dict
 from hnclip_cli.training.config import TrainConfig
 
 

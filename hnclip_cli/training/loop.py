@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from hnclip_cli.errors import HnclipError, Stopped
 from hnclip_cli.models.cost import has_batch_norm
+from hnclip_cli.models.local import check_local
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.training.batches import Batches
 from hnclip_cli.training.checkpoints import State
@@ -181,11 +182,14 @@ def check_records(store: RecordStore, config: TrainConfig) -> None:
 
 
 def check_model(module: nn.Module, config: TrainConfig, ranks: Ranks) -> None:
-    """Refuse to split a batch for a model that must see it as a whole.
+    """Refuse a model that the settings do not suit.
 
     Raises:
-        HnclipError: it has batch normalization, and the batch is split.
+        HnclipError: it has batch normalization, and the batch is split; or no features of patches
+            or words, and the objective looks at these.
     """
+    if uses(config.weights, "tokens"):
+        check_local(module)
     in_parts = 0 < config.micro_batch < config.batch_size
     if has_batch_norm(module) and (in_parts or ranks.size > 1):
         raise HnclipError(

@@ -9,8 +9,7 @@ import torch
 from PIL import Image
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.models.load import load_clip
-from hnclip_cli.models.save import save_clip
+from hnclip_cli.models.load import load_clip, save_clip
 
 CAPTIONS = ["a cat", "A black cat sits on a white sofa next to two dogs.", "", "x " * 200]
 

@@ -103,6 +103,7 @@ def test_no_texts_give_no_rows():
 def test_the_models_that_we_name_have_local_features():
     check_local(small())
     check_local(small(RESNET))
+    check_local(small(text={"pool_type": "eos", "eos_id": 49407}))
     check_local(load_clip("hnclip-tiny", device="cpu").module)
 
 

@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from hnclip_cli.models.load import load_clip
-from hnclip_cli.models.save import save_clip
+from hnclip_cli.models.load import load_clip, save_clip
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.export import Export
 

@@ -1,6 +1,7 @@
 import io
 import itertools
 
+import open_clip
 import pytest
 import torch
 
@@ -10,11 +11,13 @@ from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.training import loop, step
 from hnclip_cli.training.checkpoints import start
 from hnclip_cli.training.config import TrainConfig
+from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.objectives import OBJECTIVES
 from hnclip_cli.training.objectives.hard_negatives import uses
 from hnclip_cli.training.store import RecordStore
 from tests.conftest import to_lines
 from tests.factories import make_records
+from tests.models.test_local import small
 
 
 def run(folder, records, policy=None, **settings):
@@ -147,3 +150,10 @@ def test_batches_of_a_model_with_batch_normalization_are_not_split(tmp_path):
     with pytest.raises(HnclipError, match="batch normalization, whose batches cannot be split"):
         run(tmp_path, records, micro_batch=2)
     run(tmp_path, records, micro_batch=3, steps=1)
+
+
+def test_a_tower_without_features_of_words_is_refused_before_training_by_what_needs_them():
+    module = small(text={"no_causal_mask": True}, kind=open_clip.CustomTextCLIP)
+    loop.check_model(module, TrainConfig(objective="ce-clip"), Ranks())
+    with pytest.raises(HnclipError, match="the text tower of this model has no features of words"):
+        loop.check_model(module, TrainConfig(objective="fsc-clip"), Ranks())

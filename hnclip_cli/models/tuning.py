@@ -1,20 +1,60 @@
-"""Low-rank adaptation (Hu et al., ICLR 2022) of both towers, as parametrizations of their weights.
-
-The towers' code stays as it is: it reads a weight and gets W + (alpha/rank)·B·A. That reaches
-``in_proj_weight`` too, which `nn.MultiheadAttention` holds as a parameter of its own and not in a
-layer that could be replaced.
-"""
+"""What of a model is trained: locked towers, LoRA, and interpolation with the start."""
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 import torch
+from open_clip.utils import freeze_batch_norm_2d
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.models.lock import freeze_batch_norm
+
+
+def lock(module: Any, tower: Literal["image", "text"]) -> None:
+    """Freeze all of a tower: weights, projection, and the statistics of batch normalization.
+
+    open_clip's ``lock_image_tower`` and ``lock_text_tower`` leave the projection of a timm or
+    Hugging Face tower trainable. ``logit_scale`` and ``logit_bias`` belong to neither tower.
+    """
+    for name, parameter in module.named_parameters():
+        of_image = name.startswith("visual.")
+        if of_image == (tower == "image") and not name.startswith("logit_"):
+            parameter.requires_grad_(False)
+    if tower == "image":
+        freeze_batch_norm_2d(module)
+
+
+@torch.no_grad()
+def interpolate(module: nn.Module, start: Mapping[str, Tensor], alpha: float) -> None:
+    """(1 − α)·start + α·fine-tuned, for every weight and statistic, in place.
+
+    WiSE-FT (Wortsman et al., CVPR 2022). α = 1 keeps the fine-tuned weights and α = 0 gives the
+    start, both bit for bit. Counters stay as they are.
+
+    Args:
+        module: the fine-tuned model, without LoRA.
+        start: the state dict of the model before fine-tuning.
+        alpha: α, 0 to 1.
+
+    Raises:
+        HnclipError: α out of range, or the start is another model.
+    """
+    if not 0 <= alpha <= 1:
+        raise HnclipError("no such mixture of weights", got=f"α = {alpha}", expected="0 to 1")
+    state = module.state_dict()
+    for name, tensor in state.items():
+        found = tuple(start[name].shape) if name in start else None
+        if found != tuple(tensor.shape):
+            raise HnclipError(
+                f"the start is another model: {name} does not fit",
+                got=f"shape {found}" if found else "no such weight",
+                expected=f"shape {tuple(tensor.shape)}",
+            )
+    for name, tensor in state.items():
+        if tensor.is_floating_point():
+            tensor.copy_(torch.lerp(start[name].to(tensor), tensor, alpha))
 
 
 class LowRank(nn.Module):
@@ -44,10 +84,10 @@ class LowRank(nn.Module):
 def add_lora(module: Any, rank: int, alpha: float | None = None, *, seed: int = 0) -> None:
     """Train low-rank changes of the linear maps, and ``logit_scale``; freeze everything else.
 
-    Adapted are the attention's query, key, value and output maps, each by a change of its own,
-    and the MLPs: every `nn.Linear` and every ``in_proj_weight`` of both towers. Convolutions,
-    embeddings, norms and their statistics are frozen. Weights that are frozen already, such as
-    those of a locked tower, stay as they are.
+    Low-rank adaptation (Hu et al., ICLR 2022) as parametrizations: the towers' code reads a
+    weight and gets W + (alpha/rank)·B·A. Adapted are every `nn.Linear` and every
+    ``in_proj_weight`` of both towers, whose query, key and value maps each get a change of their
+    own. Weights that are frozen already, such as those of a locked tower, stay as they are.
 
     Args:
         module: an open_clip model.
@@ -68,7 +108,7 @@ def add_lora(module: Any, rank: int, alpha: float | None = None, *, seed: int = 
     scale_trains = module.logit_scale.requires_grad
     module.requires_grad_(False)
     module.logit_scale.requires_grad_(scale_trains)
-    freeze_batch_norm(module)
+    freeze_batch_norm_2d(module)
     alpha = rank if alpha is None else alpha
     generator = torch.Generator().manual_seed(seed)
     for owner, name, parts in targets:
@@ -76,16 +116,8 @@ def add_lora(module: Any, rank: int, alpha: float | None = None, *, seed: int = 
         parametrize.register_parametrization(owner, name, change)
 
 
-def merge_lora(module: nn.Module) -> None:
-    """Make the changes part of the weights, in place; a model without LoRA stays as it is."""
-    for owner in list(module.modules()):
-        if parametrize.is_parametrized(owner):
-            for name in list(owner.parametrizations):  # type: ignore[arg-type]
-                parametrize.remove_parametrizations(owner, name, leave_parametrized=True)
-
-
 def merged_state_dict(module: nn.Module) -> dict[str, Tensor]:
-    """The state dict that the model would have after `merge_lora`; the model keeps its LoRA.
+    """The state dict of the model with its LoRA merged; the model keeps its LoRA.
 
     This is what a checkpoint holds. To go on training, `add_lora` and load ``state_dict()``.
     """

@@ -1,4 +1,4 @@
-"""LoRA trains what it says, starts from the base model, and merges back into plain weights."""
+"""What trains is what was said: locked towers stay, LoRA merges back, interpolation is exact."""
 
 import copy
 
@@ -8,8 +8,8 @@ import torch
 from torch.nn.utils import parametrize
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.models.lock import lock
-from hnclip_cli.models.lora import add_lora, merge_lora, merged_state_dict
+from hnclip_cli.models.load import load_clip, save_clip
+from hnclip_cli.models.tuning import add_lora, interpolate, lock, merged_state_dict
 from tests.models.test_local import RESNET, small, tokens
 
 KINDS = {
@@ -18,6 +18,7 @@ KINDS = {
     "own attention blocks": {"vision": {"block_type": "custom"}, "text": {"block_type": "custom"}},
     "text in its own module": {"kind": open_clip.CustomTextCLIP},
 }
+PLAIN = [kind for kind in KINDS if kind != "own attention blocks"]
 
 
 def pixels(module):
@@ -77,17 +78,14 @@ def test_merged_weights_give_the_same_model_under_the_old_names(kind):
     plain = small(**KINDS[kind])
     missing, unexpected = plain.load_state_dict(state, strict=False)
     assert not unexpected and all("num_batches_tracked" in name for name in missing)
-    merge_lora(module)
-    assert set(module.state_dict()) == names
-    for model in (plain, module):
-        for mine, other in zip(outputs(model), expected, strict=True):
-            torch.testing.assert_close(mine, other, rtol=1e-12, atol=1e-12)
-    for name, tensor in module.state_dict().items():
-        assert torch.equal(tensor, state[name])
+    for mine, other in zip(outputs(plain), expected, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-12, atol=1e-12)
+    for mine, other in zip(outputs(module), expected, strict=True):
+        assert torch.equal(mine, other)  # the model itself keeps its LoRA
 
 
 def test_merging_in_float32_is_within_a_millionth():
-    module = small().float()
+    module, plain = small().float(), small().float()
     add_lora(module, 4, 8)
     pixels = torch.randn(4, 3, 16, 16)
     with torch.no_grad():
@@ -95,8 +93,8 @@ def test_merging_in_float32_is_within_a_millionth():
             if name.endswith(".up"):
                 parameter.normal_(std=0.05)
         before = module.encode_image(pixels), module.encode_text(tokens())
-        merge_lora(module)
-        after = module.encode_image(pixels), module.encode_text(tokens())
+        plain.load_state_dict(merged_state_dict(module))
+        after = plain.encode_image(pixels), plain.encode_text(tokens())
     for mine, other in zip(after, before, strict=True):
         torch.testing.assert_close(mine, other, rtol=1e-6, atol=1e-6)
 
@@ -168,6 +166,71 @@ def test_what_cannot_be_adapted_is_said():
 
 def test_a_model_without_lora_merges_to_itself():
     module = small()
+    assert merged_state_dict(module).keys() == module.state_dict().keys()
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+@pytest.mark.parametrize("tower", ["image", "text"])
+def test_a_locked_tower_stays_bit_for_bit_and_the_other_trains(kind, tower):
+    module = small(**KINDS[kind])
+    start = outputs(module)
+    lock(module, tower)
+    assert module.logit_scale.requires_grad
+    before = copy.deepcopy(module.state_dict())
+    trained(module)
+    for name, tensor in module.state_dict().items():
+        if name.startswith("visual.") == (tower == "image") and not name.startswith("logit_"):
+            assert torch.equal(tensor, before[name]), name
+    locked = 0 if tower == "image" else 1
+    after = outputs(module)
+    # What needs no gradient takes another kernel of PyTorch's attention.
+    torch.testing.assert_close(after[locked], start[locked], rtol=1e-12, atol=1e-12)
+    assert (after[1 - locked] - start[1 - locked]).abs().max() > 1e-3
+
+
+def test_a_locked_tower_uses_its_statistics_in_training_too():
+    module = small(RESNET)
+    lock(module, "image")
+    pixels = torch.randn(4, 3, 64, 64, dtype=torch.float64)
+    assert torch.equal(module.train().encode_image(pixels), module.eval().encode_image(pixels))
+
+
+def test_a_model_with_a_locked_tower_is_saved_as_open_clip_reads_it(tmp_path):
+    clip = load_clip("hnclip-tiny", device="cpu", seed=1)
+    lock(clip.module, "image")
+    save_clip(clip, str(tmp_path))
+    again = load_clip(str(tmp_path), device="cpu")
+    pixels = torch.randn(2, 3, 64, 64)
+    assert torch.equal(again.encode_images(pixels), clip.encode_images(pixels))
+    module, *_ = open_clip.create_model_and_transforms(f"local-dir:{tmp_path}")
+    assert torch.equal(module.eval().encode_image(pixels), clip.module.encode_image(pixels))
+
+
+def test_interpolation_mixes_every_weight_and_is_exact_at_both_ends():
+    start, tuned = small(RESNET), small(RESNET)
+    trained(tuned)
+    before, after = copy.deepcopy(start.state_dict()), copy.deepcopy(tuned.state_dict())
+    for alpha in (1.0, 0.25, 0.0):
+        tuned.load_state_dict(after)
+        interpolate(tuned, before, alpha)
+        for name, tensor in tuned.state_dict().items():
+            if not tensor.is_floating_point():
+                assert torch.equal(tensor, after[name]), name
+            elif alpha in (0.0, 1.0):
+                assert torch.equal(tensor, (after if alpha else before)[name]), name
+            else:
+                mixed = (1 - alpha) * before[name] + alpha * after[name]
+                torch.testing.assert_close(tensor, mixed, rtol=1e-12, atol=1e-14)
+    assert not torch.equal(before["visual.bn1.running_mean"], after["visual.bn1.running_mean"])
+
+
+def test_another_model_or_mixture_is_refused():
+    module = small()
     state = module.state_dict()
-    merge_lora(module)
-    assert merged_state_dict(module).keys() == state.keys() == module.state_dict().keys()
+    with pytest.raises(HnclipError, match=r"got α = 1.5, expected 0 to 1"):
+        interpolate(module, state, 1.5)
+    with pytest.raises(HnclipError, match=r"visual.proj does not fit; got no such weight"):
+        interpolate(module, {k: v for k, v in state.items() if k != "visual.proj"}, 0.5)
+    with pytest.raises(HnclipError, match=r"got shape \(2,\), expected shape \(32, 16\)"):
+        interpolate(module, state | {"visual.proj": torch.zeros(2)}, 0.5)
+    assert module.encode_text(tokens()).isfinite().all()
