@@ -7,21 +7,25 @@ numpy's, and give the same. Nothing is imported before it is used.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hnclip_cli.embedding.embed import embed
-    from hnclip_cli.evaluation.compare import compare
-    from hnclip_cli.evaluation.report import evaluate
-    from hnclip_cli.models.load import load_clip as load
-    from hnclip_cli.negatives.choosing.fluency import fit
-    from hnclip_cli.negatives.making import make_negatives
-    from hnclip_cli.negatives.mining import mine
-    from hnclip_cli.negatives.refine import refine
-    from hnclip_cli.plugins import load_plugin
-    from hnclip_cli.scoring.score import score
-    from hnclip_cli.scoring.search import search
-    from hnclip_cli.training.config import TrainConfig
-    from hnclip_cli.training.objectives.hard_negatives import hard_negative_objective
-    from hnclip_cli.training.run import train
-    from hnclip_cli.validating import validation
+    from hnclip_cli.embedding.embed import embed as embed
+    from hnclip_cli.evaluation.compare import compare as compare
+    from hnclip_cli.evaluation.report import evaluate as evaluate
+    from hnclip_cli.models.load import load_clip
+    from hnclip_cli.negatives.choosing.fluency import fit as fit
+    from hnclip_cli.negatives.making import make_negatives as make_negatives
+    from hnclip_cli.negatives.mining import mine as mine
+    from hnclip_cli.negatives.refine import refine as refine
+    from hnclip_cli.plugins import load_plugin as load_plugin
+    from hnclip_cli.scoring.score import score as score
+    from hnclip_cli.scoring.search import search as search
+    from hnclip_cli.training.config import TrainConfig as TrainConfig
+    from hnclip_cli.training.objectives.hard_negatives import (
+        hard_negative_objective as hard_negative_objective,
+    )
+    from hnclip_cli.training.run import train as train
+    from hnclip_cli.validating import validation as validation
+
+    load = load_clip
 
 __version__ = "0.1.0"
 
@@ -45,23 +49,7 @@ _PLACES = {
     "validation": "hnclip_cli.validating:validation",
     "TrainConfig": "hnclip_cli.training.config:TrainConfig",
 }
-__all__ = [
-    "TrainConfig",
-    "compare",
-    "embed",
-    "evaluate",
-    "fit",
-    "hard_negative_objective",
-    "load",
-    "load_plugin",
-    "make_negatives",
-    "mine",
-    "refine",
-    "score",
-    "search",
-    "train",
-    "validation",
-]
+__all__ = [*_PLACES]
 
 
 def __getattr__(name: str) -> Any:

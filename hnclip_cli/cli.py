@@ -30,6 +30,9 @@ COMMANDS = {
 }
 
 
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
+
+
 class Pipeline(LazyGroup):
     """The root group, which maps every ending to an exit code."""
 
@@ -43,35 +46,36 @@ class Pipeline(LazyGroup):
         except Stopped as stopped:
             console.note(str(stopped))
             ctx.exit(ExitCode.STOPPED)
-        except HnclipError as error:
-            if console.verbosity > 1:
-                raise
-            console.complain(str(error))
-            ctx.exit(ExitCode.FAILED)
-        except OSError as error:
-            if console.verbosity > 1:
-                raise
-            where = f"{error.filename}: " if error.filename else ""
-            console.complain(f"{where}{error.strerror or error}")
-            ctx.exit(ExitCode.FAILED)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise  # wrong usage and help, whatever plug-ins are in use
         except Exception as error:
-            if console.verbosity > 1 or not plugins.in_use:
+            said = _in_words(error)
+            if console.verbosity > 1 or not said:
                 raise
-            known = ", ".join(sorted(plugins.in_use))
-            console.complain(f"{type(error).__name__}: {error}; plug-ins in use: {known}; try -v")
+            console.complain(said)
             ctx.exit(ExitCode.FAILED)
         if isinstance(result, ExitCode):
             ctx.exit(result)
         return result
 
 
+def _in_words(error: Exception) -> str | None:
+    """The line for a failure; None for one of our own making."""
+    if isinstance(error, HnclipError):
+        return str(error)
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}"
+    if known := ", ".join(sorted(plugins.in_use)):
+        return f"{type(error).__name__}: {error}; plug-ins in use: {known}; try -v"
+    return None
+
+
 @click.group(
     cls=Pipeline,
     package="hnclip_cli.commands",
     table=COMMANDS,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings=SETTINGS,
 )
 @click.version_option(__version__, prog_name="hnclip")
 def cli() -> None:

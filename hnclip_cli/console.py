@@ -1,14 +1,19 @@
 """The process's edges: standard streams, notes, progress. Nothing else touches them."""
 
 import contextlib
+import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from typing import IO, Any, TypeVar, cast
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
-from hnclip_cli.errors import HnclipError, InputError, ReaderGone
+from hnclip_cli.errors import ExitCode, HnclipError, InputError, ReaderGone
 from hnclip_cli.streams.files import atomic_output, open_input_file
-from hnclip_cli.streams.jsonl import ErrorPolicy
+from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader, Shard
+from hnclip_cli.streams.records import format_record
+
+if TYPE_CHECKING:
+    from hnclip_cli.streams.npy import Rows
 
 T = TypeVar("T")
 
@@ -18,18 +23,15 @@ MAX_REPORTED = 10
 verbosity = 1
 
 
-def note(text: str) -> None:
-    """A line on stderr, unless -q."""
+def note(*lines: str) -> None:
+    """Lines on stderr, unless -q."""
     if verbosity > 0:
-        _to_stderr(text)
+        for text in lines:
+            complain(text)
 
 
 def complain(text: str) -> None:
     """A line on stderr, whatever the verbosity."""
-    _to_stderr(text)
-
-
-def _to_stderr(text: str) -> None:
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
             print(f"hnclip: {text}", file=sys.stderr, flush=True)
@@ -54,30 +56,41 @@ def as_table(format_: str | None, output: str) -> bool:
     return format_ == "table" or (format_ is None and output == "-" and wants_table())
 
 
-class SkipReport(ErrorPolicy):
-    """An error policy that names the first skipped records on stderr, and all of them with -v."""
+class Run(contextlib.ExitStack):
+    """One run of a command: the files that it opens, and the records that it skips.
+
+    The first skipped records are named on stderr, and all of them with -v.
+    """
 
     def __init__(self, on_error: str) -> None:
-        super().__init__(on_error, self._name)
+        super().__init__()
+        self.policy = ErrorPolicy(on_error, self._name_skipped)
 
-    def _name(self, error: InputError) -> None:
-        if self.num_skipped <= MAX_REPORTED or verbosity > 1:
+    def read(self, path: str, shard: Shard | None = None) -> RecordReader:
+        """The records of a file, as `open_input` opens it."""
+        return RecordReader(self.enter_context(open_input(path)), path, self.policy, shard)
+
+    def rows(self, path: str) -> "Rows":
+        """The rows of an NPY file, likewise."""
+        from hnclip_cli.streams.npy import Rows
+
+        return Rows.from_npy(self.enter_context(open_input(path)), path)
+
+    def create(self, path: str, *, binary: bool = False) -> IO[bytes]:
+        """A file to write, as `open_output` opens it."""
+        return self.enter_context(open_output(path, binary=binary))
+
+    def end(self) -> ExitCode:
+        """Say how many records were skipped."""
+        if count := self.policy.num_skipped:
+            complain(f"skipped {count} bad record{'' if count == 1 else 's'}")
+        return self.policy.exit_code
+
+    def _name_skipped(self, error: InputError) -> None:
+        if self.policy.num_skipped <= MAX_REPORTED or verbosity > 1:
             note(f"skipped: {error}")
-        elif self.num_skipped == MAX_REPORTED + 1:
+        elif self.policy.num_skipped == MAX_REPORTED + 1:
             note("skipped: and more, named with -v")
-
-    def close(self) -> None:
-        if self.num_skipped:
-            plural = "" if self.num_skipped == 1 else "s"
-            complain(f"skipped {self.num_skipped} bad record{plural}")
-
-
-@contextlib.contextmanager
-def error_policy(on_error: str) -> Iterator[ErrorPolicy]:
-    """The policy of a whole run; says at the end how many records were skipped."""
-    policy = SkipReport(on_error)
-    yield policy
-    policy.close()
 
 
 @contextlib.contextmanager
@@ -124,13 +137,26 @@ def open_output(path: str, *, binary: bool = False) -> Iterator[IO[bytes]]:
     stdout.flush()
 
 
-def write_records(records: Iterable[dict[str, Any]], out: IO[bytes]) -> None:
-    """Write each record as soon as it is there."""
-    from hnclip_cli.streams.records import format_record
-
-    for record in records:
+def write_records(records: Iterable[dict[str, Any]], out: IO[bytes], at_once: int = 1) -> int:
+    """Write records as soon as so many of them are there; returns how many there were."""
+    count = 0
+    for count, record in enumerate(records, 1):
         out.write(format_record(record))
-        out.flush()
+        if count % at_once == 0:
+            out.flush()
+    return count
+
+
+def write_listing(
+    entries: Iterable[dict[str, Any]], table: Callable[[], str], format_: str | None, output: str
+) -> None:
+    """Write a line of JSON for each entry, or the table of all, as `as_table` says."""
+    with open_output(output) as out:
+        if as_table(format_, output):
+            out.write(table().encode())
+        else:
+            for entry in entries:
+                out.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
 
 
 class _Stdout:

@@ -1,28 +1,10 @@
 """A group of commands that imports each only when it is asked for."""
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from importlib import import_module
 from typing import Any, cast
 
 import click
-
-
-class _Commands(Mapping[str, click.Command]):
-    def __init__(self, package: str, table: Mapping[str, str]) -> None:
-        self._package, self._table = package, table
-
-    def __getitem__(self, name: str) -> click.Command:
-        if name not in self._table:
-            raise KeyError(name)
-        file = vars(import_module(f"{self._package}.{name}"))
-        command: click.Command = file.get(name) or file[f"{name}_"]  # eval_
-        return command
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._table)
-
-    def __len__(self) -> int:
-        return len(self._table)
 
 
 class LazyGroup(click.Group):
@@ -35,11 +17,19 @@ class LazyGroup(click.Group):
 
     def __init__(self, *, package: str, table: Mapping[str, str], **settings: Any) -> None:
         super().__init__(**settings)
-        self.commands = cast(MutableMapping[str, click.Command], _Commands(package, table))
-        self.table = table
+        self.package, self.table = package, table
+        # Of these click takes nothing but the names, for "Did you mean".
+        self.commands = cast(MutableMapping[str, click.Command], table)
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context | None = None) -> list[str]:
         return list(self.table)
+
+    def get_command(self, ctx: click.Context | None, name: str) -> click.Command | None:
+        if name not in self.table:
+            return None
+        file = vars(import_module(f"{self.package}.{name}"))
+        command: click.Command = file.get(name) or file[f"{name}_"]  # eval_
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -1,28 +1,35 @@
 """Flags that mean the same in every command."""
 
+import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from hnclip_cli import console, plugins
+from hnclip_cli.errors import ExitCode
 from hnclip_cli.streams.jsonl import Shard
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class ShardType(click.ParamType[Any]):
-    name = "I/N"
+class PathType(click.ParamType[str]):
+    """The name of a file or folder that becomes part of records."""
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Shard:
-        if isinstance(value, Shard):
-            return value
-        index, _, count = value.partition("/")
-        if not (index.isdecimal() and count.isdecimal() and int(index) < int(count)):
-            self.fail(f"got {value!r}, expected I/N with I from 0 to N-1, as in 0/4", param, ctx)
-        return Shard(int(index), int(count))
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not value:
+            self.fail("the name is empty; . is the working folder", param, ctx)
+        try:
+            str(value).encode()
+        except UnicodeEncodeError:
+            self.fail("the name is not UTF-8, so no record can hold it", param, ctx)
+        return str(value)
+
+
+PATH = PathType()
 
 
 class TableName(click.ParamType[str]):
@@ -93,6 +100,15 @@ def _load_plugins(ctx: click.Context, param: click.Parameter, names: tuple[str, 
         plugins.load_plugin(name)
 
 
+def _read_shard(ctx: click.Context, param: click.Parameter, value: str | None) -> Shard | None:
+    if value is None:
+        return None
+    index, _, count = value.partition("/")
+    if not (index.isdecimal() and count.isdecimal() and int(index) < int(count)):
+        raise click.BadParameter(f"got {value!r}, expected I/N with I from 0 to N-1, as in 0/4")
+    return Shard(int(index), int(count))
+
+
 def _read_names(ctx: click.Context, param: click.Parameter, path: str | None) -> list[str]:
     """The names in a file, one a line."""
     if path is None:
@@ -105,22 +121,21 @@ def _read_names(ctx: click.Context, param: click.Parameter, path: str | None) ->
 # fmt: off
 input_argument = click.argument("input_", metavar="[INPUT]", default="-")
 output_option = click.option("-o", "--output", default="-", metavar="FILE",
-    help="Output file; - is stdout.  [default: -]")
+    help="Output file; - is stdout.")
 on_error_option = click.option("--on-error", type=click.Choice(["fail", "skip"]), default="fail",
-    show_default=True,
     help="A bad record ends the run (exit 1), or is named and counted (exit 3).")
-shard_option = click.option("--shard", type=ShardType(),
+shard_option = click.option("--shard", metavar="I/N", callback=_read_shard,
     help="Only part I of N (from 0); the parts joined with cat are the whole.")
-seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
+seed_option = click.option("--seed", type=click.IntRange(min=0), default=0,
     help="Seed of all choices.")
 image_root_option = click.option("--image-root", metavar="DIR",
     help="Where relative image paths start.  [default: the input file's folder; . for stdin]")
 remote_images_option = click.option("--remote-images", is_flag=True,
     help="Fetch images whose name is a URL, through fsspec.  [default: such a record is bad]")
 batch_size_option = click.option("--batch-size", type=click.IntRange(min=1), default=64,
-    show_default=True, help="Records encoded at a time.")
+    help="Records encoded at a time.")
 workers_option = click.option("--workers", type=click.IntRange(min=0), default=2,
-    show_default=True, help="Processes that decode images ahead; 0 decodes in line.")
+    help="Processes that decode images ahead; 0 decodes in line.")
 format_option = click.option("--format", "format_", type=click.Choice(["json", "table"]),
     help="[default: table on a terminal, else json]")
 plugin_option = click.option("--plugin", multiple=True, metavar="FILE.py|MODULE",
@@ -138,8 +153,8 @@ report_options = together(
     click.option("--by", multiple=True, metavar="FIELD",
         help="Break the measures down by a field, repeatable."
         "  [default: kind, benchmark, subset]"),
-    click.option("--bootstrap", type=click.IntRange(min=0), default=1000, show_default=True,
-        metavar="N", help="Rounds behind each interval; 0 gives none."),
+    click.option("--bootstrap", "rounds", type=click.IntRange(min=0), default=1000, metavar="N",
+        help="Rounds behind each interval; 0 gives none."),
     seed_option,
     click.option("--without", metavar="F", callback=_read_names,
         help="Parts that official means leave out, a name a line (ARO's symmetric relations)."),
@@ -148,8 +163,6 @@ report_options = together(
     click.option("--html", metavar="F", help="Also write one page with charts and failures."),
     image_root_option,
     plugin_option,
-    on_error_option,
-    verbosity_options,
 )
 
 
@@ -160,7 +173,7 @@ def model_options(*, required: bool = True) -> Callable[[F], F]:
             help="An open_clip name or schema, hnclip-tiny, or a folder that train wrote."),
         click.option("--pretrained", metavar="TAG|FILE",
             help="Weights for an open_clip model name: a tag such as openai, or a file."),
-        click.option("--device", default="auto", metavar="auto|cpu|cuda[:N]", show_default=True,
+        click.option("--device", default="auto", metavar="auto|cpu|cuda[:N]",
             help="Where the model runs; auto takes CUDA where there is one."),
         click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]),
             help="Arithmetic of the model.  [default: bf16 in train on CUDA, else fp32]"),
@@ -168,29 +181,38 @@ def model_options(*, required: bool = True) -> Callable[[F], F]:
 # fmt: on
 
 
-def check_page(html: str | None, output: str) -> None:
-    """Refuse a page that would stand in the report's place.
+def run(command: Callable[..., ExitCode | None]) -> Callable[..., ExitCode]:
+    """Adds --on-error, -q and -v. The command gets a `console.Run` before its other options."""
 
-    Raises:
-        click.UsageError: ``html`` is standard output, or ``output``.
-    """
+    @functools.wraps(command)
+    def in_run(on_error: str, **given: Any) -> ExitCode:
+        with console.Run(on_error) as run:
+            code = command(run, **given)
+        return run.end() if code is None else code
+
+    return together(on_error_option, verbosity_options)(in_run)
+
+
+def check_page(html: str | None, output: str) -> None:
+    """Refuse a page that would stand in the report's place."""
     if html in ("-", output):
         raise click.UsageError("--html needs a file of its own")
 
 
+def note_unmeasured(by: tuple[str, ...], report: dict[str, Any]) -> None:
+    """Say which fields of --by no measured record has."""
+    for field in by:
+        if field not in report.get("by", {}):
+            console.note(f"no measured record has a field {field!r}: no section for it")
+
+
 def has_weights(model: str, pretrained: str | None) -> bool:
     """Whether the model is more than an open_clip name without ``--pretrained``."""
-    from pathlib import Path
-
     return pretrained is not None or ":" in model or Path(model).is_dir()
 
 
 def check_has_weights(model: str, pretrained: str | None) -> None:
-    """Refuse to measure a model of random weights.
-
-    Raises:
-        click.UsageError: it has no others.
-    """
+    """Refuse to measure a model of random weights."""
     if not has_weights(model, pretrained):
         raise click.UsageError(
             f"--model {model} has no weights (it is no folder); "

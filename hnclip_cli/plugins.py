@@ -57,7 +57,8 @@ class Table(Mapping[str, T]):
         called: what that is called in words.
         adopt: gives the entry of a plug-in a form that checks what it does, for example.
 
-    Looking an entry up, or listing them, raises `HnclipError` where a plug-in is broken.
+    Raises:
+        HnclipError: on looking an entry up, or listing them: a plug-in is broken.
     """
 
     def __init__(
@@ -67,13 +68,11 @@ class Table(Mapping[str, T]):
         entry_type: Any,
         *,
         called: str = "",
-        adopt: Callable[[T], T] | None = None,
+        adopt: Callable[[T], T] = lambda entry: entry,
     ) -> None:
-        self.name = name
-        self.built_in = built_in
-        self._entry_type = entry_type
-        self._called = called or entry_type.__name__
-        self._adopt = adopt or _itself
+        self.name, self.built_in = name, built_in
+        self._entry_type, self._called = entry_type, called or entry_type.__name__
+        self._adopt = adopt
         self._loaded: dict[str, T] = {}
 
     def __getitem__(self, name: str) -> T:
@@ -91,28 +90,20 @@ class Table(Mapping[str, T]):
         return self._loaded[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._names()
+        return name in list(self)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names())
-
-    def __len__(self) -> int:
-        return len(self._names())
-
-    def _names(self) -> dict[str, None]:
-        names = dict.fromkeys(self.built_in)
-        for addition in additions(self.name):
+        found = additions(self.name)
+        for addition in found:
             if addition.is_local:
                 self.check_name(addition)
-            names[addition.name] = None
-        return names
+        return iter(dict.fromkeys([*self.built_in, *(addition.name for addition in found)]))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
     def check_name(self, addition: Addition) -> None:
-        """Refuse what would replace a built-in entry.
-
-        Raises:
-            HnclipError: the name is taken.
-        """
+        """Refuse what would replace a built-in entry."""
         if addition.name in self.built_in:
             raise HnclipError(
                 f"{addition.name!r} of its {self.name} is built in",
@@ -121,11 +112,7 @@ class Table(Mapping[str, T]):
             )
 
     def load(self, addition: Addition) -> T:
-        """Import an entry. What its functions raise will name the plug-in.
-
-        Raises:
-            HnclipError: it is broken.
-        """
+        """Import an entry. What its functions raise will name the plug-in."""
         where = f"plug-in {addition.origin}: {addition.name!r} of its {self.name}"
         with blaming(where):
             entry = addition.load()
@@ -155,19 +142,15 @@ def load_plugin(plugin: str) -> None:
     """
     if plugin.endswith(".py"):
         plugin = str(Path(plugin).absolute())
-    module = _import(plugin)
-    if not any(hasattr(module, name.upper()) for name in TABLES):
-        expected = f"any of {', '.join(name.upper() for name in TABLES)}"
+    known = [name.upper() for name in TABLES]
+    if not any(hasattr(_import(plugin), name) for name in known):
+        expected = f"any of {', '.join(known)}"
         raise HnclipError("it adds nothing", where=f"plug-in {plugin}", expected=expected)
     os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys((*_local(), plugin)))
 
 
 def additions(table: str) -> list[Addition]:
-    """What plug-ins have for a table, unchecked.
-
-    Raises:
-        HnclipError: a local plug-in cannot be imported.
-    """
+    """What plug-ins have for a table, unchecked; `HnclipError` where a local one is broken."""
     found = []
     for point in _installed(f"hnclip.{table}"):
         origin = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
@@ -179,13 +162,9 @@ def additions(table: str) -> list[Addition]:
                 f"{table.upper()} has the wrong type", where=f"plug-in {plugin}",
                 got=type(entries).__name__, expected="a dict",
             )  # fmt: skip
-        for name, entry in entries.items():
-            found.append(Addition(name, plugin, functools.partial(_itself, entry), True))
+        for name in entries:
+            found.append(Addition(name, plugin, functools.partial(entries.get, name), True))
     return found
-
-
-def _itself(entry: T) -> T:
-    return entry
 
 
 def _local() -> list[str]:
@@ -234,12 +213,8 @@ def blaming(where: str) -> Iterator[None]:
 def _blamed(entry: Any, where: str) -> Any:
     """An entry whose functions, at any depth, name the plug-in where they fail."""
     if is_dataclass(entry) and not isinstance(entry, type):
-        changes = {}
-        for field in fields(entry):
-            value = getattr(entry, field.name)
-            if field.init and (blamed := _blamed(value, where)) is not value:
-                changes[field.name] = blamed
-        return replace(entry, **changes) if changes else entry
+        names = [field.name for field in fields(entry) if field.init]
+        return replace(entry, **{name: _blamed(getattr(entry, name), where) for name in names})
     if isinstance(entry, Mapping):
         return {_blamed(key, where): _blamed(value, where) for key, value in entry.items()}
     if type(entry) in (list, tuple):

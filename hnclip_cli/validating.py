@@ -1,7 +1,7 @@
 """Measuring a model while it is trained: what embed, score and eval find, as plain numbers."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from hnclip_cli.embedding.embed import embed
 from hnclip_cli.errors import Stopped
@@ -10,8 +10,6 @@ from hnclip_cli.models.clip import Clip
 from hnclip_cli.scoring.score import score
 from hnclip_cli.streams.images import ImageRoot
 from hnclip_cli.streams.records import Record, RowsOf, as_records
-
-_OF: tuple[RowsOf, ...] = ("image", "caption", "negatives")
 
 
 def validation(
@@ -44,20 +42,11 @@ def validation(
     def validate(clip: Clip) -> dict[str, Any]:
         images, captions, negatives = (
             embed(until_stopped(), of, model=clip, image_root=image_root, workers=workers)
-            for of in _OF
+            for of in get_args(RowsOf)
         )
-        scored = score(
-            kept,
-            image_embeddings=images,
-            caption_embeddings=captions,
-            negative_embeddings=negatives,
-        )
-        report = evaluate(
-            scored,
-            image_embeddings=images if are_pairs else None,
-            caption_embeddings=captions if are_pairs else None,
-            rounds=0,
-        )
+        pairs: dict[str, Any] = {"image_embeddings": images, "caption_embeddings": captions}
+        scored = score(kept, **pairs, negative_embeddings=negatives)
+        report = evaluate(scored, **(pairs if are_pairs else {}), rounds=0)
         sections = ("accuracy", "matching", "by", "retrieval")
         return {name: _value(report[name]) for name in sections if name in report}
 

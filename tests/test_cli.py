@@ -36,7 +36,7 @@ def test_threads_do_not_hold_up_the_end_nor_lose_what_was_written(ending, code, 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_table_of_commands_says_what_each_says_itself(name):
-    command = cli.commands[name]
+    command = cli.get_command(None, name)
     assert command.name == name
     assert COMMANDS[name] == " ".join((command.help or "").split("\n\n")[0].split())
 

@@ -15,7 +15,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def commands(group=cli, names=()):
-    for name, command in group.commands.items():
+    for name in group.list_commands():
+        command = group.get_command(None, name)
         yield (*names, name), command
         if isinstance(command, click.Group):
             yield from commands(command, (*names, name))

@@ -21,7 +21,7 @@ ALLOWED = {
     "benchmarks": ["plugins"],
     **{room: [*BELOW, room, "__version__"] for room in ROOMS},
     "console": ["errors", "streams"],
-    "options": ["console", "plugins", "streams"],
+    "options": ["errors", "console", "plugins", "streams"],
     "commands": [
         "errors",
         "plugins",

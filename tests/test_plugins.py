@@ -207,7 +207,7 @@ def test_a_fault_elsewhere_names_the_plugins_in_use(tmp_path, parser, monkeypatc
         raise KeyError("x")
 
     (tmp_path / "mine.py").write_text(GOOD)
-    monkeypatch.setattr("hnclip_cli.streams.records.format_record", fail)
+    monkeypatch.setattr("hnclip_cli.console.format_record", fail)
     arguments = ["negatives", "--plugin", "mine.py", "--kind", "shout"]
     result = CliRunner().invoke(cli, arguments, input=CAPTIONS)
     assert result.exit_code == 1

@@ -1,28 +1,21 @@
 """hnclip compare."""
 
-import contextlib
+from typing import Any
 
 import click
 
 from hnclip_cli import console, options
-from hnclip_cli.errors import ExitCode
+from hnclip_cli.console import Run
 
 
 @click.command("compare")
 @click.argument("runs", nargs=-1, required=True, metavar="A B [C…]")
 @options.report_options
+@options.run
 def compare(
-    runs: tuple[str, ...],
-    by: tuple[str, ...],
-    bootstrap: int,
-    seed: int,
-    without: list[str],
-    format_: str | None,
-    output: str,
-    html: str | None,
-    image_root: str | None,
-    on_error: str,
-) -> ExitCode:
+    run: Run, runs: tuple[str, ...], by: tuple[str, ...], format_: str | None, output: str,
+    html: str | None, image_root: str | None, **settings: Any,
+) -> None:  # fmt: skip
     """Compare models on the same records: each number, and its change from the first.
 
     Reads two or more files of scores of the same records, paired by id, and writes one report.
@@ -54,30 +47,18 @@ def compare(
     from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
     from hnclip_cli.streams.records import format_record
 
-    with contextlib.ExitStack() as stack:
-        policy = stack.enter_context(console.error_policy(on_error))
-
-        def read(path: str, policy: ErrorPolicy = policy) -> RecordReader:
-            return RecordReader(stack.enter_context(console.open_input(path)), path, policy)
-
-        out = stack.enter_context(console.open_output(output))
-        page = stack.enter_context(console.open_output(html)) if html else None
-        report = compare_runs(
-            [read(path) for path in runs],
-            by=by or DEFAULT_BY,
-            rounds=bootstrap,
-            seed=seed,
-            without=without,
-            policy=policy,
-        )
-        for field in (field for field in by if field not in report.get("by", {})):
-            console.note(f"no measured record has a field {field!r}: no section for it")
-        as_table = console.as_table(format_, output)
-        out.write(format_comparison(report).encode() if as_table else format_record(report))
-        if page:
-            # What is bad was complained about when it was read first.
-            again = [read(path, ErrorPolicy("skip")) for path in runs]
-            root = image_root or default_image_root(runs[1])
-            found = flips(report["flipped"], *again)
-            page.write(format_html(report, *found, root, console.note).encode())
-    return policy.exit_code
+    out = run.create(output)
+    page = run.create(html) if html else None
+    report = compare_runs(
+        [run.read(path) for path in runs], by=by or DEFAULT_BY, policy=run.policy, **settings
+    )
+    options.note_unmeasured(by, report)
+    as_table = console.as_table(format_, output)
+    out.write(format_comparison(report).encode() if as_table else format_record(report))
+    if page:
+        # What is bad was complained about when it was read first.
+        streams = [run.enter_context(console.open_input(path)) for path in runs]
+        again = [RecordReader(*of, ErrorPolicy("skip")) for of in zip(streams, runs, strict=True)]
+        root = image_root or default_image_root(runs[1])
+        found = flips(report["flipped"], *again)
+        page.write(format_html(report, *found, root, console.note).encode())

@@ -1,13 +1,12 @@
 """hnclip embed."""
 
-import contextlib
 import os
 
 import click
 
 from hnclip_cli import console, options
-from hnclip_cli.errors import ExitCode
-from hnclip_cli.streams.jsonl import RecordReader, Shard
+from hnclip_cli.console import Run
+from hnclip_cli.streams.jsonl import Shard
 from hnclip_cli.streams.records import RowsOf
 
 
@@ -26,7 +25,6 @@ from hnclip_cli.streams.records import RowsOf
     type=click.Choice(["fp32", "fp16", "float32", "float16"]),
     metavar="fp32|fp16",
     default="fp32",
-    show_default=True,
     help="Type of the numbers in the array.",
 )
 @click.option(
@@ -39,13 +37,12 @@ from hnclip_cli.streams.records import RowsOf
 @options.batch_size_option
 @options.workers_option
 @options.shard_option
-@options.on_error_option
-@options.verbosity_options
+@options.run
 def embed(
-    input_: str, output: str, of: RowsOf, model: str, pretrained: str | None, device: str,
+    run: Run, input_: str, output: str, of: RowsOf, model: str, pretrained: str | None, device: str,
     precision: str | None, dtype: str, resume: bool, image_root: str | None, remote_images: bool,
-    batch_size: int, workers: int, shard: Shard | None, on_error: str,
-) -> ExitCode:  # fmt: skip
+    batch_size: int, workers: int, shard: Shard | None,
+) -> None:  # fmt: skip
     """Embed images or texts of records as rows of one NPY array.
 
     Reads records, writes one 2-D array of unit vectors. Row i belongs to record i; --of negatives
@@ -78,28 +75,24 @@ def embed(
 
     root = image_root_of(input_, image_root, remote_images)
     dtype = {"fp32": "float32", "fp16": "float16"}.get(dtype, dtype)
-    with contextlib.ExitStack() as stack:
-        policy = stack.enter_context(console.error_policy(on_error))
-        stream = stack.enter_context(console.open_input(input_))
-        out = None if is_file else stack.enter_context(console.open_output(output, binary=True))
-        clip = load_clip(model, pretrained, device=device, precision=precision or "fp32")
-        kept = writer = None
-        if out is not None:
-            writer = stack.enter_context(NpyWriter(out, clip.embed_dim, dtype))
-        else:
-            settings = clip.settings() | {
-                "--of": of, "--dtype": dtype, "--batch-size": batch_size,
-                "--image-root": root.folder if of == "image" else None,
-            }  # fmt: skip
-            kept = stack.enter_context(
-                partial_array(output, clip.embed_dim, dtype, settings, resume=resume)
-            )
-        encoder = Encoder(clip, batch_size=batch_size, image_root=root, workers=workers)
-        reader = RecordReader(stream, input_, policy, shard)
-        blocks = embed_blocks(reader, of, encoder, policy=policy, kept=kept)
-        for rows, digest in console.progress(blocks, unit="block"):
-            if kept:
-                kept.write(rows, digest)
-            elif writer:
-                writer.write(rows)
-    return policy.exit_code
+    reader = run.read(input_, shard)
+    out = None if is_file else run.create(output, binary=True)
+    clip = load_clip(model, pretrained, device=device, precision=precision or "fp32")
+    kept = writer = None
+    if out is not None:
+        writer = run.enter_context(NpyWriter(out, clip.embed_dim, dtype))
+    else:
+        settings = clip.settings() | {
+            "--of": of, "--dtype": dtype, "--batch-size": batch_size,
+            "--image-root": root.folder if of == "image" else None,
+        }  # fmt: skip
+        kept = run.enter_context(
+            partial_array(output, clip.embed_dim, dtype, settings, resume=resume)
+        )
+    encoder = Encoder(clip, batch_size=batch_size, image_root=root, workers=workers)
+    blocks = embed_blocks(reader, of, encoder, policy=run.policy, kept=kept)
+    for rows, digest in console.progress(blocks, unit="block"):
+        if kept:
+            kept.write(rows, digest)
+        elif writer:
+            writer.write(rows)

@@ -1,11 +1,11 @@
 """hnclip eval."""
 
-import contextlib
+from typing import Any
 
 import click
 
 from hnclip_cli import console, options
-from hnclip_cli.errors import ExitCode
+from hnclip_cli.console import Run
 
 
 @click.command("eval")
@@ -27,21 +27,12 @@ from hnclip_cli.errors import ExitCode
     help="The same by a causal language model that is there (hnclip[lm]).",
 )
 @options.report_options
+@options.run
 def eval_(
-    input_: str,
-    embeddings: tuple[str, str] | None,
-    blind: bool,
-    blind_model: str | None,
-    by: tuple[str, ...],
-    bootstrap: int,
-    seed: int,
-    without: list[str],
-    format_: str | None,
-    output: str,
-    html: str | None,
-    image_root: str | None,
-    on_error: str,
-) -> ExitCode:
+    run: Run, input_: str, embeddings: tuple[str, str] | None, blind: bool, blind_model: str | None,
+    by: tuple[str, ...], format_: str | None, output: str, html: str | None,
+    image_root: str | None, **settings: Any,
+) -> None:  # fmt: skip
     """Measure scored records: accuracy, matching, retrieval, each with its interval.
 
     Reads records with scores (hnclip score adds them) and writes one report. With embeddings of
@@ -67,38 +58,26 @@ def eval_(
     from hnclip_cli.evaluation.report import DEFAULT_BY, evaluate
     from hnclip_cli.evaluation.table import format_table
     from hnclip_cli.streams.images import default_image_root
-    from hnclip_cli.streams.jsonl import RecordReader
-    from hnclip_cli.streams.npy import Rows
     from hnclip_cli.streams.records import format_record
 
-    with contextlib.ExitStack() as stack:
-        policy = stack.enter_context(console.error_policy(on_error))
-        records = RecordReader(stack.enter_context(console.open_input(input_)), input_, policy)
-        images, captions = (
-            Rows.from_npy(stack.enter_context(console.open_input(path)), path) if path else None
-            for path in embeddings or (None, None)
-        )
-        out = stack.enter_context(console.open_output(output))
-        page = stack.enter_context(console.open_output(html)) if html else None
-        gallery = Gallery() if page else None
-        report = evaluate(
-            records,
-            by=by or DEFAULT_BY,
-            image_embeddings=images,
-            caption_embeddings=captions,
-            rounds=bootstrap,
-            seed=seed,
-            without=without,
-            blind=blind_model or ("trigrams" if blind else None),
-            watch=gallery.watch if gallery else None,
-            policy=policy,
-        )
-        for field in (field for field in by if field not in report.get("by", {})):
-            console.note(f"no measured record has a field {field!r}: no section for it")
-        as_table = console.as_table(format_, output)
-        out.write(format_table(report).encode() if as_table else format_record(report))
-        if page and gallery:
-            root = image_root or default_image_root(input_)
-            found = gallery.failures(), gallery.num_failures
-            page.write(format_html(report, *found, root, console.note).encode())
-    return policy.exit_code
+    records, out = run.read(input_), run.create(output)
+    images, captions = map(run.rows, embeddings) if embeddings else (None, None)
+    page = run.create(html) if html else None
+    gallery = Gallery()
+    report = evaluate(
+        records,
+        by=by or DEFAULT_BY,
+        image_embeddings=images,
+        caption_embeddings=captions,
+        blind=blind_model or ("trigrams" if blind else None),
+        watch=gallery.watch if page else None,
+        policy=run.policy,
+        **settings,
+    )
+    options.note_unmeasured(by, report)
+    as_table = console.as_table(format_, output)
+    out.write(format_table(report).encode() if as_table else format_record(report))
+    if page:
+        root = image_root or default_image_root(input_)
+        found = gallery.failures(), gallery.num_failures
+        page.write(format_html(report, *found, root, console.note).encode())

@@ -2,8 +2,8 @@
 
 import click
 
-from hnclip_cli import console, options
-from hnclip_cli.errors import ExitCode
+from hnclip_cli import options
+from hnclip_cli.console import Run
 from hnclip_cli.streams.jsonl import Shard
 
 
@@ -11,9 +11,8 @@ from hnclip_cli.streams.jsonl import Shard
 @options.input_argument
 @options.output_option
 @options.shard_option
-@options.on_error_option
-@options.verbosity_options
-def fit(input_: str, output: str, shard: Shard | None, on_error: str) -> ExitCode:
+@options.run
+def fit(run: Run, input_: str, output: str, shard: Shard | None) -> None:
     """Fit a model of which words go together, for negatives --fitted.
 
     Reads records with "caption", writes one JSON file with the counts of their word trigrams.
@@ -25,11 +24,6 @@ def fit(input_: str, output: str, shard: Shard | None, on_error: str) -> ExitCod
       hnclip negatives --fitted fitted.json caps.jsonl > hard.jsonl
     """
     from hnclip_cli.negatives.choosing.fluency import fit
-    from hnclip_cli.streams.jsonl import RecordReader
 
-    with console.error_policy(on_error) as policy:
-        with console.open_input(input_) as stream:
-            fitted = fit(RecordReader(stream, input_, policy, shard), policy=policy)
-        with console.open_output(output) as out:
-            fitted.save(out)
-    return policy.exit_code
+    fitted = fit(run.read(input_, shard), policy=run.policy)
+    fitted.save(run.create(output))

@@ -1,22 +1,21 @@
 """hnclip mine: nearest captions or images as negatives."""
 
-from typing import Literal
+from typing import Any
 
 import click
 
 from hnclip_cli import console, options
-from hnclip_cli.errors import ExitCode
-from hnclip_cli.streams.jsonl import Shard
+from hnclip_cli.console import Run
 
 # fmt: off
 _options = options.together(
     click.option("--of", type=click.Choice(["caption", "image"]), default="caption",
-        show_default=True,
+
         help='What to add: captions to "negatives", or images as "negative_images".'),
     click.option("--queries", metavar="NPY",
         help="Embeddings to compare those of NPY with, for captions near to an image, for"
         " example.  [default: NPY]"),
-    click.option("-k", type=click.IntRange(min=1), default=3, show_default=True,
+    click.option("-k", type=click.IntRange(min=1), default=3,
         help="How many to add to a record."),
     click.option("--margin", type=click.FloatRange(min=0), metavar="X",
         help="Only what is at least X less similar than the record's own pair."),
@@ -32,13 +31,8 @@ _options = options.together(
 @options.output_option
 @_options
 @options.shard_option
-@options.on_error_option
-@options.verbosity_options
-def mine(
-    embeddings: str, input_: str, output: str, of: Literal["caption", "image"],
-    queries: str | None, k: int, margin: float | None, relative_margin: float | None,
-    shard: Shard | None, on_error: str,
-) -> ExitCode:  # fmt: skip
+@options.run
+def mine(run: Run, embeddings: str, input_: str, output: str, **how: Any) -> None:
     """Add the nearest captions or images of other groups as negatives.
 
     Reads records with "image" and "caption", and NPY, whose row i embeds record i. Writes the
@@ -51,15 +45,8 @@ def mine(
       hnclip mine images.npy --of image < caps.jsonl > with-images.jsonl
     """
     from hnclip_cli.negatives.mining import mine
-    from hnclip_cli.streams.jsonl import RecordReader
 
-    with console.error_policy(on_error) as policy:
-        with console.open_input(input_) as stream, console.open_output(output) as out:
-            mined = mine(
-                RecordReader(stream, input_, policy), embeddings, of=of, queries=queries, k=k,
-                margin=margin, relative_margin=relative_margin, shard=shard, policy=policy,
-            )  # fmt: skip
-            console.write_records(mined, out)
-        for line in mined.summary():
-            console.note(line)
-    return policy.exit_code
+    records, out = run.read(input_), run.create(output)
+    mined = mine(records, embeddings, policy=run.policy, **how)
+    console.write_records(mined, out)
+    console.note(*mined.summary())

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from hnclip_cli import console, options
-from hnclip_cli.errors import ExitCode
-from hnclip_cli.streams.jsonl import RecordReader, Shard
+from hnclip_cli.console import Run
+from hnclip_cli.streams.jsonl import Shard
 
 # The flags whose option of a generator has another name.
 _OPTIONS = {"generator_model": "model", "api_key_env": "key"}
@@ -35,7 +35,7 @@ _choice_options = options.together(
         help="What hnclip fit wrote: take what goes together in the captions it was fitted from."),
 )
 _generator_options = options.together(
-    click.option("--generator", default="lexicon", show_default=True,
+    click.option("--generator", default="lexicon",
         type=options.TableName(
             "generator", "hnclip_cli.negatives.generators.registry:GENERATORS"),
         help="Who proposes: the lexicon; a masked language model, for what replace-* kinds"
@@ -70,14 +70,13 @@ _generator_options = options.together(
 @_generator_options
 @options.seed_option
 @options.shard_option
-@options.on_error_option
 @options.plugin_option
-@options.verbosity_options
+@options.run
 def negatives(
-    input_: str, output: str, kinds: tuple[str, ...], presets: tuple[str, ...],
-    true_captions: str | None, workers: int | None, shard: Shard | None, on_error: str,
-    generator: str, per_caption: int | None, words: str | None, seed: int, **given: Any,
-) -> ExitCode:  # fmt: skip
+    run: Run, input_: str, output: str, kinds: tuple[str, ...], presets: tuple[str, ...],
+    true_captions: str | None, workers: int | None, shard: Shard | None, generator: str,
+    per_caption: int | None, words: str | None, seed: int, **given: Any,
+) -> None:  # fmt: skip
     """Add hard negative captions: near-copies that are false of the image.
 
     Reads records with "caption", writes them with "negatives": a list of {"caption", "kind",
@@ -99,17 +98,13 @@ def negatives(
         raise click.UsageError("--true-captions and --fitted are read first; name a file, not -")
     chosen = chosen_kinds(kinds, presets)
     settings = _options(generator, workers, chosen, given)
-    with console.error_policy(on_error) as policy:
-        with console.open_input(input_) as stream, console.open_output(output) as out:
-            made = make_negatives(
-                RecordReader(stream, input_, policy, shard), chosen, per_caption=per_caption,
-                true_captions=true_captions or (), words=words, generator=generator, seed=seed,
-                policy=policy, **settings,
-            )  # fmt: skip
-            console.write_records(made, out)
-        for line in made.summary():
-            console.note(line)
-    return policy.exit_code
+    records, out = run.read(input_, shard), run.create(output)
+    made = make_negatives(
+        records, chosen, per_caption=per_caption, true_captions=true_captions or (), words=words,
+        generator=generator, seed=seed, policy=run.policy, **settings,
+    )  # fmt: skip
+    console.write_records(made, out)
+    console.note(*made.summary())
 
 
 def _options(

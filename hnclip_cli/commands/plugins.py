@@ -1,6 +1,5 @@
 """hnclip plugins."""
 
-import json
 from typing import Any
 
 import click
@@ -27,15 +26,15 @@ def plugins(format_: str | None, output: str) -> ExitCode:
       hnclip plugins --plugin my_kinds.py --format json
     """
     lines = _lines()
-    with console.open_output(output) as out:
-        if console.as_table(format_, output):
-            for line in lines:
-                error = f"  ({line['error']})" if "error" in line else ""
-                text = f"{line['table']:<11} {line['name']:<24} {line['from']}{error}\n"
-                out.write(text.encode())
-        else:
-            for line in lines:
-                out.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+
+    def table() -> str:
+        return "".join(
+            f"{line['table']:<11} {line['name']:<24} {line['from']}"
+            + (f"  ({line['error']})\n" if "error" in line else "\n")
+            for line in lines
+        )
+
+    console.write_listing(lines, table, format_, output)
     return ExitCode.FAILED if any("error" in line for line in lines) else ExitCode.DONE
 
 

@@ -1,15 +1,16 @@
 """hnclip score."""
 
 from collections.abc import Iterable
-from contextlib import ExitStack
 from typing import Any
 
 import click
 
 from hnclip_cli import console, options
-from hnclip_cli.errors import ExitCode
-from hnclip_cli.streams.jsonl import RecordReader, Shard
+from hnclip_cli.console import Run
+from hnclip_cli.streams.jsonl import Shard
 from hnclip_cli.streams.records import Record
+
+_EMBEDDINGS = ("image_embeddings", "caption_embeddings", "negative_embeddings")
 
 
 @click.command("score")
@@ -27,7 +28,6 @@ from hnclip_cli.streams.records import Record
     "--method",
     type=click.Choice(["cosine", "comclip", "explain"]),
     default="cosine",
-    show_default=True,
     help='comclip adds parts of the image, which the records name in "regions"; explain adds '
     '"explain": what each edit of each negative changed.',
 )
@@ -39,14 +39,12 @@ from hnclip_cli.streams.records import Record
 @options.batch_size_option
 @options.workers_option
 @options.shard_option
-@options.on_error_option
-@options.verbosity_options
+@options.run
 def score(
-    input_: str, output: str, model: str | None, pretrained: str | None, device: str,
-    precision: str | None, image_embeddings: str | None, caption_embeddings: str | None,
-    negative_embeddings: str | None, method: Any, logits: bool, image_root: str | None,
-    remote_images: bool, batch_size: int, workers: int, shard: Shard | None, on_error: str,
-) -> ExitCode:  # fmt: skip
+    run: Run, input_: str, output: str, model: str | None, pretrained: str | None, device: str,
+    precision: str | None, image_root: str | None, remote_images: bool, batch_size: int,
+    shard: Shard | None, **settings: Any,
+) -> None:  # fmt: skip
     """Score every caption of a record, true and negative, against its image.
 
     Reads records, writes them with "scores" added: a matrix of cosines, a row an image, a column
@@ -62,43 +60,28 @@ def score(
       hnclip score --image-embeddings i.npy --caption-embeddings c.npy test.jsonl
       hnclip score --model run/ --method explain test.jsonl
     """
-    paths = {
-        "image": image_embeddings, "caption": caption_embeddings, "negatives": negative_embeddings
-    }  # fmt: skip
-    files = {of: path for of, path in paths.items() if path}
-    _check_usage(input_, model, pretrained, files, method, logits)
+    files = {name: settings[name] for name in _EMBEDDINGS if settings[name]}
+    _check_usage(input_, model, pretrained, files, settings["method"], settings["logits"])
 
     from hnclip_cli.models.load import load_clip
     from hnclip_cli.scoring.score import score
     from hnclip_cli.streams.images import image_root_of
-    from hnclip_cli.streams.npy import Rows
-    from hnclip_cli.streams.records import format_record
 
-    with ExitStack() as stack:
-        policy = stack.enter_context(console.error_policy(on_error))
-        out = stack.enter_context(console.open_output(output))
-        stream = stack.enter_context(console.open_input(input_))
-        arrays = {
-            of: Rows.from_npy(stack.enter_context(console.open_input(path)), path)
-            for of, path in files.items()
-        }
-        scored = score(
-            RecordReader(stream, input_, policy, shard),
-            model=model and load_clip(
-                model, pretrained, device=device, precision=precision or "fp32"
-            ),
-            image_embeddings=arrays.get("image"),
-            caption_embeddings=arrays.get("caption"),
-            negative_embeddings=arrays.get("negatives"),
-            method=method, logits=logits, batch_size=batch_size, workers=workers, policy=policy,
-            image_root=image_root_of(input_, image_root, remote_images),
-        )  # fmt: skip
-        noted = _noting(scored) if method == "comclip" else scored
-        for count, record in enumerate(console.progress(noted, unit="record"), 1):
-            out.write(format_record(record))
-            if count % batch_size == 0:
-                out.flush()
-    return policy.exit_code
+    out, records = run.create(output), run.read(input_, shard)
+    settings |= {name: run.rows(path) for name, path in files.items()}
+    if model:
+        settings["model"] = load_clip(
+            model, pretrained, device=device, precision=precision or "fp32"
+        )
+    scored = score(
+        records,
+        batch_size=batch_size,
+        image_root=image_root_of(input_, image_root, remote_images),
+        policy=run.policy,
+        **settings,
+    )
+    noted = _noting(scored) if settings["method"] == "comclip" else scored
+    console.write_records(console.progress(noted, unit="record"), out, at_once=batch_size)
 
 
 def _check_usage(
@@ -111,7 +94,7 @@ def _check_usage(
         raise click.UsageError("scores come either from --model or from embeddings")
     if files and method != "cosine":
         raise click.UsageError(f"--method {method} needs --model, and no embeddings")
-    if files and not {"image", "caption"} <= files.keys():
+    if files and not files.keys() >= set(_EMBEDDINGS[:2]):
         raise click.UsageError("both --image-embeddings and --caption-embeddings are needed")
     if [input_, *files.values()].count("-") > 1:
         raise click.UsageError("only one of INPUT and the embedding files can be stdin (-)")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from hnclip_cli import console, options
+from hnclip_cli.console import Run
 from hnclip_cli.errors import ExitCode
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.streams.records import Record, format_record
@@ -20,9 +21,8 @@ _OTHERS = ("weight_decay", "grad_clip", "wise_ft", "lora_rank")
 def _setting(group: str, flag: str, type_: Any, text: str) -> Any:
     default = None if flag == "--lr" else _DEFAULTS[flag[2:].replace("-", "_")]
     return click.option(
-        flag, cls=options.Grouped, group=group, type=type_, help=text,
-        default=default, show_default=default is not None,
-    )  # fmt: skip
+        flag, cls=options.Grouped, group=group, type=type_, help=text, default=default
+    )
 
 
 _COUNT, _SIZE = click.IntRange(min=1), click.FloatRange(min=0)
@@ -75,14 +75,13 @@ _settings = options.together(
 @options.remote_images_option
 @options.workers_option
 @options.seed_option
-@options.on_error_option
 @options.plugin_option
-@options.verbosity_options
+@options.run
 def train(
-    input_: str, model: str, pretrained: str | None, device: str, precision: str | None,
+    run: Run, input_: str, model: str, pretrained: str | None, device: str, precision: str | None,
     output: str, val: str | None, dry_run: bool, resume: bool, image_root: str | None,
-    remote_images: bool, on_error: str, others: list[tuple[str, Any]], **settings: Any,
-) -> ExitCode:  # fmt: skip
+    remote_images: bool, others: list[tuple[str, Any]], **settings: Any,
+) -> ExitCode | None:  # fmt: skip
     """Train a CLIP model on images, captions and their hard negatives.
 
     Reads records with image, caption and (from hnclip negatives) negatives; writes metrics as
@@ -111,12 +110,12 @@ def train(
         with console.open_input(input_) as stream:
             yield from console.progress(RecordReader(stream, input_, policy), unit="record")
 
+    log = run.create("-")
     if dry_run:
         from hnclip_cli.training.plan import estimate
 
         plan = estimate(config, model, None if input_ == "-" else records(ErrorPolicy()))
-        with console.open_output("-") as log:
-            log.write(format_record(plan))
+        log.write(format_record(plan))
         return ExitCode.DONE
 
     from hnclip_cli.training.stopping import StopSignals
@@ -124,27 +123,23 @@ def train(
     stop = click.get_current_context().with_resource(StopSignals())
     from hnclip_cli.streams.files import open_input_file
     from hnclip_cli.streams.images import image_root_of
-    from hnclip_cli.training.run import train as run
+    from hnclip_cli.training.run import train
     from hnclip_cli.validating import validation
 
-    with console.error_policy(on_error) as policy, console.open_output("-") as log:
+    def write(metrics: dict[str, Any]) -> None:
+        console.write_records([metrics], log)
 
-        def write(metrics: dict[str, Any]) -> None:
-            log.write(format_record(metrics))
-            log.flush()
-
-        validate = None
-        if val:
-            root = image_root_of(val, image_root, remote_images)
-            with open_input_file(val) as stream:
-                read = RecordReader(stream, val)
-                validate = validation(read, image_root=root, workers=config.workers, stop=stop)
-        trained = run(
-            records(policy), config, model=model, output=output, pretrained=pretrained,
-            device=device, precision=precision, resume=resume, policy=policy, stop=stop,
-            image_root=image_root_of(input_, image_root, remote_images),
-            on_metrics=write, note=console.note, validate=validate,
-        )  # fmt: skip
-        # Rank 0 says it for all.
-        policy.num_skipped = 0 if trained.rank else trained.num_skipped
-    return ExitCode.SKIPPED if trained.num_skipped else ExitCode.DONE
+    validate = None
+    if val:
+        root = image_root_of(val, image_root, remote_images)
+        with open_input_file(val) as stream:
+            read = RecordReader(stream, val)
+            validate = validation(read, image_root=root, workers=config.workers, stop=stop)
+    trained = train(
+        records(run.policy), config, model=model, output=output, pretrained=pretrained,
+        device=device, precision=precision, resume=resume, policy=run.policy, stop=stop,
+        image_root=image_root_of(input_, image_root, remote_images),
+        on_metrics=write, note=console.note, validate=validate,
+    )  # fmt: skip
+    run.policy.num_skipped = trained.num_skipped
+    return run.policy.exit_code if trained.rank else None  # rank 0 says it for all

@@ -53,8 +53,8 @@ def read_official(*args):
 
 def test_the_table_of_subcommands_says_what_each_says_itself():
     for name, line in COMMANDS.items():
-        assert data.commands[name].name == name
-        assert " ".join((data.commands[name].help or "").split("\n\n")[0].split()) == line
+        assert data.get_command(None, name).name == name
+        assert " ".join((data.get_command(None, name).help or "").split("\n\n")[0].split()) == line
 
 
 def test_the_benchmark_of_the_documentation_is_read_and_scored(working_folder):

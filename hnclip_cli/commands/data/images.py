@@ -3,12 +3,11 @@
 import click
 
 from hnclip_cli import console, options
-from hnclip_cli.commands.data.paths import PATH
-from hnclip_cli.errors import ExitCode
+from hnclip_cli.console import Run
 
 
 @click.command("images")
-@click.argument("folder", metavar="DIR", type=PATH)
+@click.argument("folder", metavar="DIR", type=options.PATH)
 @click.option(
     "--pattern",
     "patterns",
@@ -16,10 +15,9 @@ from hnclip_cli.errors import ExitCode
     metavar="GLOB",
     help="Only such files: '*.jpg', 'train/*/*.png'; may be repeated.  [default: image endings]",
 )
-@options.on_error_option
 @options.output_option
-@options.verbosity_options
-def images(folder: str, patterns: tuple[str, ...], on_error: str, output: str) -> ExitCode:
+@options.run
+def images(run: Run, folder: str, patterns: tuple[str, ...], output: str) -> None:
     """Write a record for each image file below DIR.
 
     Reads names, no images. Records have id and image, sorted by path, and where there are any a
@@ -31,12 +29,7 @@ def images(folder: str, patterns: tuple[str, ...], on_error: str, output: str) -
       hnclip data images photographs/ | hnclip embed --of image --model run/ > images.npy
     """
     from hnclip_cli.sources.folders import folder_records
-    from hnclip_cli.streams.records import format_record
 
-    count = 0
-    with console.error_policy(on_error) as policy, console.open_output(output) as out:
-        for count, record in enumerate(folder_records(folder, patterns, policy), 1):  # noqa: B007
-            out.write(format_record(record))
-    if not count:
+    records = folder_records(folder, patterns, run.policy)
+    if not console.write_records(records, run.create(output)):
         console.note(f"{folder}: no image files")
-    return policy.exit_code
