@@ -10,7 +10,7 @@ from tests.test_docs import commands
 
 HEAVY = {
     "numpy", "torch", "torchvision", "open_clip", "spacy", "thinc", "PIL", "orjson", "tqdm",
-    "safetensors", "fsspec", "timm", "transformers", "huggingface_hub", "scipy", "pandas",
+    "safetensors", "fsspec", "timm", "transformers", "huggingface_hub", "scipy", "pandas", "jinja2",
 }  # fmt: skip
 COMMANDS = [[], *(list(names) for names, _ in commands())]
 SHOW_MODULES = """

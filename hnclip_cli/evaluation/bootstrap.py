@@ -5,7 +5,7 @@ Tibshirani 1993, chapter 8) is one multinomial draw of how often each *type* of 
 That is exact, and its cost depends on the number of types, not of records.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +58,7 @@ class Resampling:
     seed: int = 0
 
     def interval(self, counts: Counts, weights: Floats | None = None) -> list[float] | None:
-        """The interval of the columns' mean accuracy; of the accuracy, where there is one column.
+        """The percentile interval of the columns' mean accuracy.
 
         None for fewer than two clusters: they cannot vary.
 
@@ -70,12 +70,14 @@ class Resampling:
         if self.rounds == 0 or len(clusters) < 2:
             return None
         rng = np.random.default_rng(self.seed)
-        numbered = Counts(number, counts.column, counts.correct, counts.total)
-        return interval(resample(numbered, rounds=self.rounds, rng=rng, weights=weights))
+        means = resample(replace(counts, cluster=number), self.rounds, rng, weights)
+        tail = (1 - LEVEL) / 2
+        low, high = np.quantile(means, [tail, 1 - tail])
+        return [float(low), float(high)]
 
 
 def resample(
-    counts: Counts, *, rounds: int, rng: np.random.Generator, weights: Floats | None = None
+    counts: Counts, rounds: int, rng: np.random.Generator, weights: Floats | None = None
 ) -> Floats:
     """Mean accuracy of the columns in each round.
 
@@ -110,13 +112,6 @@ def resample(
         accuracy = np.divide(right, answers, where=answers > 0, out=np.zeros(right.shape))
         means[first : first + size] = (accuracy @ share) / ((answers > 0) @ share)
     return means
-
-
-def interval(values: Floats) -> list[float]:
-    """The percentile interval of resampled values, shape (R,)."""
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return [float(low), float(high)]
 
 
 def _types(counts: Counts) -> tuple[Ints, Ints]:

@@ -1,10 +1,10 @@
 """The failures that a page shows: chosen from the stream, bounded in number and in size."""
 
 import base64
-import heapq
+import bisect
 import io
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hnclip_cli.errors import InputError
@@ -49,8 +49,7 @@ class Gallery:
 
     def __init__(self, *, max_per_label: int = MAX_PER_LABEL) -> None:
         self._max_per_label = max_per_label
-        self._heaps: dict[tuple[str, str], list[tuple[float, str, int, Failure]]] = {}
-        self._count = 0
+        self._kept: dict[tuple[str, str], list[tuple[float, str, int, Failure]]] = {}
         self.num_failures = 0
 
     def watch(self, record: Record) -> None:
@@ -59,29 +58,23 @@ class Gallery:
         if failure is None or failure.margin > 0:
             return
         self.num_failures += 1
-        heap = self._heaps.get(failure.label)
-        if heap is None:
-            if len(self._heaps) == MAX_LABELS:
-                return
-            heap = self._heaps[failure.label] = []
-        self._count += 1
-        # The root is the mildest: what the next worse one pushes out.
-        entry = (-failure.margin, record.id, -self._count, failure)
-        if len(heap) < self._max_per_label:
-            heapq.heappush(heap, entry)
-        elif entry > heap[0]:
-            heapq.heapreplace(heap, entry)
+        if failure.label not in self._kept and len(self._kept) == MAX_LABELS:
+            return
+        kept = self._kept.setdefault(failure.label, [])
+        # The first is the mildest: what the next worse one pushes out.
+        bisect.insort(kept, (-failure.margin, record.id, -self.num_failures, failure))
+        del kept[: -self._max_per_label]
 
     def failures(self, limit: int = MAX_ITEMS) -> list[Failure]:
         """The worst of each label in turn until there are enough, then label by label."""
         ranked = [
-            sorted((entry[-1] for entry in heap), key=lambda f: (f.margin, f.record.id))
-            for _, heap in sorted(self._heaps.items())
+            sorted((entry[-1] for entry in kept), key=lambda f: (f.margin, f.record.id))
+            for _, kept in sorted(self._kept.items())
         ]
         ranked = ranked[:limit]  # where there are more labels than places
         quotas = range(1, self._max_per_label + 1)
-        quota = max(q for q in quotas if q == 1 or sum(len(heap[:q]) for heap in ranked) <= limit)
-        return [failure for heap in ranked for failure in heap[:quota]]
+        quota = max(q for q in quotas if q == 1 or sum(len(kept[:q]) for kept in ranked) <= limit)
+        return [failure for kept in ranked for failure in kept[:quota]]
 
 
 def judge(record: Record) -> Failure | None:
@@ -111,37 +104,30 @@ def judge(record: Record) -> Failure | None:
     return Failure(record, (benchmark, label), margin, "tie" if margin == 0 else "wrong")
 
 
-class Thumbnails:
-    """Small pictures as ``data:`` addresses; one that cannot be read is counted and left out."""
+def thumbnails(record: Record, image_root: str, errors: list[InputError]) -> list[str | None]:
+    """The first images of a record as small pictures, ``data:`` addresses.
 
-    def __init__(self, image_root: str) -> None:
-        self._image_root = image_root
-        self.num_missing = 0
-        self.first_error = ""
-
-    def of(self, record: Record) -> list[str | None]:
-        """One address for each of the first images of a record, None for one that is not there."""
+    One that cannot be read is None, and one more of the errors.
+    """
+    try:
+        names: list[str] = record.image_list[:MAX_IMAGES]
+    except InputError as error:  # scores can do without images, as where a group is named
+        errors.append(error)
+        return [None]
+    addresses: list[str | None] = []
+    for name in names:
         try:
-            names = record.image_list[:MAX_IMAGES]
-        except InputError as error:  # scores can do without images, as where a group is named
-            self._miss(error)
-            return [None]
-        return [self._of(record, name) for name in names]
-
-    def _miss(self, error: InputError) -> None:
-        self.num_missing += 1
-        self.first_error = self.first_error or str(error)
-
-    def _of(self, record: Record, name: str) -> str | None:
-        try:
-            image = load_image(record, name, self._image_root)
+            image = load_image(record, name, image_root)
         except InputError as error:
-            self._miss(error)
-            return None
+            errors.append(error)
+            addresses.append(None)
+            continue
         image.thumbnail((THUMBNAIL, THUMBNAIL))
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=QUALITY)
-        return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+        encoded = base64.b64encode(buffer.getvalue()).decode()
+        addresses.append(f"data:image/jpeg;base64,{encoded}")
+    return addresses
 
 
 def flips(
@@ -154,13 +140,17 @@ def flips(
         first: the records of model A, again.
         second: those of model B, again.
     """
-    limit = MAX_ITEMS // 2
     status_of: dict[str, str] = {}
     for measure in reversed(flipped):
         for status in ("gained", "lost"):
-            status_of |= dict.fromkeys(_spread(flipped[measure][status], limit), status)
+            status_of |= dict.fromkeys(_spread(flipped[measure][status], MAX_ITEMS // 2), status)
     ours = {r.id: r["scores"] for r in first if r.id in status_of and "scores" in r}
-    found = _flipped(status_of, ours, second)
+    judged = [judge(record) for record in second if record.id in ours]
+    found = [
+        replace(failure, status=status_of[failure.record.id], other_scores=ours[failure.record.id])
+        for failure in judged
+        if failure
+    ]
     shown = sorted(found, key=lambda f: (f.status == "gained", f.label, f.margin))[:MAX_ITEMS]
     return shown, len({name for flip in flipped.values() for ids in flip.values() for name in ids})
 
@@ -168,12 +158,3 @@ def flips(
 def _spread(ids: list[str], limit: int) -> list[str]:
     """So many of a list, from all over it."""
     return [ids[len(ids) * i // limit] for i in range(limit)] if len(ids) > limit else ids
-
-
-def _flipped(
-    status_of: dict[str, str], ours: dict[str, Any], records: Iterable[Record]
-) -> Iterator[Failure]:
-    for record in records:
-        if record.id in ours and (found := judge(record)):
-            status = status_of[record.id]
-            yield Failure(record, found.label, found.margin, status, ours[record.id])

@@ -4,14 +4,16 @@ import base64
 import difflib
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import resources
 from typing import Any
 
-from hnclip_cli.evaluation.charts import chart
-from hnclip_cli.evaluation.gallery import MAX_CAPTIONS, Failure, Thumbnails
-from hnclip_cli.evaluation.markup import Markup, el, joined
-from hnclip_cli.evaluation.table import sections, summary
+from markupsafe import Markup, escape
+
+from hnclip_cli.errors import InputError
+from hnclip_cli.evaluation.blind import captions_of
+from hnclip_cli.evaluation.gallery import MAX_CAPTIONS, Failure, thumbnails
+from hnclip_cli.evaluation.table import is_clear, points, sections, summary
 
 # A word or a mark with the space before it.
 _WORD = re.compile(r"\s*(?:\w+(?:['’-]\w+)*|[^\w\s])")
@@ -45,32 +47,45 @@ def format_html(
     Returns:
         an HTML document. Its content security policy lets it request nothing.
     """
-    thumbnails = Thumbnails(image_root)
-    style, script = _asset("page.css"), _asset("page.js")
+    from jinja2 import Environment, StrictUndefined  # here: only pages wait for it
+
+    errors: list[InputError] = []
     compared = "flipped" in report
-    policy = (
-        "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
-        f"style-src '{_digest(style)}'; script-src '{_digest(script)}'"
+    charts: dict[bool, list[Any]] = {True: [], False: []}  # what most people look for, or not
+    for title, rows, is_main in sections(report):
+        charts[is_main].append((title, [_row(*row, compared) for row in rows]))
+    statuses = {failure.status for failure in failures}
+    style, script = _asset("page.css"), _asset("page.js")
+    template = "".join(line.strip() for line in _asset("page.html").splitlines())
+    page = (
+        Environment(autoescape=True, undefined=StrictUndefined)
+        .from_string(template)
+        .render(
+            policy="default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
+            f"style-src '{_digest(style)}'; script-src '{_digest(script)}'",
+            style=Markup(style),
+            script=Markup(script),
+            report=report,
+            summary=summary(report),
+            is_compared=compared,
+            is_blind="blind" in report,
+            charts=charts,
+            failures=[_card(f, thumbnails(f.record, image_root, errors)) for f in failures],
+            num_failures=num_failures,
+            filters=[
+                ("benchmark", "Benchmark", sorted({f.label[0] for f in failures} - {""})),
+                ("kind", "Kind", sorted({f.label[1] for f in failures} - {""})),
+                ("status", "Outcome", [name for name in STATUS if name in statuses]),
+            ],
+            statuses=STATUS,
+        )
     )
-    head = el(
-        "head",
-        el("meta", charset="utf-8"),
-        el("meta", http_equiv="Content-Security-Policy", content=policy),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("meta", name="color-scheme", content="light dark"),
-        el("title", "hnclip eval"),
-        el("style", Markup(style)),
-    )
-    body = el(
-        "body",
-        _header(report, compared),
-        el("main", _charts(report, compared), _gallery(failures, thumbnails, num_failures)),
-        el("script", Markup(script)),
-    )
-    if missing := thumbnails.num_missing:
-        plural = "" if missing == 1 else "s"
-        note(f"{missing} picture{plural} left out: {thumbnails.first_error}")
-    return f"<!doctype html>\n{el('html', head, body, lang='en')}\n"
+    if errors:
+        plural = "" if len(errors) == 1 else "s"
+        note(f"{len(errors)} picture{plural} left out: {errors[0]}")
+    # Quotes are written as the standard library's html.escape does.
+    page = page.replace("&#39;", "&#x27;").replace("&#34;", "&quot;")
+    return f"<!doctype html>\n{page}\n"
 
 
 def _asset(name: str) -> str:
@@ -81,147 +96,88 @@ def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _header(report: dict[str, Any], compared: bool) -> Markup:
-    legend = [("dot", "B"), ("ring", "A")] if compared else [("dot", "accuracy")]
-    legend.append(("span", "change" if compared else "95 % interval"))
-    if "blind" in report:
-        legend.append(("tick", "text alone"))
-    keys = [el("span", el("i", class_=f"key {name}"), text) for name, text in legend]
-    names = el("p", f"A: {report['a']} · B: {report['b']}") if compared else None
-    return el(
-        "header",
-        el("h1", "Two models compared" if compared else "Evaluation"),
-        names,
-        el("p", summary(report)),
-        el("p", keys, class_="legend"),
-    )
+def _row(name: str, entry: dict[str, Any], compared: bool) -> dict[str, Any]:
+    """One number of a chart: where its marks are, and its texts."""
+    interval = entry["interval"]
+    row = {"name": name, "count": _count(entry), "ring": None, "blind": None}
+    if compared:
+        a, b, change = entry["a"], entry["b"], points(entry["difference"])
+        sure, down = is_clear(interval), entry["difference"] < 0
+        return row | {
+            "span": sorted([a, b]),
+            "ring": a,
+            "dot": b,
+            "said": f"A {100 * a:.1f} percent, B {100 * b:.1f} percent",
+            "style": f"value{' sure' * sure}{' down' * down}",
+            "value": _signed(change),
+            "between": " to ".join(_signed(100 * bound) for bound in interval or []),
+        }
+    value = f"{100 * entry['value']:.1f}"
+    between = " to ".join(f"{100 * bound:.1f}" for bound in interval or [])
+    return row | {
+        "span": interval,
+        "dot": entry["value"],
+        "said": f"{value} percent" + (f", interval {between}" if interval else ""),
+        "style": "value",
+        "value": value,
+        "between": between,
+        "blind": entry["blind"]["value"] if "blind" in entry else None,
+    }
 
 
-def _charts(report: dict[str, Any], compared: bool) -> Markup:
-    """The numbers that most people look for, and all others folded away."""
-    panels: dict[bool, list[Markup]] = {True: [], False: []}
-    for title, rows, is_main in sections(report):
-        panels[is_main].append(chart(title, rows, compared=compared, is_blind="blind" in report))
-    more = el("summary", f"{len(panels[False])} more breakdowns")
-    details = el("details", more, panels[False]) if panels[False] else None
-    return el("section", el("h2", "Results"), panels[True], details, class_="results")
+def _signed(points: float) -> str:
+    return f"{points:+.1f}".replace("-", "−")
 
 
-def _gallery(failures: list[Failure], thumbnails: Thumbnails, num_failures: int) -> Markup | None:
-    if not failures:
-        return None
-    benchmarks = sorted({f.label[0] for f in failures} - {""})
-    kinds = sorted({f.label[1] for f in failures} - {""})
-    statuses = [name for name in STATUS if any(f.status == name for f in failures)]
-    filters = [
-        _select("benchmark", "Benchmark", benchmarks),
-        _select("kind", "Kind", kinds),
-        _select("status", "Outcome", statuses),
-        el("label", "Search", el("input", type="search", id="search", placeholder="words, id")),
-    ]
-    compared = failures[0].other_scores is not None
-    what = "items judged differently" if compared else "failures, the worst of each kind"
-    cards = [_card(failure, thumbnails) for failure in failures]
-    empty = el("p", "Nothing matches.", id="empty", hidden=True)
-    return el(
-        "section",
-        el("h2", "Disagreements" if compared else "Failures"),
-        el("p", f"{len(failures)} of {num_failures} {what}.", class_="lead"),
-        el("form", filters, el("output", f"{len(failures)} shown", id="count"), class_="filters"),
-        el("div", cards, class_="cards"),
-        empty,
-        id="gallery",
-    )
+def _count(entry: dict[str, Any]) -> str:
+    if "n" in entry:
+        return f"{entry['n']:,}".replace(",", "\u202f")
+    return f"{entry['num_subsets']} subsets" if "num_subsets" in entry else ""
 
 
-def _select(name: str, title: str, values: list[str]) -> Markup | None:
-    if len(values) < 2:
-        return None
-    options = [el("option", "all", value=""), *(el("option", v, value=v) for v in values)]
-    return el("label", title, el("select", options, id=name))
-
-
-def _card(failure: Failure, thumbnails: Thumbnails) -> Markup:
+def _card(failure: Failure, pictures: list[str | None]) -> dict[str, Any]:
+    """What the gallery shows of a failure."""
     record = failure.record
     benchmark, kind = failure.label
-    content = _matching(failure) if record.is_matching else _short(failure)
     names = [benchmark, str(record.get("subset") or ""), kind]
-    tags = {name.replace("_", "-"): el("span", name) for name in names if name}
-    return el(
-        "article",
-        _pictures(thumbnails.of(record), _description(failure)),
-        el("div", content, class_="captions"),
-        el(
-            "footer",
-            list(tags.values()),
-            el("span", failure.status, class_=f"status {failure.status}",
-               title=STATUS[failure.status]),
-            el("code", record.id),
-        ),
-        data_benchmark=benchmark,
-        data_kind=kind,
-        data_status=failure.status,
-    )  # fmt: skip
+    return {
+        "benchmark": benchmark,
+        "kind": kind,
+        "status": failure.status,
+        "id": record.id,
+        "caption": captions_of(record)[0],
+        "tags": list({name.replace("_", "-"): name for name in names if name}.values()),
+        "pictures": pictures,
+        "captions": list(_captions(failure)),
+    }
 
 
-def _description(failure: Failure) -> str:
+def _captions(failure: Failure) -> Iterator[tuple[Markup, list[dict[str, Any]]]]:
+    """Captions with their scores for each image; those unlike the first are marked as edits.
+
+    Of negatives those that score at least as high as the caption, the highest first.
+    """
     record = failure.record
-    captions = record.matching.captions if record.is_matching else [record.caption]
-    return f"Described as: {captions[0]}"
-
-
-def _pictures(addresses: list[str | None], text: str) -> Markup:
-    several = len(addresses) > 1
-    figures = []
-    for number, address in enumerate(addresses, start=1):
-        alt = f"Image {number}" if several else text
-        picture = (
-            el("img", src=address, alt=alt, loading="lazy")
-            if address
-            else el("div", "image not found", class_="missing", role="img", aria_label=alt)
-        )
-        figures.append(el("figure", picture, el("figcaption", number) if several else None))
-    return el("div", figures, class_="pictures several" if several else "pictures")
-
-
-def _short(failure: Failure) -> list[Markup]:
-    """The caption, and the negatives that score at least as high, the highest first."""
-    record = failure.record
-    scores = record["scores"][0]
-    ranked = sorted(range(1, len(scores)), key=lambda column: -scores[column])
-    wrong = [column for column in ranked if scores[column] >= scores[0]] or ranked[:1]
-    rows = [_caption(failure, 0, Markup(el("span", record.caption)), True)]
-    for column in wrong[:MAX_CAPTIONS]:
-        text = edited(record.caption, record.negatives[column - 1].caption)
-        rows.append(_caption(failure, column, text, False))
-    return rows
-
-
-def _matching(failure: Failure) -> list[Markup]:
-    """Each caption with its score for each image; those of true pairs stand out."""
-    item = failure.record.matching
-    truth = set(item.truth)
+    captions = captions_of(record)
+    truth = set(record.matching.truth) if record.is_matching else {(0, 0)}
+    columns = list(range(len(captions)))[:MAX_CAPTIONS]
+    if not record.is_matching:
+        scores = record["scores"][0]
+        ranked = sorted(range(1, len(scores)), key=lambda column: -scores[column])
+        wrong = [column for column in ranked if scores[column] >= scores[0]] or ranked[:1]
+        columns = [0, *wrong[:MAX_CAPTIONS]]
     beside_first = {image for image, caption in truth if caption == 0}
-    rows = []
-    for column, text in enumerate(item.captions[:MAX_CAPTIONS]):
+    for column in columns:
         is_like_first = any((image, column) in truth for image in beside_first)
-        shown = el("span", text) if is_like_first else edited(item.captions[0], text)
-        if len(item.images) == 1:
-            rows.append(_caption(failure, column, shown, (0, column) in truth))
-            continue
-        cells = [
-            el("span", _score(failure, image, column), class_=f"score{' match' * is_true}")
-            for image in range(len(item.images))
-            for is_true in [(image, column) in truth]
-        ]
-        rows.append(el("p", el("span", cells, class_="scores"), shown))
-    return rows
-
-
-def _caption(failure: Failure, column: int, text: Markup, is_true: bool) -> Markup:
-    word = "true" if is_true else "false"
-    score = el("span", _score(failure, 0, column), class_="score")
-    return el("p", score, el("b", word), " ", text, class_=word)
+        text = Markup("<span>{}</span>").format(captions[column])
+        shown = text if is_like_first else edited(captions[0], captions[column])
+        yield (
+            shown,
+            [
+                {"text": _score(failure, image, column), "is_true": (image, column) in truth}
+                for image in range(len(record["scores"]))
+            ],
+        )
 
 
 def _score(failure: Failure, image: int, column: int) -> str:
@@ -236,18 +192,19 @@ def edited(caption: str, negative: str) -> Markup:
     One that shares little is left as it is: it would be marked from end to end.
     """
     old, new = _WORD.findall(caption), _WORD.findall(negative)
-    pieces: list[str] = []
     matcher = difflib.SequenceMatcher(
         None, [word.strip() for word in old], [word.strip() for word in new], autojunk=False
     )
     if matcher.ratio() < ALIKE:
-        return joined([negative])
+        return escape(negative)
+    marked = Markup()
     for name, start, stop, first, last in matcher.get_opcodes():
         if name == "equal":
-            pieces += new[first:last]
+            marked += "".join(new[first:last])
             continue
         for mark, words in (("del", old[start:stop]), ("ins", new[first:last])):
             text = "".join(words)
             word = text.lstrip()
-            pieces += [text[: len(text) - len(word)], el(mark, word) if word else ""]
-    return joined(pieces)
+            marked += text[: len(text) - len(word)]
+            marked += Markup("<{0}>{1}</{0}>").format(mark, word) if word else ""
+    return marked

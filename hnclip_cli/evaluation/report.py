@@ -1,19 +1,17 @@
 """From scored records to the report: which numbers there are, and on what basis."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import repeat
 from typing import Any
-
-import numpy as np
 
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.evaluation import bootstrap
 from hnclip_cli.evaluation.blind import BlindBaseline, captions_of
-from hnclip_cli.evaluation.bootstrap import Counts, Resampling
-from hnclip_cli.evaluation.embeddings import EmbeddedPairs
+from hnclip_cli.evaluation.bootstrap import Resampling
 from hnclip_cli.evaluation.margins import NEAR, outcomes
 from hnclip_cli.evaluation.measures import Accuracy, accuracies
 from hnclip_cli.evaluation.observations import Observations
-from hnclip_cli.evaluation.retrieval import rank
+from hnclip_cli.evaluation.retrieval import EmbeddedPairs
 from hnclip_cli.evaluation.tally import Tally
 from hnclip_cli.evaluation.tree_of_means import official_accuracies
 from hnclip_cli.streams.jsonl import ErrorPolicy
@@ -21,7 +19,6 @@ from hnclip_cli.streams.npy import Array, Rows, as_rows, rows_beside
 from hnclip_cli.streams.records import Record, as_records
 
 DEFAULT_BY = ("kind", "benchmark", "subset")
-RECALL_AT = (1, 5, 10)
 
 Report = dict[str, Any]
 
@@ -80,15 +77,14 @@ def evaluate(
         "unmeasured": observations.num_unmeasured,
     }
     numbers = all_accuracies(observations, fields, without)
-    entries: Iterable[tuple[Accuracy, Report]] = (
-        (number, entry(number, resampling)) for number in numbers
-    )
+    others: Iterable[Accuracy | None] = repeat(None)
     if blind is not None:
         others = all_accuracies(blind.finish(fields), fields, without)
-        entries = _beside(entries, others, resampling)
+    both = zip(numbers, others, strict=blind is not None)
+    entries = ((number, entry(number, resampling, other)) for number, other in both)
     report |= sections(entries, fields)
-    if embedded is not None and len(embedded.owner):
-        report["retrieval"] = _retrieval(embedded, resampling)
+    if embedded and (recalls := embedded.recalls(resampling)):
+        report["retrieval"] = recalls
     if not report.keys() & {"accuracy", "matching", "retrieval"}:
         raise HnclipError(
             "nothing to measure",
@@ -187,24 +183,40 @@ def basis(resampling: Resampling) -> Report:
     }
 
 
-def entry(number: Accuracy, resampling: Resampling) -> Report:
-    """What the report says of one number; docs/eval.md defines the keys."""
+def entry(number: Accuracy, resampling: Resampling, blind: Accuracy | None = None) -> Report:
+    """What the report says of one number; docs/eval.md defines the keys.
+
+    Args:
+        number: the number.
+        resampling: for its interval.
+        blind: the same one by scores of texts alone.
+    """
     result = outcomes(number.margins)
     found: Report = {
         "value": number.mean(result.correct),
         "interval": number.interval(result.correct, resampling),
     }
-    if number.path[0] == "averages":
-        if number.path[-1] == "micro":
-            return found | {"n": len(number.margins)}
-        return found | {"num_subsets": number.num_parts}
-    found |= {
-        "n": len(number.margins),
-        "num_groups": number.num_groups,
-        "num_ties": int(result.tie.sum()),
-        "num_near_ties": int(result.near.sum()),
-    }
-    return found | parts(number)
+    if number.path[0] != "averages":
+        found |= {
+            "n": len(number.margins),
+            "num_groups": number.num_groups,
+            "num_ties": int(result.tie.sum()),
+            "num_near_ties": int(result.near.sum()),
+        } | parts(number)
+    elif number.path[-1] == "micro":
+        found["n"] = len(number.margins)
+    else:
+        found["num_subsets"] = number.num_parts
+    if blind is not None and number.is_textual:
+        result = outcomes(blind.margins)
+        halves = 2 * result.correct + result.tie  # a tie is half right
+        between = blind.interval(halves, resampling)
+        found["blind"] = {
+            "value": blind.mean(halves) / 2,
+            "interval": between and [bound / 2 for bound in between],
+            "num_ties": int(result.tie.sum()),
+        }
+    return found
 
 
 def parts(number: Accuracy) -> Report:
@@ -212,43 +224,6 @@ def parts(number: Accuracy) -> Report:
     if number.official_parts is None:
         return {}
     return {"parts": number.num_parts, "official_parts": number.official_parts}
-
-
-def _beside(
-    entries: Iterable[tuple[Accuracy, Report]], blind: Iterable[Accuracy], resampling: Resampling
-) -> Iterator[tuple[Accuracy, Report]]:
-    """Add to each entry that asks for a caption what text alone gets there; a tie is half right."""
-    for (number, found), other in zip(entries, blind, strict=True):
-        if number.is_textual:
-            result = outcomes(other.margins)
-            halves = 2 * result.correct + result.tie
-            between = other.interval(halves, resampling)
-            found["blind"] = {
-                "value": other.mean(halves) / 2,
-                "interval": between and [bound / 2 for bound in between],
-                "num_ties": int(result.tie.sum()),
-            }
-        yield number, found
-
-
-def _retrieval(found: EmbeddedPairs, resampling: Resampling) -> Report:
-    ranks = rank(found.images, found.captions, found.owner)
-    images = np.arange(len(found.images))
-    directions = {
-        "image_to_text": (ranks.image_to_text, ranks.image_tied, images),
-        "text_to_image": (ranks.text_to_image, ranks.text_tied, found.owner),
-    }
-    report: Report = {}
-    for direction, (ranked, tied, cluster) in directions.items():
-        hits = {f"R@{k}": ranked < k for k in RECALL_AT}
-        report[direction] = {name: float(hit.mean()) for name, hit in hits.items()}
-        report[direction]["intervals"] = {
-            name: resampling.interval(Counts.of(cluster, np.zeros_like(cluster), hit))
-            for name, hit in hits.items()
-        }
-        report[direction]["n"] = len(ranked)
-        report[direction]["num_ties"] = int(tied.sum())
-    return report
 
 
 def _sorted(section: Report) -> Report:

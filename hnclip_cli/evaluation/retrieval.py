@@ -1,16 +1,98 @@
-"""Ranks of the true image and the true caption among all, counted in tiles."""
+"""Retrieval among all images and captions: ranks of the true ones, counted in tiles."""
 
+from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hnclip_cli.evaluation.bootstrap import Counts, Resampling
 from hnclip_cli.evaluation.margins import Bools, Ints
+from hnclip_cli.evaluation.tally import cluster_key
+from hnclip_cli.streams.npy import Array
+from hnclip_cli.streams.records import Record, RowsOf
 
 Features = NDArray[np.float32]
+Rows = Mapping[RowsOf, Array]  # of each array the rows of one record, shape (1, D)
 
+RECALL_AT = (1, 5, 10)
 CAPTION_TILE = 512
 IMAGE_TILE = 2048
+
+
+class EmbeddedPairs:
+    """Keep the rows that count: of each record its caption's, of each group its first image's."""
+
+    def __init__(self) -> None:
+        self._images, self._captions = bytearray(), bytearray()
+        self._owner = array("q")
+        self._groups: dict[int, int] = {}
+
+    def check(self, record: Record, rows: Rows) -> None:
+        """
+        Raises:
+            InputError: the record is no pair, or a row has no direction (NaN, infinite, zero).
+        """
+        if record.is_matching:
+            raise record.error(
+                "retrieval needs records of one image and one caption",
+                got='a record with "images" and "captions"',
+            )
+        for name, row in rows.items():
+            norm = _norm(row)
+            if not (np.isfinite(norm) and norm > 0):
+                raise record.error(
+                    f'record "{record.id}": its {name} embedding cannot be used',
+                    got=f"row {record.index} of length {norm:g}",
+                    expected="finite numbers, not all zero",
+                    hint="--on-error skip, or embedding it again",
+                )
+
+    def add(self, record: Record, rows: Rows) -> None:
+        """Keep the rows of a record that was checked."""
+        group = cluster_key(record)
+        if group not in self._groups:
+            self._groups[group] = len(self._groups)
+            self._images += _normalized(rows["image"])
+        self._captions += _normalized(rows["caption"])
+        self._owner.append(self._groups[group])
+
+    def recalls(self, resampling: Resampling) -> dict[str, Any]:
+        """The section of the report; empty where there are no pairs."""
+        if not self._groups:
+            return {}
+        owner = np.array(self._owner, dtype=np.int64)
+        images = np.frombuffer(self._images, np.float32).reshape(len(self._groups), -1)
+        captions = np.frombuffer(self._captions, np.float32).reshape(len(owner), -1)
+        ranks = rank(images, captions, owner)
+        found = {}
+        for direction, ranked, tied, cluster in (
+            ("image_to_text", ranks.image_to_text, ranks.image_tied, np.arange(len(images))),
+            ("text_to_image", ranks.text_to_image, ranks.text_tied, owner),
+        ):
+            hits = {f"R@{k}": ranked < k for k in RECALL_AT}
+            found[direction] = {name: float(hit.mean()) for name, hit in hits.items()} | {
+                "intervals": {
+                    name: resampling.interval(Counts.of(cluster, np.zeros_like(cluster), hit))
+                    for name, hit in hits.items()
+                },
+                "n": len(ranked),
+                "num_ties": int(tied.sum()),
+            }
+        return found
+
+
+def _norm(row: Array) -> np.float64:
+    with np.errstate(over="ignore", invalid="ignore"):
+        norm: np.float64 = np.linalg.norm(row.astype(np.float64), axis=1)[0]
+    return norm
+
+
+def _normalized(row: Array) -> bytes:
+    unit: Features = (row / _norm(row)).astype(np.float32)
+    return unit.tobytes()
 
 
 @dataclass(frozen=True)

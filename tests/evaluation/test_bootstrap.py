@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hnclip_cli.evaluation import bootstrap
-from hnclip_cli.evaluation.bootstrap import Counts, Resampling, interval, resample
+from hnclip_cli.evaluation.bootstrap import Counts, Resampling, resample
 
 ROUNDS = 4000
 
@@ -104,7 +104,3 @@ def test_counts_add_up_answers_by_cluster_and_column():
     assert counts.column.tolist() == [0, 0, 1]
     assert counts.correct.tolist() == [0, 1, 1]
     assert counts.total.tolist() == [1, 2, 1]
-
-
-def test_an_interval_is_a_pair_of_percentiles():
-    assert interval(np.arange(1001) / 1000) == pytest.approx([0.025, 0.975])

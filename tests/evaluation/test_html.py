@@ -5,14 +5,17 @@ import hashlib
 import io
 import re
 import shutil
+from html.parser import HTMLParser
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from hnclip_cli.cli import cli
 from hnclip_cli.evaluation.gallery import Gallery
-from hnclip_cli.evaluation.html import format_html
+from hnclip_cli.evaluation.html import edited, format_html
 from hnclip_cli.streams.records import Record
 from tests.conftest import to_lines
 from tests.evaluation.test_compare import matching
@@ -82,6 +85,74 @@ def test_a_hostile_record_stays_text():
     assert page.count("<script>") == 1
     assert "<img src=x" not in page
     assert "&lt;script&gt;" in page
+
+
+class Texts(HTMLParser):
+    """What a reader of the page would see, and the elements there are."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.text, self.tags, self.attributes = "", [], []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data):
+        self.text += data
+
+
+text = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40)
+
+
+@settings(max_examples=40)
+@given(text, text)
+def test_whatever_a_text_holds_it_comes_out_as_text(inside, attribute):
+    made = short([0.2, 0.3], ["swap-noun"], caption=f"a {inside}", benchmark=f"b{attribute}")
+    parsed, plain = Texts(page_of(made)), Texts(page_of({**made, "caption": "a", "benchmark": "b"}))
+    assert parsed.tags.count("script") == plain.tags.count("script") == 1
+    assert set(parsed.tags) <= {*plain.tags, "ins", "del"}
+    assert f"a {inside}" in parsed.text
+    assert ("data-benchmark", f"b{attribute}") in parsed.attributes
+
+
+@given(text, text)
+def test_an_edited_negative_reads_as_the_negative_with_what_went_struck_through(caption, negative):
+    page = edited(caption, negative)
+    parsed = Texts(page)
+    assert set(parsed.tags) <= {"ins", "del"}
+    without = [word for tag, word in _runs(page) if tag != "del"]
+    assert "".join("".join(without).split()) == "".join(negative.split())
+
+
+def _runs(page):
+    class Runs(HTMLParser):
+        found, tag = [], ""
+
+        def handle_starttag(self, tag, attrs):
+            self.tag = tag
+
+        def handle_endtag(self, tag):
+            self.tag = ""
+
+        def handle_data(self, data):
+            self.found = [*self.found, (self.tag, data)]
+
+    parser = Runs()
+    parser.feed(page)
+    parser.close()
+    return parser.found
+
+
+def test_the_words_that_changed_are_marked():
+    assert edited("a cat on a mat", "a dog on a mat") == (
+        "a <del>cat</del> <ins>dog</ins> on a mat"
+    )
+    assert edited("a light.", "a dim light") == "a <ins>dim</ins> light<del>.</del>"
+    assert edited("same", "same") == "same"
+    assert edited("a cat on a mat", "two dogs") == "two dogs"
 
 
 def test_the_same_records_give_the_same_page():
