@@ -73,27 +73,17 @@ class Metric:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """All that there is to know of a benchmark.
+    """All that there is to know of a benchmark."""
 
-    Attributes:
-        read: turns its files (`hnclip_cli.sources.benchmarks.files.Files`) to records.
-        official: its official scores.
-        path: what PATH is.
-        images: what the folder of the images holds.
-        source: where the official files come from.
-        items: how many records the official files give; None where nobody says.
-        metric: the official metric, in words.
-        aggregation: how it is brought to one number.
-    """
-
+    # From its files (`hnclip_cli.sources.benchmarks.files.Files`) to records.
     read: Callable[[Any], Iterator[dict[str, Any]]]
     official: tuple[Metric, ...] = ()
-    path: str = ""
-    images: str = ""
-    source: str = ""
-    items: int | None = None
-    metric: str = ""
-    aggregation: str = ""
+    path: str = ""  # what PATH is
+    images: str = ""  # what the folder of the images holds
+    source: str = ""  # where the official files come from
+    items: int | None = None  # how many records they give; None where nobody says
+    metric: str = ""  # the official metric, in words
+    aggregation: str = ""  # how it is brought to one number
 
 
 # A new benchmark is a line here, and a file with a `Benchmark`.

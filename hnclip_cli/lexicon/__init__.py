@@ -16,60 +16,41 @@ from hnclip_cli.lexicon.tables import Tables
 from hnclip_cli.lexicon.verbs import Verbs
 
 
-class Lexicon:
+class Lexicon(Tables):
     """All that is known about words; each part is read when it is first asked for.
-
-    Args:
-        folder: a user's own tables; None for none.
 
     A pickled one is read again from its folder.
     """
 
-    def __init__(self, folder: str | None = None) -> None:
-        self._folder = folder
-        self._tables = Tables(folder)
-
     def __reduce__(self) -> tuple[Callable[[str | None], "Lexicon"], tuple[str | None]]:
-        return load_lexicon, (self._folder,)
+        return load_lexicon, (self.folder,)
 
     @cached_property
     def nouns(self) -> Nouns:
-        return Nouns(self._tables)
+        return Nouns(self)
 
     @cached_property
     def verbs(self) -> Verbs:
-        return Verbs(self._tables, self.nouns)
+        return Verbs(self, self.nouns)
 
     @cached_property
     def attributes(self) -> Attributes:
-        return Attributes(self._tables, self.nouns)
+        return Attributes(self, self.nouns)
 
     @cached_property
     def relations(self) -> Relations:
-        return Relations(self._tables, self.nouns)
-
-    @property
-    def words(self) -> dict[str, frozenset[str]]:
-        """The classes of words.tsv."""
-        return self._tables.words
-
-    @property
-    def word_lists(self) -> dict[str, tuple[str, ...]]:
-        """The same in the order of the table."""
-        return self._tables.word_lists
+        return Relations(self, self.nouns)
 
     @cached_property
     def numbers(self) -> Numbers:
-        return Numbers(self._tables)
+        return Numbers(self)
 
     @cached_property
     def protected(self) -> re.Pattern[str] | None:
         """Finds words that must not be changed."""
-        words = [re.escape(row["word"]) for row in self._tables.rows("protect")]
-        if not words:
-            return None
-        longest_first = sorted(words, key=len, reverse=True)
-        return re.compile(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)", re.IGNORECASE)
+        words = [re.escape(row["word"]) for row in self.rows("protect")]
+        longest_first = "|".join(sorted(words, key=len, reverse=True))
+        return re.compile(rf"(?<!\w)(?:{longest_first})(?!\w)", re.IGNORECASE) if words else None
 
     def check(self) -> None:
         """Read everything.
@@ -77,13 +58,10 @@ class Lexicon:
         Raises:
             HnclipError: at the first fault in a table, with file and line.
         """
-        _ = self.numbers, self.protected, self.nouns.classes, self.verbs.actors
-        _ = self.verbs.actions, self.verbs.postures, self.attributes.color_names
-        _ = (
-            self.attributes.states,
-            self.attributes.color_range(None, ""),
-            self.attributes.describing,
-        )
+        _ = self.numbers, self.protected, self.nouns.classes
+        _ = self.verbs.actors, self.verbs.actions, self.verbs.postures
+        _ = self.attributes.color_names, self.attributes.states
+        _ = self.attributes.color_range(None, ""), self.attributes.describing
         _ = self.relations.flips, self.relations.placements
 
 

@@ -152,7 +152,7 @@ class Nouns:
     @cached_property
     def classes(self) -> dict[str, NounClass]:
         rows = self._tables.rows("noun_classes")
-        found = {name: NounClass() for name in self._tables.removed("noun_classes")}
+        found = {name: NounClass() for name in self._tables.removed["noun_classes"]}
         for row in rows:
             entry = row["noun"]
             one = found.setdefault(row["class"], NounClass())
@@ -173,7 +173,7 @@ class Nouns:
             name, like = row["noun"], row["like"]
             family = self._tables.refer(row, row["family"], self.families, "families")
             if family is None:
-                self._tables.drop("nouns", name)
+                self._tables.removed["nouns"].add(name)
                 continue
             use = row.one_of("use", USES)
             head = self._tables.refer(row, like, heads, "nouns") if like else None

@@ -1,12 +1,10 @@
 """Relations of space: their names, those that exclude each other, and what turns one around."""
 
 import re
-from collections.abc import Iterable
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 
-from hnclip_cli.lexicon.nouns import Noun, Nouns
+from hnclip_cli.lexicon.nouns import Nouns
 from hnclip_cli.lexicon.tables import Row, Tables
 
 # Up to two words that describe a thing.
@@ -28,6 +26,10 @@ class Flip:
     instead: str
     before: str
     after: str
+
+    @cached_property
+    def last_word(self) -> str:
+        return self.words.rpartition(" ")[2]
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -56,10 +58,6 @@ class Relations:
         self.first_words = frozenset(words.split(" ")[0] for words in self.names)
         self.max_words = max((words.count(" ") + 1 for words in self.names), default=0)
 
-    def excluded(self, noun: Noun, relation: str) -> Iterable[str]:
-        """What says a relation to a place that excludes a given one."""
-        return self.placements.get((noun.key, relation), ())
-
     @cached_property
     def placements(self) -> dict[tuple[str, str], dict[str, None]]:
         """For the key of a place and a relation to it, what says one that excludes it."""
@@ -81,22 +79,6 @@ class Relations:
             after = "".join(self._following(row, one) for one in row["after"].split())
             found.append(Flip(row["relation"], row["instead"], before, after))
         return tuple(found)
-
-    def flips_among(self, words: AbstractSet[str]) -> list[Flip]:
-        """The flips, in order, of relations whose last word is among some words."""
-        found = [
-            place
-            for word in self._flips_by_word.keys() & words
-            for place in self._flips_by_word[word]
-        ]
-        return [self.flips[place] for place in sorted(found)]
-
-    @cached_property
-    def _flips_by_word(self) -> dict[str, list[int]]:
-        found: dict[str, list[int]] = {}
-        for place, flip in enumerate(self.flips):
-            found.setdefault(flip.words.split(" ")[-1], []).append(place)
-        return found
 
     def _following(self, row: Row, element: str) -> str:
         """An element of what follows, with the space before it."""

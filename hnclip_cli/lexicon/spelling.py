@@ -29,15 +29,18 @@ def article(next_word: str) -> str:
     return "an" if word[:1] in set("aeiouàáâäèéêëìíîïòóôöùúûü") and word else "a"
 
 
+def with_s(word: str) -> str:
+    """A word with its regular ending -s: cats, buses, puppies."""
+    if re.search(r"(s|x|z|ch|sh)$", word):
+        return word + "es"
+    return word[:-1] + "ies" if re.search(r"[^aeiou]y$", word) else word + "s"
+
+
 def plural(noun: str) -> str:
     """The regular plural of a noun."""
-    if re.search(r"(s|x|z|ch|sh)$", noun):
-        return noun + "es"
-    if re.search(r"[^aeiou]y$", noun):
-        return noun[:-1] + "ies"
-    if noun.endswith("man") and noun not in ("human",):
+    if noun.endswith("man") and noun != "human":
         return noun[:-3] + "men"
-    return noun + "s"
+    return with_s(noun)
 
 
 def capitalize(text: str) -> str:

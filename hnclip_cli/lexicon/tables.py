@@ -11,6 +11,7 @@ before them.
 """
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -64,16 +65,14 @@ TABLES = {
 _MAY_BE_EMPTY = {"then", "said of", "before", "after"}
 
 
+@dataclass(slots=True)
 class Row:
     """An entry of a table: its cells by column, and where it stands."""
 
-    __slots__ = ("cells", "is_own", "key", "where")
-
-    def __init__(self, cells: dict[str, str], key: tuple[str, ...], where: str, is_own: bool):
-        self.cells = cells
-        self.key = key
-        self.where = where
-        self.is_own = is_own
+    cells: dict[str, str]
+    key: tuple[str, ...]
+    where: str
+    is_own: bool
 
     def __getitem__(self, column: str) -> str:
         """A cell; empty where it or its column is left out."""
@@ -120,9 +119,10 @@ class Tables:
     """
 
     def __init__(self, folder: str | None = None) -> None:
-        self._folder = folder
-        # What a user removed, and what hung on it: the built-in entries that name it do without.
-        self._removed: dict[str, set[str]] = {}
+        self.folder = folder
+        # What a user removed, by table: the first key cells of the entries, and what hung on them.
+        # The built-in entries that name these do without.
+        self.removed: defaultdict[str, set[str]] = defaultdict(set)
         self._own = set() if folder is None else _own_tables(folder)
 
     def rows(self, name: str) -> list[Row]:
@@ -136,7 +136,7 @@ class Tables:
         if name not in self._own:
             return list(rows.values())
         added: dict[tuple[str, ...], Row] = {}
-        own = _read(Path(str(self._folder)) / f"{name}.tsv", table, is_own=True)
+        own = _read(Path(str(self.folder)) / f"{name}.tsv", table, is_own=True)
         for key, row in own.items():
             if key[0].startswith("-"):
                 self._remove(name, rows, row)
@@ -147,8 +147,8 @@ class Tables:
     @cached_property
     def word_lists(self) -> dict[str, tuple[str, ...]]:
         """The classes of words.tsv, in its order."""
-        rows = self.rows("words")
-        found: dict[str, list[str]] = {name: [] for name in self.removed("words")}
+        rows = self.rows("words")  # first, as it fills ``removed``
+        found: dict[str, list[str]] = {name: [] for name in self.removed["words"]}
         for row in rows:
             found.setdefault(row["class"], []).append(row["word"])
         return {name: tuple(words) for name, words in found.items()}
@@ -169,10 +169,6 @@ class Tables:
         if not item.endswith(">") or item[1:-1] not in self.words:
             raise row.fault("not a class of words.tsv", got=item)
         return self.words[item[1:-1]]
-
-    def removed(self, name: str) -> set[str]:
-        """The first key cells of the entries that a user removed."""
-        return self._removed.get(name, set())
 
     def in_turn(
         self, entries: Iterable[tuple[Row, K, T]], hides: Callable[[T, T], bool]
@@ -196,10 +192,6 @@ class Tables:
             known.append((row, rule))
         return {key: tuple(rule for _, rule in rules) for key, rules in found.items()}
 
-    def drop(self, name: str, entry: str) -> None:
-        """Let an entry go because one that it hangs on is removed."""
-        self._removed.setdefault(name, set()).add(entry)
-
     def refer(self, row: Row, entry: str, known: Mapping[str, T], name: str) -> T | None:
         """What another table says of an entry; None where a user removed it.
 
@@ -207,7 +199,7 @@ class Tables:
             HnclipError: there never was one.
         """
         found = known.get(entry)
-        if found is None and (row.is_own or entry not in self.removed(name)):
+        if found is None and (row.is_own or entry not in self.removed[name]):
             raise row.fault(f"not in {name}.tsv", got=entry, expected=f"an entry of {name}.tsv")
         return found
 
@@ -227,7 +219,7 @@ class Tables:
             raise row.fault("there is no such entry to remove", got=" ".join(filter(None, key)))
         for other in gone:
             del rows[other]
-            self.drop(name, other[0])
+            self.removed[name].add(other[0])
 
 
 def _own_tables(folder: str) -> set[str]:

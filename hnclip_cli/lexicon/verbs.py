@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from hnclip_cli.lexicon.nouns import NounClass, Nouns
+from hnclip_cli.lexicon.spelling import with_s
 from hnclip_cli.lexicon.tables import Row, Tables
 
 BASE, THIRD, ING = "base", "third", "ing"
@@ -16,9 +17,7 @@ _DOUBLES = re.compile(r"[^aeiou]*(?:[aeiou]|qu[aeiou])[bdgklmnprt]")
 def inflected(verb: str, form: str) -> str:
     """A regular verb in another form: ``inflected("sit", ING)`` is "sitting"."""
     if form == THIRD:
-        if re.search(r"(s|x|z|ch|sh|o)$", verb):
-            return verb + "es"
-        return verb[:-1] + "ies" if re.search(r"[^aeiou]y$", verb) else verb + "s"
+        return verb + "es" if verb.endswith("o") else with_s(verb)
     if form == ING:
         if verb.endswith("ie"):
             return verb[:-2] + "ying"

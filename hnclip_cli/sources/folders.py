@@ -2,7 +2,8 @@
 
 import fnmatch
 import os
-from collections.abc import Iterator, Sequence
+from collections import ChainMap
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hnclip_cli.errors import HnclipError, InputError
@@ -41,15 +42,16 @@ def folder_records(
     policy = policy or ErrorPolicy()
     home = os.path.realpath(folder)
 
-    def walk(below: str, above: Sequence[_Metadata]) -> Iterator[dict[str, Any]]:
+    def walk(below: str, above: ChainMap[str, Record]) -> Iterator[dict[str, Any]]:
         """The records of a folder ``below`` the root (empty, or ending in a slash)."""
         try:
             with os.scandir(os.path.join(folder, below)) as entries:
                 found = sorted((_sort_name(entry), entry.is_symlink()) for entry in entries)
         except OSError as error:
-            policy.bad(_bad(os.path.join(folder, below), f"cannot read it: {error.strerror}"))
+            where = os.path.join(folder, below)
+            policy.bad(InputError(f"cannot read it: {error.strerror}", where=where))
             return
-        metadata = [_Metadata(folder, below, policy), *above]  # the nearest first
+        metadata = above.new_child(_metadata(folder, below, policy))
         for name, is_link in found:
             if name.endswith("/"):
                 if not is_link:
@@ -60,7 +62,7 @@ def folder_records(
                 except HnclipError as error:
                     policy.bad(InputError(str(error)))
 
-    yield from walk("", [])
+    yield from walk("", ChainMap())
 
 
 def _sort_name(entry: "os.DirEntry[str]") -> str:
@@ -77,19 +79,19 @@ def _is_wanted(path: str, patterns: Sequence[str]) -> bool:
     )
 
 
-def _record(root: str, name: str, home: str, metadata: Sequence["_Metadata"]) -> dict[str, Any]:
+def _record(root: str, name: str, home: str, metadata: Mapping[str, Record]) -> dict[str, Any]:
     path = os.path.join(root, name)
     if not in_record(path):
-        raise _bad(ascii(path), "the name is not UTF-8, so no record can hold it")
+        raise InputError("the name is not UTF-8, so no record can hold it", where=ascii(path))
     target = os.path.realpath(path)
     if os.path.commonpath([home, target]) != home:
-        raise _bad(path, "a link that leads out of the folder")
+        raise InputError("a link that leads out of the folder", where=path)
     try:
         open_regular(path).close()
     except FileNotFoundError:
-        raise _bad(path, "a link that leads nowhere") from None
+        raise InputError("a link that leads nowhere", where=path) from None
     ours = {"id": name, "image": path}
-    fields = next(filter(None, (source.fields(name) for source in metadata)), {})
+    fields: Mapping[str, Any] = metadata.get(name, {})
     caption = _caption_beside(path)
     if caption is not None:
         ours["caption"] = caption
@@ -116,45 +118,37 @@ def decode_caption(data: bytes, where: str) -> str:
         InputError: too long for a caption, invalid UTF-8, or blank.
     """
     if len(data) > MAX_CAPTION_BYTES:
-        raise _bad(where, f"a caption of more than {MAX_CAPTION_BYTES} bytes")
+        raise InputError(f"a caption of more than {MAX_CAPTION_BYTES} bytes", where=where)
     try:
         caption = data.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
-        raise _bad(where, "the caption is invalid UTF-8") from None
+        raise InputError("the caption is invalid UTF-8", where=where) from None
     if not caption:
-        raise _bad(where, "the caption is empty")
+        raise InputError("the caption is empty", where=where)
     return caption
 
 
-def _bad(where: str, problem: str) -> InputError:
-    return InputError(problem, where=where)
-
-
-class _Metadata:
-    """A folder's ``metadata.jsonl``: fields by ``file_name``, a path below the folder.
+def _metadata(root: str, below: str, policy: ErrorPolicy) -> dict[str, Record]:
+    """The fields in a folder's ``metadata.jsonl``, by the image's path below the root.
 
     A line without a file is as bad as a line that is no record.
     """
-
-    def __init__(self, root: str, below: str, policy: ErrorPolicy) -> None:
-        self._below = below
-        self._records: dict[str, Record] = {}
-        folder = os.path.join(root, below)
-        try:
-            stream = open_regular(os.path.join(folder, METADATA))
-        except FileNotFoundError:
-            return
-        with stream:
-            for record in RecordReader(stream, os.path.join(folder, METADATA), policy):
-                try:
-                    name = record.field("file_name", str)
-                    if not os.path.isfile(os.path.join(folder, name)):
-                        raise record.error("image not found", got=repr(name))
-                    self._records[name] = record
-                except (InputError, ValueError) as error:  # ValueError: a zero byte in the name
-                    policy.bad(error if isinstance(error, InputError) else record.error(str(error)))
-
-    def fields(self, name: str) -> dict[str, Any]:
-        """What is said of a file, named by its path below the root."""
-        found: dict[str, Any] = self._records.get(name.removeprefix(self._below), {})
-        return {key: value for key, value in found.items() if key != "file_name"}
+    folder = os.path.join(root, below)
+    found: dict[str, Record] = {}
+    try:
+        stream = open_regular(os.path.join(folder, METADATA))
+    except FileNotFoundError:
+        return found
+    with stream:
+        for record in RecordReader(stream, os.path.join(folder, METADATA), policy):
+            try:
+                name = record.field("file_name", str)
+                if not os.path.isfile(os.path.join(folder, name)):
+                    raise record.error("image not found", got=repr(name))
+            except InputError as error:
+                policy.bad(error)
+            else:
+                del record["file_name"]
+                if record:
+                    found[below + name] = record
+    return found

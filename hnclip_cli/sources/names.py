@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 IMAGE_SUFFIXES = {
     ".avif", ".bmp", ".gif", ".ico", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm",
@@ -46,7 +46,7 @@ def expand_braces(pattern: str) -> Iterator[str]:
                 yield pattern[:opening] + middle + rest
 
 
-def _braces(pattern: str, opening: int) -> tuple["list[str] | _Numbers", int]:
+def _braces(pattern: str, opening: int) -> tuple[Iterable[str], int]:
     """What the braces that open here stand for, nothing if they are plain text; where they end."""
     depth, start = 0, opening + 1
     parts: list[str] = []
@@ -58,19 +58,15 @@ def _braces(pattern: str, opening: int) -> tuple["list[str] | _Numbers", int]:
             start = at + 1
         if depth == 0:
             if numbers := _RANGE.fullmatch(pattern[opening + 1 : at]):
-                return _Numbers(numbers[1], numbers[2]), at
+                return _numbers(numbers[1], numbers[2]), at
             return (parts if len(parts) > 1 else []), at
     return [], opening
 
 
-class _Numbers:
+def _numbers(first: str, last: str) -> Iterator[str]:
     """From the first to the last number, upwards or downwards."""
-
-    def __init__(self, first: str, last: str) -> None:
-        padded = any(len(word) > 1 and word.startswith("0") for word in (first, last))
-        self._width = max(len(first), len(last)) if padded else 0
-        step = 1 if int(first) <= int(last) else -1
-        self._range = range(int(first), int(last) + step, step)
-
-    def __iter__(self) -> Iterator[str]:
-        return (f"{number:0{self._width}d}" for number in self._range)
+    padded = any(len(word) > 1 and word.startswith("0") for word in (first, last))
+    width = max(len(first), len(last)) if padded else 0
+    step = 1 if int(first) <= int(last) else -1
+    for number in range(int(first), int(last) + step, step):
+        yield f"{number:0{width}d}"

@@ -1,5 +1,7 @@
 """Shards of WebDataset as records: tar files whose members, grouped by name, are samples."""
 
+import itertools
+import operator
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -49,6 +51,7 @@ def shard_records(
 
 @dataclass
 class _Sample:
+    stream: IO[bytes]
     shard: str
     key: str
     members: dict[str, Member] = field(default_factory=dict)  # by ending
@@ -61,6 +64,25 @@ class _Sample:
     def error(self, problem: str, got: str = "", expected: str = "") -> InputError:
         return InputError(problem, where=self.where, got=got, expected=expected)
 
+    def lacks(self, what: str, expected: str = "") -> InputError:
+        got = " ".join(f".{ending}" for ending in self.members)
+        return self.error(f"it has no {what}", got, expected)
+
+    def negative(self, name: str) -> Member | None:
+        """The member of this ending, with or without a further one."""
+        found = (end for end in self.members if end == name or end.startswith(f"{name}."))
+        return self.members.get(next(found, ""))
+
+    def spelled(self, member: Member) -> str:
+        name = join_member(self.shard, member.name)
+        if not in_record(name):
+            raise self.error("a name is not UTF-8, so no record can hold it")
+        return name
+
+    def text(self, member: Member) -> str:
+        member = member._replace(size=min(member.size, MAX_CAPTION_BYTES + 1))
+        return decode_caption(read_at(self.stream, member), f"{self.where}: {member.name}")
+
 
 def _records(stream: IO[bytes], path: str, policy: ErrorPolicy) -> Iterator[dict[str, Any]]:
     seen: set[str] = set()
@@ -69,49 +91,46 @@ def _records(stream: IO[bytes], path: str, policy: ErrorPolicy) -> Iterator[dict
             if sample.key in seen:
                 raise sample.error("its members do not lie together, or two have its name")
             seen.add(sample.key)
-            yield _record(stream, sample)
+            yield _record(sample)
         except InputError as error:
             policy.bad(error)
 
 
 def _samples(stream: IO[bytes], path: str, policy: ErrorPolicy) -> Iterator[_Sample]:
-    sample: _Sample | None = None
     try:
-        for member in iter_members(stream, path):
-            folder, slash, name = member.name.rpartition("/")
-            stem, dot, ending = name.partition(".")
-            if not (stem and dot and ending) or stem.startswith("__"):
-                continue  # no part of a sample, as in WebDataset
-            key = folder + slash + stem
-            if sample is None or sample.key != key:
-                if sample:
-                    yield sample
-                sample = _Sample(path, key)
-            if ending.lower() in sample.members:
-                sample.repeated = member.name
-            sample.members[ending.lower()] = member
+        for key, run in itertools.groupby(_parts(stream, path), operator.itemgetter(0)):
+            sample = _Sample(stream, path, key)
+            for _, ending, member in run:
+                if ending in sample.members:
+                    sample.repeated = member.name
+                sample.members[ending] = member
+            yield sample
     except HnclipError as error:
         policy.bad(InputError(str(error)))  # the sample before it may lack members
-    else:
-        if sample:
-            yield sample
 
 
-def _record(stream: IO[bytes], sample: _Sample) -> dict[str, Any]:
+def _parts(stream: IO[bytes], path: str) -> Iterator[tuple[str, str, Member]]:
+    """The members that are part of a sample, as in WebDataset, with its key and their ending."""
+    for member in iter_members(stream, path):
+        folder, slash, name = member.name.rpartition("/")
+        stem, _, ending = name.partition(".")
+        if stem and ending and not stem.startswith("__"):
+            yield folder + slash + stem, ending.lower(), member
+
+
+def _record(sample: _Sample) -> dict[str, Any]:
     if sample.repeated:
         raise sample.error("two members of one name", got=repr(sample.repeated))
-    fields = _json_fields(stream, sample)
+    fields = _json_fields(sample)
     ours: dict[str, Any] = {
         "id": sample.key,
         "image": _image(sample),
-        "caption": _caption(stream, sample, fields),
+        "caption": _caption(sample, fields),
     }
-    if member := _negative(sample, NEGATIVE_CAPTION):
-        ours["negatives"] = [
-            {"caption": _read_caption(stream, sample, member), "kind": "unspecified"}
-        ]
-    if member := _negative(sample, NEGATIVE_IMAGE):
-        ours["negative_images"] = [_spelled(sample, member)]
+    if member := sample.negative(NEGATIVE_CAPTION):
+        ours["negatives"] = [{"caption": sample.text(member), "kind": "unspecified"}]
+    if member := sample.negative(NEGATIVE_IMAGE):
+        ours["negative_images"] = [sample.spelled(member)]
     return ours | {name: value for name, value in fields.items() if name not in ours}
 
 
@@ -120,57 +139,28 @@ def _image(sample: _Sample) -> str:
     for ending, member in sorted(sample.members.items(), key=lambda item: "." in item[0]):
         is_negative = ending.partition(".")[0] == NEGATIVE_IMAGE
         if not is_negative and (ending == "image" or is_image(member.name)):
-            return _spelled(sample, member)
-    raise sample.error("it has no image", got=_endings(sample))
+            return sample.spelled(member)
+    raise sample.lacks("image")
 
 
-def _spelled(sample: _Sample, member: Member) -> str:
-    name = join_member(sample.shard, member.name)
-    if not in_record(name):
-        raise sample.error("a name is not UTF-8, so no record can hold it")
-    return name
-
-
-def _caption(stream: IO[bytes], sample: _Sample, fields: dict[str, Any]) -> str:
+def _caption(sample: _Sample, fields: dict[str, Any]) -> str:
     for ending in CAPTIONS:
         if ending in sample.members:
-            return _read_caption(stream, sample, sample.members[ending])
+            return sample.text(sample.members[ending])
     caption = fields.get("caption")
     if not isinstance(caption, str) or not caption.strip():
-        raise sample.error(
-            "it has no caption", _endings(sample), 'a .txt, a .caption, or a .json with "caption"'
-        )
+        raise sample.lacks("caption", 'a .txt, a .caption, or a .json with "caption"')
     return caption
 
 
-def _negative(sample: _Sample, name: str) -> Member | None:
-    return next(
-        (
-            member
-            for ending, member in sample.members.items()
-            if ending == name or ending.startswith(f"{name}.")
-        ),
-        None,
-    )
-
-
-def _read_caption(stream: IO[bytes], sample: _Sample, member: Member) -> str:
-    member = member._replace(size=min(member.size, MAX_CAPTION_BYTES + 1))
-    return decode_caption(read_at(stream, member), f"{sample.where}: {member.name}")
-
-
-def _json_fields(stream: IO[bytes], sample: _Sample) -> Record:
+def _json_fields(sample: _Sample) -> Record:
     member = sample.members.get("json")
     if member is None:
         return Record({})
     if member.size > MAX_CAPTION_BYTES:
         raise sample.error("its JSON is too large", f"{member.size} bytes")
     try:
-        return parse_record(read_at(stream, member))
+        return parse_record(read_at(sample.stream, member))
     except InputError as error:
         problem = str(error).partition(": ")[2]
         raise sample.error(f"{os.path.basename(member.name)}: {problem}") from None
-
-
-def _endings(sample: _Sample) -> str:
-    return " ".join(f".{ending}" for ending in sample.members)

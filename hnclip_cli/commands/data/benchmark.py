@@ -65,7 +65,7 @@ def benchmark(
     from hnclip_cli.benchmarks import BENCHMARKS
 
     if wants_list:
-        from hnclip_cli.sources.benchmarks.listing import listing, listing_table
+        from hnclip_cli.sources.benchmarks import listing, listing_table
 
         return console.write_listing(listing(), listing_table, format_, output)
     if name is None or path is None or images is None:

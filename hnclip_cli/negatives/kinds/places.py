@@ -35,7 +35,7 @@ def replace_relation(caption: Caption) -> Iterator[list[Edit]]:
         name = caption.lower(mention.head)
         if caption.lower(mention.stop) in ("of", "while") or name in caption.resumed:
             continue
-        for text in relations.excluded(mention.noun, relation):
+        for text in relations.placements.get((mention.noun.key, relation), ()):
             if text not in ("in", "on") or not mention.is_plural:
                 yield [replace(caption, span, text)]
 

@@ -11,7 +11,8 @@ _CHANGING = {"not", "no", "all", "left", "from", "very", "so", "n't", "half"}
 
 def flip_relation(caption: Caption) -> Iterator[list[Edit]]:
     """Turn one directed relation around."""
-    flips = caption.lexicon.relations.flips_among(caption.lowers)
+    known = caption.lexicon.relations.flips
+    flips = [flip for flip in known if flip.last_word in caption.lowers]
     if not flips:
         return
     text, borders = _joined(caption)

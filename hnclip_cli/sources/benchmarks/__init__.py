@@ -5,9 +5,8 @@ from typing import Any
 
 from hnclip_cli.benchmarks import BENCHMARKS
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.sources.benchmarks.files import Files
 from hnclip_cli.streams.jsonl import ErrorPolicy
-
-__all__ = ["BENCHMARKS", "read_benchmark"]
 
 
 def read_benchmark(
@@ -33,9 +32,26 @@ def read_benchmark(
         HnclipError: no such benchmark, or files that are not there or are damaged; a bad item
             unless the policy skips it.
     """
-    from hnclip_cli.sources.benchmarks.files import Files
-
     if name not in BENCHMARKS:
         raise HnclipError(f"no benchmark {name!r}", expected=f"one of: {', '.join(BENCHMARKS)}")
     files = Files(name, path, images, policy or ErrorPolicy(), note, templates=templates)
     return BENCHMARKS[name].read(files)
+
+
+def listing() -> Iterator[dict[str, Any]]:
+    """What ``--list`` says: of each benchmark name, path, images, source, items, metric, …"""
+    for name, benchmark in BENCHMARKS.items():
+        facts = {"name": name} | vars(benchmark)
+        yield {key: fact for key, fact in facts.items() if key not in ("read", "official")}
+
+
+def listing_table() -> str:
+    """The same for people, a line a benchmark."""
+    rows = [("NAME", "ITEMS", "METRIC", "SOURCE")]
+    for b in listing():
+        rows.append((b["name"], f"{b['items']:,}" if b["items"] else "–", b["metric"], b["source"]))
+    left, right, middle, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
+    return "".join(
+        f"{name:{left}}  {items:>{right}}  {metric:{middle}}  {source}".rstrip() + "\n"
+        for name, items, metric, source in rows
+    )

@@ -33,7 +33,7 @@ def _record(item: Item, kind: str, tags: dict[str, str]) -> dict[str, Any]:
         item.text("true_caption"),
         [item.text("false_caption")],
         kind,
-        crops=item.crop("bbox_x", "bbox_y", "bbox_w", "bbox_h"),
+        box=("bbox_x", "bbox_y", "bbox_w", "bbox_h"),
         tags=tags,
     )
 

@@ -27,7 +27,7 @@ def _record(item: Item) -> dict[str, Any]:
         item.caption,
         _hard_negatives(item),
         item["kind"],
-        crops=item.crop("x", "y", "width", "height"),
+        box=("x", "y", "width", "height"),
         subset=item["kind"],
         tags={"complexity": item["complexity"]},
     )
@@ -51,7 +51,8 @@ def _hard_negatives(item: Item) -> list[str]:
         texts = None
     if not isinstance(texts, list | tuple):
         raise item.error('field "hard_negs" is no list', got=repr(text[:60]), expected="['…', '…']")
-    return item.part({"hard_negs": list(texts)}).texts("hard_negs")
+    item["hard_negs"] = list(texts)
+    return item.texts("hard_negs")
 
 
 def vg_image(item: Item, name: str) -> str:

@@ -8,14 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hnclip_cli.errors import HnclipError, InputError
-from hnclip_cli.sources.benchmarks.items import Item, item_name
+from hnclip_cli.sources.benchmarks.items import Item
 from hnclip_cli.streams.files import open_input_file
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
-
-# Texts -> for each the words and their Penn Treebank tags.
-Tagger = Callable[[Sequence[str]], Iterable[Sequence[tuple[str, str]]]]
-# Class names -> for each its prompts, as many for one as for another.
-Prompter = Callable[[Sequence[str]], Sequence[Sequence[str]]]
 
 _MAX_NAMES = 8  # official files that a message names
 
@@ -30,10 +25,7 @@ class Files:
         images: the folder of the images.
         policy: what a bad item does.
         note: receives what the user should know though it is no error.
-        tag: tags words, where negatives are made from tagged captions; by default with spaCy.
-        prompts: turns class names into prompts for zero-shot classification; by default with the
-            templates named by ``templates``.
-        templates: ``photo``, ``simple`` or ``openai``: one prompt, or open_clip's 7 or 80.
+        templates: of zero-shot prompts, ``photo`` or open_clip's ``simple`` or ``openai``.
 
     Raises:
         HnclipError: ``images`` is no folder.
@@ -44,8 +36,6 @@ class Files:
     images: str
     policy: ErrorPolicy = field(default_factory=ErrorPolicy)
     note: Callable[[str], None] = lambda text: None
-    tag: Tagger | None = None
-    prompts: Prompter | None = None
     templates: str = "photo"
 
     def __post_init__(self) -> None:
@@ -83,27 +73,21 @@ class Files:
     def _found(self, names: Sequence[str]) -> dict[str, str]:
         """The path of each official file that is there, by its name."""
         bases = [os.path.basename(name) for name in names]
-        # Without its folder, where that says all.
-        flat = {
-            name: base if bases.count(base) == 1 else name
-            for name, base in zip(names, bases, strict=True)
-        }
-        if os.path.isdir(self.path):
-            found = {
-                name: path
-                for name in names
-                for path in (os.path.join(self.path, place) for place in (flat[name], name))
-                if os.path.isfile(path)
-            }
-            if not found:
-                raise HnclipError(
-                    "no official file in this folder", where=self.path, expected=listed(names)
-                )
+        is_folder, whole = os.path.isdir(self.path), os.path.abspath(self.path)
+        found: dict[str, str] = {}
+        for name, base in zip(names, bases, strict=True):
+            flat = base if bases.count(base) == 1 else name  # without its folder, if that says all
+            if is_folder:
+                places = [os.path.join(self.path, place) for place in (flat, name)]
+                found.update((name, place) for place in places if os.path.isfile(place))
+            elif whole.endswith(os.sep + flat) and os.path.exists(whole):
+                found[name] = self.path
+        if found:
             return found
-        whole = os.path.abspath(self.path)
-        for name in names:
-            if whole.endswith(os.sep + flat[name]) and os.path.exists(whole):
-                return {name: self.path}
+        if is_folder:
+            raise HnclipError(
+                "no official file in this folder", where=self.path, expected=listed(names)
+            )
         raise HnclipError(
             "not an official file" if os.path.exists(whole) else "no such file or folder",
             where=self.path,
@@ -140,7 +124,7 @@ class Files:
         """
         with open_input_file(path) as stream:
             for record in RecordReader(stream, path, self.policy):
-                yield Item(record, self, path, str(record.line), record.index)
+                yield Item(record, self, path, record.line)
 
     def csv_items(
         self, path: str, columns: Sequence[str], *, by_place: bool = False
@@ -169,22 +153,20 @@ class Files:
                         got=f"the columns {listed(header) or 'none'}",
                         expected=listed(columns),
                     )
-                for index, row in enumerate(rows):
-                    surplus = "more values than the header has columns"
-                    fault = surplus if rows.restkey in row else ""
-                    yield Item(row, self, path, str(index + 1), index, fault)
+                for number, row in enumerate(rows, 1):
+                    yield Item(row, self, path, number)
             except (csv.Error, UnicodeDecodeError) as error:
                 raise HnclipError(f"broken CSV ({error})", where=path) from None
 
     def items(self, path: str, pairs: Iterable[tuple[Any, Any]]) -> Iterator[Item]:
         """Keys and values of an official file as items; a value that is no object is a bad one."""
-        for index, (key, value) in enumerate(pairs):
+        for key, value in pairs:
             if isinstance(value, dict):
-                yield Item(value, self, path, str(key), index)
+                yield Item(value, self, path, key)
             else:
-                where, got = item_name(path, key), repr(value)[:60]
-                error = InputError("not an item", where=where, got=got, expected="an object")
-                self.policy.bad(error)
+                got = repr(value)[:60]
+                bad = Item({}, self, path, key)
+                self.policy.bad(bad.error("not an item", got=got, expected="an object"))
 
     def records(
         self, items: Iterable[Item], convert: Callable[[Item], dict[str, Any] | None]

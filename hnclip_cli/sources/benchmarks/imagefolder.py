@@ -1,11 +1,12 @@
 """Zero-shot classification: a folder of images a class, and prompts made from the class names."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from hnclip_cli.benchmarks import Benchmark, Metric
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.models.zero_shot import class_prompts
 from hnclip_cli.sources.benchmarks.files import Files, read_json
 from hnclip_cli.sources.benchmarks.items import Item
 from hnclip_cli.streams.files import inside
@@ -20,7 +21,7 @@ def read_imagefolder(files: Files) -> Iterator[dict[str, Any]]:
         HnclipError: no class, a class without a folder, or a name that is no text.
     """
     names = _class_names(files)
-    prompts = _prompts(files, list(names.values()))
+    prompts = class_prompts(list(names.values()), files.templates)
     captions = [prompt for of_class in prompts for prompt in of_class]
     count = len(prompts[0])
     truths = {
@@ -40,14 +41,6 @@ def read_imagefolder(files: Files) -> Iterator[dict[str, Any]]:
         )
 
     return files.records(_items(files, names), convert)
-
-
-def _prompts(files: Files, classes: list[str]) -> Sequence[Sequence[str]]:
-    if files.prompts:
-        return files.prompts(classes)
-    from hnclip_cli.models.zero_shot import class_prompts
-
-    return class_prompts(classes, files.templates)
 
 
 def _class_names(files: Files) -> dict[str, str]:
@@ -74,12 +67,10 @@ def _class_names(files: Files) -> dict[str, str]:
 
 
 def _items(files: Files, names: dict[str, str]) -> Iterator[Item]:
-    index = 0
     for folder in names:
         for name in sorted(os.listdir(os.path.join(files.images, folder))):
             if not name.startswith("."):
-                yield Item({"class": folder}, files, files.path, f"{folder}/{name}", index)
-                index += 1
+                yield Item({"class": folder}, files, files.path, f"{folder}/{name}")
 
 
 IMAGEFOLDER = Benchmark(

@@ -49,17 +49,16 @@ def _items(files: Files) -> Iterator[Item]:
         ) from None
     for path in files.paths(FILES):
         part = int(os.path.basename(path).split("-")[1])
-        index = 0
         try:
             with parquet.ParquetFile(path) as file:
                 if absent := [name for name in COLUMNS if name not in file.schema_arrow.names]:
                     raise HnclipError(
                         "not an official file", where=path, expected=f"also {' '.join(absent)}"
                     )
-                for batch in file.iter_batches(_ROWS, columns=COLUMNS):
-                    for row in batch.to_pylist():
-                        yield Item(row, files, path, f"{part}/{index}", index)
-                        index += 1
+                batches = file.iter_batches(_ROWS, columns=COLUMNS)
+                rows = (row for batch in batches for row in batch.to_pylist())
+                for index, row in enumerate(rows):
+                    yield Item(row, files, path, f"{part}/{index}")
         except (ArrowException, OSError) as error:
             reason = str(error).partition("\n")[0]
             raise HnclipError(f"broken parquet ({reason})", where=path) from None

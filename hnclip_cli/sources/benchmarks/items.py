@@ -22,39 +22,26 @@ PAIRS = [[0, 0], [1, 1]]
 class Item(Record):
     """One item of an official file; its errors name the file and the item's key there.
 
-    Attributes:
+    Args:
+        fields: its fields.
         files: the benchmark's files.
+        path: of the file.
         key: its name in the file, or its place there.
-        fault: what is wrong with it as a whole. It keeps its place, and asking for any field
-            raises this.
     """
 
-    def __init__(
-        self,
-        fields: Mapping[str, Any],
-        files: "Files",
-        path: str,
-        key: str,
-        index: int,
-        fault: str = "",
-    ) -> None:
-        super().__init__(fields, path, index=index)
+    def __init__(self, fields: Mapping[str, Any], files: "Files", path: str, key: object) -> None:
+        super().__init__(fields, path)
         self.files = files
-        self.key = key
-        self.fault = fault
-
-    def part(self, fields: Mapping[str, Any]) -> "Item":
-        """Other fields at the same place, as of an object within the item."""
-        return Item(fields, self.files, self.source, self.key, self.index)
+        self.key = str(key)
 
     def field(self, name: str, kind: type[T]) -> T:
-        if self.fault:
-            raise self.error(self.fault)
+        if None in self:  # what csv calls the values behind the last column
+            raise self.error("more values than the header has columns")
         return super().field(name, kind)
 
     @property
     def where(self) -> str:
-        return item_name(self.source, self.key)
+        return f"{self.source}: item {self.key!r}"
 
     @property
     def subset(self) -> str:
@@ -88,10 +75,6 @@ class Item(Record):
             raise self.error(f'field "{name}" is out of range', got=str(number), expected=expected)
         return number
 
-    def crop(self, *names: str) -> list[list[int | float]]:
-        """The one box of the image that counts: its left, top, width and height by field."""
-        return [[self.number(name) for name in names]]
-
     def image_path(self, *names: str) -> str:
         """The path of an image: the folder as the user named it, joined with the name.
 
@@ -111,7 +94,14 @@ class Item(Record):
         raise self.error("image not found", got=repr(paths[0]), hint="another --images folder")
 
     def short(
-        self, image: str, caption: str, foils: Iterable[str], kind: str, **fields: Any
+        self,
+        image: str,
+        caption: str,
+        foils: Iterable[str],
+        kind: str,
+        *,
+        box: Iterable[str] = (),
+        **fields: Any,
     ) -> dict[str, Any]:
         """The record of an image, its caption and published negatives of one kind.
 
@@ -120,11 +110,18 @@ class Item(Record):
             caption: exactly as published, as are the ``foils``.
             foils: the negatives.
             kind: what changed.
-            fields: as of `record`, and ``crops``.
+            box: fields with left, top, width and height of the part of the image that counts.
+            fields: as of `record`.
         """
-        crops = {"crops": fields.pop("crops")} if "crops" in fields else {}
-        negatives = [negative(caption, foil, kind) for foil in foils]
-        return self.record(image=image, **crops, caption=caption, negatives=negatives, **fields)
+        crop = [self.number(name) for name in box]
+        crops: dict[str, Any] = {"crops": [crop]} if crop else {}
+        return self.record(
+            image=image,
+            **crops,
+            caption=caption,
+            negatives=[negative(caption, foil, kind) for foil in foils],
+            **fields,
+        )
 
     def record(
         self, *, subset: str | None = None, tags: Mapping[str, str] | None = None, **fields: Any
@@ -145,8 +142,3 @@ class Item(Record):
 def negative(caption: str, text: str, kind: str) -> dict[str, Any]:
     """A published negative as the record has it."""
     return {"caption": text, "kind": kind, "edits": edit_between(caption, text)}
-
-
-def item_name(path: str, key: object) -> str:
-    """How messages name an item."""
-    return f"{path}: item {str(key)!r}"

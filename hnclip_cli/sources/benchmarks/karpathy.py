@@ -7,6 +7,7 @@ in one file, and as a file of the test part alone, which BLIP and ARO read.
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from hnclip_cli.benchmarks import Benchmark
@@ -16,6 +17,7 @@ from hnclip_cli.sources.benchmarks.items import Item
 
 COCO_FILES = ("coco_karpathy_test.json", "dataset_coco.json")
 FLICKR_FILES = ("flickr30k_test.json", "dataset_flickr30k.json")
+SOURCE = "https://storage.googleapis.com/sfr-vision-language-research/datasets"
 
 _COCO_2014 = re.compile(r"COCO_(?:train|val|test)2014_(\d{12}\.jpg)")
 
@@ -26,23 +28,23 @@ def _record(item: Item) -> dict[str, Any]:
     return item.record(image=image, caption=item.caption, subset="test")
 
 
-def caption_items(files: Files, path: str) -> Iterator[Item]:
+def caption_items(files: Files, *names: str) -> Iterator[Item]:
     """An item for each caption of the test part, with ``image`` and ``caption``.
 
-    Raises:
-        HnclipError: the file is neither of the two published forms.
+    Args:
+        files: the benchmark's files.
+        names: of the official file, in either of the two published forms.
     """
+    path = files.first(*names)
     content = read_json(path)
     if isinstance(content, dict):  # Karpathy's own file
         content = content.get("images")
     if not isinstance(content, list):
         raise HnclipError("not an official file", where=path, expected="a list of images")
-    index = 0
     for entry in files.records(files.items(path, enumerate(content)), _image_and_captions):
         for number, caption in enumerate(entry["captions"]):
             fields = {"image": entry["image"], "caption": caption}
-            yield Item(fields, files, path, f"{entry['key']}/{number}", index)
-            index += 1
+            yield Item(fields, files, path, f"{entry['key']}/{number}")
 
 
 def _image_and_captions(item: Item) -> dict[str, Any] | None:
@@ -69,20 +71,20 @@ def places(name: str) -> list[str]:
 
 # Their recalls need embeddings of all images and captions (hnclip eval --embeddings).
 COCO_RETRIEVAL = Benchmark(
-    reader(lambda files: caption_items(files, files.first(*COCO_FILES)), _record),
+    reader(lambda files: caption_items(files, *COCO_FILES), _record),
     path="coco_karpathy_test.json, or Karpathy's dataset_coco.json",
     images="COCO val2014",
-    source="https://storage.googleapis.com/sfr-vision-language-research/datasets/coco_karpathy_test.json",
+    source=f"{SOURCE}/coco_karpathy_test.json",
     items=25010,
     metric="R@1, R@5, R@10 of captions and of images",
     aggregation="5,000 images, 25,010 captions",
 )
-FLICKR30K_RETRIEVAL = Benchmark(
-    reader(lambda files: caption_items(files, files.first(*FLICKR_FILES)), _record),
+FLICKR30K_RETRIEVAL = replace(
+    COCO_RETRIEVAL,
+    read=reader(lambda files: caption_items(files, *FLICKR_FILES), _record),
     path="flickr30k_test.json, or Karpathy's dataset_flickr30k.json",
     images="flickr30k-images",
-    source="https://storage.googleapis.com/sfr-vision-language-research/datasets/flickr30k_test.json",
+    source=f"{SOURCE}/flickr30k_test.json",
     items=5000,
-    metric="R@1, R@5, R@10 of captions and of images",
     aggregation="1,000 images, 5,000 captions",
 )

@@ -19,7 +19,7 @@ def _items(files: Files) -> Iterator[Item]:
     rows = files.csv_items(path, COLUMNS, by_place=True)
     pairs = iter(lambda: list(itertools.islice(rows, 2)), [])
     for number, pair in enumerate(pairs, start=1):
-        yield Item({"rows": pair}, files, path, str(number), number - 1)
+        yield Item({"rows": pair}, files, path, number)
 
 
 def _record(item: Item) -> dict[str, Any]:

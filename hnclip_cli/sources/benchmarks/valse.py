@@ -30,7 +30,8 @@ MIN_VOTES = 2
 
 def _record(item: Item) -> dict[str, Any] | None:
     """Nothing of an item that the annotators did not confirm: the official score counts none."""
-    if item.part(item.field("mturk", dict)).integer("caption") < MIN_VOTES:
+    votes = Item(item.field("mturk", dict), item.files, item.source, item.key)
+    if votes.integer("caption") < MIN_VOTES:
         return None
     names = places(item.text("image_file"))
     image = item.image_path(*names, *(f"{folder}/{name}" for folder in FOLDERS for name in names))

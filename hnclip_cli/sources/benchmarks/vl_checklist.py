@@ -7,8 +7,7 @@ A tree of small YAML files names the annotation and the folder of its images for
 import glob
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hnclip_cli.benchmarks import Benchmark, Leaf, Metric, Place, accuracy, mean
 from hnclip_cli.errors import HnclipError
@@ -19,21 +18,13 @@ from hnclip_cli.streams.files import inside, open_input_file
 CORPUS = os.path.join("corpus", "v1")
 
 
-@dataclass(frozen=True)
-class Corpus:
-    """What a YAML file of the tree says.
+class Corpus(NamedTuple):
+    """What a YAML file of the tree says."""
 
-    Attributes:
-        subset: family and aspect, as ``Object/Location/center``.
-        source: the data set that the images come from.
-        annotation: path of the JSON file with the items.
-        images: folder of the images, inside that of all images.
-    """
-
-    subset: str
-    source: str
-    annotation: str
-    images: str
+    subset: str  # family and aspect, as ``Object/Location/center``
+    source: str  # the data set that the images come from
+    annotation: str  # path of the JSON file with the items
+    images: str  # their folder, inside that of all images
 
     def pairs(self, content: list[Any]) -> Iterator[tuple[str, Any]]:
         """Each ``[image, {"POS": …, "NEG": …}]`` as one object; anything else as it is."""
@@ -55,12 +46,14 @@ def _record(item: Item) -> dict[str, Any]:
 
 
 def _items(files: Files) -> Iterator[Item]:
-    """
-    Raises:
-        HnclipError: PATH holds no corpus, or a YAML file names no annotation inside PATH.
-    """
+    root = os.path.join(files.path, CORPUS)
+    names = sorted(glob.glob("**/*.yaml", root_dir=root, recursive=True))
+    if not names:
+        raise HnclipError(
+            "no official file in this folder", where=files.path, expected=f"{CORPUS}/**/*.yaml"
+        )
     absent = []
-    for corpus in _corpora(files):
+    for corpus in [_corpus(files, root, name) for name in names]:
         if os.path.isfile(corpus.annotation):
             yield from files.json_items([corpus.annotation], list, corpus.pairs)
         else:
@@ -69,34 +62,20 @@ def _items(files: Files) -> Iterator[Item]:
         files.note(f"{files.path}: {len(absent)} annotations are not there: {listed(absent)}")
 
 
-def _corpora(files: Files) -> list[Corpus]:
-    root = os.path.join(files.path, CORPUS)
-    names = sorted(glob.glob("**/*.yaml", root_dir=root, recursive=True))
-    if not names:
-        raise HnclipError(
-            "no official file in this folder", where=files.path, expected=f"{CORPUS}/**/*.yaml"
-        )
-    corpora = []
-    for name in names:
-        annotation, images = _config(os.path.join(root, name))
-        subset, file = os.path.split(name)
-        path = inside(files.path, annotation, "annotation")
-        corpora.append(Corpus(subset, os.path.splitext(file)[0], path, images))
-    return corpora
-
-
-def _config(path: str) -> tuple[str, str]:
-    """The annotation's path inside PATH, and the folder of its images."""
+def _corpus(files: Files, root: str, name: str) -> Corpus:
     import yaml
 
+    path = os.path.join(root, name)
     with open_input_file(path) as stream:
         try:
             config = yaml.safe_load(stream)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise HnclipError(f"broken YAML ({error})", where=path) from None
     match config:
-        case {"ANNO_PATH": str(annotation), "IMG_ROOT": str(folder)}:
-            return annotation, folder
+        case {"ANNO_PATH": str(annotation), "IMG_ROOT": str(images)}:
+            subset, file = os.path.split(name)
+            annotation = inside(files.path, annotation, "annotation")
+            return Corpus(subset, os.path.splitext(file)[0], annotation, images)
     raise HnclipError("not an official file", where=path, expected="ANNO_PATH and IMG_ROOT")
 
 

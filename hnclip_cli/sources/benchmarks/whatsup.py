@@ -32,9 +32,7 @@ def _record(item: Item) -> dict[str, Any]:
     if len(options) < 2:
         raise item.error('field "caption_options" holds no negative', got=str(options))
     caption, *others = options
-    is_controlled = "image_path" in item
-    image = _controlled_image(item) if is_controlled else _natural_image(item)
-    tags = _controlled_tags(item) if is_controlled else None
+    image, tags = _controlled(item) if "image_path" in item else (_natural_image(item), None)
     return item.short(image, caption, others, "replace-preposition", tags=tags)
 
 
@@ -48,9 +46,16 @@ def _pairs(content: list[Any]) -> Iterator[tuple[int, Any]]:
                 yield index, entry
 
 
-def _controlled_image(item: Item) -> str:
+def _controlled(item: Item) -> tuple[str, dict[str, str]]:
+    """The photograph, and what its name says, as mug_left_of_plate.jpeg."""
     path = item.text("image_path").removeprefix("data/")
-    return item.image_path(path, os.path.basename(path))
+    name = os.path.basename(path)
+    image = item.image_path(path, name)
+    stem = os.path.splitext(name)[0]
+    parts = stem.split("_")
+    if len(parts) < 3:
+        raise item.error("image name says no relation", got=repr(stem), expected="A_left_of_B")
+    return image, {"relation": parts[1], "set": f"{parts[0]}_{parts[-1]}"}
 
 
 def _natural_image(item: Item) -> str:
@@ -58,15 +63,6 @@ def _natural_image(item: Item) -> str:
     if item.subset.startswith("coco"):
         return item.image_path(f"val2017/{number:012d}.jpg", f"{number:012d}.jpg")
     return item.image_path(f"vg_images/{number}.jpg", f"{number}.jpg")
-
-
-def _controlled_tags(item: Item) -> dict[str, str]:
-    """What the name of a photograph says, as mug_left_of_plate.jpeg."""
-    stem = os.path.splitext(os.path.basename(item.text("image_path")))[0]
-    parts = stem.split("_")
-    if len(parts) < 3:
-        raise item.error("image name says no relation", got=repr(stem), expected="A_left_of_B")
-    return {"relation": parts[1], "set": f"{parts[0]}_{parts[-1]}"}
 
 
 def photographs(place: Place) -> Leaf | None:

@@ -9,22 +9,22 @@ import hashlib
 import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 from hnclip_cli.benchmarks import Benchmark, Metric
-from hnclip_cli.errors import InputError
+from hnclip_cli.language.caption import TAGS
+from hnclip_cli.language.parser import Parser
 from hnclip_cli.sources.benchmarks.files import Files, reader
 from hnclip_cli.sources.benchmarks.items import Item, negative
 from hnclip_cli.sources.benchmarks.karpathy import (
     COCO_FILES,
+    COCO_RETRIEVAL,
+    FLICKR30K_RETRIEVAL,
     FLICKR_FILES,
     caption_items,
     places,
 )
-
-if TYPE_CHECKING:
-    from hnclip_cli.language.parser import Parser
 
 MAX_WORDS = 30  # of an option, in the official code
 _BATCH = 256  # captions tagged at a time
@@ -79,34 +79,14 @@ def _record(item: Item) -> dict[str, Any]:
 
 
 def _items(files: Files, name: str) -> Iterator[Item]:
-    """The captions with their words and tags, tagged in batches."""
-    items = caption_items(files, files.first(name))
+    """The captions with their words and tags, tagged in batches as by ``hnclip negatives``."""
+    items = caption_items(files, name)
+    parser = Parser(TAGS)
     while batch := list(itertools.islice(items, _BATCH)):
-        texts = [_text_or_empty(item) for item in batch]
-        for item, tagged in zip(batch, (files.tag or _tag)(texts), strict=True):
-            item["tagged"] = tagged
+        texts = [str(item["caption"]) for item in batch]  # what is no text is named in its turn
+        for item, caption in zip(batch, parser.parse(texts), strict=True):
+            item["tagged"] = [(word.text, word.tag) for word in caption.words]
             yield item
-
-
-def _tag(texts: Sequence[str]) -> list[list[tuple[str, str]]]:
-    """As the tagger of ``hnclip negatives``."""
-    captions = _parser().parse(texts)
-    return [[(word.text, word.tag) for word in caption.words] for caption in captions]
-
-
-@cache
-def _parser() -> "Parser":
-    from hnclip_cli.language.caption import TAGS
-    from hnclip_cli.language.parser import Parser
-
-    return Parser(TAGS)
-
-
-def _text_or_empty(item: Item) -> str:
-    try:
-        return item.caption
-    except InputError:
-        return ""  # named when it is its turn
 
 
 def _negatives(item: Item, caption: str) -> list[dict[str, Any]]:
@@ -155,25 +135,17 @@ def normalized(text: str) -> str:
     return " ".join(words[:MAX_WORDS])
 
 
-PRECISION = (Metric("Precision@1", vl_compo=True),)
+def _benchmark(retrieval: Benchmark, name: str) -> Benchmark:
+    """Of the captions of this file of a benchmark of retrieval."""
+    return replace(
+        retrieval,
+        read=reader(lambda files: _items(files, name), _record),
+        official=(Metric("Precision@1", vl_compo=True),),
+        path=name,
+        metric="Precision@1: caption > its four perturbations",
+        aggregation="micro",
+    )
 
-ARO_COCO_ORDER = Benchmark(
-    reader(lambda files: _items(files, COCO_FILES[0]), _record),
-    PRECISION,
-    path=COCO_FILES[0],
-    images="COCO val2014",
-    source="https://storage.googleapis.com/sfr-vision-language-research/datasets/coco_karpathy_test.json",
-    items=25010,
-    metric="Precision@1: caption > its four perturbations",
-    aggregation="micro",
-)
-ARO_FLICKR_ORDER = Benchmark(
-    reader(lambda files: _items(files, FLICKR_FILES[0]), _record),
-    PRECISION,
-    path=FLICKR_FILES[0],
-    images="flickr30k-images",
-    source="https://storage.googleapis.com/sfr-vision-language-research/datasets/flickr30k_test.json",
-    items=5000,
-    metric="Precision@1: caption > its four perturbations",
-    aggregation="micro",
-)
+
+ARO_COCO_ORDER = _benchmark(COCO_RETRIEVAL, COCO_FILES[0])
+ARO_FLICKR_ORDER = _benchmark(FLICKR30K_RETRIEVAL, FLICKR_FILES[0])

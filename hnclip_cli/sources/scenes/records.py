@@ -2,19 +2,15 @@
 
 import contextlib
 import hashlib
-import io
 import os
 import random
 import uuid
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.sources.scenes.captions import caption_of
 from hnclip_cli.sources.scenes.layout import compose
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 
 def scene_records(
@@ -42,53 +38,38 @@ def scene_records(
     from hnclip_cli.sources.scenes.drawing import background_of, draw
 
     temporary = os.path.join(folder, f".{uuid.uuid4().hex[:8]}.tmp")
-    with _writing(folder):
+    path = folder
+    try:
         os.makedirs(folder, exist_ok=True)
-    for index in range(num_scenes):
-        rng = scene_rng(seed, split, index)
-        scene = compose(rng, split, max_objects)
-        caption = caption_of(rng, scene)
-        name = f"scenes-{split}-{seed}-{index:06d}"
-        path = os.path.join(folder, f"{name}.png")
-        with _writing(path):
-            _save(draw(scene, background_of(rng), image_size), path, temporary)
-        yield {
-            "id": name,
-            "image": path,
-            "caption": caption,
-            "objects": [
-                {name: getattr(thing, name) for name in ("color", "shape", "size", "x", "y")}
-                for thing in scene.things
-            ],
-            "split": split,
-        }
+        for index in range(num_scenes):
+            rng = scene_rng(seed, split, index)
+            scene = compose(rng, split, max_objects)
+            caption = caption_of(rng, scene)
+            name = f"scenes-{split}-{seed}-{index:06d}"
+            path = os.path.join(folder, f"{name}.png")
+            image = draw(scene, background_of(rng), image_size)
+            image.save(temporary, "PNG", compress_level=1)
+            os.replace(temporary, path)  # a run that is stopped leaves no half of an image
+            yield {
+                "id": name,
+                "image": path,
+                "caption": caption,
+                "objects": [
+                    {name: getattr(thing, name) for name in ("color", "shape", "size", "x", "y")}
+                    for thing in scene.things
+                ],
+                "split": split,
+            }
+    except OSError as error:
+        raise HnclipError(
+            f"cannot write it: {error.strerror}", where=path, hint="another DIR"
+        ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
 
 
 def scene_rng(seed: int, split: str, index: int) -> random.Random:
     """The random numbers of one scene."""
     digest = hashlib.blake2b(f"{seed}/{split}/{index}".encode(), digest_size=16).digest()
     return random.Random(int.from_bytes(digest, "big"))
-
-
-def _save(image: "Image", path: str, temporary: str) -> None:
-    """Write a PNG under its name in one step, so that an interrupted run leaves no half of one."""
-    encoded = io.BytesIO()
-    image.save(encoded, "PNG", compress_level=1)
-    try:
-        with open(temporary, "wb") as stream:
-            stream.write(encoded.getbuffer())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-
-
-@contextlib.contextmanager
-def _writing(path: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise HnclipError(
-            f"cannot write it: {error.strerror}", where=path, hint="another DIR"
-        ) from None

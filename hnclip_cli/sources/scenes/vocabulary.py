@@ -21,9 +21,6 @@ SIZES = {"small": 0.22, "large": 0.38}
 DIRECTIONS = {"left": (-1, 0), "right": (1, 0), "above": (0, -1), "below": (0, 1)}
 OPPOSITES = {"left": "right", "right": "left", "above": "below", "below": "above"}
 
-SPLITS = ("train", "test")
-
-
 # Training never sees these colors on these shapes: a quarter of all combinations. They form a
 # block, so that exchanging the colors or shapes of two test objects gives combinations that
 # training never saw either. Were the exchanged ones familiar, what a model remembers of its
@@ -37,13 +34,12 @@ def is_held_out(color: str, shape: str) -> bool:
     return color in HELD_OUT_COLORS and shape in HELD_OUT_SHAPES
 
 
-def _combinations(split: str) -> tuple[tuple[str, str], ...]:
-    return tuple(
+COMBINATIONS = {
+    split: [
         (color, shape)
         for color in COLORS
         for shape in SHAPES
         if is_held_out(color, shape) == (split == "test")
-    )
-
-
-COMBINATIONS = {split: _combinations(split) for split in SPLITS}
+    ]
+    for split in ("train", "test")
+}

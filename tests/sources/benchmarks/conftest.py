@@ -33,12 +33,10 @@ class Folder:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content if isinstance(content, str) else json.dumps(content))
 
-    def read(self, name, path=None, policy=None, **tools):
+    def read(self, name, path=None, policy=None):
         """The records, each held to what the record promises."""
-        files = Files(
-            name, str(path or self.path), str(self.images), policy or ErrorPolicy(),
-            self.notes.append, **tools,
-        )  # fmt: skip
+        policy = policy or ErrorPolicy()
+        files = Files(name, str(path or self.path), str(self.images), policy, self.notes.append)
         records = list(BENCHMARKS[name].read(files))
         for record in records:
             checked = Record(json.loads(json.dumps(record)))

@@ -28,7 +28,7 @@ def json_items(folder, **options):
 
 
 def item_of(files):
-    return Item({}, files, "a.json", "1", 0)
+    return Item({}, files, "a.json", "1")
 
 
 def test_files_come_in_the_official_order_not_in_that_of_the_folder(folder):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hnclip_cli.benchmarks import BENCHMARKS
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.sources.benchmarks import imagefolder, word_order
 from hnclip_cli.sources.benchmarks.conme import COLUMNS as CONME_COLUMNS
 from hnclip_cli.sources.benchmarks.crepe import COLUMNS as CREPE_COLUMNS
 from hnclip_cli.sources.benchmarks.files import Files
@@ -17,6 +18,7 @@ from hnclip_cli.sources.benchmarks.svo_probes import COMVG_COLUMNS, SVO_COLUMNS
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import format_record, parse_record
 from tests.sources.benchmarks.conftest import Folder
+from tests.sources.benchmarks.test_word_order import Tagger
 
 CAPTIONS = {"caption": "a", "caption2": "b", "negative_caption": "c", "foil": "d"}
 PAIR = {f"{what}{mark}{side}": "a.jpg" for what in ("image", "caption")
@@ -112,16 +114,14 @@ CONTENTS = {name: damaged(content) for name, (_, content) in JSON_FILES.items()}
 }
 
 
-def tag(texts):
-    return [[(word, "NN") for word in text.split()] for text in texts]
-
-
-def prompts(classes):
+def prompts(classes, templates):
     return [[name] for name in classes]
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_damaged_content_gives_records_or_errors_that_name_the_file(name, tmp_path):
+def test_damaged_content_gives_records_or_errors_that_name_the_file(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(word_order, "Parser", Tagger)
+    monkeypatch.setattr(imagefolder, "class_prompts", prompts)
     folder = Folder(tmp_path)
     folder.image("a.jpg", "a.jpg.png", "a_on_b.jpg", "1.jpg", "1/1.jpg", "count/a.jpg")
     folder.image(*(f"a/img{number}.jpg" for number in range(10)))
@@ -139,7 +139,7 @@ def test_damaged_content_gives_records_or_errors_that_name_the_file(name, tmp_pa
     def check(content):
         folder.write(FILES[name], content)
         policy = ErrorPolicy("skip", note)
-        files = Files(name, str(path), str(folder.images), policy, tag=tag, prompts=prompts)
+        files = Files(name, str(path), str(folder.images), policy)
         try:
             for record in BENCHMARKS[name].read(files):
                 outcomes.add("record")

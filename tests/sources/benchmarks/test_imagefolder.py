@@ -1,6 +1,7 @@
 import pytest
 
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.sources.benchmarks import imagefolder
 
 
 def prompts(classes):
@@ -8,12 +9,13 @@ def prompts(classes):
 
 
 @pytest.fixture(autouse=True)
-def images(folder):
+def images(folder, monkeypatch):
+    monkeypatch.setattr(imagefolder, "class_prompts", lambda classes, templates: prompts(classes))
     folder.image("tabby_cat/2.jpg", "tabby_cat/1.jpg", "tabby_cat/.hidden", "dog/1.jpg")
 
 
 def test_an_image_meets_the_prompts_of_all_classes_and_its_own_are_true(folder):
-    records = folder.read("imagefolder", folder.images, prompts=prompts)
+    records = folder.read("imagefolder", folder.images)
     assert [record["id"] for record in records] == [
         "imagefolder/images/dog/1.jpg",
         "imagefolder/images/tabby_cat/1.jpg",
@@ -28,7 +30,7 @@ def test_an_image_meets_the_prompts_of_all_classes_and_its_own_are_true(folder):
 
 def test_a_json_file_names_the_classes(folder):
     folder.write("classes.json", {"tabby_cat": "striped cat"})
-    records = folder.read("imagefolder", folder.path / "classes.json", prompts=prompts)
+    records = folder.read("imagefolder", folder.path / "classes.json")
     assert [record["captions"][0] for record in records] == ["a photo of a striped cat."] * 2
 
 
@@ -46,16 +48,16 @@ def test_a_json_file_names_the_classes(folder):
 def test_bad_classes_are_named(folder, classes, message):
     folder.write("classes.json", classes)
     with pytest.raises(HnclipError) as raised:
-        folder.read("imagefolder", folder.path / "classes.json", prompts=prompts)
+        folder.read("imagefolder", folder.path / "classes.json")
     assert message in str(raised.value)
 
 
 def test_a_folder_without_folders_has_no_class(folder):
     with pytest.raises(HnclipError, match="no class"):
-        folder.read("imagefolder", folder.path, prompts=prompts)
+        folder.read("imagefolder", folder.path)
 
 
 def test_a_folder_among_the_images_of_a_class_is_named(folder):
     folder.image("dog/more/3.jpg")
     with pytest.raises(HnclipError, match="item 'dog/more': image not found"):
-        folder.read("imagefolder", folder.images, prompts=prompts)
+        folder.read("imagefolder", folder.images)

@@ -4,8 +4,7 @@ import pytest
 
 from hnclip_cli.benchmarks import BENCHMARKS
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.sources.benchmarks import read_benchmark
-from hnclip_cli.sources.benchmarks.listing import listing, listing_table
+from hnclip_cli.sources.benchmarks import listing, listing_table, read_benchmark
 from tests.conftest import ROOT
 
 CONTRACT = (
