@@ -54,7 +54,11 @@ class BlindBaseline:
         """All records with the scores of their texts; the spool is gone afterwards."""
         tally = Tally(fields)
         with self._spool:
-            for record, scores in self._scored():
+            if self._scorer:
+                scored = _in_batches(self._spool, self._scorer)
+            else:  # Benchmarks made from one source repeat captions, under images of other names.
+                scored = score_in_folds(lambda: self._spool, _texts, without_repeats=True)
+            for record, scores in scored:
                 if "scores" in record:
                     record["scores"] = [scores] * len(record["scores"])
                 tally.add(record, scores_expected=False)
@@ -65,12 +69,6 @@ class BlindBaseline:
         if self._scorer:
             return {"model": self._name}
         return {"model": self._name, "folds": NUM_FOLDS, "captions": self._num_captions}
-
-    def _scored(self) -> Iterator[tuple[Record, list[float]]]:
-        if self._scorer:
-            return _in_batches(self._spool, self._scorer)
-        # Benchmarks made from one source repeat captions, under images of other names.
-        return score_in_folds(lambda: self._spool, _texts, without_repeats=True)
 
 
 def _texts(record: Record) -> Texts:

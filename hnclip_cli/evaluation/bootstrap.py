@@ -115,11 +115,7 @@ def resample(
 
 
 def _types(counts: Counts) -> tuple[Ints, Ints]:
-    """Sort clusters by their rows of counts.
-
-    Returns:
-        one cluster of each type; number of clusters of each type.
-    """
+    """One cluster of each type, that is of the same rows of counts, and the size of each type."""
     base = int(max(counts.total.max(), counts.correct.max())) + 1
     entry = _mix((counts.column * base + counts.total) * base + counts.correct)
     order = np.argsort(counts.cluster, kind="stable")

@@ -135,10 +135,7 @@ def flips(
 ) -> tuple[list[Failure], int]:
     """The records that two models judge differently, lost ones first, and how many there are.
 
-    Args:
-        flipped: the section of a comparison.
-        first: the records of model A, again.
-        second: those of model B, again.
+    ``flipped`` is the section of a comparison; the records of both models are read again.
     """
     status_of: dict[str, str] = {}
     for measure in reversed(flipped):

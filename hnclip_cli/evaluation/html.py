@@ -35,17 +35,10 @@ def format_html(
     image_root: str,
     note: Callable[[str], None],
 ) -> str:
-    """Lay out a report.
+    """Lay out a report of one model or of two as an HTML document that may request nothing.
 
-    Args:
-        report: of one model or of two.
-        failures: what the gallery shows.
-        num_failures: how many there are in all.
-        image_root: where relative image paths start.
-        note: is told of pictures that cannot be read.
-
-    Returns:
-        an HTML document. Its content security policy lets it request nothing.
+    ``num_failures`` counts those that are not shown, too. Relative image paths start at
+    ``image_root``, and ``note`` is told of pictures that cannot be read.
     """
     from jinja2 import Environment, StrictUndefined  # here: only pages wait for it
 

@@ -6,7 +6,6 @@ right, zero is a tie and wrong, so a model that scores everything alike gets not
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,16 +34,6 @@ def outcomes(margins: Floats) -> Outcomes:
     """Judge margins, shape (n,), by the strict rule."""
     tie = margins == 0
     return Outcomes(margins > 0, tie, (np.abs(margins) <= NEAR) & ~tie)
-
-
-def kth_margin(margins: Sequence[float], rank: int) -> float:
-    """Margin over the ``rank``-th best of some negatives (R@k), infinite where there are fewer.
-
-    Args:
-        margins: of the true caption over each of them.
-        rank: k, from 1.
-    """
-    return sorted(margins)[rank - 1] if len(margins) >= rank else inf
 
 
 def matching_margins(

@@ -140,11 +140,6 @@ def all_accuracies(
 
     Observations of the same records, whatever their scores, give the same numbers in the same
     order, of as many margins each.
-
-    Args:
-        observations: of the records.
-        fields: to break the measures down by.
-        without: names of parts that the means of official scores leave out.
     """
     yield from accuracies(observations, fields)
     yield from official_accuracies(observations, frozenset(without))
@@ -184,12 +179,9 @@ def basis(resampling: Resampling) -> Report:
 
 
 def entry(number: Accuracy, resampling: Resampling, blind: Accuracy | None = None) -> Report:
-    """What the report says of one number; docs/eval.md defines the keys.
+    """What the report says of one number, and of the same one by scores of texts alone.
 
-    Args:
-        number: the number.
-        resampling: for its interval.
-        blind: the same one by scores of texts alone.
+    docs/eval.md defines the keys.
     """
     result = outcomes(number.margins)
     found: Report = {

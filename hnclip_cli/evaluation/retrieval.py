@@ -2,8 +2,7 @@
 
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,20 +65,20 @@ class EmbeddedPairs:
         owner = np.array(self._owner, dtype=np.int64)
         images = np.frombuffer(self._images, np.float32).reshape(len(self._groups), -1)
         captions = np.frombuffer(self._captions, np.float32).reshape(len(owner), -1)
-        ranks = rank(images, captions, owner)
+        of_images, of_captions = rank(images, captions, owner)
         found = {}
-        for direction, ranked, tied, cluster in (
-            ("image_to_text", ranks.image_to_text, ranks.image_tied, np.arange(len(images))),
-            ("text_to_image", ranks.text_to_image, ranks.text_tied, owner),
+        for direction, ranks, cluster in (
+            ("image_to_text", of_images, np.arange(len(images))),
+            ("text_to_image", of_captions, owner),
         ):
-            hits = {f"R@{k}": ranked < k for k in RECALL_AT}
+            hits = {f"R@{k}": ranks.rank < k for k in RECALL_AT}
             found[direction] = {name: float(hit.mean()) for name, hit in hits.items()} | {
                 "intervals": {
                     name: resampling.interval(Counts.of(cluster, np.zeros_like(cluster), hit))
                     for name, hit in hits.items()
                 },
-                "n": len(ranked),
-                "num_ties": int(tied.sum()),
+                "n": len(cluster),
+                "num_ties": int(ranks.tied.sum()),
             }
         return found
 
@@ -95,18 +94,20 @@ def _normalized(row: Array) -> bytes:
     return unit.tobytes()
 
 
-@dataclass(frozen=True)
-class Ranks:
-    """Ranks from 0, and whether an exact tie had to be broken to find them."""
+class Ranks(NamedTuple):
+    """Of each query its rank from 0, and whether an exact tie had to be broken to find it."""
 
-    image_to_text: Ints
-    text_to_image: Ints
-    image_tied: Bools
-    text_tied: Bools
+    rank: Ints
+    tied: Bools
+
+    @classmethod
+    def of(cls, num_queries: int) -> "Ranks":
+        """All first."""
+        return cls(np.zeros(num_queries, np.int64), np.zeros(num_queries, bool))
 
 
-def rank(images: Features, captions: Features, owner: Ints) -> Ranks:
-    """Rank each caption's image among the images, and each image's best caption among the captions.
+def rank(images: Features, captions: Features, owner: Ints) -> tuple[Ranks, Ranks]:
+    """Rank each image's best caption among the captions, and each caption's image among the images.
 
     Scores are summed in float64 and rounded to float32, so that equal embeddings tie whatever
     tile they fall in. A competitor of equal score comes first if its index is lower. Memory is
@@ -123,12 +124,7 @@ def rank(images: Features, captions: Features, owner: Ints) -> Ranks:
     champion = by_image[np.flatnonzero(np.diff(owner[by_image], prepend=-1))]
     best = own[champion]
 
-    ranks = Ranks(
-        np.zeros(len(images), np.int64),
-        np.zeros(len(captions), np.int64),
-        np.zeros(len(images), bool),
-        np.zeros(len(captions), bool),
-    )
+    of_images, of_captions = Ranks.of(len(images)), Ranks.of(len(captions))
     for top in range(0, len(captions), CAPTION_TILE):
         rows = np.arange(top, min(top + CAPTION_TILE, len(captions)))
         left_factor = captions[rows].astype(np.float64)
@@ -137,9 +133,9 @@ def rank(images: Features, captions: Features, owner: Ints) -> Ranks:
             tile = (left_factor @ images[columns].astype(np.float64).T).astype(np.float32)
             inside = np.flatnonzero((owner[rows] >= left) & (owner[rows] <= columns[-1]))
             tile[inside, owner[rows[inside]] - left] = -np.inf  # the true ones are no rivals
-            _count(tile, rows, columns, own, owner, ranks.text_to_image, ranks.text_tied)
-            _count(tile.T, columns, rows, best, champion, ranks.image_to_text, ranks.image_tied)
-    return ranks
+            _count(tile, rows, columns, own, owner, of_captions)
+            _count(tile.T, columns, rows, best, champion, of_images)
+    return of_images, of_captions
 
 
 def _own_scores(images: Features, captions: Features, owner: Ints) -> Features:
@@ -157,13 +153,12 @@ def _count(
     candidates: Ints,
     true_score: Features,
     true_index: Ints,
-    ranks: Ints,
-    tied: Bools,
+    ranks: Ranks,
 ) -> None:
     """Add the rivals of this tile that come before the true one; tile is query by candidate."""
     bar = true_score[queries, None]
-    ranks[queries] += np.count_nonzero(tile > bar, axis=1)
+    ranks.rank[queries] += np.count_nonzero(tile > bar, axis=1)
     query, candidate = np.nonzero(tile == bar)
     query = queries[query]
-    tied[query] = True
-    np.add.at(ranks, query[candidates[candidate] < true_index[query]], 1)
+    ranks.tied[query] = True
+    np.add.at(ranks.rank, query[candidates[candidate] < true_index[query]], 1)

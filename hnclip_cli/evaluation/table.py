@@ -69,16 +69,18 @@ def format_comparison(report: dict[str, Any]) -> str:
 
 def summary(report: dict[str, Any]) -> str:
     """One line on the records of a report."""
-    return _paired(report) if "unpaired" in report else _header(report)
-
-
-def _paired(report: dict[str, Any]) -> str:
-    two = "flipped" in report
-    parts = [f"{report['records']} records in {'both' if two else 'all'}"]
-    for name, missing in report["unpaired"].items():
-        if missing["records"]:
-            where = f"only in {name.upper()}" if two else f"of {name.upper()} not in all"
-            parts.append(f"{missing['records']} {where} ({_named(missing['ids'])})")
+    count, two = report["records"], "flipped" in report
+    if "unpaired" in report:
+        parts = [f"{count} records in {'both' if two else 'all'}"]
+        for name, missing in report["unpaired"].items():
+            if missing["records"]:
+                where = f"only in {name.upper()}" if two else f"of {name.upper()} not in all"
+                parts.append(f"{missing['records']} {where} ({_named(missing['ids'])})")
+        return ", ".join(parts)
+    parts = [f"{count} record{'' if count == 1 else 's'}"]
+    for name, meaning in (("unmeasured", "with nothing to tell apart"), ("skipped", "skipped")):
+        if report[name]:
+            parts.append(f"{report[name]} {meaning}")
     return ", ".join(parts)
 
 
@@ -111,14 +113,6 @@ def is_clear(interval: list[float] | None) -> bool:
     return interval is not None and (interval[0] > 0 or interval[1] < 0)
 
 
-def _header(report: dict[str, Any]) -> str:
-    parts = [f"{report['records']} record{'' if report['records'] == 1 else 's'}"]
-    for name, meaning in (("unmeasured", "with nothing to tell apart"), ("skipped", "skipped")):
-        if report[name]:
-            parts.append(f"{report[name]} {meaning}")
-    return ", ".join(parts)
-
-
 def _notes(report: dict[str, Any]) -> Iterator[str]:
     ties, bootstrap = report["ties"], report["bootstrap"]
     near = f"near: decided by at most {ties['near_within']:g}, no tie."
@@ -142,13 +136,16 @@ def sections(report: dict[str, Any]) -> Iterator[Section]:
     if overall:
         rows = [(MEASURES[measure].title, entry) for measure, entry in overall.items()]
         yield Section("overall", rows, is_main=True)
-    official = report.get("benchmarks", {})
-    for benchmark, metrics in official.items():
+    for benchmark, metrics in report.get("benchmarks", {}).items():
         title = f"official scores of {_printable(benchmark)}"
         yield Section(title, list(metrics.items()), is_main=True)
     if "vl_compo" in report:
-        title = "mean of twelve benchmarks (vl_compo)"
-        yield Section(title, list(_composed(report["vl_compo"])), is_main=True)
+        rows = []
+        for name, entry in report["vl_compo"].items():
+            found, official = entry["parts"], entry["official_parts"]
+            of = "" if found == official else f" ({found} of {official} parts)"
+            rows.append((name + of, entry))
+        yield Section("mean of twelve benchmarks (vl_compo)", rows, is_main=True)
     for field, labels in report.get("by", {}).items():
         by_measure = {
             measure: [(name, by[measure]) for name, by in labels.items() if measure in by]
@@ -157,18 +154,26 @@ def sections(report: dict[str, Any]) -> Iterator[Section]:
         for title, same in _joined(by_measure):
             yield Section(f"{title} by {_printable(field)}", same, is_main=field == "kind")
     for benchmark, measures in report.get("averages", {}).items():
-        if benchmark in official:
+        if benchmark in report.get("benchmarks", {}):
             continue  # its official scores have said so
-        by_measure = {
-            measure: list(_bases(bases))
-            for measure, bases in measures.items()
-            if bases["macro over subsets"]["num_subsets"] > 1  # else they say what "by" said
-        }
+        by_measure = {}
+        for measure, bases in measures.items():
+            macro = bases["macro over subsets"]
+            num = macro["num_subsets"]
+            if num > 1:  # else they say what "by" said
+                by_measure[measure] = [
+                    ("micro", bases["micro"]),
+                    (f"macro over {num} subsets", macro),
+                ]
         for title, same in _joined(by_measure):
             yield Section(f"{title}, averages of {_printable(benchmark)}", same)
     for direction, recalls in report.get("retrieval", {}).items():
-        title = f"retrieval, {direction.replace('_', ' ')}"
-        yield Section(title, list(_recalls(recalls)), is_main=True)
+        counts = {key: recalls[key] for key in ("n", "num_ties")}
+        rows = [
+            (name, {"value": recalls[name], "interval": interval, **counts})
+            for name, interval in recalls["intervals"].items()
+        ]
+        yield Section(f"retrieval, {direction.replace('_', ' ')}", rows, is_main=True)
 
 
 def _joined(rows: dict[str, list[Row]]) -> Iterator[tuple[str, list[Row]]]:
@@ -184,26 +189,6 @@ def _joined(rows: dict[str, list[Row]]) -> Iterator[tuple[str, list[Row]]]:
             title = "item accuracy (where it differs)"
         if found:
             yield title, found
-
-
-def _bases(bases: dict[str, Any]) -> Iterator[Row]:
-    yield "micro", bases["micro"]
-    macro = bases["macro over subsets"]
-    num = macro["num_subsets"]
-    yield f"macro over {num} subsets", macro
-
-
-def _composed(benchmarks: dict[str, Any]) -> Iterator[Row]:
-    for name, entry in benchmarks.items():
-        parts = entry["parts"]
-        official = entry["official_parts"]
-        yield name if parts == official else f"{name} ({parts} of {official} parts)", entry
-
-
-def _recalls(recalls: dict[str, Any]) -> Iterator[Row]:
-    for name, interval in recalls["intervals"].items():
-        entry = {"value": recalls[name], "interval": interval}
-        yield name, entry | {key: recalls[key] for key in ("n", "num_ties")}
 
 
 def _line(name: str, entry: dict[str, Any], is_blind: bool = False) -> str:

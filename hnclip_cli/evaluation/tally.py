@@ -5,13 +5,13 @@ from array import array
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from functools import cache
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 import numpy as np
 
 from hnclip_cli.benchmarks import Place, official_metrics
-from hnclip_cli.evaluation.margins import kth_margin, matching_margins
+from hnclip_cli.evaluation.margins import matching_margins
 from hnclip_cli.evaluation.observations import Label, Margins, Observations
 from hnclip_cli.streams.records import Record
 
@@ -44,12 +44,9 @@ class Tally:
     def add(self, record: Record, *, scores_expected: bool = True) -> None:
         """Take what the report needs of a record; one that is refused leaves no trace.
 
-        Args:
-            record: the record.
-            scores_expected: a record without ``scores`` is an error.
-
         Raises:
-            InputError: scores that are missing, of the wrong shape or not finite.
+            InputError: scores that are missing where they are expected, of the wrong shape or not
+                finite.
         """
         cluster = cluster_key(record)
         values = {field: [_texts(record.get(field))] for field in self._fields}
@@ -81,7 +78,7 @@ class Tally:
 
     def finish(self) -> Observations:
         """All that was kept, as arrays."""
-        places: list[tuple[Texts, Texts, Texts]] = self._places.values
+        places: list[tuple[Texts, Texts, Texts]] = list(self._places)
         return Observations(
             num_records=self.num_records,
             num_unmeasured=self.num_unmeasured,
@@ -93,7 +90,7 @@ class Tally:
                 # A subset's label is (benchmark, subset).
                 "subset": [_labels(subsets, _first(names)) for names, subsets, _ in places],
             }
-            | {f: [_labels(texts) for texts in n.values] for f, n in self._fields.items()},
+            | {f: [_labels(texts) for texts in n] for f, n in self._fields.items()},
             label={field: np.array(n.numbers) for field, n in self._fields.items()},
             margins={
                 key: Margins(np.array(records), np.array(margins))
@@ -103,20 +100,14 @@ class Tally:
         )
 
 
-class _Numbered:
+class _Numbered(dict[Any, int]):
     """Distinct values in the order they came, and the number of each owner's value in turn."""
 
     def __init__(self) -> None:
         self.numbers = array("q")
-        self._number_of: dict[Any, int] = {}
 
     def extend(self, values: Iterable[Hashable]) -> None:
-        known = self._number_of
-        self.numbers.extend([known.setdefault(value, len(known)) for value in values])
-
-    @property
-    def values(self) -> list[Any]:
-        return list(self._number_of)
+        self.numbers.extend([self.setdefault(value, len(self)) for value in values])
 
 
 def _of_short(
@@ -126,7 +117,12 @@ def _of_short(
     if not false:
         return {}
     margins = [true - score for score in false]
-    items = {("item", rank): [kth_margin(margins, rank)] for rank in ranks}
+    closest = sorted(margins)
+    items = {
+        # The margin over the k-th best negative (R@k), infinite where there are fewer.
+        ("item", rank): [closest[rank - 1] if rank <= len(closest) else inf]
+        for rank in ranks
+    }
     return {("pair", 1): margins, **items}
 
 
@@ -249,21 +245,15 @@ def _texts(value: Any) -> Texts:
     """A field's value as the labels that it stands for, each once."""
     if value is None:
         return ()
-    if type(value) is str:
-        return (value,)
-    return tuple(dict.fromkeys(_all_texts(value)))
-
-
-def _all_texts(value: Any) -> list[str]:
-    if value is None:
-        return []
     if isinstance(value, str):
-        return [value]
+        return (value,)
     if isinstance(value, list):
-        return [text for item in value for text in _all_texts(item)]
-    if isinstance(value, dict):
-        return [f"{key}={text}" for key, item in value.items() for text in _all_texts(item)]
-    return [json.dumps(value)]
+        found = [text for item in value for text in _texts(item)]
+    elif isinstance(value, dict):
+        found = [f"{key}={text}" for key, item in value.items() for text in _texts(item)]
+    else:
+        found = [json.dumps(value)]
+    return tuple(dict.fromkeys(found))
 
 
 def _first(texts: Texts) -> str:

@@ -12,25 +12,21 @@ from hnclip_cli.evaluation.observations import Observations, Sample, grouped
 # The mean of twelve (comp_avg) of vl_compo, the evaluation suite of FSC-CLIP (arXiv:2410.05210):
 # benchmarks of one name are averaged, each by its metric that is marked ``vl_compo``.
 MEAN_OF_TWELVE = "comp_avg"
-VL_COMPO: dict[str, tuple[str, ...]] = {
-    "ARO": ("aro-vg-relation", "aro-vg-attribution", "aro-flickr-order", "aro-coco-order"),
-    "CREPE": ("crepe",),
-    "EqBen": ("eqben",),
-    "ImageCoDe": ("imagecode",),
-    "SugarCrepe": ("sugarcrepe",),
-    "SVO-Probes": ("svo-probes",),
-    "VALSE": ("valse",),
-    "VL-CheckList": ("vl-checklist",),
-    "What'sUp": ("whatsup",),
-    "Winoground": ("winoground",),
-    "MMVP-VLM": ("mmvp",),
-    "ColorSwap": ("colorswap",),
+# Of each its parts at the top of its mean where all official files are there.
+VL_COMPO: dict[str, tuple[int, tuple[str, ...]]] = {
+    "ARO": (4, ("aro-vg-relation", "aro-vg-attribution", "aro-flickr-order", "aro-coco-order")),
+    "CREPE": (3, ("crepe",)),
+    "EqBen": (5, ("eqben",)),
+    "ImageCoDe": (1, ("imagecode",)),
+    "SugarCrepe": (3, ("sugarcrepe",)),
+    "SVO-Probes": (3, ("svo-probes",)),
+    "VALSE": (7, ("valse",)),
+    "VL-CheckList": (3, ("vl-checklist",)),
+    "What'sUp": (6, ("whatsup",)),
+    "Winoground": (1, ("winoground",)),
+    "MMVP-VLM": (9, ("mmvp",)),
+    "ColorSwap": (1, ("colorswap",)),
 }
-# Parts at the top of each mean where all official files are there.
-PARTS = {
-    "ARO": 4, "CREPE": 3, "EqBen": 5, "SugarCrepe": 3, "SVO-Probes": 3, "VALSE": 7,
-    "VL-CheckList": 3, "What'sUp": 6, "MMVP-VLM": 9, MEAN_OF_TWELVE: len(VL_COMPO),
-}  # fmt: skip
 
 
 def official_accuracies(
@@ -38,9 +34,7 @@ def official_accuracies(
 ) -> Iterator[Accuracy]:
     """The official scores of each benchmark, and vl_compo's mean of twelve.
 
-    Args:
-        observations: of all records.
-        without: names of parts that no mean counts, at any level.
+    No mean counts the parts of the names in ``without``, at any level.
     """
     composed: dict[str, tuple[Tree, bool]] = {}
     for benchmark in sorted({place.benchmark for place in observations.places}):
@@ -109,7 +103,7 @@ def _planted(
 def _vl_compo(composed: dict[str, tuple[Tree, bool]]) -> Iterator[Accuracy]:
     """The mean of twelve and what it is of, where there is something to average."""
     whole: dict[str, tuple[Tree, bool]] = {}
-    for title, names in VL_COMPO.items():
+    for title, (_, names) in VL_COMPO.items():
         there = {name: composed[name] for name in names if name in composed}
         if there:
             trees = [((name,) if len(names) > 1 else (), tree) for name, (tree, _) in there.items()]
@@ -117,7 +111,7 @@ def _vl_compo(composed: dict[str, tuple[Tree, bool]]) -> Iterator[Accuracy]:
     if len(whole) < 2:
         return
     for title, (tree, is_textual) in whole.items():
-        yield Accuracy.of(("vl_compo", title), tree, is_textual, PARTS.get(title, 1))
+        yield Accuracy.of(("vl_compo", title), tree, is_textual, VL_COMPO[title][0])
     tree = _grafted(((title,), tree) for title, (tree, _) in whole.items())
     is_textual = all(is_textual for _, is_textual in whole.values())
-    yield Accuracy.of(("vl_compo", MEAN_OF_TWELVE), tree, is_textual, PARTS[MEAN_OF_TWELVE])
+    yield Accuracy.of(("vl_compo", MEAN_OF_TWELVE), tree, is_textual, len(VL_COMPO))

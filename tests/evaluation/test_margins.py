@@ -1,14 +1,11 @@
 """Margins against hand-written matrices and against plain loops."""
 
-from math import inf
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hnclip_cli.evaluation.margins import (
-    kth_margin,
     matching_margins,
     outcomes,
     query_margins,
@@ -28,11 +25,6 @@ def test_a_tie_is_wrong_and_counted_and_is_no_near_tie():
     assert result.correct.tolist() == [True, False, False, True, False]
     assert result.tie.tolist() == [False, True, False, False, False]
     assert result.near.tolist() == [False, False, False, True, True]
-
-
-def test_the_margin_at_a_rank_is_that_over_the_kth_best_negative():
-    margins = [0.25, -0.5, 0.75]
-    assert [kth_margin(margins, rank) for rank in (1, 2, 3, 4)] == [-0.5, 0.25, 0.75, inf]
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,7 @@ def test_a_benchmark_whose_score_has_ranks_keeps_their_margins():
     rows.append(matching([[0.5, 0.9, 0.7]], [[0, 0]], benchmark="crepe"))
     observations = observe(*rows, short([[1, 0]]))
     at = {rank: observations.pooled(["item", "image_to_text"], rank) for rank in (1, 3, 5)}
+    assert at[1].margin.tolist() == [pytest.approx(-0.1), 1.0, pytest.approx(-0.4)]
     assert at[1].record.tolist() == [0, 2, 1] and at[3].record.tolist() == [0, 1]
     assert at[3].margin.tolist() == [pytest.approx(0.2), inf]
     assert at[5].margin.tolist() == [inf, inf]
