@@ -7,6 +7,7 @@ similarities are sums without rounding, the same on any machine and in any shard
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -78,9 +79,11 @@ def mine(
                 expected=f"{pool.num_rows}, one for each",
                 hint="embedding the same records again",
             )
-    return Mined(pool, corpus.array, asked.array, k, (margin, relative_margin), shard)
+    bounds = shard.bounds(len(pool.rows)) if shard else (0, len(pool.rows))
+    return Mined(pool, corpus.array, asked.array, k, (margin, relative_margin), bounds)
 
 
+@dataclass(eq=False)
 class Mined:
     """The records that `mine` returns, with what was mined; they lie in a temporary file.
 
@@ -89,31 +92,23 @@ class Mined:
         num_short: those among them that got fewer than k.
     """
 
-    def __init__(
-        self,
-        pool: "_Pool",
-        corpus: Array,
-        queries: Array,
-        k: int,
-        margins: tuple[float | None, float | None],
-        shard: Shard | None,
-    ) -> None:
-        self._pool = pool
-        self._corpus = corpus
-        self._queries = queries
-        self._k = k
-        self._margins = margins
-        self._shard = shard
-        self.num_records = self.num_short = 0
+    _pool: "_Pool"
+    _corpus: Array
+    _queries: Array
+    _k: int
+    _margins: tuple[float | None, float | None]
+    _bounds: tuple[int, int]
+    num_records: int = 0
+    num_short: int = 0
 
     def __iter__(self) -> Iterator[Record]:
-        pool, count = self._pool, len(self._pool.rows)
-        usable = [
-            _vectors(self._corpus, pool.rows[tile]).rows.any(axis=1) for tile in _tiles(count)
-        ]
-        places = pool.places(np.concatenate([np.zeros(0, bool), *usable]))
+        pool = self._pool
+        usable = np.zeros(len(pool.rows), bool)
+        for tile in _tiles(len(usable)):
+            usable[tile] = _vectors(self._corpus, pool.rows[tile]).rows.any(axis=1)
+        places = pool.places(usable)
         gallery = np.unique(places[places >= 0])
-        first, stop = self._shard.bounds(count) if self._shard else (0, count)
+        first, stop = self._bounds
         for start in range(first, stop, QUERIES_AT_ONCE):
             block = np.arange(start, min(start + QUERIES_AT_ONCE, stop))
             queries = _vectors(self._queries, pool.rows[block])
@@ -176,34 +171,31 @@ class _Pool:
         self.of = of
         self.spool = Spool()
         self.num_rows = 0
-        rows = array("Q")
-        keys = {name: array("Q") for name in ("item", "group", "caption")}
+        rows, items, groups, captions = (array("Q") for _ in range(4))
         for gap, record in with_gaps(records):
             self.num_rows += gap
             if record is None:
                 break
             try:
-                values = self._values(record)
+                caption, image, group = self._values(record)
             except InputError as error:
                 policy.bad(error)
             else:
                 self.spool.add(record)
                 rows.append(self.num_rows)
-                for name, value in values.items():
-                    keys[name].append(hash64(value))
+                items.append(hash64(caption if of == "caption" else image))
+                groups.append(hash64(group))
+                captions.append(hash64(caption))
             self.num_rows += 1
         self.rows = np.asarray(rows, np.int64)
-        self._item = np.unique(keys["item"], return_inverse=True)[1].reshape(-1)
-        self._same_group = _Members(keys["group"])
-        self._same_caption = _Members(keys["caption"])
+        self._item = np.unique(items, return_inverse=True)[1].reshape(-1)
+        self._sharing = [_Members(groups)] + ([_Members(captions)] if of == "image" else [])
 
     def places(self, usable: Array) -> Array:
         """For each record the position at which its item is found; -1 where it never is."""
-        count = len(self.rows)
-        first = np.full(count, count)
-        good = np.flatnonzero(usable)
-        np.minimum.at(first, self._item[good], good)
-        first[first == count] = -1
+        first = np.full(len(self.rows), -1)
+        good = np.flatnonzero(usable)[::-1]
+        first[self._item[good]] = good  # of several positions the last one written stays
         places: Array = first[self._item]
         return places
 
@@ -212,19 +204,16 @@ class _Pool:
 
         Those are the items of each record's own group, and images that have its caption too.
         """
-        queries, items = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+        pairs = [np.zeros((2, 0), np.int64)]
         for number, position in enumerate(block.tolist()):
-            members = self._same_group.of(position)
-            if self.of == "image":
-                members = np.concatenate([members, self._same_caption.of(position)])
+            members = np.concatenate([sharing.of(position) for sharing in self._sharing])
             found = np.unique(places[members])
-            queries.append(np.full(len(found), number))
-            items.append(found)
-        excluded = np.concatenate(items)
-        is_found = excluded >= 0
-        return np.concatenate(queries)[is_found], excluded[is_found]
+            pairs.append(np.stack([np.full(len(found), number), found]))
+        queries, items = np.concatenate(pairs, axis=1)
+        return queries[items >= 0], items[items >= 0]
 
-    def _values(self, record: Record) -> dict[str, str]:
+    def _values(self, record: Record) -> tuple[str, str, str]:
+        """Caption, up to case and punctuation, image, where it counts, and group."""
         if record.is_matching:
             raise HnclipError(
                 "mining needs one image and one caption a record",
@@ -232,8 +221,7 @@ class _Pool:
                 got='"images" or "captions"',
             )
         caption, _ = normalized(record.caption), record.negatives
-        item = caption if self.of == "caption" else record.image
-        return {"item": item, "group": record.group, "caption": caption}
+        return caption, record.image if self.of == "image" else "", record.group
 
 
 class _Members:

@@ -6,10 +6,11 @@ negative as prefer the caption, at every size of the difference. Theirs are Vera
 model; ours is a word-trigram model of the set's own captions, fitted without the group it scores.
 """
 
+import math
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.language.ngram import NUM_FOLDS, Texts, score_in_folds
@@ -25,17 +26,16 @@ MAX_BINS = 20
 MAX_ACCURACY = 0.55
 
 
-@dataclass
-class KindReport:
+class KindReport(NamedTuple):
     """What became of one kind: pairs, and in how many the text alone prefers the caption.
 
     A pair that scores the same is half right.
     """
 
-    pairs: int = 0
-    right: float = 0.0
-    kept_pairs: int = 0
-    kept_right: float = 0.0
+    pairs: int
+    right: float
+    kept_pairs: int
+    kept_right: float
 
     def __str__(self) -> str:
         share = f"kept {self.kept_pairs} of {self.pairs}"
@@ -65,9 +65,41 @@ def refine(
     Raises:
         InputError: a bad record, unless the policy skips it.
     """
-    return Refined(records, seed, policy or ErrorPolicy())
+    policy = policy or ErrorPolicy()
+    spool = Spool()
+    numbers: dict[str, int] = {}
+    kinds, order = array("I"), array("Q")
+    for record in as_records(records):
+        try:
+            _ = record.caption, record.group
+            if "negatives" not in record:
+                raise record.error('missing field "negatives"', hint="hnclip negatives first")
+            negatives, name = record.negatives, record.id
+        except InputError as error:
+            policy.bad(error)
+            continue
+        for position, negative in enumerate(negatives):
+            kinds.append(numbers.setdefault(negative.kind, len(numbers)))
+            order.append(hash64(seed, name, negative.kind, position))
+        spool.add(record)
+    # How much the text alone prefers the caption to each negative, in nats.
+    gaps = array("d")
+    for _, (caption, *others) in score_in_folds(lambda: spool, _texts):
+        gaps.extend(caption - other for other in others)
+    kept, reports = bytearray(len(gaps)), {}
+    for kind, number in numbers.items():
+        members = [i for i, of in enumerate(kinds) if of == number]
+        found = [gaps[i] for i in members]
+        chosen = choose(found, [(order[i], i) for i in members])
+        for place in chosen:
+            kept[members[place]] = 1
+        reports[kind] = KindReport(
+            len(found), _right(found), len(chosen), _right(found[i] for i in chosen)
+        )
+    return Refined(spool, kept, reports)
 
 
+@dataclass(eq=False)
 class Refined:
     """The records that `refine` returns.
 
@@ -75,34 +107,9 @@ class Refined:
         reports: what became of each kind, in the order in which the kinds appear.
     """
 
-    def __init__(
-        self, records: Iterable[Mapping[str, Any]], seed: int, policy: ErrorPolicy
-    ) -> None:
-        self._spool = Spool()
-        numbers: dict[str, int] = {}
-        kinds, order = array("I"), array("Q")
-        for record in as_records(records):
-            try:
-                _ = record.caption, record.group
-                if "negatives" not in record:
-                    raise record.error('missing field "negatives"', hint="hnclip negatives first")
-                negatives, name = record.negatives, record.id
-            except InputError as error:
-                policy.bad(error)
-                continue
-            for position, negative in enumerate(negatives):
-                kinds.append(numbers.setdefault(negative.kind, len(numbers)))
-                order.append(hash64(seed, name, negative.kind, position))
-            self._spool.add(record)
-        gaps = self._gaps()
-        self._kept = bytearray(len(gaps))
-        self.reports = {}
-        for kind, number in numbers.items():
-            members = [i for i, of in enumerate(kinds) if of == number]
-            chosen = choose([gaps[i] for i in members], [(order[i], i) for i in members])
-            for place in chosen:
-                self._kept[members[place]] = 1
-            self.reports[kind] = _report(gaps, members, self._kept)
+    _spool: Spool
+    _kept: bytearray
+    reports: dict[str, KindReport]
 
     def __iter__(self) -> Iterator[Record]:
         kept = iter(self._kept)
@@ -112,23 +119,12 @@ class Refined:
 
     def summary(self) -> list[str]:
         """What was kept, a line for all and one for each kind."""
-        whole = KindReport()
-        for report in self.reports.values():
-            whole.pairs += report.pairs
-            whole.right += report.right
-            whole.kept_pairs += report.kept_pairs
-            whole.kept_right += report.kept_right
-        if not whole.pairs:
+        if not self.reports:
             return ["refine: no negatives"]
-        rows = {"refine": whole, **self.reports} if len(self.reports) > 1 else {"refine": whole}
+        rows = {"refine": KindReport(*map(sum, zip(*self.reports.values(), strict=True)))}
+        if len(self.reports) > 1:
+            rows |= self.reports
         return [f"{name}: {report}" for name, report in rows.items()]
-
-    def _gaps(self) -> "array[float]":
-        """How much the text alone prefers the caption to each negative, in nats."""
-        gaps = array("d")
-        for _, (caption, *negatives) in score_in_folds(lambda: self._spool, _texts):
-            gaps.extend(caption - negative for negative in negatives)
-        return gaps
 
 
 def fold(group: str) -> int:
@@ -148,31 +144,28 @@ def choose(gaps: Sequence[float], order: Sequence[tuple[int, int]]) -> set[int]:
     less than half, the smallest differences of the larger side come back, until half are kept or
     that side is `MAX_ACCURACY` of what is kept.
     """
-    tied = {i for i, gap in enumerate(gaps) if gap == 0}
-    ranked = sorted((i for i in range(len(gaps)) if i not in tied), key=lambda i: abs(gaps[i]))
-    num_bins = min(MAX_BINS, max(1, len(ranked) // PAIRS_PER_BIN))
-    kept: tuple[list[int], list[int]] = ([], [])
+    found = {i for i, gap in enumerate(gaps) if gap == 0}
+    ranked = sorted((i for i, gap in enumerate(gaps) if gap), key=lambda i: abs(gaps[i]))
+    size, num_bins = len(ranked), min(MAX_BINS, max(1, len(ranked) // PAIRS_PER_BIN))
     left: tuple[list[int], list[int]] = ([], [])
     for number in range(num_bins):
-        size = len(ranked)
         members = ranked[size * number // num_bins : size * (number + 1) // num_bins]
-        sides = [
-            sorted((i for i in members if (gaps[i] > 0) == above), key=lambda i: order[i])
-            for above in (True, False)
-        ]
+        members.sort(key=lambda i: order[i])
+        sides = [i for i in members if gaps[i] > 0], [i for i in members if gaps[i] < 0]
         count = min(map(len, sides))
-        for side, members_of_side in enumerate(sides):
-            kept[side].extend(members_of_side[:count])
-            left[side].extend(members_of_side[count:])
-    rest = [sorted(side, key=lambda i: (abs(gaps[i]), order[i])) for side in left]
-    count = min(map(len, rest))
-    found = tied.union(*kept, *(side[:count] for side in rest))
-    larger = (len(found) - len(tied)) / 2 + len(tied) / 2
-    for i in max(rest, key=len)[count:]:
-        if 2 * len(found) >= len(gaps) or larger + 1 > MAX_ACCURACY * (len(found) + 1):
+        for side, rest in zip(sides, left, strict=True):
+            found.update(side[:count])
+            rest += side[count:]
+    for rest in left:
+        rest.sort(key=lambda i: (abs(gaps[i]), order[i]))
+    fewer, more = sorted(left, key=len)
+    found.update(fewer, more[: len(fewer)])
+    num_larger = len(found) / 2  # ties are half on either side
+    for i in more[len(fewer) :]:
+        if 2 * len(found) >= len(gaps) or num_larger + 1 > MAX_ACCURACY * (len(found) + 1):
             break
         found.add(i)
-        larger += 1
+        num_larger += 1
     return found
 
 
@@ -181,13 +174,6 @@ def _texts(record: Record) -> Texts:
     return Texts(fold(record.group), [record.caption], [record.caption, *negatives])
 
 
-def _report(gaps: Sequence[float], members: Sequence[int], kept: bytearray) -> KindReport:
-    report = KindReport()
-    for i in members:
-        right = 0.5 if gaps[i] == 0 else float(gaps[i] > 0)
-        report.pairs += 1
-        report.right += right
-        if kept[i]:
-            report.kept_pairs += 1
-            report.kept_right += right
-    return report
+def _right(gaps: Iterable[float]) -> float:
+    """In how many pairs the text alone prefers the caption."""
+    return math.fsum(0.5 if gap == 0 else gap > 0 for gap in gaps)
