@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from hnclip_cli.negatives.choosing.choice import Choosing
-from hnclip_cli.negatives.choosing.maker import NegativeMaker
 from hnclip_cli.negatives.choosing.truth import TrueCaptions
+from hnclip_cli.negatives.generators.registry import LEXICON, make_maker
 from hnclip_cli.negatives.kinds.registry import KINDS, Kind
 from hnclip_cli.streams.records import Record
 
@@ -37,7 +37,7 @@ def read(path: Path) -> list[Record]:
 
 def examples(kind: str, records: list[Record], truth: TrueCaptions) -> Iterator[Shown]:
     """The records that get a negative of this kind, each with it, in order."""
-    maker = NegativeMaker(Choosing((kind,), truth=truth))
+    maker = make_maker(LEXICON, Choosing((kind,), truth=truth))
     for first in range(0, len(records), BATCH):
         batch = records[first : first + BATCH]
         for record, negatives in zip(batch, maker.negatives(batch), strict=True):

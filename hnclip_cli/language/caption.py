@@ -1,8 +1,8 @@
 """Captions as words: what the kinds see of them."""
 
 from collections.abc import Callable, Iterable
-from functools import cached_property, partial, wraps
-from typing import Any, NamedTuple, TypeVar, TypeVarTuple
+from functools import cached_property, lru_cache, partial
+from typing import NamedTuple, TypeVar, TypeVarTuple, cast
 
 from hnclip_cli.lexicon import Lexicon, load_lexicon
 from hnclip_cli.streams.edits import Edit
@@ -17,11 +17,6 @@ _JOINERS = {"-", "–", "/", "_", "@", "#"}
 
 # What a kind needs to know of a caption. Each level holds the ones before it.
 TEXT, TAGS, PHRASES = 0, 1, 2
-# The parts that a noun phrase plays in a sentence, as ClearNLP labels them.
-_NOUN_PHRASE_DEPS = {
-    *("nsubj", "nsubjpass", "dobj", "pobj", "dative", "attr", "appos", "oprd", "pcomp", "ROOT"),
-}
-_NOMINAL_TAGS = {"NN", "NNS", "NNP", "NNPS", "PRP", "PRP$", "WP", "EX"}
 
 
 class Word(NamedTuple):
@@ -47,11 +42,10 @@ as_word = partial(tuple.__new__, Word)
 
 
 class Phrase(NamedTuple):
-    """A base noun phrase, words [first, stop), and its head noun."""
+    """A base noun phrase, words [first, stop), the last of which is its noun."""
 
     first: int
     stop: int
-    head: int
 
 
 class Caption:
@@ -62,8 +56,8 @@ class Caption:
         lowers: all words, lower case.
         lexicon: what is known about words.
         draw: what decides of random choices, of the record's own.
-        dependencies: for each word its dependency label and the index of the word that it hangs
-            on; None where nothing needs them, and then there are no `phrases`.
+        phrases: the base noun phrases, which do not overlap, in order; none where nothing needs
+            them.
     """
 
     def __init__(self, text: str, words: list[Word], lexicon: Lexicon | None = None) -> None:
@@ -72,8 +66,7 @@ class Caption:
         self.lexicon = lexicon or load_lexicon()
         self.lowers = frozenset([word.lower for word in words])
         self.draw = b""
-        self.dependencies: list[tuple[str, int]] | None = None
-        self.remembered: dict[Any, Any] = {}  # by `once`
+        self.phrases: list[Phrase] = []
 
     def span(self, first: int, stop: int) -> str:
         """The original characters of words [first, stop)."""
@@ -85,46 +78,6 @@ class Caption:
 
     def tag(self, index: int) -> str:
         return self.words[index].tag if 0 <= index < len(self.words) else ""
-
-    @cached_property
-    def phrases(self) -> list[Phrase]:
-        """The base noun phrases, which do not overlap, in order; needs ``PHRASES``.
-
-        They are what spaCy's ``noun_chunks`` finds.
-        """
-        found: list[Phrase] = []
-        if self.dependencies is None:
-            return found
-        firsts: list[int] = []
-        last = -1
-        for index, word in enumerate(self.words):
-            if not (_is_nominal(word, self.dependencies[index][0]) and self._heads_phrase(index)):
-                continue
-            firsts = firsts or self._leftmost()
-            if firsts[index] > last:
-                found.append(Phrase(firsts[index], index + 1, index))
-                last = index
-        return found
-
-    def _heads_phrase(self, index: int) -> bool:
-        """Whether a nominal plays a part of its own, or is joined by "and" to one that does."""
-        assert self.dependencies is not None
-        part, head = self.dependencies[index]
-        if part == "conj":
-            part, head, index = *self.dependencies[head], head
-            while part == "conj" and head < index:
-                part, head, index = *self.dependencies[head], head
-        return part in _NOUN_PHRASE_DEPS
-
-    def _leftmost(self) -> list[int]:
-        """For each word, the first of the words that hang on it."""
-        assert self.dependencies is not None
-        firsts = list(range(len(self.words)))
-        for index, (_, head) in enumerate(self.dependencies):
-            while firsts[head] > index:  # those above a word that is marked are marked already
-                firsts[head] = index
-                head = self.dependencies[head][1]
-        return firsts
 
     @cached_property
     def phrase_starts(self) -> dict[int, int]:
@@ -206,28 +159,8 @@ class Caption:
 
 
 def once(function: Callable[[Caption, *Ts], T]) -> Callable[[Caption, *Ts], T]:
-    """Remember what a function found of a caption: several kinds ask for the same."""
-
-    @wraps(function)
-    def remembering(caption: Caption, *args: *Ts) -> T:
-        known: dict[object, T] = caption.remembered
-        key = (function, *args) if args else function
-        try:
-            return known[key]
-        except KeyError:
-            found = known[key] = function(caption, *args)
-            return found
-
-    return remembering
-
-
-def _is_nominal(word: Word, part: str) -> bool:
-    """Whether a word is a noun or a pronoun, "this" and "which" included when they stand alone."""
-    if word.tag in _NOMINAL_TAGS:
-        return True
-    return word.tag in ("DT", "WDT") and (
-        part not in ("det", "quantmod") or (word.lower == "that" and word.tag == "WDT")
-    )
+    """Remember what a function found of the last captions: several kinds ask for the same."""
+    return cast("Callable[[Caption, *Ts], T]", lru_cache(maxsize=1024)(function))
 
 
 def is_readable(text: str) -> bool:

@@ -7,7 +7,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.language.caption import PHRASES, TAGS, TEXT, Caption, as_word, is_readable
+from hnclip_cli.language.caption import (
+    PHRASES,
+    TAGS,
+    TEXT,
+    Caption,
+    Phrase,
+    Word,
+    as_word,
+    is_readable,
+)
 from hnclip_cli.language.distinct import embed_distinct_words
 from hnclip_cli.lexicon import Lexicon, load_lexicon
 
@@ -17,10 +26,11 @@ MAX_REMEMBERED = 20_000
 
 _EXCLUDED = {
     TAGS: ["parser", "attribute_ruler", "lemmatizer", "ner"],
-    # Phrases need no coarse part of speech (`_is_nominal`), and rules cost more than the tagger.
+    # Phrases need of the coarse parts of speech only `_is_nominal`; the rules for all cost more.
     PHRASES: ["attribute_ruler", "lemmatizer", "ner"],
 }
 
+_NOMINAL_TAGS = {"NN", "NNS", "NNP", "NNPS", "PRP", "PRP$", "WP", "EX"}
 _ATTRIBUTES = ("IDX", "LENGTH", "TAG")
 
 
@@ -92,7 +102,20 @@ class Parser:
         # It adds to the very documents that it is given.
         list(self._parsing.pipe([doc for _, doc in chosen], batch_size=len(docs)))
         for caption, doc in chosen:
-            caption.dependencies = [(token.dep_, token.head.i) for token in doc]
+            for word, token in zip(caption.words, doc, strict=True):
+                if _is_nominal(word, token.dep_):
+                    token.pos_ = "NOUN"
+            spans = doc.noun_chunks_iterator(doc)
+            caption.phrases = [Phrase(first, stop) for first, stop, _ in spans]
+
+
+def _is_nominal(word: Word, part: str) -> bool:
+    """Whether a word is a noun or a pronoun, "this" and "which" included when they stand alone."""
+    if word.tag in _NOMINAL_TAGS:
+        return True
+    return word.tag in ("DT", "WDT") and (
+        part not in ("det", "quantmod") or (word.lower == "that" and word.tag == "WDT")
+    )
 
 
 def load_pipeline(level: int) -> Any:

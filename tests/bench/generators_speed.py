@@ -14,9 +14,8 @@ import statistics
 import time
 from collections.abc import Callable
 
-from hnclip_cli.models.masked import MaskedModel
 from hnclip_cli.negatives.choosing.choice import Choosing
-from hnclip_cli.negatives.generators.mlm import MaskedMaker
+from hnclip_cli.negatives.generators.registry import make_maker
 from hnclip_cli.negatives.kinds.registry import DEFAULT_KINDS
 from hnclip_cli.negatives.making import make_negatives
 from hnclip_cli.streams.jsonl import RecordReader
@@ -56,7 +55,7 @@ def main() -> None:
     with open(options.captions, "rb") as stream:
         records = list(itertools.islice(RecordReader(stream), options.count))
     lexicon = by_rules(*KINDS)
-    masked = MaskedMaker(Choosing(KINDS), MaskedModel(options.model, device="cpu"))
+    masked = make_maker("mlm", Choosing(KINDS), model=options.model, device="cpu")
     with ChatServer(slow) as server:
         ways: dict[str, Callable[[], None]] = {
             "lexicon": lambda: batched(lexicon.negatives, records),

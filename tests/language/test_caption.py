@@ -30,7 +30,7 @@ def phrases_of_spacy(doc):
 
 
 def phrases_of(caption):
-    return [(phrase.first, phrase.stop, phrase.head) for phrase in caption.phrases]
+    return [(phrase.first, phrase.stop, phrase.stop - 1) for phrase in caption.phrases]
 
 
 def test_phrases_are_the_noun_chunks_of_spacy(parser, whole_pipeline):

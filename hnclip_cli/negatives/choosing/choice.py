@@ -4,9 +4,10 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from itertools import cycle, islice
+from typing import Any, TypeVar
 
-from hnclip_cli.language.caption import MAX_CHARACTERS, Caption
+from hnclip_cli.language.caption import Caption
 from hnclip_cli.lexicon import Lexicon, load_lexicon
 from hnclip_cli.negatives.choosing.truth import (
     TrueCaptions,
@@ -18,9 +19,12 @@ from hnclip_cli.negatives.choosing.truth import (
 from hnclip_cli.streams.edits import Edit, apply_edits
 from hnclip_cli.streams.records import Record
 
+T = TypeVar("T")
+# The edits of each candidate of a kind, best first, by the name of the kind.
+Offers = Mapping[str, Iterable[list[Edit]]]
+
 # More edits reorder words rather than replace them.
 _FEW_EDITS = 3
-_DIGITS = [b"%d" % number for number in range(MAX_CHARACTERS + 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,131 +56,111 @@ class Choosing:
         if self.truth:
             _ = record.group
 
+    def draw(self, record: Record) -> bytes:
+        """What the record's random choices are hashes of."""
+        return f"{self.seed}\0{record.id}\0".encode("utf-8", "replace")
+
 
 class Choice:
     """The negatives of one record.
 
-    Attributes:
-        draw: the record's own random numbers.
+    Args:
+        choosing: what is to be made.
+        record: `Choosing.check` has found it good.
+        caption: the record's, with its ``draw``.
     """
 
     def __init__(self, choosing: Choosing, record: Record, caption: Caption) -> None:
-        self._choosing = choosing
-        self.draw = Draw(choosing.seed, record.id)
-        self._taken = Taken(record, caption, choosing.truth)
+        self._limit = choosing.per_caption
+        self._truth = choosing.truth
+        self._group = record.group if choosing.truth else ""
+        self._caption = caption
+        self._others = _listed(record)
+        self._taken = {normalized(text) for text in (caption.text, *self._others)}
 
-    def of(self, offers: Mapping[str, Iterable[list[Edit]]]) -> list[dict[str, Any]]:
-        """The ``negatives``: of each kind the first candidate that is not refused.
+    def of(self, offers: Offers) -> list[dict[str, Any]]:
+        """The ``negatives``: of each kind the first candidate that may be said.
 
         With ``per_caption`` the kinds take turns, in an order of the record's own, until there
         are so many. They come in the order of the offers.
-
-        Args:
-            offers: for each kind the edits of its candidates, best first.
         """
-        sources = {kind: self._accepted(found) for kind, found in offers.items()}
-        limit = self._choosing.per_caption
-        turns = list(sources)
-        if limit is not None:
-            turns.sort(key=lambda kind: self.draw("order", kind))
-        chosen: list[dict[str, Any]] = []
-        while turns:
-            for kind in list(turns):
-                if len(chosen) == limit:
-                    turns.clear()
-                    break
-                found = next(sources[kind], None)
-                if found is None:
-                    turns.remove(kind)
-                    continue
-                text, edits = found
-                changes = [list(edit) for edit in edits]
-                chosen.append({"caption": text, "kind": kind, "edits": changes})
-            if limit is None:
-                break
-        order = list(offers)
-        return sorted(chosen, key=lambda negative: order.index(negative["kind"]))
+        kinds = turns = list(offers)
+        if self._limit is not None:
+            turns = sorted(kinds, key=lambda kind: drawn(self._caption.draw, "order", kind))
+        of_each = 1 if self._limit is None else None
+        accepted = [islice(self._accepted(kind, offers[kind]), of_each) for kind in turns]
+        chosen = islice(_in_turn(accepted), self._limit)
+        return sorted(chosen, key=lambda negative: kinds.index(negative["kind"]))
 
-    def _accepted(self, found: Iterable[list[Edit]]) -> Iterator[tuple[str, list[Edit]]]:
+    def _accepted(self, kind: str, found: Iterable[list[Edit]]) -> Iterator[dict[str, Any]]:
         for edits in found:
-            text = apply_edits(self._taken.original, edits)
-            if self._taken.accepts(text, edits):
-                yield text, edits
+            text = apply_edits(self._caption.text, edits)
+            letters = normalized(text)
+            if letters not in self._taken and self._is_false(text, letters, edits):
+                self._taken.add(letters)
+                yield {"caption": text, "kind": kind, "edits": list(map(list, edits))}
 
-
-class Draw:
-    """Random choices of a record: hashes of the seed, its id and what is chosen."""
-
-    def __init__(self, seed: int, name: str) -> None:
-        self.data = f"{seed}\0{name}\0".encode("utf-8", "replace")
-
-    def __call__(self, *key: str) -> bytes:
-        return self._hash("\0".join(key)).digest()
-
-    def order(self, key: str, numbers: Sequence[int]) -> list[int]:
-        """Numbers up to `MAX_CHARACTERS` in an order of the record's own."""
-        if len(numbers) == 1:
-            return list(numbers)
-        base = self._hash(f"{key}\0")
-        hashes = []
-        for number in numbers:
-            one = base.copy()
-            one.update(_DIGITS[number])
-            hashes.append((one.digest(), number))
-        return [number for _, number in sorted(hashes)]
-
-    def _hash(self, key: str) -> "hashlib.blake2b":
-        return hashlib.blake2b(self.data + key.encode(), digest_size=8)
-
-
-class Taken:
-    """What a further negative of this record must not say."""
-
-    def __init__(self, record: Record, caption: Caption, truth: TrueCaptions) -> None:
-        self._truth = truth
-        self._group = record.group if truth else ""
-        self.original = caption.text
-        self._others = _listed(record)
-        self._lexicon = caption.lexicon
-        self._texts = {normalized(text) for text in (self.original, *self._others)}
-        self._parts: list[list[str]] | None = None
-
-    @cached_property
-    def _facts(self) -> set[str]:
-        return facts(self.original, self._lexicon)
-
-    @cached_property
-    def _other_facts(self) -> set[str]:
-        return {fact for text in self._others for fact in facts(text, self._lexicon)}
-
-    def accepts(self, negative: str, edits: Sequence[Edit]) -> bool:
-        """Whether this may be said; once said, it is taken."""
-        letters = normalized(negative)
-        if letters in self._texts or self._has_its_parts(negative, edits):
+    def _is_false(self, text: str, letters: str, edits: Sequence[Edit]) -> bool:
+        """Whether nothing that is known to be true says the same, or names what is put in."""
+        if self._has_parts_of_caption(text, edits):
             return False
         if self._truth and self._truth.has(self._group, letters):
             return False
-        if (self._truth or self._others) and self._names_another_fact(negative):
-            return False
-        self._texts.add(letters)
-        return True
+        return not ((self._truth or self._others) and self._names_another_fact(text))
 
-    def _has_its_parts(self, negative: str, edits: Sequence[Edit]) -> bool:
+    def _has_parts_of_caption(self, text: str, edits: Sequence[Edit]) -> bool:
         if len(edits) <= _FEW_EDITS:  # other words? then there is no need to look at the whole
-            old = " ".join(self.original[start:end] for start, end, _ in edits)
-            new = " ".join(text for *_, text in edits)
+            old = " ".join(self._caption.text[start:end] for start, end, _ in edits)
+            new = " ".join(replacement for *_, replacement in edits)
             if content_words(old) != content_words(new):
                 return False
-        if self._parts is None:
-            self._parts = parts(self.original)
-        return parts(negative) == self._parts
+        return parts(text) == self._parts
 
-    def _names_another_fact(self, negative: str) -> bool:
+    def _names_another_fact(self, text: str) -> bool:
         return any(
             fact in self._other_facts or self._truth.names(self._group, fact)
-            for fact in facts(negative, self._lexicon) - self._facts
+            for fact in facts(text, self._caption.lexicon) - self._facts
         )
+
+    @cached_property
+    def _parts(self) -> list[list[str]]:
+        return parts(self._caption.text)
+
+    @cached_property
+    def _facts(self) -> set[str]:
+        return facts(self._caption.text, self._caption.lexicon)
+
+    @cached_property
+    def _other_facts(self) -> set[str]:
+        return {fact for text in self._others for fact in facts(text, self._caption.lexicon)}
+
+
+def drawn(draw: bytes, *key: str) -> bytes:
+    """A random number of a record."""
+    return hashlib.blake2b(draw + "\0".join(key).encode(), digest_size=8).digest()
+
+
+def drawn_order(draw: bytes, key: str, numbers: Sequence[int]) -> Sequence[int]:
+    """Ascending numbers in an order of a record's own."""
+    if len(numbers) < 2:
+        return numbers
+    base = hashlib.blake2b(draw + f"{key}\0".encode(), digest_size=8)
+
+    def place(number: int) -> bytes:
+        one = base.copy()
+        one.update(b"%d" % number)
+        return one.digest()
+
+    return sorted(numbers, key=place)
 
 
 def _listed(record: Record) -> list[str]:
     return record.caption_list if "captions" in record else []
+
+
+def _in_turn(sources: Sequence[Iterator[T]]) -> Iterator[T]:
+    """One item of each source, then another one of each, until all are at their end."""
+    turns = iter(sources)
+    for num_active in range(len(sources), 0, -1):
+        turns = cycle(islice(turns, num_active))
+        yield from map(next, turns)

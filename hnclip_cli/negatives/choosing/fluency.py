@@ -1,13 +1,8 @@
-"""Which of a kind's candidates read as naturally as the caption itself.
+"""What may rank candidates: how common their words are, or a model fitted from captions."""
 
-A negative that holds a rare word, or words that never stand side by side, can be told from the
-caption without the image. So candidates are judged before one is chosen: by a word-trigram model
-fitted from a corpus of captions, or without one by how common the new words are.
-"""
-
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.language.caption import Caption
@@ -16,25 +11,9 @@ from hnclip_cli.streams.edits import Edit, apply_edits
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import as_records
 
-# From a candidate to what it costs: the more, the worse it reads.
-Judge = Callable[[Sequence[Edit]], float]
-
 # A negative that is e^12 times less probable than its caption is told by the text alone; with this
 # limit every kind stays below 80 % blind accuracy on COCO captions (docs/negatives.md).
 MAX_LOSS = 12.0
-
-
-class Preference(Protocol):
-    """Judges the candidates of captions.
-
-    Attributes:
-        max_loss: a candidate that costs more is a misfit, taken only by a record without others.
-    """
-
-    max_loss: float
-
-    def judge(self, caption: Caption) -> Judge:
-        """What the candidates of one caption cost."""
 
 
 class Fitted:
@@ -49,20 +28,17 @@ class Fitted:
     def __init__(self, model: TrigramModel) -> None:
         self._model = model
 
-    def judge(self, caption: Caption) -> Judge:
+    def losses(self, caption: Caption, candidates: Sequence[list[Edit]]) -> list[float]:
         words = tokenize(caption.text)
         scorer = HeldOut(self._model, words)
         whole = scorer.log_probability(words)
-
-        def loss(edits: Sequence[Edit]) -> float:
-            return whole - scorer.log_probability(tokenize(apply_edits(caption.text, edits)))
-
-        return loss
+        texts = (apply_edits(caption.text, edits) for edits in candidates)
+        return [whole - scorer.log_probability(tokenize(text)) for text in texts]
 
 
-# What it costs to put in a word that words.tsv calls very common or common in captions of everyday
-# photographs, or another one.
-VERY_COMMON, COMMON, UNLISTED = 0.0, 1.0, 2.5
+# What it costs to put in a word that words.tsv calls common in captions of everyday photographs, or
+# one that it does not list; one that is very common, or in the caption already, is free.
+COMMON, UNLISTED = 1.0, 2.5
 
 
 class Commonness:
@@ -70,20 +46,19 @@ class Commonness:
 
     max_loss = float("inf")
 
-    def judge(self, caption: Caption) -> Judge:
-        known, classes = caption.lowers, caption.lexicon.words
+    def losses(self, caption: Caption, candidates: Sequence[list[Edit]]) -> list[float]:
+        classes = caption.lexicon.words
         very_common, common = classes["very common"], classes["common"]
 
         def cost(word: str) -> float:
-            return VERY_COMMON if word in very_common else COMMON if word in common else UNLISTED
+            if word in caption.lowers or word in very_common:
+                return 0.0
+            return COMMON if word in common else UNLISTED
 
-        def loss(edits: Sequence[Edit]) -> float:
-            return sum(
-                max((cost(word) for word in words if word not in known), default=0.0)
-                for words in (_tokens(text) for _, _, text in edits)
-            )
-
-        return loss
+        return [
+            sum(max(map(cost, _tokens(text)), default=0.0) for _, _, text in edits)
+            for edits in candidates
+        ]
 
 
 @lru_cache(maxsize=4096)

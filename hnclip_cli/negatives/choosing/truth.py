@@ -3,7 +3,8 @@
 import re
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import filterfalse, groupby
 from typing import Any
 
 from hnclip_cli.errors import InputError
@@ -33,18 +34,17 @@ def parts(caption: str) -> list[list[str]]:
 
     Without articles and without marks that are not a pause.
     """
-    found: list[list[str]] = [[]]
-    for word in _WORD_OR_PAUSE.findall(caption.casefold()):
-        if word in _PAUSES:
-            found.append([])
-        elif word not in _ARTICLES:
-            found[-1].append(word)
-    return sorted(filter(None, found))
+    pieces = groupby(_words_and_pauses(caption), _PAUSES.__contains__)
+    return sorted(list(words) for is_pause, words in pieces if not is_pause)
 
 
 def content_words(caption: str) -> list[str]:
     """The words of all `parts` in alphabetic order."""
-    return sorted(word for part in parts(caption) for word in part)
+    return sorted(filterfalse(_PAUSES.__contains__, _words_and_pauses(caption)))
+
+
+def _words_and_pauses(caption: str) -> Iterator[str]:
+    return filterfalse(_ARTICLES.__contains__, _WORD_OR_PAUSE.findall(caption.casefold()))
 
 
 def facts(caption: str, lexicon: Lexicon) -> set[str]:

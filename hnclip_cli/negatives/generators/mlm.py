@@ -5,24 +5,21 @@ fit. CE-CLIP takes the model's fourth word whatever it is; here a word must be o
 kind itself would put there, so that synonyms, hypernyms and what may be just as true stay out.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import NamedTuple, Protocol
 
 from hnclip_cli.language.caption import Caption
-from hnclip_cli.language.parser import Parser
 from hnclip_cli.lexicon import Lexicon
 from hnclip_cli.lexicon.nouns import Noun
 from hnclip_cli.lexicon.spelling import cased_like
 from hnclip_cli.models.masked import Filler, Gap
 from hnclip_cli.negatives.analysis.rewriting import with_articles
-from hnclip_cli.negatives.choosing.choice import Choice, Choosing, Draw
-from hnclip_cli.negatives.choosing.maker import MAX_CANDIDATES
+from hnclip_cli.negatives.choosing.choice import Offers, drawn_order
+from hnclip_cli.negatives.choosing.ranking import MAX_CANDIDATES, drawn_candidates
 from hnclip_cli.negatives.choosing.truth import facts
 from hnclip_cli.negatives.kinds.registry import KINDS
 from hnclip_cli.streams.edits import Edit
-from hnclip_cli.streams.records import Record
 
 
 class FillsGaps(Protocol):
@@ -32,85 +29,60 @@ class FillsGaps(Protocol):
         """The ``k`` best words for each gap, best first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(NamedTuple):
     """A candidate of a kind: the word it puts into a gap, and the edits that go with it."""
 
     word: str
-    others: tuple[Edit, ...]
+    others: list[Edit]
 
 
 # What a kind would put into each gap of a caption.
-Templates = dict[Gap, list[Template]]
+Templates = Mapping[Gap, list[Template]]
 
 
-class MaskedMaker:
-    """Makes the ``negatives`` of records with a masked language model.
+class Filled:
+    """Proposes what a masked language model fills in, for a `NegativeMaker`.
 
     The model fills the gaps of the kinds that replace words; the other kinds are made by their
     rules.
 
     Args:
-        choosing: what to make.
+        kinds: names from `KINDS`.
         model: fills gaps.
         top_k: words of the model that are considered for a gap.
         batch_size: gaps that the model fills at a time.
-
-    Raises:
-        HnclipError: no English spaCy pipeline is installed.
     """
 
     def __init__(
-        self, choosing: Choosing, model: FillsGaps, *, top_k: int = 64, batch_size: int = 32
+        self, kinds: Sequence[str], model: FillsGaps, *, top_k: int = 64, batch_size: int = 32
     ) -> None:
-        self._choosing = choosing
+        self._kinds = kinds
         self._model = model
         self._top_k = top_k
         self._batch_size = batch_size
-        self._parser = Parser(max(KINDS[kind].level for kind in choosing.kinds), choosing.lexicon)
 
-    def negatives(self, records: Sequence[Record]) -> list[list[dict[str, Any]]]:
-        """The negatives of each record of a batch; batching changes nothing.
-
-        Raises:
-            InputError: a record has no usable caption, id or group.
-        """
-        captions = self._parser.parse([record.caption for record in records])
-        kinds = self._choosing.kinds
-        found = [{kind: find_gaps(kind, caption) for kind in kinds} for caption in captions]
-        gaps = list(
-            dict.fromkeys(gap for of in found for by_kind in of.values() for gap in by_kind)
-        )
-        words = dict(
-            zip(gaps, self._model.fill(gaps, self._top_k, self._batch_size), strict=True)
-        )  # each gap is filled once
-        made = []
-        for record, caption, of in zip(records, captions, found, strict=True):
-            choice = Choice(self._choosing, record, caption)
-            offers = {kind: _offers(kind, caption, of[kind], words, choice.draw) for kind in kinds}
-            made.append(choice.of(offers))
-        return made
-
-    def summary(self) -> list[str]:
-        return []
+    def __call__(self, captions: Sequence[Caption]) -> Iterator[list[Offers]]:
+        found = [{kind: find_gaps(kind, caption) for kind in self._kinds} for caption in captions]
+        # Each gap is filled once.
+        gaps = list(dict.fromkeys(chain(*chain.from_iterable(of.values() for of in found))))
+        fillers = self._model.fill(gaps, self._top_k, self._batch_size)
+        words = {
+            gap: [filler.word for filler in of_gap]
+            for gap, of_gap in zip(gaps, fillers, strict=True)
+        }
+        for caption, of in zip(captions, found, strict=True):
+            yield [{kind: _candidates(kind, caption, of[kind], words) for kind in self._kinds}]
 
 
-def _offers(
-    kind: str,
-    caption: Caption,
-    templates: Templates,
-    words: dict[Gap, list[Filler]],
-    draw: Draw,
+def _candidates(
+    kind: str, caption: Caption, templates: Templates, words: Mapping[Gap, Sequence[str]]
 ) -> Iterator[list[Edit]]:
     if not is_filled(kind):
-        found = list(islice(KINDS[kind].edits(caption), MAX_CANDIDATES))
-        for index in draw.order(kind, range(len(found))):
-            yield with_articles(caption, found[index])
-        return
-    for start in draw.order(kind, sorted({gap.start for gap in templates})):
+        yield from drawn_candidates(kind, caption)
+    for start in drawn_order(caption.draw, kind, sorted({gap.start for gap in templates})):
         for gap in (gap for gap in templates if gap.start == start):
-            for filler in words[gap]:
-                edits = filled_edits(kind, caption, gap, templates[gap], filler.word)
+            for word in words[gap]:
+                edits = filled_edits(kind, caption, gap, templates[gap], word)
                 if edits:
                     yield with_articles(caption, edits)
 
@@ -122,13 +94,13 @@ def is_filled(kind: str) -> bool:
 
 def find_gaps(kind: str, caption: Caption) -> Templates:
     """Where a kind that replaces would put another word, in order of its candidates."""
-    found: Templates = {}
+    found: dict[Gap, list[Template]] = {}
     if is_filled(kind):
-        for (start, end, text), *others in islice(KINDS[kind].edits(caption), MAX_CANDIDATES):
-            start, end, word = _narrowed(caption.text, start, end, text)
+        for first, *others in islice(KINDS[kind].edits(caption), MAX_CANDIDATES):
+            start, end, word = _narrowed(caption.text, *first)
             if word and start < end:
                 gap = Gap(caption.text, start, end)
-                found.setdefault(gap, []).append(Template(word, tuple(others)))
+                found.setdefault(gap, []).append(Template(word, others))
     return found
 
 

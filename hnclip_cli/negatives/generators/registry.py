@@ -6,7 +6,10 @@ from typing import Any, Protocol
 
 from hnclip_cli.language.ngram import TrigramModel
 from hnclip_cli.negatives.choosing.choice import Choosing
-from hnclip_cli.negatives.generators.prompt import INSTRUCTIONS
+from hnclip_cli.negatives.choosing.fluency import Commonness, Fitted
+from hnclip_cli.negatives.choosing.maker import NegativeMaker
+from hnclip_cli.negatives.choosing.ranking import Ranked
+from hnclip_cli.negatives.generators.chat import INSTRUCTIONS, chat_maker
 from hnclip_cli.plugins import Table
 from hnclip_cli.streams.records import Record
 
@@ -46,25 +49,18 @@ class Generator:
 
 
 def _by_lexicon(choosing: Choosing, fitted: TrigramModel | None = None) -> Maker:
-    from hnclip_cli.negatives.choosing.fluency import Fitted
-    from hnclip_cli.negatives.choosing.maker import NegativeMaker
-
-    return NegativeMaker(choosing, None if fitted is None else Fitted(fitted))
+    preference = Commonness() if fitted is None else Fitted(fitted)
+    return NegativeMaker(choosing, Ranked(choosing.kinds, preference))
 
 
 def _by_masked_model(
     choosing: Choosing, model: str, download: bool = False, device: str = "auto", **how: Any
 ) -> Maker:
-    from hnclip_cli.models.masked import MaskedModel
-    from hnclip_cli.negatives.generators.mlm import MaskedMaker
+    from hnclip_cli.models.masked import MaskedModel  # which imports torch
+    from hnclip_cli.negatives.generators.mlm import Filled
 
-    return MaskedMaker(choosing, MaskedModel(model, device=device, download=download), **how)
-
-
-def _by_endpoint(choosing: Choosing, endpoint: str, **how: Any) -> Maker:
-    from hnclip_cli.negatives.generators.chat import chat_maker
-
-    return chat_maker(choosing, endpoint, **how)
+    loaded = MaskedModel(model, device=device, download=download)
+    return NegativeMaker(choosing, Filled(choosing.kinds, loaded, **how))
 
 
 LEXICON = "lexicon"
@@ -82,7 +78,7 @@ _BUILT_IN = {
     ),
     # It is asked for all but shuffled words, which take no understanding.
     "http": Generator(
-        _by_endpoint,
+        chat_maker,
         can_make=INSTRUCTIONS.__contains__,
         options=("endpoint", "model", "key", "timeout", "retries", "requests_per_minute"),
         needs=("endpoint",),

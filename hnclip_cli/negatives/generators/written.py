@@ -49,6 +49,7 @@ class WrittenMaker:
             drafts = self._write(record) if len(record.caption) <= MAX_CHARACTERS else ()
             with self._lock:
                 (caption,) = self._parser.parse([record.caption])
+                caption.draw = self._choosing.draw(record)
                 made.append(self._judged(record, caption, drafts))
         return made
 

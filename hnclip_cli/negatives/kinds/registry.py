@@ -29,8 +29,7 @@ class Kind:
 
     Attributes:
         candidates: yields lists of edits, each of which makes one negative; a/an before an edit
-            is mended afterwards, and what would change a protected word is left out. The first
-            line of its docstring describes the kind.
+            is mended afterwards, and what would change a protected word is left out.
         level: what the function reads of a caption: ``TEXT``, ``TAGS`` or ``PHRASES``.
         source: whose negative it is.
         change: what the edits do: ``replace``, ``swap`` or ``add`` words, ``deny``, ``flip`` a
@@ -52,11 +51,7 @@ class Kind:
     of: str = ""
     is_default: bool = False
     is_judged: bool = True
-    needs_phrases: Callable[[Caption], bool] | None = None
-
-    @property
-    def description(self) -> str:
-        return (self.candidates.__doc__ or "").partition("\n")[0]
+    needs_phrases: Callable[[Caption], bool] = lambda caption: True
 
     def edits(self, caption: Caption) -> Iterable[list[Edit]]:
         """The candidates that leave protected words alone."""

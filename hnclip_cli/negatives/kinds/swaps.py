@@ -41,9 +41,9 @@ def swap_noun(caption: Caption) -> Iterator[list[Edit]]:
 def swap_noun_phrase(caption: Caption) -> Iterator[list[Edit]]:
     """Exchange two whole noun phrases around a relation that has a direction."""
     pairs = _pairs(caption)
-    by_head = {phrase.head: phrase for phrase in caption.phrases} if pairs else {}
+    phrases = {phrase.stop: phrase for phrase in caption.phrases} if pairs else {}
     for one, other in pairs:
-        here, there = by_head.get(one.head), by_head.get(other.head)
+        here, there = phrases.get(one.stop), phrases.get(other.stop)
         if here is None or there is None:
             continue
         if not (_is_movable(caption, here) and _is_movable(caption, there)):

@@ -2,7 +2,7 @@ import pytest
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.language.caption import Caption
-from hnclip_cli.negatives.choosing.choice import Choice, Choosing, Draw
+from hnclip_cli.negatives.choosing.choice import Choice, Choosing, drawn_order
 from hnclip_cli.negatives.choosing.truth import TrueCaptions
 from hnclip_cli.streams.records import Record
 
@@ -12,7 +12,9 @@ TEXT = "a dog on a bed"
 def chosen(offers, per_caption=None, truth=None, seed=0, **fields):
     record = Record({"caption": TEXT, "group": "1", **fields})
     choosing = Choosing((), per_caption, truth or TrueCaptions(), seed)
-    found = Choice(choosing, record, Caption(TEXT, [])).of(
+    caption = Caption(TEXT, [])
+    caption.draw = choosing.draw(record)
+    found = Choice(choosing, record, caption).of(
         {kind: [[(2, 5, word)] for word in words] for kind, words in offers.items()}
     )
     return [(negative["kind"], negative["edits"][0][2]) for negative in found]
@@ -54,9 +56,10 @@ def test_a_record_is_checked_for_what_is_read(fields, problem):
 
 
 def test_the_order_of_numbers_is_a_records_own():
-    order = Draw(0, "1").order("x", range(20))
-    assert sorted(order) == list(range(20))
-    assert order == Draw(0, "1").order("x", range(20))
-    assert [n for n in order if n < 10] == Draw(0, "1").order("x", range(10))
-    others = [Draw(1, "1").order("x", range(20)), Draw(0, "2").order("x", range(20))]
-    assert order not in [*others, Draw(0, "1").order("y", range(20))]
+    def order(key="x", count=20, seed=0, name="1"):
+        return drawn_order(Choosing((), seed=seed).draw(Record({"id": name})), key, range(count))
+
+    assert sorted(order()) == list(range(20))
+    assert order() == order()
+    assert [n for n in order() if n < 10] == order(count=10)
+    assert order() not in [order(seed=1), order(name="2"), order("y")]

@@ -33,6 +33,12 @@ def as_caption(parser):
     return lambda text: parser.parse([text])[0]
 
 
+def cost(preference, caption, change):
+    """What one candidate loses."""
+    (loss,) = preference.losses(caption, [change])
+    return loss
+
+
 def edit(text, old, new):
     start = text.index(old)
     return [(start, start + len(old), new)]
@@ -53,20 +59,20 @@ def made(parser):
 
 def test_what_fits_between_its_neighbors_costs_less(fitted, as_caption):
     text = "A dog sleeps on a couch."
-    loss = fitted.judge(as_caption(text))
-    assert loss(edit(text, "couch", "chair")) < loss(edit(text, "couch", "field"))
-    assert loss(edit(text, "dog", "cat")) < loss(edit(text, "dog", "zebra"))
+    changes = [("couch", "chair"), ("couch", "field"), ("dog", "cat"), ("dog", "zebra")]
+    chair, field, cat, zebra = fitted.losses(as_caption(text), [edit(text, *c) for c in changes])
+    assert chair < field and cat < zebra
 
 
 def test_without_a_change_nothing_is_lost(fitted, as_caption):
-    assert fitted.judge(as_caption(CORPUS[0]))([]) == 0
+    assert fitted.losses(as_caption(CORPUS[0]), [[], []]) == [0, 0]
 
 
 def test_a_caption_is_not_favored_for_having_been_in_the_corpus(as_caption):
     text = "A gray parrot sits on a purple sofa."
     alone, among = (Fitted(TrigramModel.fit(captions)) for captions in (CORPUS, [*CORPUS, text]))
     change = edit(text, "purple", "brown")
-    losses = [model.judge(as_caption(text))(change) for model in (alone, among)]
+    losses = [cost(model, as_caption(text), change) for model in (alone, among)]
     assert losses[1] == pytest.approx(losses[0], abs=2.5)
     unfair = TrigramModel.fit([*CORPUS, text])
     gap = unfair.log_probability(text) - unfair.log_probability(apply_edits(text, change))
@@ -75,10 +81,10 @@ def test_a_caption_is_not_favored_for_having_been_in_the_corpus(as_caption):
 
 def test_common_words_cost_less_than_rare_ones(as_caption):
     text = "A red bus"
-    loss = Commonness().judge(as_caption(text))
-    costs = [loss(edit(text, "red", new)) for new in ("white", "purple", "mauve")]
+    changes = [edit(text, "red", new) for new in ("white", "purple", "mauve")]
+    costs = Commonness().losses(as_caption(text), changes)
     assert costs == sorted(set(costs))
-    assert loss([(2, 5, "bus"), (6, 9, "red")]) == 0
+    assert cost(Commonness(), as_caption(text), [(2, 5, "bus"), (6, 9, "red")]) == 0
 
 
 def test_a_fitted_model_chooses_what_the_corpus_says(made):
@@ -104,8 +110,8 @@ def test_a_misfit_is_left_out_unless_there_is_nothing_else(made, as_caption):
     kinds = ("replace-noun", "replace-color")
     alone = made(told, caption, *kinds)
     assert len(alone) == 1  # the least bad of both kinds
-    loss = told.judge(as_caption(caption))
-    assert loss([tuple(change) for change in alone[0]["edits"]]) > MAX_LOSS
+    edits = [tuple(change) for change in alone[0]["edits"]]
+    assert cost(told, as_caption(caption), edits) > MAX_LOSS
     free = made(None, caption, *kinds)
     assert [negative["kind"] for negative in free] == list(kinds)
 

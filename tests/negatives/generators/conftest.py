@@ -1,7 +1,8 @@
 import pytest
 
+from hnclip_cli.negatives.choosing import maker
 from hnclip_cli.negatives.generators import endpoint as endpoint_module
-from hnclip_cli.negatives.generators import mlm, written
+from hnclip_cli.negatives.generators import written
 from tests.negatives.generators.server import ChatServer
 
 
@@ -16,7 +17,7 @@ def no_proxies(monkeypatch):
 @pytest.fixture
 def one_parser(parser, monkeypatch):
     """spaCy is loaded once, and not for each maker."""
-    monkeypatch.setattr(mlm, "Parser", lambda level, lexicon: parser)
+    monkeypatch.setattr(maker, "Parser", lambda level, lexicon: parser)
     monkeypatch.setattr(written, "Parser", lambda level, lexicon: parser)
 
 

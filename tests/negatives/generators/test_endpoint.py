@@ -11,6 +11,7 @@ import pytest
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.negatives.generators import endpoint as endpoint_module
+from hnclip_cli.negatives.generators.chat import messages, read_answer
 from hnclip_cli.negatives.generators.endpoint import (
     ChatClient,
     Passing,
@@ -20,7 +21,6 @@ from hnclip_cli.negatives.generators.endpoint import (
     retry_after,
     sends_in_the_clear,
 )
-from hnclip_cli.negatives.generators.prompt import messages, read_answer
 from tests.negatives.generators.server import completion, failing, written
 
 pytestmark = pytest.mark.usefixtures("quick")

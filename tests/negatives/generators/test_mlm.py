@@ -3,9 +3,10 @@ import pytest
 from hnclip_cli.lexicon import load_lexicon
 from hnclip_cli.models.masked import Filler, MaskedModel
 from hnclip_cli.negatives.choosing.choice import Choosing
+from hnclip_cli.negatives.choosing.maker import NegativeMaker
 from hnclip_cli.negatives.choosing.truth import TrueCaptions
 from hnclip_cli.negatives.generators.mlm import (
-    MaskedMaker,
+    Filled,
     are_of_one_sort,
     filled_edits,
     find_gaps,
@@ -40,7 +41,7 @@ class Parrot:
 
 def made(model, *records, kinds=("replace-noun",), **choices):
     how = {"batch_size": choices.pop("batch_size", 32)}
-    maker = MaskedMaker(Choosing(kinds, **choices), model, **how)
+    maker = NegativeMaker(Choosing(kinds, **choices), Filled(kinds, model, **how))
     return maker.negatives([Record(record) for record in records])
 
 

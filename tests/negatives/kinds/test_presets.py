@@ -18,7 +18,7 @@ def test_kinds_and_presets_join_in_order_without_repetition():
 
 def test_only_what_reads_well_is_made_by_default():
     assert not any(kind.startswith(("shuffle", "add", "negate")) for kind in DEFAULT_KINDS)
-    assert all(kind.source and kind.description for kind in KINDS.values())
+    assert all(kind.source and kind.candidates.__doc__ for kind in KINDS.values())
     assert {kind for preset in PRESETS.values() for kind in preset.kinds} >= {
         kind for kind in DEFAULT_KINDS if kind not in ("replace-subject",)
     }

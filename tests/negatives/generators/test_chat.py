@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hnclip_cli.negatives.generators.endpoint import Passing
-from hnclip_cli.negatives.generators.prompt import (
+from hnclip_cli.negatives.generators.chat import (
     INSTRUCTIONS,
     max_tokens,
     messages,
     read_answer,
 )
+from hnclip_cli.negatives.generators.endpoint import Passing
 from hnclip_cli.negatives.generators.registry import GENERATORS
 from hnclip_cli.negatives.kinds.registry import KINDS
 
