@@ -57,17 +57,19 @@ class Resampling:
     rounds: int = 1000
     seed: int = 0
 
-    def interval(self, counts: Counts, weights: Floats | None = None) -> list[float] | None:
-        """The percentile interval of the columns' mean accuracy.
+    def interval(
+        self, cluster: Ints, column: Ints, correct: Bools | Ints, weights: Floats | None = None
+    ) -> list[float] | None:
+        """The percentile interval of the mean accuracy of columns 0 to S-1, from n observations.
 
-        None for fewer than two clusters: they cannot vary.
-
-        Args:
-            counts: of columns 0 to S-1.
-            weights: of the columns in the mean, shape (S,); equal by default.
+        None for fewer than two clusters: they cannot vary. ``weights`` are those of the columns in
+        the mean, shape (S,), equal by default.
         """
+        if self.rounds == 0:
+            return None
+        counts = Counts.of(cluster, column, correct)
         clusters, number = np.unique(counts.cluster, return_inverse=True)
-        if self.rounds == 0 or len(clusters) < 2:
+        if len(clusters) < 2:
             return None
         rng = np.random.default_rng(self.seed)
         means = resample(replace(counts, cluster=number), self.rounds, rng, weights)

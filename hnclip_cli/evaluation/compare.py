@@ -74,7 +74,7 @@ def compare(
     observed, ids, only = pair([_observe(run, fields, policy) for run in runs], sources)
     report: Report = {
         **dict(zip(ascii_lowercase, sources, strict=False)),
-        "records": observed[0].num_records,
+        "records": len(observed[0].clusters),
         "skipped": policy.num_skipped - skipped_before,
         "unpaired": {
             name: {"records": len(ids), "ids": ids[:MAX_NAMED]}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hnclip_cli.benchmarks import Leaf
-from hnclip_cli.evaluation.bootstrap import Counts, Resampling
+from hnclip_cli.evaluation.bootstrap import Resampling
 from hnclip_cli.evaluation.margins import Bools, Floats, Ints
 from hnclip_cli.evaluation.observations import Observations, Sample
 
@@ -99,8 +99,7 @@ class Accuracy:
 
     def interval(self, counted: Bools | Ints, resampling: Resampling) -> list[float] | None:
         """The interval of that mean."""
-        counts = Counts.of(self.clusters, self.columns, counted)
-        return resampling.interval(counts, self.weights)
+        return resampling.interval(self.clusters, self.columns, counted, self.weights)
 
 
 def leaf_weights(leaves: Sequence[Leaf]) -> Floats:

@@ -38,7 +38,6 @@ class Observations:
         margins: by measure and rank, those that there are.
     """
 
-    num_records: int
     num_unmeasured: int
     clusters: Ints
     places: list[Place]
@@ -68,7 +67,7 @@ class Observations:
 
     def take(self, records: Ints) -> "Observations":
         """Some records, in the order of their numbers given, shape (r,), each at most once."""
-        position = np.full(self.num_records, -1)
+        position = np.full(len(self.clusters), -1)
         position[records] = np.arange(len(records))
         chosen = {}
         for key, found in self.margins.items():
@@ -77,7 +76,6 @@ class Observations:
         pairs = chosen.get(("pair", 1), records[:0])
         return replace(
             self,
-            num_records=len(records),
             clusters=self.clusters[records],
             place=self.place[records],
             label={

@@ -72,7 +72,7 @@ def evaluate(
 
     resampling = Resampling(rounds, seed)
     report: Report = {
-        "records": observations.num_records,
+        "records": len(observations.clusters),
         "skipped": policy.num_skipped - skipped_before,
         "unmeasured": observations.num_unmeasured,
     }

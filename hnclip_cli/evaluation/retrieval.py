@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hnclip_cli.evaluation.bootstrap import Counts, Resampling
+from hnclip_cli.evaluation.bootstrap import Resampling
 from hnclip_cli.evaluation.margins import Bools, Ints
 from hnclip_cli.evaluation.tally import cluster_key
 from hnclip_cli.streams.npy import Array
@@ -74,7 +74,7 @@ class EmbeddedPairs:
             hits = {f"R@{k}": ranks.rank < k for k in RECALL_AT}
             found[direction] = {name: float(hit.mean()) for name, hit in hits.items()} | {
                 "intervals": {
-                    name: resampling.interval(Counts.of(cluster, np.zeros_like(cluster), hit))
+                    name: resampling.interval(cluster, np.zeros_like(cluster), hit)
                     for name, hit in hits.items()
                 },
                 "n": len(cluster),

@@ -32,7 +32,6 @@ class Tally:
     """
 
     def __init__(self, fields: Iterable[str] = ()) -> None:
-        self.num_records = 0
         self.num_unmeasured = 0
         self._places = _Numbered()
         self._ranks_of = cache(_ranks)
@@ -68,19 +67,17 @@ class Tally:
             values["kind"] = [(kind,) for kind in kinds]
         for key, margins in found.items():
             records, kept = self._margins[key]
-            records.extend([self.num_records] * len(margins))
+            records.extend([len(self._clusters)] * len(margins))
             kept.extend(margins)
         for field, numbered in self._fields.items():
             numbered.extend(values[field])
         self._clusters.append(cluster)
         self._places.extend([place])
-        self.num_records += 1
 
     def finish(self) -> Observations:
         """All that was kept, as arrays."""
         places: list[tuple[Texts, Texts, Texts]] = list(self._places)
         return Observations(
-            num_records=self.num_records,
             num_unmeasured=self.num_unmeasured,
             clusters=np.unique(np.array(self._clusters), return_inverse=True)[1],
             places=[Place(_first(name), _first(subset), tags) for name, subset, tags in places],

@@ -35,13 +35,13 @@ def observations(num_clusters, num_columns=1, seed=0):
 @pytest.mark.parametrize("num_clusters", [8, 60])
 def test_the_interval_is_that_of_a_plain_cluster_bootstrap(num_clusters):
     cluster, column, correct = observations(num_clusters)
-    got = Resampling(ROUNDS).interval(Counts.of(cluster, column, correct))
+    got = Resampling(ROUNDS).interval(cluster, column, correct)
     assert got == pytest.approx(plain_interval(cluster, column, correct), abs=0.02)
 
 
 def test_the_interval_of_a_macro_average_draws_all_columns_of_a_cluster_together():
     cluster, column, correct = observations(50, num_columns=3)
-    got = Resampling(ROUNDS).interval(Counts.of(cluster, column, correct))
+    got = Resampling(ROUNDS).interval(cluster, column, correct)
     assert got == pytest.approx(plain_interval(cluster, column, correct), abs=0.02)
 
 
@@ -49,8 +49,8 @@ def test_clusters_make_the_interval_wider_than_answers_alone():
     cluster = np.repeat(np.arange(30), 10)
     correct = np.repeat(np.arange(30) % 2 == 0, 10)  # all ten answers of a cluster agree
     zeros = np.zeros(300, np.int64)
-    by_cluster = Resampling(ROUNDS).interval(Counts.of(cluster, zeros, correct))
-    by_answer = Resampling(ROUNDS).interval(Counts.of(np.arange(300), zeros, correct))
+    by_cluster = Resampling(ROUNDS).interval(cluster, zeros, correct)
+    by_answer = Resampling(ROUNDS).interval(np.arange(300), zeros, correct)
     assert by_cluster[1] - by_cluster[0] > 2.5 * (by_answer[1] - by_answer[0])
 
 
@@ -77,16 +77,16 @@ def test_the_interval_does_not_depend_on_the_order_or_the_numbers_of_the_cluster
     cluster, column, correct = observations(50)
     order = np.random.default_rng(3).permutation(len(cluster))
     renamed = np.random.default_rng(4).permutation(50)[cluster]
-    first = Resampling(200).interval(Counts.of(cluster, column, correct))
-    second = Resampling(200).interval(Counts.of(renamed[order], column[order], correct[order]))
+    first = Resampling(200).interval(cluster, column, correct)
+    second = Resampling(200).interval(renamed[order], column[order], correct[order])
     assert first == second
-    assert first != Resampling(200, seed=1).interval(Counts.of(cluster, column, correct))
+    assert first != Resampling(200, seed=1).interval(cluster, column, correct)
 
 
 def test_what_cannot_vary_has_no_interval():
-    one_cluster = Counts.of(np.zeros(5, int), np.zeros(5, int), np.array([1, 0, 1, 1, 0]) > 0)
-    assert Resampling(100).interval(one_cluster) is None
-    assert Resampling(0).interval(Counts.of(*observations(10))) is None
+    one_cluster = np.zeros(5, int), np.zeros(5, int), np.array([1, 0, 1, 1, 0]) > 0
+    assert Resampling(100).interval(*one_cluster) is None
+    assert Resampling(0).interval(*observations(10)) is None
 
 
 def test_a_column_that_a_round_misses_is_left_out_of_that_round():

@@ -103,7 +103,7 @@ def test_a_square_with_other_truth_is_no_winoground_item():
 
 def test_a_record_that_tells_nothing_apart_is_counted():
     observations = observe(short([[0.5]], []), matching([[0.5]], [[0, 0]]), short([[1, 0]]))
-    assert (observations.num_records, observations.num_unmeasured) == (3, 2)
+    assert (len(observations.clusters), observations.num_unmeasured) == (3, 2)
     assert margins(observations) == {"pair": [1.0], "item": [1.0]}
 
 
@@ -211,7 +211,7 @@ def test_a_refused_record_leaves_no_trace():
             tally.add(bad)
     tally.add(short([[1, 0]], ["b"], subset="y"))
     observations = tally.finish()
-    assert observations.num_records == 1
+    assert len(observations.clusters) == 1
     assert labels(observations, "kind", "pair") == [(0, "b")]
     assert labels(observations, "subset", "item") == [(0, "/y")]
 
