@@ -147,7 +147,7 @@ class Made:
         """What makes the negatives of a piece, as long as it is needed."""
         if self._maker is None:
             with InProcesses(partial(_loaded, self._make), self._workers) as processes:
-                yield lambda piece: orjson.loads(processes(piece))
+                yield lambda piece: orjson.loads(processes.call(piece))
         else:
             yield self._maker.negatives
 

@@ -1,20 +1,17 @@
 """Processes that decode images, so that a bad image can neither crash nor hold up a run.
 
 A process imports Pillow and nothing heavier, so it is there in a tenth of a second and takes
-some 50 MB. Requests and answers are JSON and bytes: nothing that a decoder could be made to send
-is more than pixels or a message.
+some 50 MB.
 """
 
 import contextlib
-import json
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
-from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any, Self
+from functools import lru_cache, partial
+from struct import Struct
+from typing import TYPE_CHECKING, Any
 
-from hnclip_cli.errors import InputError
 from hnclip_cli.streams.images import ImageRoot, load_image, shown
-from hnclip_cli.streams.processes import Died, Process, Processes
+from hnclip_cli.streams.processes import Died, InProcesses
 from hnclip_cli.streams.records import Box, Record
 from hnclip_cli.streams.regions import only
 
@@ -23,11 +20,12 @@ if TYPE_CHECKING:
 
 # Seconds until an image is given up. More than all attempts at a download.
 DEADLINE = 120.0
-_START_DEADLINE = 60.0
-SERVE = f"{__name__}:serve"
 
 Step = tuple[str, Any]  # ("resize", [what Resize takes, filter]) or ("crop", [height, width])
 LoadPart = Callable[[Record, str, Sequence[Box]], "Image"]
+Request = tuple[str, int, str, Sequence[Box], Box | None]
+
+_SIZE = Struct("II")
 
 
 def part_loader(image_root: str | ImageRoot) -> LoadPart:
@@ -38,8 +36,7 @@ def part_loader(image_root: str | ImageRoot) -> LoadPart:
 
     @lru_cache(maxsize=2)
     def remembered(name: str, crop: Box | None, source: str, line: int) -> "Image":
-        record = Record({"image": name, "crops": [crop and list(crop)]}, source, line)
-        return load_image(record, name, image_root)
+        return load_image(_record_of(name, crop, source, line), name, image_root)
 
     def load(record: Record, name: str, boxes: Sequence[Box]) -> "Image":
         if not boxes:
@@ -50,19 +47,16 @@ def part_loader(image_root: str | ImageRoot) -> LoadPart:
     return load
 
 
-class Decoders:
+class Decoders(InProcesses[Request]):
     """Loads images in processes; an instance is called as those of `part_loader`, by any thread.
 
-    At most as many calls work at once as there are processes; the others wait. A process that
-    dies or exceeds the deadline costs the image that it had in hand.
+    A process that dies or exceeds the deadline costs the image that it had in hand.
 
     Args:
         image_root: where relative paths start, and whether URLs are fetched.
         workers: processes.
         steps: how to resize and crop, see `apply_steps`; done there too.
         deadline: seconds for an image.
-
-    Leaving the ``with`` block ends the processes at once; calls that wait for one fail.
     """
 
     def __init__(
@@ -72,25 +66,7 @@ class Decoders:
         steps: Sequence[Step] = (),
         deadline: float = DEADLINE,
     ) -> None:
-        root = ImageRoot(image_root) if isinstance(image_root, str) else image_root
-        setup = {"folder": root.folder, "remote": root.remote, "steps": list(steps)}
-        self._deadline = deadline
-
-        def greet(process: Process) -> None:
-            process.send(json.dumps(setup).encode())
-            process.receive_bytes(_START_DEADLINE)
-
-        self.processes = Processes(SERVE, workers, greet)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the processes."""
-        self.processes.close()
+        super().__init__(partial(_decoding, image_root, steps), workers, deadline)
 
     def __call__(self, record: Record, name: str, boxes: Sequence[Box] = ()) -> "Image":
         """An image of a record or what lies in the boxes, in RGB, resized and cropped.
@@ -99,44 +75,33 @@ class Decoders:
             InputError: as `load_image`; or decoding crashed, or took too long.
             HnclipError: no process can be started.
         """
-        about = {
-            "source": record.source, "line": record.line, "name": name, "boxes": boxes,
-            "crop": record.crops.get(name),
-        }  # fmt: skip
-        try:
-            return self.processes.call(lambda process: self._load(process, about))
-        except Died as death:
-            raise record.error(f"image cannot be decoded ({death})", got=shown(name)) from None
-
-    def _load(self, process: Process, about: dict[str, Any]) -> "Image":
         from PIL import Image
 
-        process.send(json.dumps(about).encode())
-        answer = json.loads(process.receive_bytes(self._deadline))
-        if "error" in answer:
-            raise InputError(answer["error"])
-        pixels = process.receive_bytes(self._deadline)
-        return Image.frombuffer("RGB", tuple(answer["size"]), pixels)
-
-
-def serve(connection: Connection) -> None:
-    """What a process does: images for names."""
-    setup = json.loads(connection.recv_bytes())
-    load = part_loader(ImageRoot(setup["folder"], setup["remote"]))
-    connection.send_bytes(b"ready")
-    while True:
-        request = json.loads(connection.recv_bytes())
-        about = {"image": request["name"], "crops": [request["crop"]]}
-        record = Record(about, request["source"], request["line"])
+        crop = record.crops.get(name)
         try:
-            image = load(record, request["name"], request["boxes"])
-            with preprocessing(record, request["name"]):
-                pixels = apply_steps(image, setup["steps"])
-        except InputError as error:
-            connection.send_bytes(json.dumps({"error": str(error)}).encode())
-        else:
-            connection.send_bytes(json.dumps({"size": pixels.size}).encode())
-            connection.send_bytes(pixels.tobytes())
+            answer = self.call((record.source, record.line, name, boxes, crop))
+        except Died as death:
+            raise record.error(f"image cannot be decoded ({death})", got=shown(name)) from None
+        return Image.frombuffer("RGB", _SIZE.unpack(answer[-_SIZE.size :]), answer)
+
+
+def _decoding(image_root: str | ImageRoot, steps: Sequence[Step]) -> Callable[[Request], bytes]:
+    """What a process does: the pixels of an image, and behind them its size."""
+    load = part_loader(image_root)
+
+    def decode(request: Request) -> bytes:
+        source, line, name, boxes, crop = request
+        record = _record_of(name, crop, source, line)
+        image = load(record, name, boxes)
+        with preprocessing(record, name):
+            image = apply_steps(image, steps)
+        return image.tobytes() + _SIZE.pack(*image.size)
+
+    return decode
+
+
+def _record_of(name: str, crop: Box | None, source: str, line: int) -> Record:
+    return Record({"image": name, "crops": [crop and list(crop)]}, source, line)
 
 
 @contextlib.contextmanager

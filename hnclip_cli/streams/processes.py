@@ -1,4 +1,4 @@
-"""Work done by other processes: fresh interpreters, each behind a socket.
+"""Functions called in other processes: fresh interpreters, each behind a socket.
 
 A process imports nothing but what it serves. It leaves signals to the process that started it,
 in a session of its own, and ends when that one does, whatever it is busy with.
@@ -12,42 +12,129 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from importlib import import_module
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from queue import LifoQueue
 from typing import Any, Generic, NoReturn, Self, TypeVar
 
-from hnclip_cli.errors import HnclipError
+from hnclip_cli.errors import HnclipError, InputError
 
 T = TypeVar("T")
-R = TypeVar("R")
 
+_START_DEADLINE = 60.0
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2}
 # More threads than one a process only fight for the cores.
 _ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
 # A new interpreter that finds what this one would find.
-_START = (
-    "import sys; sys.path[:] = {path!r}; from hnclip_cli.streams.processes import run; "
-    "run({fd}, {serve!r})"
-)
+_START = "import sys; sys.path[:] = {path!r}; from {module} import run; run({fd})"
+_ERRORS = {b"input": InputError, b"other": HnclipError}
 
 
 class Died(Exception):
     """A process that is gone, or had to go; the text says how."""
 
 
-class Process:
-    """One process and the connection to it.
+class InProcesses(Generic[T]):
+    """A function that is called in processes, by as many threads; one that dies is replaced.
+
+    Processes are started as they are needed. Their answers are bytes or messages and are never
+    unpickled, so that a process that was led astray has no power over this one.
 
     Args:
-        serve: ``module:function``; called there with its end of the connection.
+        make: makes the function, once in each process. It is pickled, as are arguments.
+        limit: processes; other calls wait for one.
+        deadline: seconds for a call; None sets no bound.
+
+    Attributes:
+        running: the processes.
+
+    Leaving the ``with`` block ends the processes at once; calls that wait for one fail.
     """
 
-    def __init__(self, serve: str) -> None:
+    def __init__(
+        self, make: Callable[[], Callable[[T], bytes]], limit: int, deadline: float | None = None
+    ) -> None:
+        self.running: set[_Process] = set()
+        self._make = make
+        self._deadline = deadline
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._free: LifoQueue[_Process | None] = LifoQueue()  # None: to be started
+        for _ in range(limit):
+            self._free.put(None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes."""
+        with self._lock:
+            self._is_closed = True
+            for process in self.running:
+                process.end()
+
+    def call(self, item: T) -> bytes:
+        """What the function returns.
+
+        Raises:
+            HnclipError: of the function or its making; or no process can be started, or the
+                processes have been ended.
+            Died: the process did; any other exception of the function ends it, with a trace.
+        """
+        process = self._free.get()
+        try:
+            if process is None:
+                process = self._start()
+            process.send(item)
+            kind, answer = process.receive(self._deadline), process.receive(self._deadline)
+        except Died as death:
+            assert process is not None
+            how = self._bury(process, death)
+            process = None
+            raise Died(how) from None
+        finally:
+            self._free.put(process)
+        if kind:
+            raise _ERRORS[kind](answer.decode("utf-8", "surrogatepass"))
+        return answer
+
+    def _start(self) -> "_Process":
+        with self._lock:
+            self._check_open()
+            process = _Process()
+            self.running.add(process)
+        try:
+            process.receive(_START_DEADLINE)
+        except Died as death:
+            how = self._bury(process, death)
+            raise HnclipError(f"a process cannot start ({how})", hint="--workers 0") from None
+        process.send(self._make)
+        return process
+
+    def _bury(self, process: "_Process", death: Died) -> str:
+        with self._lock:
+            self._check_open()
+            self.running.discard(process)
+            reason = str(death)
+            how = process.end(grace=0.0 if reason else 5.0)
+        return reason or how
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise HnclipError("the run has ended")
+
+
+class _Process:
+    """One process and the connection to it."""
+
+    def __init__(self) -> None:
         ours, theirs = socket.socketpair()
-        with theirs, _signals_blocked():  # the new process inherits what is blocked
-            start = _START.format(path=sys.path, fd=theirs.fileno(), serve=serve)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # which it inherits
+        try:
+            start = _START.format(path=sys.path, module=__name__, fd=theirs.fileno())
             self._process = subprocess.Popen(
                 [sys.executable, "-c", start],
                 stdin=subprocess.DEVNULL,
@@ -56,39 +143,27 @@ class Process:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            theirs.close()
         self.pid = self._process.pid
         self._connection = Connection(ours.detach())
         self._arrival = select.poll()
         self._arrival.register(self._connection, select.POLLIN)
 
     def send(self, message: Any) -> None:
-        """Pickle an object; bytes go as they are."""
         # What is gone while it is spoken to is noticed when it does not answer.
         with contextlib.suppress(ConnectionError):
-            if isinstance(message, bytes):
-                self._connection.send_bytes(message)
-            else:
-                self._connection.send(message)
+            self._connection.send(message)
 
-    def receive(self) -> Any:
-        """An object that the process has pickled.
-
-        Raises:
-            Died: the process has.
-        """
-        try:
-            return self._connection.recv()
-        except (EOFError, OSError):
-            raise Died from None
-
-    def receive_bytes(self, deadline: float) -> bytes:
+    def receive(self, deadline: float | None) -> bytes:
         """Bytes, which must come within so many seconds.
 
         Raises:
             Died: the process has, or must.
         """
         try:
-            if self._arrival.poll(deadline * 1000):
+            if self._arrival.poll(deadline and deadline * 1000):
                 return self._connection.recv_bytes()
         except (EOFError, OSError):
             raise Died from None
@@ -104,150 +179,24 @@ class Process:
         return f"exit code {code}" if code >= 0 else f"signal {-code} ({signal.strsignal(-code)})"
 
 
-class Processes:
-    """Up to so many processes, started as they are needed; one that dies is replaced.
-
-    Args:
-        serve: what each is started with, see `Process`.
-        limit: how many.
-        greet: what each is told first.
-
-    Leaving the ``with`` block ends the processes at once; calls that wait for one fail.
-    """
-
-    def __init__(self, serve: str, limit: int, greet: Callable[[Process], None]) -> None:
-        self._serve = serve
-        self._greet = greet
-        self._lock = threading.Lock()
-        self._running: set[Process] = set()
-        self._is_closed = False
-        self._free: LifoQueue[Process | None] = LifoQueue()  # None: to be started
-        for _ in range(limit):
-            self._free.put(None)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        self.close()
-
-    @property
-    def pids(self) -> list[int]:
-        """The processes that are running."""
-        return [process.pid for process in self._running]
-
-    def close(self) -> None:
-        """End the processes."""
-        with self._lock:
-            self._is_closed = True
-            for process in self._running:
-                process.end()
-
-    def call(self, talk: Callable[[Process], R]) -> R:
-        """What a free process answers; from any thread, which waits for one.
-
-        Args:
-            talk: speaks with the process.
-
-        Raises:
-            Died: the process did.
-            HnclipError: no process can be started, or the processes have been ended.
-        """
-        process = self._free.get()
-        try:
-            if process is None:
-                process = self._start()
-            return talk(process)
-        except Died as death:
-            assert process is not None
-            how = self._bury(process, death)
-            process = None
-            raise Died(how) from None
-        finally:
-            self._free.put(process)
-
-    def _start(self) -> Process:
-        with self._lock:
-            self._check_open()
-            process = Process(self._serve)
-            self._running.add(process)
-        try:
-            self._greet(process)
-        except Died as death:
-            how = self._bury(process, death)
-            raise HnclipError(f"a process cannot start ({how})", hint="--workers 0") from None
-        return process
-
-    def _bury(self, process: Process, death: Died) -> str:
-        with self._lock:
-            self._check_open()
-            self._running.discard(process)
-            reason = str(death)
-            how = process.end(grace=0.0 if reason else 5.0)
-        return reason or how
-
-    def _check_open(self) -> None:
-        if self._is_closed:
-            raise HnclipError("the run has ended")
-
-
-class InProcesses(Generic[T, R]):
-    """A function that is called in processes; to be called from as many threads.
-
-    Args:
-        make: makes the function, once in each process, so that what it loads is loaded there.
-            It is pickled, as are arguments and results.
-        limit: processes.
-
-    Leaving the ``with`` block ends the processes at once.
-    """
-
-    def __init__(self, make: Callable[[], Callable[[T], R]], limit: int) -> None:
-        self.processes = Processes(f"{__name__}:serve", limit, lambda process: process.send(make))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        self.processes.close()
-
-    def __call__(self, item: T) -> R:
-        """
-        Raises:
-            HnclipError: of the function, or of its making.
-            Died: the process did; any other exception of the function ends it, with a trace.
-        """
-
-        def talk(process: Process) -> Any:
-            process.send(item)
-            return process.receive()
-
-        result: R | HnclipError = self.processes.call(talk)
-        if isinstance(result, HnclipError):
-            raise result
-        return result
-
-
-def serve(connection: Connection) -> None:
-    """What a process of `InProcesses` does."""
-    make = connection.recv()
-    function = None
-    while True:
-        item = connection.recv()
-        try:
-            function = function or make()
-            result = function(item)
-        except HnclipError as error:
-            result = error
-        connection.send(result)
-
-
-def run(fd: int, serve: str) -> None:
-    """A process's main: serve until the other side closes the socket."""
+def run(fd: int) -> None:
+    """A process's main: answer until the other side closes the socket."""
     threading.Thread(target=_end_with, args=(fd,), daemon=True).start()
-    module, _, name = serve.partition(":")
+    connection = Connection(fd)
+    function = None
     with contextlib.suppress(EOFError, ConnectionError):
-        getattr(import_module(module), name)(Connection(fd))
+        connection.send_bytes(b"started")
+        make = connection.recv()
+        while True:
+            item = connection.recv()
+            try:
+                function = function or make()
+                kind, answer = b"", function(item)
+            except HnclipError as error:
+                kind = b"input" if isinstance(error, InputError) else b"other"
+                answer = str(error).encode("utf-8", "surrogatepass")
+            connection.send_bytes(kind)
+            connection.send_bytes(answer)
 
 
 def _end_with(fd: int) -> NoReturn:
@@ -256,12 +205,3 @@ def _end_with(fd: int) -> NoReturn:
     hangup.register(fd, 0)  # of a hang-up poll tells unasked
     hangup.poll()
     os._exit(0)
-
-
-@contextlib.contextmanager
-def _signals_blocked() -> Iterator[None]:
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

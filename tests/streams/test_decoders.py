@@ -1,5 +1,6 @@
 """Processes that decode: the same images, deaths, deadlines, signals, no orphans."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 from hnclip_cli.errors import HnclipError, InputError
-from hnclip_cli.streams import decoders
+from hnclip_cli.streams import decoders, processes
 from hnclip_cli.streams.decoders import Decoders, apply_steps
 from hnclip_cli.streams.images import load_image
 from hnclip_cli.streams.records import Record
@@ -36,10 +37,10 @@ def misbehave(record, name, root):
     if name == "exit":
         os._exit(7)
     return load(record, name, root)
-decoders.load_image = misbehave
-serve = decoders.serve
+def decoding(image_root, steps):
+    decoders.load_image = misbehave
+    return decoders._decoding(image_root, steps)
 """
-MISBEHAVE = "misbehaving:serve"
 
 
 @pytest.fixture
@@ -53,7 +54,8 @@ def folder(tmp_path):
 @pytest.fixture
 def misbehaving(folder, monkeypatch):
     monkeypatch.syspath_prepend(folder)
-    monkeypatch.setattr(decoders, "SERVE", MISBEHAVE)
+    decoding = importlib.import_module("misbehaving").decoding
+    monkeypatch.setattr(decoders, "_decoding", decoding)
 
 
 def is_running(pid):
@@ -71,7 +73,7 @@ def assert_gone(pids, seconds=20):
 
 
 def pids_of(pool):
-    return pool.processes.pids
+    return [process.pid for process in pool.running]
 
 
 def test_images_and_errors_are_those_of_load_image(folder):
@@ -137,7 +139,7 @@ def test_an_image_that_takes_for_ever_is_given_up(folder, misbehaving, name):
 
 
 def test_a_process_that_cannot_start_is_no_fault_of_the_image(folder, monkeypatch):
-    monkeypatch.setattr(decoders, "SERVE", "sys:no_such_function")
+    monkeypatch.setattr(processes, "_START", "raise SystemExit(1)")
     with Decoders(folder, workers=1) as pool:
         with pytest.raises(HnclipError, match=r"cannot start .*exit code 1\); try --work") as found:
             pool(RECORD, "3.png")
@@ -190,10 +192,11 @@ def test_processes_end_when_their_parent_is_killed(folder, name):
         "import sys\n"
         "from hnclip_cli.streams import decoders\n"
         "from hnclip_cli.streams.records import Record\n"
-        f"sys.path.insert(0, {folder!r}); decoders.SERVE = {MISBEHAVE!r}\n"
+        f"sys.path.insert(0, {folder!r})\n"
+        "import misbehaving; decoders._decoding = misbehaving.decoding\n"
         f"pool = decoders.Decoders({folder!r}, 1)\n"
         "pool(Record({}), '0.png')\n"
-        "print(*pool.processes.pids, flush=True)\n"
+        "print(*(process.pid for process in pool.running), flush=True)\n"
         f"pool(Record({{}}), {name!r})\n"
         "sys.stdin.read()\n"
     )
@@ -229,7 +232,8 @@ def test_interrupting_ends_at_once_without_a_trace(folder):
         "from hnclip_cli.streams import decoders\n"
         "from hnclip_cli.streams.threads import map_ahead\n"
         "from hnclip_cli.streams.records import Record\n"
-        f"sys.path.insert(0, {folder!r}); decoders.SERVE = {MISBEHAVE!r}\n"
+        f"sys.path.insert(0, {folder!r})\n"
+        "import misbehaving; decoders._decoding = misbehaving.decoding\n"
         f"pool = decoders.Decoders({folder!r}, 2)\n"
         "names = ['0.png', 'hang', 'hang', 'hang']\n"
         "results = map_ahead(lambda name: pool(Record({}), name), names, 4)\n"
@@ -237,7 +241,7 @@ def test_interrupting_ends_at_once_without_a_trace(folder):
         "    for image in results:\n"
         "        print('one', flush=True)\n"
         "except KeyboardInterrupt:\n"
-        "    print(*pool.processes.pids)\n"
+        "    print(*(process.pid for process in pool.running))\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -1,5 +1,6 @@
 """Functions in processes: what is made there, answers, errors, deaths."""
 
+import json
 import os
 import signal
 import threading
@@ -25,7 +26,8 @@ def working():
             time.sleep(1000)
         if task == "fault":
             return 1 // 0
-        return task, made, os.getpid(), os.environ["OMP_NUM_THREADS"], os.getsid(0)
+        answer = task, made, os.getpid(), os.environ["OMP_NUM_THREADS"], os.getsid(0)
+        return json.dumps(answer).encode()
 
     return work
 
@@ -34,12 +36,16 @@ def unloadable():
     raise HnclipError("cannot be loaded")
 
 
+def pids(processes):
+    return [process.pid for process in processes.running]
+
+
 def test_answers_come_from_as_many_processes_as_are_busy():
-    with InProcesses(working, 3) as function:
-        first, second = function(1), function(2)
-        assert len(function.processes.pids) == 1
+    with InProcesses(working, 3) as processes:
+        first, second = (json.loads(processes.call(item)) for item in (1, 2))
+        assert len(pids(processes)) == 1
         assert first[1:] == second[1:]
-        answers = list(map_ahead(function, range(60), 3))
+        answers = [json.loads(answer) for answer in map_ahead(processes.call, range(60), 3)]
     assert [answer[0] for answer in answers] == list(range(60))
     assert all(made == pid == session for _, made, pid, _, session in answers)
     assert {threads for *_, threads, _ in answers} == {"1"}
@@ -47,29 +53,29 @@ def test_answers_come_from_as_many_processes_as_are_busy():
 
 
 def test_an_error_is_raised_here_and_the_process_goes_on():
-    with InProcesses(working, 1) as function:
+    with InProcesses(working, 1) as processes:
         with pytest.raises(InputError, match="bad item"):
-            function("bad")
-        assert function(1)[0] == 1
+            processes.call("bad")
+        assert processes.call(1).startswith(b"[1,")
 
 
 def test_what_cannot_be_made_is_said_at_each_call():
-    with InProcesses(unloadable, 1) as function:
+    with InProcesses(unloadable, 1) as processes:
         for _ in range(2):
             with pytest.raises(HnclipError, match="cannot be loaded"):
-                function(1)
+                processes.call(1)
 
 
 def test_a_death_is_told_and_the_next_call_has_a_new_process(capfd):
-    with InProcesses(working, 1) as function:
+    with InProcesses(working, 1) as processes:
         with pytest.raises(Died, match=r"signal 9 \(Killed\)"):
-            function("killed")
+            processes.call("killed")
         with pytest.raises(Died, match="exit code 1"):
-            function("fault")
-        assert function(1)[0] == 1
-        os.kill(function.processes.pids[0], signal.SIGKILL)
+            processes.call("fault")
+        assert processes.call(1).startswith(b"[1,")
+        os.kill(pids(processes)[0], signal.SIGKILL)
         with pytest.raises(Died, match="signal 9"):
-            function(1)
+            processes.call(1)
     assert "ZeroDivisionError" in capfd.readouterr().err
 
 
@@ -78,14 +84,14 @@ def test_leaving_ends_the_processes_and_the_calls_that_wait():
 
     def call():
         try:
-            function("hang")
+            processes.call("hang")
         except HnclipError as error:
             errors.append(str(error))
 
-    with InProcesses(working, 1) as function:
+    with InProcesses(working, 1) as processes:
         thread = threading.Thread(target=call)
         thread.start()
-        while not function.processes.pids:
+        while not pids(processes):
             time.sleep(0.01)
     thread.join(20)
     assert errors == ["the run has ended"]
