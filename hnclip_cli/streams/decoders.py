@@ -115,7 +115,7 @@ def preprocessing(record: Record, name: str) -> Iterator[None]:
         yield
     except Exception as error:
         raise record.error(
-            f"image cannot be preprocessed ({error or type(error).__name__})",
+            f"image cannot be preprocessed ({str(error) or type(error).__name__})",
             got=shown(name),
         ) from None
 

@@ -3,7 +3,8 @@
 import io
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from math import prod
@@ -27,8 +28,6 @@ MAX_RATIO = 1000
 FORMATS = (
     "AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP",
 )  # fmt: skip
-
-LoadImage = Callable[[Record, str], "Image"]
 
 _shards = Shards()
 
@@ -72,20 +71,17 @@ def load_image(record: Record, name: str, image_root: str | ImageRoot) -> "Image
         InputError: it is not there, must not be read, does not decode as an image, or is smaller
             than its crop.
     """
-    root = ImageRoot(image_root) if isinstance(image_root, str) else image_root
-    path = _place(record, name, root)
-    try:
-        with _open(path) as stream:
-            decoded = _read_frame(stream) if path.endswith(".npy") else _decode(stream)
-    except FileNotFoundError:
-        raise _not_found(record, name, path, root) from None
-    except HnclipError as error:
-        raise record.error(str(error)) from None  # it names the file
-    except Exception as error:  # Pillow's decoders raise nearly anything on damaged files
-        reason = str(error).partition(" <_io")[0] or type(error).__name__
-        raise record.error(
-            f"image cannot be decoded ({reason})", got=shown(path), expected="an image file"
-        ) from None
+    with _found(record, name, image_root) as path:
+        try:
+            with _open(path) as stream:
+                decoded = _read_frame(stream) if path.endswith(".npy") else _decode(stream)
+        except (FileNotFoundError, HnclipError):
+            raise
+        except Exception as error:  # Pillow's decoders raise nearly anything on damaged files
+            reason = str(error).partition(" <_io")[0] or type(error).__name__
+            raise HnclipError(
+                f"image cannot be decoded ({reason})", got=shown(path), expected="an image file"
+            ) from None
     return cropped(record, name, decoded)
 
 
@@ -95,33 +91,39 @@ def check_image(record: Record, name: str, image_root: str | ImageRoot) -> None:
     Raises:
         InputError: it is not there, or must not be read.
     """
-    root = ImageRoot(image_root) if isinstance(image_root, str) else image_root
-    path = _place(record, name, root)
-    try:
-        if "://" in path:
-            return
+    with _found(record, name, image_root) as path:
         if inside := split_member(path):
             _shards.find(*inside)
-        else:
+        elif "://" not in path:
             open_regular(path).close()
+
+
+@contextmanager
+def _found(record: Record, name: str, image_root: str | ImageRoot) -> Iterator[str]:
+    """Where an image lies, or its URL; what goes wrong there is the record's error."""
+    root = ImageRoot(image_root) if isinstance(image_root, str) else image_root
+    try:
+        path = _place(name, root)
+        yield path
     except FileNotFoundError:
-        raise _not_found(record, name, path, root) from None
+        elsewhere = root.folder != "." and os.path.exists(name)
+        hint = "--image-root ." if elsewhere else "--image-root DIR"
+        raise record.error("image not found", got=shown(path), hint=hint) from None
     except HnclipError as error:
-        raise record.error(str(error)) from None  # it names the file
+        raise record.error(str(error)) from None
 
 
-def _place(record: Record, name: str, root: ImageRoot) -> str:
-    """The name with its folder; URLs, where they are allowed, as they are."""
+def _place(name: str, root: ImageRoot) -> str:
     if "://" not in name:
         return os.path.normpath(os.path.join(root.folder, name))
     if not root.remote:
-        raise record.error(
+        raise HnclipError(
             "image is a URL, and hnclip fetches nothing",
             got=shown(name),
             hint="a local copy of it, or --remote-images",
         )
     if "::" in name:
-        raise record.error("image is a chain of URLs", got=shown(name), expected="a plain URL")
+        raise HnclipError("image is a chain of URLs", got=shown(name), expected="a plain URL")
     # The same care as for paths: fsspec would wait at a named pipe.
     return name.removeprefix("file://") if name.startswith("file:///") else name
 
@@ -182,12 +184,6 @@ def _read_frame(stream: IO[bytes]) -> "Image":
     if len(data) < prod(shape):
         raise ValueError("the array is truncated")
     return Image.frombytes("RGB", (shape[1], shape[0]), data, "raw", "BGR")
-
-
-def _not_found(record: Record, name: str, path: str, root: ImageRoot) -> HnclipError:
-    elsewhere = root.folder != "." and os.path.exists(name)
-    hint = "--image-root ." if elsewhere else "--image-root DIR"
-    return record.error("image not found", got=shown(path), hint=hint)
 
 
 def shown(path: str) -> str:

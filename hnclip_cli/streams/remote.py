@@ -1,8 +1,9 @@
 """Images behind URLs, fetched through fsspec: only where the user asked for it."""
 
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -75,20 +76,16 @@ def _read(url: str, max_bytes: int) -> bytes:
     """At most ``max_bytes`` and one more."""
     import fsspec
 
-    options: dict[str, int] = {}
-    if url.startswith(("http://", "https://")):
-        files, path = fsspec.core.url_to_fs(url, encoded="%" in url)  # not to be quoted again
-        # As a stream: whether a server knows byte ranges, what size it claims, does not matter.
-        options = {"block_size": 0, "size": 1}
-    else:
-        files, path = fsspec.core.url_to_fs(url)
-    chunks: list[bytes] = []
-    missing = max_bytes + 1
+    is_web = url.startswith(("http://", "https://"))
+    # Not to be quoted again; as a stream: whether a server knows byte ranges, what size it
+    # claims, does not matter.
+    files, path = fsspec.core.url_to_fs(url, **({"encoded": "%" in url} if is_web else {}))
+    options = {"block_size": 0, "size": 1} if is_web else {}
+    data = bytearray()
     with files.open(path, "rb", **options) as stream:
-        while missing > 0 and (chunk := stream.read(min(missing, _CHUNK))):
-            chunks.append(chunk)
-            missing -= len(chunk)
-    return b"".join(chunks)
+        while chunk := stream.read(min(max_bytes + 1 - len(data), _CHUNK)):
+            data += chunk
+    return bytes(data)
 
 
 def _within(seconds: float, function: Callable[[], T]) -> T:
@@ -97,20 +94,13 @@ def _within(seconds: float, function: Callable[[], T]) -> T:
     Raises:
         TimeoutError: no answer.
     """
-    results: list[T] = []
-    errors: list[BaseException] = []
+    future: Future[T] = Future()
 
     def call() -> None:
         try:
-            results.append(function())
+            future.set_result(function())
         except BaseException as error:
-            errors.append(error)
+            future.set_exception(error)
 
-    thread = threading.Thread(target=call, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if errors:
-        raise errors[0]
-    if not results:
-        raise TimeoutError
-    return results[0]
+    Thread(target=call, daemon=True).start()
+    return future.result(seconds)

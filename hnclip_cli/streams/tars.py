@@ -14,17 +14,11 @@ from hnclip_cli.errors import HnclipError
 from hnclip_cli.streams.files import open_regular
 from hnclip_cli.streams.records import hash64
 
-SEPARATOR = "::"
 # Members whose places are remembered, over all shards: about 100 MB.
 MAX_REMEMBERED = 4_000_000
 
 _MEMBER_NAME = re.compile(r"^(.*?\.(?:tar|tgz|tbz2?|txz)(?:\.\w+)?)::(.*)$", re.DOTALL)
-_COMPRESSED = {
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ": "xz",
-    b"\x28\xb5\x2f\xfd": "zstd",
-}
+_COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 _DAMAGES = (tarfile.TarError, ValueError, EOFError, IndexError, OverflowError, RecursionError)
 _BLOCK = 512
 
@@ -45,7 +39,7 @@ def split_member(name: str) -> tuple[str, str] | None:
 
 def join_member(shard: str, member: str) -> str:
     """The spelling that `split_member` reads."""
-    return f"{shard}{SEPARATOR}{member}"
+    return f"{shard}::{member}"
 
 
 def iter_members(stream: IO[bytes], where: str) -> Iterator[Member]:
@@ -56,6 +50,7 @@ def iter_members(stream: IO[bytes], where: str) -> Iterator[Member]:
     Raises:
         HnclipError: compressed, no tar, or damaged; after the members before the damage.
     """
+    size = os.fstat(stream.fileno()).st_size
     try:
         tar: Any  # "members" is missing from its type
         with tarfile.open(fileobj=stream, mode="r:") as tar:
@@ -63,45 +58,34 @@ def iter_members(stream: IO[bytes], where: str) -> Iterator[Member]:
             while info := tar.next():
                 tar.members.clear()  # tarfile keeps all headers otherwise
                 if info.size < 0 or tar.offset <= last:  # a crafted size would lead in circles
-                    raise HnclipError("damaged tar file (a negative size)", where=where)
+                    raise ValueError("a negative size")
                 last = tar.offset
-                _check_is_whole(stream, info, where)
+                if info.isreg() and info.offset_data + info.size > size:
+                    raise ValueError(f"cut off inside of {info.name!r}")
                 if info.isreg() and not info.issparse():
                     yield Member(info.name, info.offset_data, info.size)
-            _check_end(stream, tar.offset, where)
+            # A tar ends with a block of zeros; tarfile stops as quietly at anything else.
+            block = os.pread(stream.fileno(), _BLOCK, tar.offset)
+            if len(block) < _BLOCK:
+                raise ValueError("cut off: it has no end mark")
+            if block.strip(b"\0"):
+                raise ValueError(f"no header at byte {tar.offset}")
     except _DAMAGES as error:
-        raise _damage(stream, error, where) from None
+        head = os.pread(stream.fileno(), 8, 0)
+        for magic, method in _COMPRESSED.items():
+            if head.startswith(magic):
+                raise HnclipError(
+                    f"a tar file compressed by {method} cannot be read at random",
+                    where=where,
+                    hint="unpacking it to a plain .tar",
+                ) from None
+        reason = str(error) or type(error).__name__
+        raise HnclipError(f"damaged tar file ({reason})", where=where) from None
 
 
 def read_at(stream: IO[bytes], member: Member) -> bytes:
     """The bytes of a member, leaving the stream's position alone."""
     return os.pread(stream.fileno(), member.size, member.offset)
-
-
-def _check_is_whole(stream: IO[bytes], info: tarfile.TarInfo, where: str) -> None:
-    if info.isreg() and info.offset_data + info.size > os.fstat(stream.fileno()).st_size:
-        raise HnclipError(f"damaged tar file (cut off inside of {info.name!r})", where=where)
-
-
-def _check_end(stream: IO[bytes], offset: int, where: str) -> None:
-    """A tar ends with a block of zeros; tarfile stops as quietly at anything else."""
-    block = os.pread(stream.fileno(), _BLOCK, offset)
-    if len(block) < _BLOCK:
-        raise HnclipError("damaged tar file (cut off: it has no end mark)", where=where)
-    if block.strip(b"\0"):
-        raise HnclipError(f"damaged tar file (no header at byte {offset})", where=where)
-
-
-def _damage(stream: IO[bytes], error: Exception, where: str) -> HnclipError:
-    head = os.pread(stream.fileno(), 8, 0)
-    for magic, method in _COMPRESSED.items():
-        if head.startswith(magic):
-            return HnclipError(
-                f"a tar file compressed by {method} cannot be read at random",
-                where=where,
-                hint="unpacking it to a plain .tar",
-            )
-    return HnclipError(f"damaged tar file ({error or type(error).__name__})", where=where)
 
 
 class _Index:
@@ -120,8 +104,7 @@ class _Index:
         except HnclipError as error:
             self.damage = error
         self._hashes = array("Q", sorted(places))
-        self._offsets = array("Q", (places[key][0] for key in self._hashes))
-        self._sizes = array("Q", (places[key][1] for key in self._hashes))
+        self._places = array("Q", (part for key in self._hashes for part in places[key]))
 
     def __len__(self) -> int:
         return len(self._hashes)
@@ -131,7 +114,7 @@ class _Index:
         at = bisect_left(self._hashes, key)
         if at == len(self._hashes) or self._hashes[at] != key:
             return None
-        return Member(name, self._offsets[at], self._sizes[at])
+        return Member(name, *self._places[2 * at : 2 * at + 2])
 
 
 class Shards:
@@ -179,19 +162,13 @@ class Shards:
         status = os.fstat(stream.fileno())
         key = (path, status.st_ino, status.st_mtime_ns, status.st_size)
         with self._lock:
-            index = self._indexes.get(key)
-            if index is None:
-                index = self._indexes[key] = _Index(iter_members(stream, path))
-                self._forget(keep=key)
+            if key not in self._indexes:
+                self._indexes[key] = _Index(iter_members(stream, path))
+                while len(self._indexes) > 1 and sum(map(len, self._indexes.values())) > self._max:
+                    self._indexes.popitem(last=False)
             self._indexes.move_to_end(key)
+            index = self._indexes[key]
         member = index.find(name)
         if member is None:
             raise index.damage or HnclipError("no such member", where=path, got=repr(name))
         return member
-
-    def _forget(self, keep: tuple[str, int, int, int]) -> None:
-        remembered = sum(map(len, self._indexes.values()))
-        for key in list(self._indexes):
-            if remembered <= self._max or key == keep:
-                return
-            remembered -= len(self._indexes.pop(key))

@@ -1,13 +1,13 @@
 """Work done ahead in threads, its results in the order of the items."""
 
 import os
-import select
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import closing, suppress
+from multiprocessing.connection import Pipe, wait
 from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Thread
 from typing import Generic, TypeVar
 
 from hnclip_cli.errors import InputError
@@ -62,7 +62,7 @@ def map_arriving(
             has_room = len(pending) < depth
             if waiting and has_room:
                 pending.append(crew.submit(waiting.popleft()))
-            elif not is_exhausted and has_room and (not pending or crew.can_read(file)):
+            elif not is_exhausted and has_room and (not pending or file is None or wait([file], 0)):
                 try:
                     waiting.extend(next(source))
                 except StopIteration:
@@ -80,19 +80,19 @@ def map_arriving(
 
 
 class _Crew(Generic[T, R]):
-    """Threads that call a function, and a bell that they ring after each call.
+    """Daemons that call a function and ring a bell after each call; closing waits for none.
 
-    They are daemons, and closing waits for none of them.
+    The bell is a pipe, which can be waited for together with a file. It is closed when the last
+    of them has ended.
     """
 
     def __init__(self, function: Callable[[T], R], size: int) -> None:
         self.failure: BaseException | None = None
         self._function = function
-        self._size = self._num_left = size
+        self._num_left = self._size = size
         self._jobs: SimpleQueue[tuple[Future[R], T] | None] = SimpleQueue()
-        self._bell, self._rope = os.pipe()
-        os.set_blocking(self._rope, False)
-        self._lock = Lock()
+        self._bell, self._rope = Pipe(duplex=False)
+        os.set_blocking(self._rope.fileno(), False)
         self._is_closed = False
 
     def submit(self, item: T) -> Future[R]:
@@ -103,29 +103,15 @@ class _Crew(Generic[T, R]):
             Thread(target=self._work, daemon=True).start()
         return future
 
-    def can_read(self, file: int | None) -> bool:
-        """Whether the file has bytes, or its end; a source without a file is never waited for."""
-        return file is None or file in self._ready(0, file)
-
     def wait(self, file: int | None) -> None:
         """Until a call has been finished, or the file can be read."""
-        if self._bell in self._ready(None, self._bell, file):
-            os.read(self._bell, 1 << 16)
+        if self._bell in wait([self._bell, file] if file is not None else [self._bell]):
+            os.read(self._bell.fileno(), 1 << 16)
 
     def close(self) -> None:
+        self._is_closed = True
         for _ in range(self._size):
             self._jobs.put(None)
-        with self._lock:  # no thread may ring a bell whose number is another file by then
-            self._is_closed = True
-            os.close(self._bell)
-            os.close(self._rope)
-
-    def _ready(self, milliseconds: int | None, *files: int | None) -> list[int]:
-        poll = select.poll()
-        for file in files:
-            if file is not None:
-                poll.register(file, select.POLLIN)
-        return [file for file, _ in poll.poll(milliseconds)]
 
     def _work(self) -> None:
         while not self._is_closed and (job := self._jobs.get()):
@@ -136,9 +122,8 @@ class _Crew(Generic[T, R]):
                 if not isinstance(error, InputError):
                     self.failure = self.failure or error
                 future.set_exception(error)
-            with self._lock, suppress(BlockingIOError):  # full: it is ringing already
-                if not self._is_closed:
-                    os.write(self._rope, b".")
+            with suppress(BlockingIOError):  # full: it is ringing already
+                os.write(self._rope.fileno(), b".")
 
 
 def chunked(items: Iterable[T], size: int) -> Iterator[list[T]]:
