@@ -3,11 +3,11 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import repeat
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from hnclip_cli.embedding.partial import PartialArray
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.encoder import Content, Encoder, Item, View
@@ -31,16 +31,6 @@ class Block(NamedTuple):
 
     rows: np.ndarray
     digest: str
-
-
-class KeptRows(Protocol):
-    """Rows that an earlier run has left, and the digest of what they were made from."""
-
-    num_rows: int
-    digest: str
-
-    def read(self, num_rows: int) -> np.ndarray:
-        """The next rows, float32, shape (num_rows, D)."""
 
 
 def embed(
@@ -80,7 +70,7 @@ def embed_blocks(
     encoder: Encoder,
     *,
     policy: ErrorPolicy | None = None,
-    kept: KeptRows | None = None,
+    kept: PartialArray | None = None,
 ) -> Iterator[Block]:
     """Yield blocks of rows in the order of the records.
 
@@ -105,26 +95,31 @@ def embed_blocks(
         HnclipError: ``kept`` does not end between two blocks of these records.
     """
     policy = policy or ErrorPolicy()
-    num_kept = kept.num_rows if kept else 0
+    kept_rows, kept_digest = (kept.num_rows, kept.digest) if kept else (0, "")
     num_rows = 0
     digest = hashlib.blake2b(digest_size=16)
-    for window in _windows(_items(records, of, encoder, policy, kept), of, encoder.batch_size):
+    items = _items(records, of, encoder, policy, kept)
+    if of == "image":
+        items = encoder.decoded(items)
+    for window in _windows(items, of, encoder.batch_size):
         count = sum(_num_rows(item, of) for item in window)
         num_rows += count
         digest.update(json.dumps([_key(item, of) for item in window]).encode())
         if not count:
             continue
-        if num_rows - count < num_kept < num_rows:
+        block_digest = digest.hexdigest()
+        if num_rows - count < kept_rows <= num_rows and (num_rows, block_digest) != (
+            kept_rows,
+            kept_digest,
+        ):
             raise _other_records()
-        if num_rows > num_kept:
+        if num_rows > kept_rows:
             encoder.encode(window)
         # Names bad images, also those of kept rows.
-        rows = _rows(window, of, encoder.clip.embed_dim, policy)
-        if num_rows > num_kept:
-            yield Block(rows, digest.hexdigest())
-        elif kept and num_rows == num_kept and digest.hexdigest() != kept.digest:
-            raise _other_records()
-    if num_rows < num_kept:
+        rows = _rows(window, count, of, encoder.clip.embed_dim, policy)
+        if num_rows > kept_rows:
+            yield Block(rows, block_digest)
+    if num_rows < kept_rows:
         raise _other_records()
 
 
@@ -133,8 +128,10 @@ def _items(
     of: RowsOf,
     encoder: Encoder,
     policy: ErrorPolicy,
-    kept: KeptRows | None,
+    kept: PartialArray | None,
 ) -> Iterator[Item]:
+    """The items; those of kept rows need no encoding."""
+
     def contents_of(record: Record) -> list[Content]:
         if of == "image":
             return [View(name) for name in record.image_list]
@@ -142,50 +139,39 @@ def _items(
             return list(record.caption_list)
         return [negative.caption for negative in record.negatives]
 
-    def filled() -> Iterator[Item]:
-        """The items; those of kept rows need no encoding."""
-        num_rows = 0
-        for item in encoder.plan(records, contents_of):
-            if item.error:
-                policy.bad(item.error)
-            count = _num_rows(item, of)
-            num_rows += count
-            if kept and 0 < num_rows <= kept.num_rows:
-                _fill(item, kept.read(count))
-            yield item
-
-    return encoder.decoded(filled()) if of == "image" else filled()
-
-
-def _fill(item: Item, rows: np.ndarray) -> None:
-    for slot, row in zip(item.slots, rows[len(rows) - len(item.slots) :], strict=True):
-        if slot.is_open:
-            if np.isnan(row).any():
-                slot.problem = LOST
-            else:
-                slot.row = row.copy()
+    num_rows = 0
+    for item in encoder.plan(records, contents_of):
+        if item.error:
+            policy.bad(item.error)
+        count = _num_rows(item, of)
+        num_rows += count
+        if kept and 0 < num_rows <= kept.num_rows:
+            rows = kept.read(count)[count - len(item.slots) :]
+            for slot, row in zip(item.slots, rows, strict=True):
+                if slot.is_open and np.isnan(row).any():
+                    slot.problem = LOST
+                elif slot.is_open:
+                    slot.row = row.copy()
+        yield item
 
 
 def _windows(items: Iterable[Item], of: RowsOf, batch_size: int) -> Iterator[list[Item]]:
-    """Successive items that bring so many new images or captions."""
-    sizes = repeat(batch_size) if of == "image" else _caption_windows(batch_size)
+    """Successive items that bring so many new images or captions.
+
+    Windows of captions grow: the first rows come soon, later captions find neighbors to share
+    with.
+    """
     window: list[Item] = []
-    num_new, size = 0, next(sizes)
+    num_new, size = 0, batch_size
     for item in items:
         window.append(item)
         num_new += len(item.new)
         if num_new >= size or len(window) == MAX_RECORDS:
             yield window
-            window, num_new, size = [], 0, next(sizes)
+            window, num_new = [], 0
+            if of != "image":
+                size = max(batch_size, min(2 * size, MAX_CAPTIONS))
     yield window
-
-
-def _caption_windows(batch_size: int) -> Iterator[int]:
-    """Growing windows: the first rows come soon, later captions find neighbors to share with."""
-    size = batch_size
-    while True:
-        yield size
-        size = max(batch_size, min(2 * size, MAX_CAPTIONS))
 
 
 def _num_rows(item: Item, of: RowsOf) -> int:
@@ -211,8 +197,10 @@ def _other_records() -> HnclipError:
     )
 
 
-def _rows(window: list[Item], of: RowsOf, width: int, policy: ErrorPolicy) -> np.ndarray:
-    rows = np.full((sum(_num_rows(item, of) for item in window), width), np.nan, np.float32)
+def _rows(
+    window: list[Item], count: int, of: RowsOf, width: int, policy: ErrorPolicy
+) -> np.ndarray:
+    rows = np.full((count, width), np.nan, np.float32)
     position = 0
     for item in window:
         position += _num_rows(item, of) - len(item.slots)

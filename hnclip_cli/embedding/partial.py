@@ -6,12 +6,13 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.streams.files import atomic_output
+from hnclip_cli.streams.files import atomic_output, open_for_writing
 from hnclip_cli.streams.npy import NpyWriter
 
 COMMIT_SECONDS = 1.0
@@ -32,28 +33,26 @@ class PartialArray:
     """
 
     def __init__(
-        self, stream: IO[bytes], path: str, num_columns: int, dtype: str, settings: Settings
+        self,
+        stream: IO[bytes],
+        path: str,
+        num_columns: int,
+        dtype: str,
+        settings: Settings,
+        kept: tuple[int, str],
     ) -> None:
-        self.num_rows, self.digest = 0, ""
+        self.num_rows, self.digest = kept
         self._stream, self._path, self._settings = stream, path, settings
         self._committed = -COMMIT_SECONDS
-        self._writer = NpyWriter(stream, num_columns, dtype)
-        self._header_bytes = stream.tell()
         self._row = np.dtype((np.dtype(dtype).newbyteorder("<"), num_columns))
         self._num_read = 0
-
-    def keep(self, num_rows: int, digest: str) -> None:
-        """Keep the rows of an earlier run.
-
-        Raises:
-            HnclipError: they are not all there.
-        """
-        end = self._header_bytes + num_rows * self._row.itemsize
-        if os.fstat(self._stream.fileno()).st_size < end:
-            raise _refused(self._path, "lost rows that were written", hint="without --resume")
-        self.num_rows, self.digest = num_rows, digest
-        self._writer.num_rows = num_rows
-        self._stream.seek(end)
+        self._writer = NpyWriter(stream, num_columns, dtype)
+        self._writer.num_rows = self.num_rows
+        self._header_bytes = stream.tell()
+        stream.seek(self._header_bytes + self.num_rows * self._row.itemsize)
+        if os.fstat(stream.fileno()).st_size < stream.tell():
+            raise _refused(path, "lost rows that were written", hint="without --resume")
+        stream.truncate()
 
     def read(self, num_rows: int) -> np.ndarray:
         """The next of the kept rows, float32, shape (num_rows, D)."""
@@ -74,7 +73,7 @@ class PartialArray:
 
     def finish(self) -> None:
         """Write the final header and make sure of all."""
-        self._writer.__exit__(None, None, None)
+        self._writer.finish()
         self._sync()
 
     def _sync(self) -> None:
@@ -104,37 +103,31 @@ def partial_array(
     """
     target = os.path.realpath(path)
     partial = f"{target}.partial"
-    stream = _open_alone(partial, path)
-    try:
-        state = _read_state(partial, settings) if resume else None
-        array = PartialArray(stream, partial, num_columns, dtype, settings)
-        if state:
-            array.keep(*state)
-        else:
-            _remove(f"{partial}.json")
-        stream.truncate()
-        yield array
-        array.finish()
-        os.replace(partial, target)
-        _remove(f"{partial}.json")
-    except BaseException as error:
-        failed = isinstance(error, Exception)  # and not stopped by a signal
-        if (failed and not resume) or not os.path.exists(f"{partial}.json"):
-            _remove(partial, f"{partial}.json")
-        raise
-    finally:
-        stream.close()
+    note = Path(f"{partial}.json")
+    with _open_alone(partial, path) as stream:
+        try:
+            kept = _read_state(partial, settings) if resume else None
+            if not kept:
+                note.unlink(missing_ok=True)
+            array = PartialArray(stream, partial, num_columns, dtype, settings, kept or (0, ""))
+            yield array
+            array.finish()
+            os.replace(partial, target)
+            note.unlink(missing_ok=True)
+        except BaseException as error:
+            failed = isinstance(error, Exception)  # and not stopped by a signal
+            if (failed and not resume) or not note.exists():
+                Path(partial).unlink(missing_ok=True)
+                note.unlink(missing_ok=True)
+            raise
 
 
 def _open_alone(partial: str, path: str) -> IO[bytes]:
     """Open a file that no other process is writing."""
     while True:
-        try:
-            stream = open(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), "r+b")
-        except OSError as error:
-            raise HnclipError(
-                f"cannot write it: {error.strerror}", where=path, hint="another path with -o"
-            ) from None
+        stream = open_for_writing(
+            path, partial, "r+b", lambda name, flags: os.open(name, flags | os.O_CREAT, 0o666)
+        )
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -176,9 +169,3 @@ def _read_state(partial: str, settings: Settings) -> tuple[int, str] | None:
 
 def _refused(partial: str, problem: str, **parts: str) -> HnclipError:
     return HnclipError(f"cannot be resumed: it {problem}", where=partial, **parts)
-
-
-def _remove(*paths: str) -> None:
-    for path in paths:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)

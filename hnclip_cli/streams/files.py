@@ -5,7 +5,7 @@ import gzip
 import os
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, cast
 
@@ -39,10 +39,10 @@ def atomic_output(path: str) -> Iterator[IO[bytes]]:
     """
     target = os.path.realpath(path)
     if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode):
-        with _open_for_writing(path, target, "wb") as stream:
+        with open_for_writing(path, target, "wb") as stream:
             yield stream
         return
-    with _replacing(target) as temporary, _open_for_writing(path, temporary, "xb+") as stream:
+    with _replacing(target) as temporary, open_for_writing(path, temporary, "xb+") as stream:
         yield stream
         stream.flush()
         os.fsync(stream.fileno())
@@ -59,7 +59,7 @@ def atomic_path(path: str) -> Iterator[str]:
     """
     with _replacing(os.path.realpath(path)) as temporary:
         # Here, because libraries would name the hidden neighbour, and in words of their own.
-        with _open_for_writing(path, temporary, "xb") as stream:
+        with open_for_writing(path, temporary, "xb") as stream:
             mode = os.fstat(stream.fileno()).st_mode
         yield temporary
         with open(temporary, "rb") as stream:
@@ -77,14 +77,16 @@ def _replacing(target: str) -> Iterator[str]:
         yield temporary
         os.replace(temporary, target)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+        Path(temporary).unlink(missing_ok=True)
         raise
 
 
-def _open_for_writing(path: str, actual: str, mode: str) -> IO[bytes]:
+def open_for_writing(
+    path: str, actual: str, mode: str, opener: Callable[[str, int], int] | None = None
+) -> IO[bytes]:
+    """Open a file that stands for another, whose name is in the message where that fails."""
     try:
-        return cast(IO[bytes], open(actual, mode))
+        return cast(IO[bytes], open(actual, mode, opener=opener))
     except OSError as error:
         raise HnclipError(
             f"cannot write it: {error.strerror}", where=path, hint="another path with -o"

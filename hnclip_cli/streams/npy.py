@@ -18,6 +18,11 @@ from hnclip_cli.streams.records import Record, RowsOf, with_gaps
 
 Array = np.ndarray
 
+_READ_HEADER = {
+    (1, 0): npy_format.read_array_header_1_0,
+    (2, 0): npy_format.read_array_header_2_0,
+}
+
 
 class NpyWriter:
     """Write a 2-D array row block by row block.
@@ -32,14 +37,13 @@ class NpyWriter:
     """
 
     def __init__(self, stream: IO[bytes], num_columns: int, dtype: str = "float32") -> None:
-        self._stream = stream
-        self._dtype = np.dtype(dtype).newbyteorder("<")
-        self._num_columns = num_columns
-        self._patches = getattr(stream, "seekable", lambda: False)() and stream.tell() == 0
-        self._rows: IO[bytes] = stream if self._patches else tempfile.TemporaryFile()
         self.num_rows = 0
-        if self._patches:
-            self._write_header()
+        self._num_columns = num_columns
+        self._dtype = np.dtype(dtype).newbyteorder("<")
+        self._stream = stream
+        is_file = stream.seekable() and stream.tell() == 0
+        self._file: IO[bytes] = stream if is_file else tempfile.TemporaryFile()
+        self._write_header()
 
     def __enter__(self) -> Self:
         return self
@@ -47,10 +51,10 @@ class NpyWriter:
     def __exit__(self, kind: type[BaseException] | None, *details: object) -> None:
         try:
             if kind is None:
-                self._finish()
+                self.finish()
         finally:
-            if self._rows is not self._stream:
-                self._rows.close()
+            if self._file is not self._stream:
+                self._file.close()
 
     def write(self, rows: Array) -> None:
         """Append rows, shape (n, D)."""
@@ -58,7 +62,7 @@ class NpyWriter:
             raise ValueError(f"got rows of shape {rows.shape}, expected (n, {self._num_columns})")
         block = np.ascontiguousarray(rows, dtype=self._dtype)
         if block.size:
-            self._rows.write(block.data.cast("B"))
+            self._file.write(block.data.cast("B"))
         self.num_rows += len(block)
 
     def _write_header(self) -> None:
@@ -67,17 +71,15 @@ class NpyWriter:
             "fortran_order": False,
             "shape": (self.num_rows, self._num_columns),
         }
-        npy_format.write_array_header_1_0(self._stream, header)
+        npy_format.write_array_header_1_0(self._file, header)
 
-    def _finish(self) -> None:
-        if self._patches:
-            self._stream.seek(0)
-            self._write_header()  # same length: numpy pads headers for a growing first axis
-            self._stream.seek(0, 2)
-            return
-        self._write_header()
-        self._rows.seek(0)
-        shutil.copyfileobj(self._rows, self._stream)
+    def finish(self) -> None:
+        """Write the header again, now with the number of rows."""
+        self._file.seek(0)
+        self._write_header()  # same length: numpy pads headers for a growing first axis
+        if self._file is not self._stream:
+            self._file.seek(0)
+            shutil.copyfileobj(self._file, self._stream)
 
 
 class Rows:
@@ -95,7 +97,7 @@ class Rows:
     def __init__(
         self, array: Array, source: str = "array", file: IO[bytes] | None = None, start: int = 0
     ) -> None:
-        self.array = np.asarray(array) if file is None else array
+        self.array = np.asarray(array)
         _check(self.array.shape, self.array.dtype, source)
         self.shape: tuple[int, int] = self.array.shape
         self.source = source
@@ -110,11 +112,7 @@ class Rows:
                 floats. Object arrays, which would need pickle, are refused.
         """
         try:
-            version = npy_format.read_magic(stream)
-            read_header = {
-                (1, 0): npy_format.read_array_header_1_0,
-                (2, 0): npy_format.read_array_header_2_0,
-            }[version]
+            read_header = _READ_HEADER[npy_format.read_magic(stream)]
             shape, fortran_order, dtype = read_header(stream)
         except (ValueError, KeyError, EOFError, struct.error) as error:
             raise HnclipError(
