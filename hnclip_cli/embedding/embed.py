@@ -22,12 +22,7 @@ LOST = "image could not be used, as found before the run was resumed"
 
 
 class Block(NamedTuple):
-    """Rows of successive records.
-
-    Attributes:
-        rows: float32, shape (n, D).
-        digest: hash of all that was embedded up to here.
-    """
+    """Rows of successive records, float32, (n, D); and the hash of all that was embedded so far."""
 
     rows: np.ndarray
     digest: str
@@ -75,10 +70,9 @@ def embed_blocks(
     """Yield blocks of rows in the order of the records.
 
     ``image`` and ``caption`` give one row a record (or one for each of ``images`` and
-    ``captions``), ``negatives`` one row for each negative, a record's rows together. Where an
-    image or a record's captions cannot be had and the policy skips, their rows are NaN, so that
-    row and record stay together; records with bad negatives have no rows. The lines that are not
-    even records have one NaN row.
+    ``captions``), ``negatives`` one row for each negative, a record's rows together. Where the
+    policy skips, an image or captions that cannot be had, and lines that are no records, have
+    rows of NaN; records with bad negatives have no rows.
 
     Each distinct image or caption is encoded once, as long as the last 64 MiB of rows remember
     it. Blocks depend on the records and the batch size only, not on how fast the records come.
@@ -95,7 +89,7 @@ def embed_blocks(
         HnclipError: ``kept`` does not end between two blocks of these records.
     """
     policy = policy or ErrorPolicy()
-    kept_rows, kept_digest = (kept.num_rows, kept.digest) if kept else (0, "")
+    end_of_kept = (kept.num_rows, kept.digest) if kept else (0, "")
     num_rows = 0
     digest = hashlib.blake2b(digest_size=16)
     items = _items(records, of, encoder, policy, kept)
@@ -107,19 +101,17 @@ def embed_blocks(
         digest.update(json.dumps([_key(item, of) for item in window]).encode())
         if not count:
             continue
-        block_digest = digest.hexdigest()
-        if num_rows - count < kept_rows <= num_rows and (num_rows, block_digest) != (
-            kept_rows,
-            kept_digest,
-        ):
+        end = (num_rows, digest.hexdigest())
+        if num_rows - count < end_of_kept[0] <= num_rows and end != end_of_kept:
             raise _other_records()
-        if num_rows > kept_rows:
+        is_new = num_rows > end_of_kept[0]
+        if is_new:
             encoder.encode(window)
         # Names bad images, also those of kept rows.
         rows = _rows(window, count, of, encoder.clip.embed_dim, policy)
-        if num_rows > kept_rows:
-            yield Block(rows, block_digest)
-    if num_rows < kept_rows:
+        if is_new:
+            yield Block(rows, end[1])
+    if num_rows < end_of_kept[0]:
         raise _other_records()
 
 

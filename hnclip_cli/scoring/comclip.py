@@ -12,7 +12,7 @@ negative and add up to 1; where all s are positive they are those of the paper.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -28,9 +28,6 @@ from hnclip_cli.streams.edits import Edit, apply_edits
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Box, Record
 from hnclip_cli.streams.regions import Region, regions_of
-
-# The character spans of a caption's base noun phrases, in order.
-NounPhrases = Callable[[str], Sequence[tuple[int, int]]]
 
 
 class Entity(NamedTuple):
@@ -58,7 +55,6 @@ def score_with_comclip(
     encoder: Encoder,
     policy: ErrorPolicy,
     *,
-    noun_phrases: NounPhrases = noun_phrases,
     logits: Logits | None = None,
 ) -> Iterator[Record]:
     """Yield the records with ``scores`` added: ComCLIP's; plain cosines without ``regions``.
@@ -67,15 +63,14 @@ def score_with_comclip(
         records: what is scored.
         encoder: the model.
         policy: what to do with records whose images or regions are bad.
-        noun_phrases: parses a caption; asked where a region has a role and no text.
         logits: turn cosines into the model's logits.
     """
 
     def views(record: Record) -> list[View]:
-        return _views(_entities(record, noun_phrases), record.matching.images)
+        return _views(_entities(record), record.matching.images)
 
     for batch in encoded_batches(records, encoder, views, policy):
-        tables = [_entities(record, noun_phrases) for record, _ in batch]
+        tables = [_entities(record) for record, _ in batch]
         wanted = [caption for record, _ in batch for caption in record.matching.captions]
         wanted += [entity.words for table in tables for row in table for c in row for entity in c]
         texts = encoder.captions(wanted)
@@ -119,9 +114,7 @@ def compose(
         vector = vector + weights_of(np.einsum("nd,nd->n", words, parts)) @ parts
     length = np.linalg.norm(vector)
     cosine = np.float32(vector @ caption / length) if length else np.float32(0)
-    if logits:
-        cosine = cosine * np.float32(logits.scale) + np.float32(logits.bias)
-    return shortest(cosine)
+    return shortest(logits.of(cosine) if logits else cosine)
 
 
 def weights_of(similarities: np.ndarray) -> np.ndarray:
@@ -139,7 +132,7 @@ def _views(table: list[list[list[Entity]]], images: Sequence[str]) -> list[View]
     return list(dict.fromkeys(views))
 
 
-def _entities(record: Record, noun_phrases: NounPhrases) -> list[list[list[Entity]]]:
+def _entities(record: Record) -> list[list[list[Entity]]]:
     """For each image and each caption of a record, the entities.
 
     Raises:
@@ -151,7 +144,7 @@ def _entities(record: Record, noun_phrases: NounPhrases) -> list[list[list[Entit
     edits: list[list[Edit]] = [[], *edits_of(record)] if short else [[] for _ in captions]
     return [
         [
-            entities_of(regions, caption, captions[0] if short else caption, changes, noun_phrases)
+            entities_of(regions, caption, captions[0] if short else caption, changes)
             for caption, changes in zip(captions, edits, strict=True)
         ]
         for regions in per_image
@@ -159,11 +152,7 @@ def _entities(record: Record, noun_phrases: NounPhrases) -> list[list[list[Entit
 
 
 def entities_of(
-    regions: Sequence[Region],
-    caption: str,
-    original: str,
-    edits: Sequence[Edit],
-    noun_phrases: NounPhrases,
+    regions: Sequence[Region], caption: str, original: str, edits: Sequence[Edit]
 ) -> list[Entity]:
     """What a caption says is in the regions of an image.
 
@@ -178,16 +167,12 @@ def entities_of(
         caption: the caption, or the negative.
         original: the caption that the edits apply to.
         edits: what leads from it to ``caption``.
-        noun_phrases: parses a caption.
     """
-    roles: dict[str, str] | None = None
     boxes: dict[str, list[Box] | None] = {}
     for region in regions:
-        words = _edited(region.text, original, edits)
-        if not region.text:
-            if roles is None:
-                roles = _roles(caption, noun_phrases(caption))
-            words = roles.get(region.role, "")
+        words = (
+            _edited(region.text, original, edits) if region.text else _named(caption, region.role)
+        )
         if not words:
             continue  # the caption names nothing there
         shown = _shown(region, regions)
@@ -206,19 +191,19 @@ def _shown(region: Region, regions: Sequence[Region]) -> list[Box]:
     return [box for boxes in ends for box in boxes] if all(ends) else []
 
 
-def _roles(caption: str, phrases: Sequence[tuple[int, int]]) -> dict[str, str]:
-    roles = {
-        role: caption[slice(*span)]
-        for role, span in zip(("subject", "object"), phrases, strict=False)
-    }
-    if len(phrases) > 1:
-        roles["relation"] = caption[phrases[0][1] : phrases[1][0]].strip(" ,.;:")
-    return roles
+def _named(caption: str, role: str) -> str:
+    """The words of a caption that have a role."""
+    phrases = noun_phrases(caption)
+    if role == "relation":
+        between = slice(phrases[0][1], phrases[1][0]) if len(phrases) > 1 else slice(0)
+        return caption[between].strip(" ,.;:")
+    at = ("subject", "object").index(role)
+    return caption[slice(*phrases[at])] if at < len(phrases) else ""
 
 
 def _edited(text: str, original: str, edits: Sequence[Edit]) -> str:
     """The text after the edits that lie within the place where the caption has it."""
-    if not edits or not text:
+    if not edits:
         return text
     place = re.search(rf"(?<!\w){re.escape(text)}(?!\w)", original, re.IGNORECASE)
     if not place:

@@ -10,8 +10,21 @@ from hnclip_cli.streams.edits import Edit, apply_edits, edit_between
 from hnclip_cli.streams.records import Record, shorten
 
 
-class Explanation:
-    """What has to be encoded to say which edit decided, and what then is to be said.
+def texts_to_explain(record: Record) -> list[str]:
+    """The texts beside the captions whose scores `explanation` needs.
+
+    Raises:
+        InputError: edits that do not lead from the caption to the negative.
+    """
+    if record.is_matching:
+        return []
+    caption = record.caption
+    edits = [edit for edits in edits_of(record) for edit in edits]
+    return [text for edit in edits for text in (_alone(caption, edit), _without(caption, edit))]
+
+
+def explanation(record: Record, scores: Mapping[str, float]) -> list[dict[str, Any]]:
+    """The field ``explain``: which edit decided, an object for each negative.
 
     For each edit of a negative two more texts are scored: the caption with this edit alone, and
     the caption with the edited words left out. With s(·) the image's score of a text::
@@ -22,75 +35,60 @@ class Explanation:
         interaction         = s(caption) - s(negative) - Σ margin of its edits
 
     With one edit the interaction is 0 and the margins are the same. With several, as in a swap,
-    what no edit does alone is the interaction.
+    what no edit does alone is the interaction. ``decided_by`` is the index of the edit with the
+    largest part of the margin (of what speaks against it, where the negative won), or None where
+    that is the interaction.
 
     Args:
         record: in the short form; of another nothing is explained.
-
-    Attributes:
-        texts: what is to be scored, distinct, against the record's image.
-
-    Raises:
-        InputError: edits that do not lead from the caption to the negative.
+        scores: of its image and the texts.
     """
+    if record.is_matching:
+        return []
+    caption, negatives = record.caption, record.negatives
+    return [
+        _explain(caption, negative.caption, edits, scores)
+        for negative, edits in zip(negatives, edits_of(record), strict=True)
+    ]
 
-    def __init__(self, record: Record) -> None:
-        self._caption = "" if record.is_matching else record.caption
-        negatives = [] if record.is_matching else record.negatives
-        self._negatives = [negative.caption for negative in negatives]
-        self._edits = edits_of(record) if negatives else []
-        wanted = [self._caption, *self._negatives] if negatives else []
-        for edits in self._edits:
-            for edit in edits:
-                wanted += [self._alone(edit), self._without(edit)]
-        self.texts = list(dict.fromkeys(wanted))
 
-    def of(self, scores: Mapping[str, float]) -> list[dict[str, Any]]:
-        """The value of the field ``explain``: an object for each negative.
+def _explain(
+    caption: str, negative: str, edits: list[Edit], scores: Mapping[str, float]
+) -> dict[str, Any]:
+    true = scores[caption]
+    margin = true - scores[negative]
+    parts = [true - scores[_alone(caption, edit)] for edit in edits]
+    interaction = margin - sum(parts) if len(parts) > 1 else 0.0
+    sign = 1 if margin >= 0 else -1
+    first = int(np.argmax([sign * part for part in (*parts, interaction)])) if edits else 0
+    explained = []
+    for edit, part in zip(edits, parts, strict=True):
+        start, end, replacement = edit
+        without = scores[_without(caption, edit)]
+        explained.append(
+            {
+                "span": [start, end],
+                "text": caption[start:end],
+                "replacement": replacement,
+                "margin": shortest(part),
+                "text_support": shortest(true - without),
+                "replacement_support": shortest(true - part - without),
+            }
+        )
+    return {
+        "margin": shortest(margin),
+        "decided_by": first if first < len(edits) else None,
+        "interaction": shortest(interaction),
+        "edits": explained,
+    }
 
-        ``decided_by`` is the index of the edit with the largest part of the margin (of what
-        speaks against it, where the negative won), or None where that is the interaction.
-        """
-        return [
-            self._explain(negative, edits, scores)
-            for negative, edits in zip(self._negatives, self._edits, strict=True)
-        ]
 
-    def _explain(
-        self, negative: str, edits: list[Edit], scores: Mapping[str, float]
-    ) -> dict[str, Any]:
-        true = scores[self._caption]
-        margin = true - scores[negative]
-        parts = [true - scores[self._alone(edit)] for edit in edits]
-        interaction = margin - sum(parts) if len(parts) > 1 else 0.0
-        sign = 1 if margin >= 0 else -1
-        weights = [sign * part for part in (*parts, interaction)]
-        first = int(np.argmax(weights)) if edits else 0
-        return {
-            "margin": _rounded(margin),
-            "decided_by": first if first < len(edits) else None,
-            "interaction": _rounded(interaction),
-            "edits": [
-                {
-                    "span": [start, end],
-                    "text": self._caption[start:end],
-                    "replacement": replacement,
-                    "margin": _rounded(part),
-                    "text_support": _rounded(true - scores[without]),
-                    "replacement_support": _rounded(true - part - scores[without]),
-                }
-                for (start, end, replacement), part, without in zip(
-                    edits, parts, map(self._without, edits), strict=True
-                )
-            ],
-        }
+def _alone(caption: str, edit: Edit) -> str:
+    return apply_edits(caption, [edit])
 
-    def _alone(self, edit: Edit) -> str:
-        return apply_edits(self._caption, [edit])
 
-    def _without(self, edit: Edit) -> str:
-        start, end, _ = edit
-        return " ".join((self._caption[:start] + self._caption[end:]).split())
+def _without(caption: str, edit: Edit) -> str:
+    return " ".join(apply_edits(caption, [(*edit[:2], "")]).split())
 
 
 def edits_of(record: Record) -> list[list[Edit]]:
@@ -125,14 +123,6 @@ def _checked(record: Record, caption: str, negative: str, given: object) -> list
 
 
 def _edit(item: object) -> Edit:
-    if (
-        not isinstance(item, list)
-        or [type(value) for value in item] != [int, int, str]
-        or item[0] < 0
-    ):
-        raise ValueError
-    return item[0], item[1], item[2]
-
-
-def _rounded(value: float) -> float:
-    return shortest(np.float32(value))
+    if isinstance(item, list) and list(map(type, item)) == [int, int, str] and item[0] >= 0:
+        return item[0], item[1], item[2]
+    raise ValueError

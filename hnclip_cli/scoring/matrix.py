@@ -1,31 +1,22 @@
 """The score matrix of one record."""
 
-from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from hnclip_cli.streams.records import Record
 
+Cosines = TypeVar("Cosines", np.float32, np.ndarray)
 
-@dataclass(frozen=True)
-class Logits:
+
+class Logits(NamedTuple):
     """How a model turns cosines into logits: ``scale`` · cosine + ``bias``."""
 
     scale: float
     bias: float = 0.0
 
-
-def add_scores(
-    record: Record, images: np.ndarray, captions: np.ndarray, logits: Logits | None = None
-) -> Record:
-    """Set ``scores`` to the cosines of unit vectors, or to logits, shape (images, captions).
-
-    Raises:
-        InputError: a vector is not finite, as for records that embed skipped.
-    """
-    scores = cosines(record, images, captions, logits)
-    record["scores"] = [[shortest(score) for score in row] for row in scores]
-    return record
+    def of(self, cosines: Cosines) -> Cosines:
+        return cosines * np.float32(self.scale) + np.float32(self.bias)
 
 
 def cosines(
@@ -37,7 +28,7 @@ def cosines(
     same digits, whichever others stand beside them.
 
     Raises:
-        InputError: a vector is not finite.
+        InputError: a vector is not finite, as for records that embed skipped.
     """
     if not (np.isfinite(images).all() and np.isfinite(captions).all()):
         raise record.error(
@@ -46,11 +37,14 @@ def cosines(
             hint="--on-error skip, if embed skipped this record",
         )
     scores: np.ndarray = np.einsum("id,cd->ic", images, captions, optimize=False)
-    if logits is None:
-        return scores
-    return scores * np.float32(logits.scale) + np.float32(logits.bias)
+    return logits.of(scores) if logits else scores
 
 
-def shortest(value: np.float32) -> float:
+def in_digits(scores: np.ndarray) -> list[list[float]]:
+    """The rows of a matrix as lists."""
+    return [[shortest(score) for score in row] for row in scores]
+
+
+def shortest(value: float | np.float32) -> float:
     """The shortest decimal that reads back as the same float32."""
     return float(str(np.float32(value)))

@@ -9,8 +9,8 @@ from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.encoder import Encoder, Item, View
 from hnclip_cli.models.load import as_clip
-from hnclip_cli.scoring.explain import Explanation
-from hnclip_cli.scoring.matrix import Logits, add_scores, cosines
+from hnclip_cli.scoring.explain import explanation, texts_to_explain
+from hnclip_cli.scoring.matrix import Logits, cosines, in_digits
 from hnclip_cli.streams.images import ImageRoot
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.npy import Rows, as_rows, rows_beside
@@ -47,8 +47,7 @@ def score(
         caption_embeddings: likewise.
         negative_embeddings: a row for each negative, where records have some.
         method: ``comclip`` adds parts of the image, which the records name in ``regions``;
-            ``explain`` adds a field that says what each edit of each negative changed, see
-            `Explanation`.
+            ``explain`` adds what each edit of each negative changed, see `explanation`.
         logits: the model's logits instead of cosines.
         batch_size: records taken together.
         image_root: where relative image paths start.
@@ -106,24 +105,24 @@ def score_with_arrays(
     for record, rows in rows_beside(records, arrays):
         units = {of: _unit(found) for of, found in rows.items()}
         try:
-            scored = _score(record, units, logits)
+            captions = _caption_rows(record, units)
+            record["scores"] = in_digits(cosines(record, units["image"], captions, logits))
         except InputError as error:
             policy.bad(error)
         else:
-            yield scored
+            yield record
 
 
-def _score(record: Record, rows: dict[RowsOf, np.ndarray], logits: Logits | None) -> Record:
-    captions = rows["caption"]
-    if not record.is_matching and record.negatives:
-        if "negatives" not in rows:
-            raise record.error(
-                "the record has negatives, and no embeddings of them were given",
-                hint="--negative-embeddings FILE, from hnclip embed --of negatives",
-            )
-        captions = np.concatenate([captions, rows["negatives"]])
+def _caption_rows(record: Record, rows: dict[RowsOf, np.ndarray]) -> np.ndarray:
+    has_negatives = not record.is_matching and record.negatives
+    if has_negatives and "negatives" not in rows:
+        raise record.error(
+            "the record has negatives, and no embeddings of them were given",
+            hint="--negative-embeddings FILE, from hnclip embed --of negatives",
+        )
     record.matching  # noqa: B018  (checks what the rows stand for)
-    return add_scores(record, rows["image"], captions, logits)
+    parts = [rows["caption"], *([rows["negatives"]] if has_negatives else [])]
+    return np.concatenate(parts)
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
@@ -149,23 +148,22 @@ def score_with_model(
     def views(record: Record) -> list[View]:
         names = record.matching.images  # also checks the captions, before anything is encoded
         if explain:
-            Explanation(record)  # checks the edits
+            texts_to_explain(record)  # checks the edits
         return [View(name) for name in names]
 
     for batch in encoded_batches(records, encoder, views, policy):
-        plans = [Explanation(record) if explain else None for record, _ in batch]
-        captions = [caption for record, _ in batch for caption in record.matching.captions]
-        texts = encoder.captions(captions + [text for plan in plans if plan for text in plan.texts])
-        for (record, images), plan in zip(batch, plans, strict=True):
-            columns = np.stack([texts[caption] for caption in record.matching.captions])
-            add_scores(record, images, columns, logits)
-            if plan:
-                scores: dict[str, float] = {}
-                if plan.texts:
-                    rows = np.stack([texts[text] for text in plan.texts])
-                    values = cosines(record, images, rows, logits)[0]
-                    scores = dict(zip(plan.texts, values.tolist(), strict=True))
-                record["explain"] = plan.of(scores)
+        texts = [
+            record.matching.captions + (texts_to_explain(record) if explain else [])
+            for record, _ in batch
+        ]
+        rows = encoder.captions(text for wanted in texts for text in wanted)
+        for (record, images), wanted in zip(batch, texts, strict=True):
+            columns = np.stack([rows[text] for text in wanted])
+            found = cosines(record, images, columns, logits)
+            record["scores"] = in_digits(found[:, : len(record.matching.captions)])
+            if explain:
+                scores = dict(zip(wanted, found[0].tolist(), strict=True))
+                record["explain"] = explanation(record, scores)
             yield record
 
 

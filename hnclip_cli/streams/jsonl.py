@@ -3,6 +3,7 @@
 import gzip
 import io
 import itertools
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -88,55 +89,49 @@ class RecordReader:
         writes and flushes after each batch both streams and runs at full speed. The records
         before a bad line come out before the error is raised.
         """
-        start, stop = 0, None
+        start, stop = 0, sys.maxsize
         stream = self._stream
         if self._shard:
             stream = seekable(stream)
-            start, stop = self._shard.bounds(sum(map(len, self._lines(stream))))
+            num_lines = sum(map(len, _numbered_lines(stream, self.source)))
+            start, stop = self._shard.bounds(num_lines)
             stream.seek(0)
-        index = -1
-        for lines in self._lines(stream):
+        first, end = 0, 0  # of the lines of a read
+        for lines in _numbered_lines(stream, self.source):
+            first, end = end, end + len(lines)
             batch = []
-            for number, line in lines:
-                index += 1
-                if stop is not None and index >= stop:
-                    break
-                if index < start:
-                    continue
+            for number, line in lines[max(start - first, 0) : stop - first]:
                 self.num_lines += 1
                 try:
-                    batch.append(parse_record(line, self.source, number, index - start))
+                    batch.append(parse_record(line, self.source, number, self.num_lines - 1))
                 except InputError as error:
                     if self.policy.on_error == "fail" and batch:
                         yield batch
                     self.policy.bad(error)
             yield batch
-            if stop is not None and index >= stop:
+            if end >= stop:
                 return
 
-    def _lines(self, stream: IO[bytes]) -> Iterator[list[tuple[int, bytes]]]:
-        try:
-            yield from _numbered_lines(stream)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise HnclipError(f"damaged gzip file ({error})", where=self.source) from None
 
-
-def _numbered_lines(stream: IO[bytes]) -> Iterator[list[tuple[int, bytes]]]:
+def _numbered_lines(stream: IO[bytes], source: str) -> Iterator[list[tuple[int, bytes]]]:
     """The non-blank lines that each read completes, with their numbers from 1."""
     read = getattr(stream, "read1", stream.read)
     number = 0
     pending: list[bytes] = []
     while True:
-        chunk = read(CHUNK_BYTES)
+        try:
+            chunk = read(CHUNK_BYTES)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise HnclipError(f"damaged gzip file ({error})", where=source) from None
         head, newline, tail = chunk.rpartition(b"\n")
         if chunk and not newline:  # a long line: keep collecting, join once
             pending.append(chunk)
             yield []
             continue
-        complete = b"".join([*pending, head]) if newline else b"".join(pending)
-        pending = [tail] if tail else []
+        complete = b"".join([*pending, head])
+        pending = [tail]
         lines = []
-        for line in complete.split(b"\n") if (newline or complete) else ():
+        for line in complete.split(b"\n"):
             number += 1
             if number == 1:
                 line = line.removeprefix(b"\xef\xbb\xbf")

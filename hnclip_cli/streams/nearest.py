@@ -35,7 +35,12 @@ class Vectors:
 
     def __init__(self, rows: Array) -> None:
         self.rows = rows
-        self._norms, self.unit = normalize(rows)
+        self._norms = norms = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
+        norms[norms == 0] = 1
+        if len(norms) and norms.min() > 1e-30 and norms.max() < 1e30:
+            self.unit = rows * (1 / norms).astype(np.float32)[:, None]
+        else:  # float32 does not hold such a factor
+            self.unit = (rows / norms[:, None]).astype(np.float32)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -45,13 +50,10 @@ class Vectors:
         found = np.empty(len(at), self.dtype)
         for start in range(0, len(at), _PAIRS_AT_ONCE):
             part = slice(start, start + _PAIRS_AT_ONCE)
-            found[part] = self._of_pairs(at[part], others, others_at[part])
+            one, other = at[part], others_at[part]
+            dots = np.einsum("nd,nd->n", self.rows[one], others.rows[other], dtype=np.float64)
+            found[part] = dots / self._norms[one] / others._norms[other]
         return found
-
-    def _of_pairs(self, at: Array, others: "Vectors", others_at: Array) -> Array:
-        dots = np.einsum("nd,nd->n", self.rows[at], others.rows[others_at], dtype=np.float64)
-        cosines: Array = dots / self._norms[at] / others._norms[others_at]
-        return cosines
 
 
 class GridVectors(Vectors):
@@ -60,9 +62,6 @@ class GridVectors(Vectors):
     Components of the rows of length 1 are rounded to multiples of 2⁻²⁶. So products are multiples
     of 2⁻⁵², and their sums, below 2, fit into the 53 bits of a float64: no sum is rounded, in any
     order. A row that has no direction (zeros, NaN, infinite) becomes zeros.
-
-    Attributes:
-        rows: of length 1, on the grid, float64.
     """
 
     dtype = np.float64
@@ -75,10 +74,7 @@ class GridVectors(Vectors):
         unit = np.divide(rows, lengths, out=np.zeros_like(rows), where=usable)
         self.rows = np.rint(unit / _GRID) * _GRID
         self.unit = self.rows.astype(np.float32)
-
-    def _of_pairs(self, at: Array, others: Vectors, others_at: Array) -> Array:
-        dots: Array = np.einsum("nd,nd->n", self.rows[at], others.rows[others_at])
-        return dots
+        self._norms = np.ones(len(rows))
 
 
 class TopK:
@@ -203,17 +199,6 @@ class TopK:
         firsts = np.searchsorted(every_query[order], touched)
         best = order[firsts[:, None] + np.arange(self._k)]
         self._numbers[touched], self._scores[touched] = every_number[best], every_score[best]
-
-
-def normalize(rows: Array) -> tuple[Array, Array]:
-    """Lengths, float64, and rows of length 1, float32; a row of zeros stays and counts as 1."""
-    norms = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
-    norms[norms == 0] = 1
-    if len(norms) and norms.min() > 1e-30 and norms.max() < 1e30:
-        unit = rows * (1 / norms).astype(np.float32)[:, None]
-    else:  # float32 does not hold such a factor
-        unit = (rows / norms[:, None]).astype(np.float32)
-    return norms, unit
 
 
 def first_copies(rows: Array, k: int) -> Array:

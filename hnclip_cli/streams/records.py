@@ -24,10 +24,7 @@ _TYPE_NAMES = {str: "a string", list: "a list", dict: "an object", int: "a numbe
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """The general item: which caption belongs to which image.
-
-    ``truth`` holds the pairs (image index, caption index) that are true.
-    """
+    """The general item; ``truth`` holds the pairs (image index, caption index) that are true."""
 
     images: list[str]
     captions: list[str]
@@ -45,13 +42,12 @@ class Record(dict[str, Any]):
     """A JSON object that knows where it was read, so that every complaint names the line.
 
     Known fields are checked whenever they are read, by properties that raise `InputError`;
-    all other fields are carried along untouched. Nothing is remembered, so a field may be set.
+    all other fields are carried along untouched.
 
     Attributes:
         source: the file's name, ``-`` for standard input, ``records`` for records of a program.
         line: line number, from 1.
-        index: position among the non-blank lines of the input (or of the shard), from 0. It is
-            that of a reader; `with_gaps` says which row belongs to a record.
+        index: position among the non-blank lines of a reader's input (or shard), from 0.
     """
 
     def __init__(self, fields: Mapping[str, Any], source: str = "-", line: int = 0, index: int = 0):
@@ -71,11 +67,7 @@ class Record(dict[str, Any]):
         return InputError(problem, where=self.where, got=got, expected=expected, hint=hint)
 
     def field(self, name: str, kind: type[T]) -> T:
-        """The value of a field that must be there and be of this type.
-
-        Raises:
-            InputError: the field is missing or of another type.
-        """
+        """The value of a field that must be there and be of this type; else an `InputError`."""
         if name not in self:
             known = ", ".join(list(self)[:8]) or "none"
             raise self.error(f'missing field "{name}"', got=f"the fields {known}")
@@ -89,11 +81,7 @@ class Record(dict[str, Any]):
         return value
 
     def text(self, name: str) -> str:
-        """A field that holds text.
-
-        Raises:
-            InputError: it is missing, no string, or blank.
-        """
+        """A field that holds text; an `InputError` where it is missing, no string, or blank."""
         text = self.field(name, str)
         if not text.strip():
             raise self.error(f'field "{name}" is empty', got=shorten(text), expected="some text")
@@ -128,22 +116,19 @@ class Record(dict[str, Any]):
         """The hard negatives; an absent field is an empty list."""
         if "negatives" not in self:
             return []
-        negatives = []
-        for position, item in enumerate(self.field("negatives", list)):
-            name = f"negatives[{position}]"
-            if not isinstance(item, dict):
-                raise self.error(
-                    f"{name} is not an object",
-                    got=shorten(item),
-                    expected='{"caption": …, "kind": …}',
-                )
-            caption, kind = item.get("caption"), item.get("kind", "unspecified")
-            if not isinstance(caption, str) or not caption.strip():
-                raise self.error(f"{name} has no caption", got=shorten(item), expected="some text")
-            if not isinstance(kind, str):
-                raise self.error(f"{name} has a bad kind", got=shorten(kind), expected="a string")
-            negatives.append(Negative(caption, kind))
-        return negatives
+        items = self.field("negatives", list)
+        return [self._negative(item, f"negatives[{n}]") for n, item in enumerate(items)]
+
+    def _negative(self, item: object, name: str) -> Negative:
+        if not isinstance(item, dict):
+            example = '{"caption": …, "kind": …}'
+            raise self.error(f"{name} is not an object", got=shorten(item), expected=example)
+        caption, kind = item.get("caption"), item.get("kind", "unspecified")
+        if not isinstance(caption, str) or not caption.strip():
+            raise self.error(f"{name} has no caption", got=shorten(item), expected="some text")
+        if not isinstance(kind, str):
+            raise self.error(f"{name} has a bad kind", got=shorten(kind), expected="a string")
+        return Negative(caption, kind)
 
     @property
     def negative_images(self) -> list[str]:
@@ -202,10 +187,7 @@ class Record(dict[str, Any]):
         return Matching(images, captions, self._truth(len(images), len(captions)))
 
     def num_rows(self, of: RowsOf) -> int:
-        """Rows that the record takes up in an array of embeddings, also where its values are bad.
-
-        Whoever writes such an array and whoever reads it count by this.
-        """
+        """Rows that it takes up in an array of embeddings, also where its values are bad."""
         if of == "negatives":
             try:
                 return len(self.negatives)
@@ -217,14 +199,8 @@ class Record(dict[str, Any]):
     def _truth(self, num_images: int, num_captions: int) -> list[tuple[int, int]]:
         pairs = self.field("truth", list)
         for pair in pairs:
-            inside = (
-                isinstance(pair, list)
-                and len(pair) == 2
-                and all(type(index) is int for index in pair)
-                and 0 <= pair[0] < num_images
-                and 0 <= pair[1] < num_captions
-            )
-            if not inside:
+            is_pair = isinstance(pair, list) and list(map(type, pair)) == [int, int]
+            if not (is_pair and 0 <= pair[0] < num_images and 0 <= pair[1] < num_captions):
                 raise self.error(
                     'field "truth" has a bad pair',
                     got=shorten(pair),
@@ -232,14 +208,10 @@ class Record(dict[str, Any]):
                 )
         if not pairs:
             raise self.error('field "truth" is empty', expected="at least one true pair")
-        return [(image, caption) for image, caption in pairs]
+        return [tuple(pair) for pair in pairs]
 
     def texts(self, name: str) -> list[str]:
-        """A field that holds a list of texts, at least one.
-
-        Raises:
-            InputError: it is missing, no list, empty, or one of them is no text or blank.
-        """
+        """A field that holds a list of texts, at least one and none blank; else an `InputError`."""
         texts = self.field(name, list)
         if not texts:
             raise self.error(f'field "{name}" is empty', expected="at least one string")
@@ -263,8 +235,7 @@ def as_records(records: Iterable[Mapping[str, Any]]) -> Iterator[Record]:
 def with_gaps(records: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, Record | None]]:
     """Each record with the number of lines before it that are no records, and have a row.
 
-    At the end None, with the number of such lines behind the last record. A reader knows of
-    them by its ``num_lines``; in any other iterable the records follow one another.
+    At the end None, with the number of such lines behind the last record. Only a reader has some.
     """
     is_reader = hasattr(records, "num_lines")
     next_index = 0

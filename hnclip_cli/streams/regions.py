@@ -50,15 +50,14 @@ def regions_of(record: Record) -> list[list[Region]]:
             got=str(len(given)),
             expected=f"a list of regions or null for each of {len(names)} images",
         )
-    return [_regions(record, items) for items in given]
-
-
-def _regions(record: Record, items: object) -> list[Region]:
-    if not isinstance(items, list | None):
-        raise record.error(
-            'field "regions" is malformed', got=shorten(items), expected="a list of regions"
-        )
-    return [_region(record, item) for item in items or []]
+    regions = []
+    for items in given:
+        if not isinstance(items, list | None):
+            raise record.error(
+                'field "regions" is malformed', got=shorten(items), expected="a list of regions"
+            )
+        regions.append([_region(record, item) for item in items or []])
+    return regions
 
 
 def _region(record: Record, item: object) -> Region:

@@ -1,5 +1,7 @@
 """ComCLIP against a straightforward loop, and its relation to plain cosines."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from PIL import Image
 from hnclip_cli.errors import InputError
 from hnclip_cli.models.encoder import Encoder
 from hnclip_cli.models.load import load_clip
+from hnclip_cli.scoring import comclip as comclip_module
 from hnclip_cli.scoring.comclip import Entity, entities_of, score_with_comclip, weights_of
 from hnclip_cli.scoring.score import logits_of, score
 from hnclip_cli.streams.jsonl import ErrorPolicy
@@ -44,8 +47,8 @@ def comclip(clip, folder, *records, on_error="fail", parse=no_parser, workers=0,
     encoder = Encoder(clip, batch_size=2, image_root=str(folder), workers=workers)
     policy = ErrorPolicy(on_error)
     numbered = [Record(record, "x.jsonl", line) for line, record in enumerate(records, 1)]
-    scored = score_with_comclip(numbered, encoder, policy, noun_phrases=parse, logits=logits)
-    return list(scored), policy
+    with patch.object(comclip_module, "noun_phrases", parse):
+        return list(score_with_comclip(numbered, encoder, policy, logits=logits)), policy
 
 
 @torch.inference_mode()
@@ -142,7 +145,8 @@ def test_weights_are_never_negative_and_add_up_to_one(similarities, weights):
 
 
 def entities(regions, caption, edits=(), original=None, phrases=()):
-    return entities_of(regions, caption, original or caption, edits, lambda caption: phrases)
+    with patch.object(comclip_module, "noun_phrases", lambda caption: phrases):
+        return entities_of(regions, caption, original or caption, edits)
 
 
 def test_edits_reach_the_words_of_a_region_only_within_their_place():

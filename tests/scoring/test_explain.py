@@ -3,14 +3,14 @@
 import pytest
 
 from hnclip_cli.errors import InputError
-from hnclip_cli.scoring.explain import Explanation
+from hnclip_cli.scoring.explain import explanation, texts_to_explain
 from hnclip_cli.streams.records import Record
 
 
 def explain(caption, negatives, scores):
-    plan = Explanation(Record({"image": "i", "caption": caption, "negatives": negatives}, "x", 3))
-    assert set(plan.texts) == set(scores)
-    return plan.of(scores)
+    record = Record({"image": "i", "caption": caption, "negatives": negatives}, "x", 3)
+    assert {*record.matching.captions, *texts_to_explain(record)} == set(scores)
+    return explanation(record, scores)
 
 
 def test_one_edit_is_the_support_of_the_words_against_that_of_their_replacement():
@@ -84,9 +84,10 @@ def test_a_negative_without_edits_has_the_one_that_leads_to_it():
 def test_edits_that_do_not_lead_to_the_negative_are_an_error(edits):
     record = {"caption": "a red car", "negatives": [{"caption": "a blue car", "edits": edits}]}
     with pytest.raises(InputError, match="x:3: the edits do not lead from the caption"):
-        Explanation(Record(record, "x", 3))
+        texts_to_explain(Record(record, "x", 3))
 
 
 def test_a_record_without_negatives_has_nothing_to_explain():
-    assert explain("a car", [], {}) == []
-    assert Explanation(Record({"images": ["i"], "captions": ["c"], "truth": [[0, 0]]})).of({}) == []
+    assert explain("a car", [], {"a car": 0.5}) == []
+    general = Record({"images": ["i"], "captions": ["c"], "truth": [[0, 0]]})
+    assert (texts_to_explain(general), explanation(general, {})) == ([], [])
