@@ -14,7 +14,7 @@ from hnclip_cli.models.encoder import Content, Encoder, Item, View
 from hnclip_cli.models.load import as_clip
 from hnclip_cli.streams.images import ImageRoot
 from hnclip_cli.streams.jsonl import ErrorPolicy
-from hnclip_cli.streams.records import Box, Record, RowsOf
+from hnclip_cli.streams.records import Record, RowsOf
 
 MAX_RECORDS = 4096  # in a window, which may bring nothing new
 MAX_CAPTIONS = 4096  # new ones in a window
@@ -78,15 +78,8 @@ def embed_blocks(
     it. Blocks depend on the records and the batch size only, not on how fast the records come.
 
     Args:
-        records: what is embedded.
-        of: what of them.
-        encoder: the model.
-        policy: what to do with a bad record.
-        kept: rows that an earlier run has left; blocks begin behind them.
-
-    Raises:
-        InputError: a record is bad, where the policy is to fail.
-        HnclipError: ``kept`` does not end between two blocks of these records.
+        kept: rows that an earlier run has left; blocks begin behind them. It is an error where
+            they do not end between two blocks of these records.
     """
     policy = policy or ErrorPolicy()
     end_of_kept = (kept.num_rows, kept.digest) if kept else (0, "")
@@ -148,11 +141,7 @@ def _items(
 
 
 def _windows(items: Iterable[Item], of: RowsOf, batch_size: int) -> Iterator[list[Item]]:
-    """Successive items that bring so many new images or captions.
-
-    Windows of captions grow: the first rows come soon, later captions find neighbors to share
-    with.
-    """
+    """Successive items that bring so many new images or captions."""
     window: list[Item] = []
     num_new, size = 0, batch_size
     for item in items:
@@ -161,7 +150,7 @@ def _windows(items: Iterable[Item], of: RowsOf, batch_size: int) -> Iterator[lis
         if num_new >= size or len(window) == MAX_RECORDS:
             yield window
             window, num_new = [], 0
-            if of != "image":
+            if of != "image":  # the first rows come soon, later captions find neighbors
                 size = max(batch_size, min(2 * size, MAX_CAPTIONS))
     yield window
 
@@ -174,13 +163,11 @@ def _num_rows(item: Item, of: RowsOf) -> int:
 
 def _key(item: Item, of: RowsOf) -> list[Any]:
     """What a record's rows depend on."""
-    return [_num_rows(item, of), *(_name(*slot.key) for slot in item.slots)]
-
-
-def _name(content: Content, crop: Box | None) -> str:
-    if isinstance(content, str):
-        return content
-    return f"{content.name} {crop}" if crop else content.name
+    names = [
+        content if isinstance(content, str) else f"{content.name} {crop}" if crop else content.name
+        for content, crop in (slot.key for slot in item.slots)
+    ]
+    return [_num_rows(item, of), *names]
 
 
 def _other_records() -> HnclipError:

@@ -25,7 +25,7 @@ class PartialArray:
 
     ``FILE.partial`` is the array without its final header. ``FILE.partial.json`` holds the
     settings, how many rows are on the disk for certain, and the digest of what they were made
-    from; it is replaced in one step after the rows are synced. Rows behind those are thrown away.
+    from. Rows behind those are thrown away.
 
     Attributes:
         num_rows: rows that an earlier run has left.
@@ -91,15 +91,8 @@ def partial_array(
     name for a run with ``resume``. Where it fails, only ``resume`` keeps that.
 
     Args:
-        path: of a plain file.
-        num_columns: D.
-        dtype: ``float32`` or ``float16``.
         settings: all that the rows depend on beside the input; kept rows must have the same.
         resume: keep what an earlier run has left, if anything.
-
-    Raises:
-        HnclipError: the file cannot be written, another process writes it, or what is left was
-            made with other settings or is damaged.
     """
     target = os.path.realpath(path)
     partial = f"{target}.partial"

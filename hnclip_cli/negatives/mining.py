@@ -71,14 +71,7 @@ def mine(
     check_widths(corpus, asked)
     pool = _Pool(records, of, policy or ErrorPolicy())
     for rows in (corpus, asked):
-        if rows.shape[0] != pool.num_rows:
-            raise HnclipError(
-                "the array does not belong to the records",
-                where=rows.source,
-                got=f"{rows.shape[0]} rows",
-                expected=f"{pool.num_rows}, one for each",
-                hint="embedding the same records again",
-            )
+        rows.check_length(pool.num_rows)
     bounds = shard.bounds(len(pool.rows)) if shard else (0, len(pool.rows))
     return Mined(pool, corpus.array, asked.array, k, (margin, relative_margin), bounds)
 

@@ -37,6 +37,9 @@ class Entity(NamedTuple):
     boxes: tuple[Box, ...]
 
 
+Pair = tuple[str, str, list[Entity]]  # an image, a caption, and what this names
+
+
 @lru_cache(maxsize=4096)
 def noun_phrases(caption: str) -> Sequence[tuple[int, int]]:
     """The character spans of a caption's base noun phrases, by the parser."""
@@ -57,39 +60,31 @@ def score_with_comclip(
     *,
     logits: Logits | None = None,
 ) -> Iterator[Record]:
-    """Yield the records with ``scores`` added: ComCLIP's; plain cosines without ``regions``.
-
-    Args:
-        records: what is scored.
-        encoder: the model.
-        policy: what to do with records whose images or regions are bad.
-        logits: turn cosines into the model's logits.
-    """
+    """Yield the records with ``scores`` added: ComCLIP's; plain cosines without ``regions``."""
 
     def views(record: Record) -> list[View]:
-        return _views(_entities(record), record.matching.images)
+        return _views(record.matching.images, _pairs(record))
 
     for batch in encoded_batches(records, encoder, views, policy):
-        tables = [_entities(record) for record, _ in batch]
-        wanted = [caption for record, _ in batch for caption in record.matching.captions]
-        wanted += [entity.words for table in tables for row in table for c in row for entity in c]
+        tables = [_pairs(record) for record, _ in batch]
+        wanted = [caption for table in tables for _, caption, _ in table]
+        wanted += [each.words for table in tables for *_, entities in table for each in entities]
         texts = encoder.captions(wanted)
         for (record, rows), table in zip(batch, tables, strict=True):
-            images, captions = record.matching.images, record.matching.captions
-            found = dict(zip(_views(table, images), rows, strict=True))
-            record["scores"] = [
-                [
-                    compose(
-                        found[View(name)],
-                        np.array([found[View(name, entity.boxes)] for entity in entities]),
-                        np.array([texts[entity.words] for entity in entities]),
-                        texts[caption],
-                        logits,
-                    )
-                    for caption, entities in zip(captions, of_captions, strict=True)
-                ]
-                for name, of_captions in zip(images, table, strict=True)
+            matching = record.matching
+            found = dict(zip(_views(matching.images, table), rows, strict=True))
+            scores = [
+                compose(
+                    found[View(name)],
+                    np.array([found[View(name, entity.boxes)] for entity in entities]),
+                    np.array([texts[entity.words] for entity in entities]),
+                    texts[caption],
+                    logits,
+                )
+                for name, caption, entities in table
             ]
+            width = len(matching.captions)
+            record["scores"] = [scores[at : at + width] for at in range(0, len(scores), width)]
             yield record
 
 
@@ -100,13 +95,13 @@ def compose(
     caption: np.ndarray,
     logits: Logits | None = None,
 ) -> float:
-    """ComCLIP's score of one image and one caption.
+    """ComCLIP's score of one image and one caption, from unit vectors.
 
     Args:
-        image: unit vector of the whole image, shape (D,).
-        parts: unit vectors of the image with all but an entity black, shape (n, D).
-        words: unit vectors of the words for it, shape (n, D).
-        caption: unit vector, shape (D,).
+        image: the whole image, shape (D,).
+        parts: the image with all but an entity black, shape (n, D).
+        words: the words for it, shape (n, D).
+        caption: shape (D,).
         logits: turn the cosine into the model's logit.
     """
     vector = image.astype(np.float64)
@@ -124,30 +119,22 @@ def weights_of(similarities: np.ndarray) -> np.ndarray:
     return positive / total if total > 0 else np.full(len(positive), 1 / len(positive))
 
 
-def _views(table: list[list[list[Entity]]], images: Sequence[str]) -> list[View]:
+def _views(images: Sequence[str], pairs: Sequence[Pair]) -> list[View]:
     """The distinct views that a record's scores need, whole images first."""
-    views = [View(name) for name in images]
-    for name, of_captions in zip(images, table, strict=True):
-        views += [View(name, entity.boxes) for entities in of_captions for entity in entities]
-    return list(dict.fromkeys(views))
+    parts = [View(name, entity.boxes) for name, _, entities in pairs for entity in entities]
+    return list(dict.fromkeys([*map(View, images), *parts]))
 
 
-def _entities(record: Record) -> list[list[list[Entity]]]:
-    """For each image and each caption of a record, the entities.
-
-    Raises:
-        InputError: malformed regions or edits.
-    """
-    captions = record.matching.captions
+def _pairs(record: Record) -> list[Pair]:
+    """Each image with each caption, and the entities there."""
+    images, captions = record.matching.images, record.matching.captions
     per_image = regions_of(record)
     short = not record.is_matching and any(per_image)
     edits: list[list[Edit]] = [[], *edits_of(record)] if short else [[] for _ in captions]
     return [
-        [
-            entities_of(regions, caption, captions[0] if short else caption, changes)
-            for caption, changes in zip(captions, edits, strict=True)
-        ]
-        for regions in per_image
+        (name, caption, entities_of(regions, caption, captions[0] if short else caption, changes))
+        for name, regions in zip(images, per_image, strict=True)
+        for caption, changes in zip(captions, edits, strict=True)
     ]
 
 
@@ -163,16 +150,13 @@ def entities_of(
     the boxes of subject and object, or the whole image where one of them has none.
 
     Args:
-        regions: of the image.
-        caption: the caption, or the negative.
         original: the caption that the edits apply to.
         edits: what leads from it to ``caption``.
     """
     boxes: dict[str, list[Box] | None] = {}
     for region in regions:
-        words = (
-            _edited(region.text, original, edits) if region.text else _named(caption, region.role)
-        )
+        text, role = region.text, region.role
+        words = _edited(text, original, edits) if text else _named(caption, role)
         if not words:
             continue  # the caption names nothing there
         shown = _shown(region, regions)

@@ -11,11 +11,7 @@ from hnclip_cli.streams.records import Record, shorten
 
 
 def texts_to_explain(record: Record) -> list[str]:
-    """The texts beside the captions whose scores `explanation` needs.
-
-    Raises:
-        InputError: edits that do not lead from the caption to the negative.
-    """
+    """The texts beside the captions whose scores `explanation` needs."""
     if record.is_matching:
         return []
     caption = record.caption
@@ -45,11 +41,8 @@ def explanation(record: Record, scores: Mapping[str, float]) -> list[dict[str, A
     """
     if record.is_matching:
         return []
-    caption, negatives = record.caption, record.negatives
-    return [
-        _explain(caption, negative.caption, edits, scores)
-        for negative, edits in zip(negatives, edits_of(record), strict=True)
-    ]
+    pairs = zip(record.negatives, edits_of(record), strict=True)
+    return [_explain(record.caption, negative.caption, edits, scores) for negative, edits in pairs]
 
 
 def _explain(
@@ -92,12 +85,9 @@ def _without(caption: str, edit: Edit) -> str:
 
 
 def edits_of(record: Record) -> list[list[Edit]]:
-    """The edits of each negative of a record in the short form.
+    """The edits of each negative of a record in the short form, checked.
 
     Where a negative has none, the one edit on word borders that leads to it.
-
-    Raises:
-        InputError: edits that are malformed or do not lead from the caption to the negative.
     """
     caption = record.caption
     return [

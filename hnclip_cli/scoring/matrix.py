@@ -1,12 +1,10 @@
 """The score matrix of one record."""
 
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hnclip_cli.streams.records import Record
-
-Cosines = TypeVar("Cosines", np.float32, np.ndarray)
 
 
 class Logits(NamedTuple):
@@ -15,7 +13,7 @@ class Logits(NamedTuple):
     scale: float
     bias: float = 0.0
 
-    def of(self, cosines: Cosines) -> Cosines:
+    def of(self, cosines: Any) -> Any:
         return cosines * np.float32(self.scale) + np.float32(self.bias)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.models.encoder import Encoder, Item, View
+from hnclip_cli.models.encoder import Encoder, View
 from hnclip_cli.models.load import as_clip
 from hnclip_cli.scoring.explain import explanation, texts_to_explain
 from hnclip_cli.scoring.matrix import Logits, cosines, in_digits
@@ -96,12 +96,7 @@ def score_with_arrays(
     policy: ErrorPolicy,
     logits: Logits | None = None,
 ) -> Iterator[Record]:
-    """`score` from arrays: ``image``, ``caption`` and, for records with negatives, ``negatives``.
-
-    Raises:
-        HnclipError: as `rows_beside`.
-        InputError: a record has negatives and there is no array for them.
-    """
+    """`score` from arrays: ``image``, ``caption`` and, where records have some, ``negatives``."""
     for record, rows in rows_beside(records, arrays):
         units = {of: _unit(found) for of, found in rows.items()}
         try:
@@ -140,10 +135,7 @@ def score_with_model(
     logits: Logits | None = None,
     explain: bool = False,
 ) -> Iterator[Record]:
-    """`score` from a model.
-
-    Each distinct caption of a batch is encoded once, each image as long as it is remembered.
-    """
+    """`score` from a model, which encodes each distinct caption of a batch once."""
 
     def views(record: Record) -> list[View]:
         names = record.matching.images  # also checks the captions, before anything is encoded
@@ -176,35 +168,20 @@ def encoded_batches(
     """Yield the records, a batch at a time, with the rows of their views, each (views, D).
 
     Records whose views cannot be had are left out where the policy skips; where it fails, those
-    before them come first.
-
-    Args:
-        records: what is scored.
-        encoder: its batch size is that of records too.
-        views_of: the views of a record, at least one. Where it raises an `InputError`, the
-            record is bad.
-        policy: what to do with a bad record.
+    before them come first. Where ``views_of`` raises an `InputError`, the record is bad.
     """
     items = encoder.decoded(encoder.plan(records, views_of))
     for chunk in chunked(items, encoder.batch_size):
-        good: list[Item] = []
-        failure: InputError | None = None
-        for item in chunk:
-            if item.problem is None:
-                good.append(item)
-            elif policy.on_error == "fail":
-                failure = item.problem
-                break
-            else:
-                policy.bad(item.problem)
         # Those of a bad record too: another may have the same, and pixels take up much memory.
         encoder.encode(chunk)
-        batch = [
-            (item.record, np.stack([slot.row for slot in item.slots if slot.row is not None]))
-            for item in good
-            if item.record is not None
-        ]
+        batch: list[tuple[Record, np.ndarray]] = []
+        for item in chunk:
+            if item.problem:
+                if policy.on_error == "fail" and batch:
+                    yield batch
+                policy.bad(item.problem)
+            elif item.record is not None:
+                rows = [slot.row for slot in item.slots if slot.row is not None]
+                batch.append((item.record, np.stack(rows)))
         if batch:
             yield batch
-        if failure:
-            policy.bad(failure)

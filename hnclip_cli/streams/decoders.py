@@ -48,15 +48,9 @@ def part_loader(image_root: str | ImageRoot) -> LoadPart:
 
 
 class Decoders(InProcesses[Request]):
-    """Loads images in processes; an instance is called as those of `part_loader`, by any thread.
+    """Loads images in processes, and resizes and crops them there; called as a `part_loader`.
 
     A process that dies or exceeds the deadline costs the image that it had in hand.
-
-    Args:
-        image_root: where relative paths start, and whether URLs are fetched.
-        workers: processes.
-        steps: how to resize and crop, see `apply_steps`; done there too.
-        deadline: seconds for an image.
     """
 
     def __init__(
@@ -69,8 +63,7 @@ class Decoders(InProcesses[Request]):
         super().__init__(partial(_decoding, image_root, steps), workers, deadline)
 
     def __call__(self, record: Record, name: str, boxes: Sequence[Box] = ()) -> "Image":
-        """An image of a record or what lies in the boxes, in RGB, resized and cropped.
-
+        """
         Raises:
             InputError: as `load_image`; or decoding crashed, or took too long.
             HnclipError: no process can be started.
@@ -106,11 +99,7 @@ def _record_of(name: str, crop: Box | None, source: str, line: int) -> Record:
 
 @contextlib.contextmanager
 def preprocessing(record: Record, name: str) -> Iterator[None]:
-    """Failures of preprocessing, as on images of strange sizes, are the image's.
-
-    Raises:
-        InputError: for any exception.
-    """
+    """Failures of preprocessing, as on images of strange sizes, are the image's `InputError`."""
     try:
         yield
     except Exception as error:

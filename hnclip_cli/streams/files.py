@@ -13,11 +13,7 @@ from hnclip_cli.errors import HnclipError
 
 
 def open_input_file(path: str) -> IO[bytes]:
-    """Open a file for reading; ``.gz`` is unpacked on the way.
-
-    Raises:
-        HnclipError: the file cannot be opened.
-    """
+    """Open a file for reading; ``.gz`` is unpacked on the way."""
     try:
         return cast(IO[bytes], gzip.open(path, "rb")) if path.endswith(".gz") else open(path, "rb")
     except OSError as error:
@@ -38,14 +34,12 @@ def atomic_output(path: str) -> Iterator[IO[bytes]]:
         HnclipError: the file cannot be created.
     """
     target = os.path.realpath(path)
-    if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode):
+    if os.path.exists(target) and not os.path.isfile(target):
         with open_for_writing(path, target, "wb") as stream:
             yield stream
-        return
-    with _replacing(target) as temporary, open_for_writing(path, temporary, "xb+") as stream:
-        yield stream
-        stream.flush()
-        os.fsync(stream.fileno())
+    else:
+        with atomic_path(path) as temporary, open(temporary, "r+b") as stream:
+            yield stream
 
 
 @contextlib.contextmanager
@@ -53,11 +47,11 @@ def atomic_path(path: str) -> Iterator[str]:
     """Like `atomic_output`, for libraries that want to write the file themselves.
 
     Yields the name to write to, a hidden neighbour of the file.
-
-    Raises:
-        HnclipError: the file cannot be created.
     """
-    with _replacing(os.path.realpath(path)) as temporary:
+    target = os.path.realpath(path)
+    folder, name = os.path.split(target)
+    temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
         # Here, because libraries would name the hidden neighbour, and in words of their own.
         with open_for_writing(path, temporary, "xb") as stream:
             mode = os.fstat(stream.fileno()).st_mode
@@ -65,19 +59,10 @@ def atomic_path(path: str) -> Iterator[str]:
         with open(temporary, "rb") as stream:
             os.fchmod(stream.fileno(), stat.S_IMODE(mode))  # some write a file of their own here
             os.fsync(stream.fileno())
-
-
-@contextlib.contextmanager
-def _replacing(target: str) -> Iterator[str]:
-    """A name beside the target; what was written there takes the target's name at the end."""
-    temporary = os.path.join(
-        os.path.dirname(target), f".{os.path.basename(target)}.{uuid.uuid4().hex[:8]}.tmp"
-    )
-    try:
-        yield temporary
         os.replace(temporary, target)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
         raise
 
 
@@ -126,11 +111,6 @@ def open_regular(path: str) -> IO[bytes]:
         stream.close()
         raise
     return stream
-
-
-def is_regular(stream: IO[bytes]) -> bool:
-    """Whether an open file is a plain one, and no pipe or device."""
-    return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
 
 
 def _check_regular(path: str, mode: int) -> None:

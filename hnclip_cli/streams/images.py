@@ -34,12 +34,7 @@ _shards = Shards()
 
 @dataclass(frozen=True, slots=True)
 class ImageRoot:
-    """Where the names of images lead.
-
-    Attributes:
-        folder: where relative paths start.
-        remote: whether URLs are fetched.
-    """
+    """The folder where relative paths start, and whether URLs are fetched."""
 
     folder: str
     remote: bool = False
@@ -86,11 +81,7 @@ def load_image(record: Record, name: str, image_root: str | ImageRoot) -> "Image
 
 
 def check_image(record: Record, name: str, image_root: str | ImageRoot) -> None:
-    """Whether an image is there, without decoding it; a URL is not asked for.
-
-    Raises:
-        InputError: it is not there, or must not be read.
-    """
+    """As `load_image`, an error where an image is not there; it is not decoded, a URL not asked."""
     with _found(record, name, image_root) as path:
         if inside := split_member(path):
             _shards.find(*inside)
@@ -165,9 +156,6 @@ def _read_frame(stream: IO[bytes]) -> "Image":
 
     uint8, shape (height, width, 3), channels as OpenCV has them (BGR). Nothing is unpickled: any
     other array is refused by its header.
-
-    Raises:
-        ValueError: it is no such array, is too large, or ends too early.
     """
     from numpy.lib import format as npy_format
     from PIL import Image

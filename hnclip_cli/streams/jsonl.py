@@ -85,8 +85,7 @@ class RecordReader:
     def batches(self) -> Iterator[list[Record]]:
         """Yield what each read brings, without waiting for more; nothing, where it is half a line.
 
-        A slow producer gives a record at a time, a fast one about 64 kB of them, so a stage that
-        writes and flushes after each batch both streams and runs at full speed. The records
+        So a stage that flushes after each batch both streams and runs at full speed. The records
         before a bad line come out before the error is raised.
         """
         start, stop = 0, sys.maxsize

@@ -26,8 +26,7 @@ class Vectors:
 
     Attributes:
         rows: what similarities are computed from.
-        unit: rows of length 1 within rounding, float32; a matrix product of these comes close to
-            the similarities.
+        unit: rows of length 1 within rounding, float32.
         dtype: of the similarities.
     """
 
@@ -84,8 +83,6 @@ class TopK:
     the bound of its rounding error from the k-th best so far.
 
     Args:
-        queries: what looks for rows.
-        k: how many.
         limits: the largest similarity allowed for each query.
         excluded: pairs of a query and the number of a gallery row that must not meet, as two
             arrays.
@@ -101,7 +98,7 @@ class TopK:
         self._queries = queries
         self._k = k
         self._limits = limits
-        self._excluded = excluded
+        self._excluded = excluded or (np.zeros(0, np.int64), np.zeros(0, np.int64))
         # Of a dot product of unit rows, summed in any order, and of the rounding of what it is
         # compared with.
         self._slack = np.float32((queries.unit.shape[1] + 16) * _ROUNDOFF)
@@ -112,11 +109,9 @@ class TopK:
         self._products, self._flags = np.empty(size, np.float32), np.empty(size, bool)
 
     def update(self, tile: Vectors, numbers: Array) -> None:
-        """Take further gallery rows into account.
+        """Take up to `ROWS_PER_TILE` further gallery rows into account.
 
-        Args:
-            tile: up to `ROWS_PER_TILE` rows.
-            numbers: theirs, ascending and higher than those before, shape (T,).
+        Their numbers, shape (T,), are ascending and higher than those before.
         """
         if self._k and len(tile):
             excluded = self._excluded_in(numbers)
@@ -132,8 +127,6 @@ class TopK:
 
     def _excluded_in(self, numbers: Array) -> tuple[Array, Array]:
         """Excluded pairs of a tile: queries in order, and columns."""
-        if self._excluded is None:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64)
         queries, others = self._excluded
         columns = np.searchsorted(numbers, others).clip(max=len(numbers) - 1)
         here = numbers[columns] == others
@@ -152,13 +145,11 @@ class TopK:
         np.matmul(unit, tile.unit.T, out=products)
         here = slice(*np.searchsorted(out, [start, rows.stop]))
         products[out[here] - start, out_columns[here]] = -np.inf
-        limits = None if self._limits is None else self._limits[rows]
-        self._flag(products, rows, limits, flags, tile)
+        self._flag(products, rows, flags, tile)
         positions = np.flatnonzero(flags)
         for first in range(0, len(positions), _CANDIDATES_AT_ONCE):
-            queries, columns = np.divmod(
-                positions[first : first + _CANDIDATES_AT_ONCE], len(numbers)
-            )
+            part = positions[first : first + _CANDIDATES_AT_ONCE]
+            queries, columns = np.divmod(part, len(numbers))
             queries += start
             scores = self._queries.similarities(queries, tile, columns)
             if self._limits is not None:
@@ -166,18 +157,15 @@ class TopK:
                 queries, columns, scores = queries[allowed], columns[allowed], scores[allowed]
             self._merge(queries, numbers[columns], scores)
 
-    def _flag(
-        self, products: Array, rows: slice, limits: Array | None, flags: Array, tile: Vectors
-    ) -> None:
+    def _flag(self, products: Array, rows: slice, flags: Array, tile: Vectors) -> None:
         """Mark what may be among the k best: few, except where rows are all but the same."""
         enough = (self._k + _FEW) * len(products)
         floor = self._scores[rows, -1].astype(np.float32) - self._slack
         surely_allowed = products
-        if limits is not None:
-            surely_allowed = np.where(
-                products <= (limits - self._slack)[:, None], products, -np.inf
-            )
-            products[products > (limits + self._slack)[:, None]] = -np.inf
+        if self._limits is not None:
+            limits = self._limits[rows, None]
+            surely_allowed = np.where(products <= limits - self._slack, products, -np.inf)
+            products[products > limits + self._slack] = -np.inf
         np.maximum(floor, np.finfo(np.float32).min, out=floor)  # what is -inf is left out
         np.greater_equal(products, floor[:, None], out=flags)
         if np.count_nonzero(flags) <= enough:
@@ -187,7 +175,7 @@ class TopK:
             best = np.partition(surely_allowed, place, axis=1)[:, place]
             np.maximum(floor, best - 2 * self._slack, out=floor)
             np.greater_equal(products, floor[:, None], out=flags)
-            if self._excluded is None and np.count_nonzero(flags) > enough:
+            if not len(self._excluded[0]) and np.count_nonzero(flags) > enough:
                 flags &= first_copies(tile.rows, self._k)
 
     def _merge(self, queries: Array, numbers: Array, scores: Array) -> None:

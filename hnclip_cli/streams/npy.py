@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+import stat
 import struct
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.streams.files import is_regular, open_input_file
+from hnclip_cli.streams.files import open_input_file
 from hnclip_cli.streams.records import Record, RowsOf, with_gaps
 
 Array = np.ndarray
@@ -31,7 +32,6 @@ class NpyWriter:
     is put right at the end, before a pipe the rows are spooled to a temporary file first.
 
     Args:
-        stream: where the array goes.
         num_columns: D of the (rows, D) array.
         dtype: of the elements, ``float32`` or ``float16``.
     """
@@ -89,9 +89,6 @@ class Rows:
         array: shape (rows, D), for whoever needs them in any order; of a file it is mapped.
         shape: (rows, D).
         source: the array's name in messages.
-
-    Raises:
-        HnclipError: not 2-D, not of floats, or not in C order.
     """
 
     def __init__(
@@ -120,7 +117,8 @@ class Rows:
             ) from None
         _check(shape, dtype, source, c_order=not fortran_order)
         file, start = stream, 0
-        if isinstance(stream, io.BufferedReader) and is_regular(stream):
+        is_plain = isinstance(stream, io.BufferedReader)
+        if is_plain and stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             start = stream.tell()
         else:
             file = tempfile.TemporaryFile()
@@ -139,12 +137,19 @@ class Rows:
             return cls(np.zeros(shape, dtype), source)
         return cls(np.memmap(file, dtype, "r", start, shape), source, file, start)
 
-    def read(self, start: int, stop: int) -> Array:
-        """Rows [start, stop) as float32.
+    def check_length(self, num_rows: int) -> None:
+        """Raise an error where there are more or fewer rows than records have."""
+        if self.shape[0] != num_rows:
+            raise HnclipError(
+                "the array does not belong to the records",
+                where=self.source,
+                got=f"{self.shape[0]} rows",
+                expected=f"{num_rows}, one for each",
+                hint="embedding the same records again",
+            )
 
-        Raises:
-            HnclipError: the array has fewer rows.
-        """
+    def read(self, start: int, stop: int) -> Array:
+        """Rows [start, stop) as float32; it is an error where the array has fewer."""
         if stop > len(self.array):
             raise HnclipError(
                 "the array has too few rows for the records",
@@ -175,11 +180,7 @@ def _check(
 
 
 def as_rows(array: Rows | Array | str, source: str) -> Rows:
-    """An array as `Rows`; a string is the name of an NPY file.
-
-    Raises:
-        HnclipError: the file cannot be read, or the array not be used.
-    """
+    """An array as `Rows`; a string is the name of an NPY file."""
     if isinstance(array, Rows):
         return array
     if not isinstance(array, str):
@@ -188,11 +189,7 @@ def as_rows(array: Rows | Array | str, source: str) -> Rows:
 
 
 def check_widths(*arrays: Rows) -> None:
-    """That arrays can be compared.
-
-    Raises:
-        HnclipError: they have rows of different lengths.
-    """
+    """Raise an error where arrays have rows of different lengths."""
     if len({array.shape[1] for array in arrays}) > 1:
         raise HnclipError(
             "the arrays have rows of different lengths",
@@ -208,9 +205,6 @@ def rows_beside(
 
     Row i of the images and captions belongs to line i of the input, record or not (a record with
     several has as many rows); the rows of negatives follow one another.
-
-    Raises:
-        HnclipError: rows of different lengths, or an array has too few or too many rows.
     """
     check_widths(*arrays.values())
     at = dict.fromkeys(arrays, 0)
@@ -223,11 +217,4 @@ def rows_beside(
         if record is not None:
             yield record, rows
     for of, array in arrays.items():
-        if at[of] != array.shape[0]:
-            raise HnclipError(
-                "the array does not belong to the records",
-                where=array.source,
-                got=f"{array.shape[0]} rows",
-                expected=f"{at[of]}, one for each",
-                hint="embedding the same records again",
-            )
+        array.check_length(at[of])

@@ -37,18 +37,14 @@ class Died(Exception):
 class InProcesses(Generic[T]):
     """A function that is called in processes, by as many threads; one that dies is replaced.
 
-    Processes are started as they are needed. Their answers are bytes or messages and are never
-    unpickled, so that a process that was led astray has no power over this one.
+    Processes are started as they are needed, and end with the ``with`` block; calls that wait
+    then fail. Answers are never unpickled: nothing that a decoder could be made to send is more
+    than bytes or a message.
 
     Args:
         make: makes the function, once in each process. It is pickled, as are arguments.
         limit: processes; other calls wait for one.
         deadline: seconds for a call; None sets no bound.
-
-    Attributes:
-        running: the processes.
-
-    Leaving the ``with`` block ends the processes at once; calls that wait for one fail.
     """
 
     def __init__(
@@ -157,11 +153,7 @@ class _Process:
             self._connection.send(message)
 
     def receive(self, deadline: float | None) -> bytes:
-        """Bytes, which must come within so many seconds.
-
-        Raises:
-            Died: the process has, or must.
-        """
+        """Bytes, which must come within so many seconds, or it has `Died`."""
         try:
             if self._arrival.poll(deadline and deadline * 1000):
                 return self._connection.recv_bytes()

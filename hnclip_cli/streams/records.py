@@ -147,10 +147,7 @@ class Record(dict[str, Any]):
 
     @property
     def crops(self) -> dict[str, Box]:
-        """The part of an image that counts, by the image's name; an absent field is empty.
-
-        ``crops`` lists a box, or null, for each image of the record.
-        """
+        """The part of an image that counts, by its name: ``crops`` has a box or null for each."""
         if "crops" not in self:
             return {}
         names, boxes = self.image_list, self.field("crops", list)
@@ -253,11 +250,7 @@ def hash64(*key: object) -> int:
 
 
 def parse_record(line: bytes, source: str = "-", number: int = 0, index: int = 0) -> Record:
-    """Read one line.
-
-    Raises:
-        InputError: invalid UTF-8, broken JSON, or not an object.
-    """
+    """Read one line; an `InputError` where it is no UTF-8, no JSON, or not an object."""
     import orjson  # here, so that --help does not wait for it
 
     where = f"{source}:{number}"
@@ -284,11 +277,7 @@ def parse_record(line: bytes, source: str = "-", number: int = 0, index: int = 0
 
 
 def format_record(record: dict[str, Any]) -> bytes:
-    """One line of JSON with its newline.
-
-    Raises:
-        ValueError: NaN beside an integer of more than 64 bits; orjson writes NaN as null.
-    """
+    """A line of JSON; NaN becomes null, but a `ValueError` beside integers beyond 64 bits."""
     import orjson
 
     try:

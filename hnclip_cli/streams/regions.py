@@ -34,9 +34,6 @@ def regions_of(record: Record) -> list[list[Region]]:
     """The regions of each image of a record; an absent field is a list of nothing for each.
 
     ``regions`` is a list of regions, or for the general item a list (or null) for each image.
-
-    Raises:
-        InputError: the field is malformed.
     """
     names = record.image_list
     if record.get("regions") is None:
@@ -84,11 +81,7 @@ def _region(record: Record, item: object) -> Region:
 
 
 def only(record: Record, image: "Image", boxes: Sequence[Box]) -> "Image":
-    """The image with everything outside of the boxes black; without a box, the image.
-
-    Raises:
-        InputError: a box lies outside of the image.
-    """
+    """The image with everything outside of the boxes black; without a box, the image."""
     from PIL import Image
 
     if not boxes:
@@ -116,9 +109,6 @@ def cropped(record: Record, name: str, image: "Image") -> "Image":
     """The part of an image that the record's ``crops`` keep; black where they reach beyond it.
 
     ARO's and CREPE's evaluators cut in the same way.
-
-    Raises:
-        InputError: ``crops`` is malformed, or a crop lies outside of its image or is too large.
     """
     box = record.crops.get(name)
     if box is None:

@@ -29,12 +29,7 @@ def without_credentials(url: str) -> str:
 def fetch(url: str, max_bytes: int) -> bytes:
     """The bytes behind a URL of any protocol that fsspec knows.
 
-    Failures that may pass are tried again, ``ATTEMPTS`` times in all, each for at most
-    ``TIMEOUT`` seconds.
-
-    Raises:
-        HnclipError: it is not there, too large, needs a package that is not installed, or cannot
-            be had in time. The message shows the URL without credentials.
+    Failures that may pass are tried again. Messages show the URL without credentials.
     """
     shown = repr(without_credentials(url))
     reason = ""
@@ -89,11 +84,7 @@ def _read(url: str, max_bytes: int) -> bytes:
 
 
 def _within(seconds: float, function: Callable[[], T]) -> T:
-    """Call a function in a thread that is left behind when it does not answer in time.
-
-    Raises:
-        TimeoutError: no answer.
-    """
+    """Call a function in a thread that is left behind when it does not answer in time."""
     future: Future[T] = Future()
 
     def call() -> None:

@@ -17,11 +17,9 @@ class Spool:
 
     Attributes:
         file: the lines, end to end.
-        offsets: where each line begins, and where the last one ends; 8 bytes a record.
-        lines: the records' own line numbers; 8 bytes a record.
+        offsets: where each line begins, and where the last one ends.
+        lines: the records' own line numbers.
         source: where the records were read.
-
-    Leaving the ``with`` block removes the file, as does forgetting the spool.
     """
 
     def __init__(self) -> None:

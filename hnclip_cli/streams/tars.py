@@ -45,10 +45,8 @@ def join_member(shard: str, member: str) -> str:
 def iter_members(stream: IO[bytes], where: str) -> Iterator[Member]:
     """The regular files of an uncompressed tar, in order; links, folders, devices are left out.
 
-    Memory does not grow: only headers are read, and none is kept.
-
-    Raises:
-        HnclipError: compressed, no tar, or damaged; after the members before the damage.
+    Memory does not grow: only headers are read, and none is kept. Those before a damage come
+    before its error.
     """
     size = os.fstat(stream.fileno()).st_size
     try:
@@ -92,7 +90,7 @@ class _Index:
     """Where the members of one tar lie: 24 bytes each, found by the hash of their name.
 
     Of members with the same name the last one counts, as in tar. What comes before a damage can
-    be had; a name that is not found then is told of the damage.
+    be had.
     """
 
     def __init__(self, members: Iterable[Member]) -> None:
@@ -118,10 +116,10 @@ class _Index:
 
 
 class Shards:
-    """Random access to the members of tar files; each is read through once, for its index.
+    """The members of tar files by name, for several threads; each tar is read once for its index.
 
     Indexes are kept while all together they remember at most ``max_remembered`` members, those
-    used last. A file that has changed is indexed again. May be called from several threads.
+    used last. A file that has changed is indexed again.
     """
 
     def __init__(self, max_remembered: int = MAX_REMEMBERED) -> None:
@@ -130,20 +128,12 @@ class Shards:
         self._indexes: OrderedDict[tuple[str, int, int, int], _Index] = OrderedDict()
 
     def find(self, path: str, name: str) -> Member:
-        """Where a member lies.
-
-        Raises:
-            HnclipError: no such tar or member, or a damaged or compressed tar.
-        """
+        """Where a member lies; an error where there is none, or the tar is no good."""
         with open_regular(path) as stream:
             return self._find(stream, path, name)
 
     def read(self, path: str, name: str, max_bytes: int) -> bytes:
-        """The bytes of a member.
-
-        Raises:
-            HnclipError: as `find`, or the member has more than ``max_bytes``.
-        """
+        """The bytes of a member; an error where there are more than ``max_bytes``."""
         with open_regular(path) as stream:
             member = self._find(stream, path, name)
             if member.size > max_bytes:

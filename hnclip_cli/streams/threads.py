@@ -80,27 +80,25 @@ def map_arriving(
 
 
 class _Crew(Generic[T, R]):
-    """Daemons that call a function and ring a bell after each call; closing waits for none.
+    """Threads that call a function and ring a bell after each call; closing waits for none.
 
-    The bell is a pipe, which can be waited for together with a file. It is closed when the last
-    of them has ended.
+    The bell is a pipe, which can be waited for together with a file.
     """
 
     def __init__(self, function: Callable[[T], R], size: int) -> None:
         self.failure: BaseException | None = None
         self._function = function
-        self._num_left = self._size = size
         self._jobs: SimpleQueue[tuple[Future[R], T] | None] = SimpleQueue()
         self._bell, self._rope = Pipe(duplex=False)
         os.set_blocking(self._rope.fileno(), False)
         self._is_closed = False
+        self._threads = [Thread(target=self._work, daemon=True) for _ in range(size)]
+        for thread in self._threads:
+            thread.start()
 
     def submit(self, item: T) -> Future[R]:
         future: Future[R] = Future()
         self._jobs.put((future, item))
-        if self._num_left:
-            self._num_left -= 1
-            Thread(target=self._work, daemon=True).start()
         return future
 
     def wait(self, file: int | None) -> None:
@@ -110,7 +108,7 @@ class _Crew(Generic[T, R]):
 
     def close(self) -> None:
         self._is_closed = True
-        for _ in range(self._size):
+        for _ in self._threads:
             self._jobs.put(None)
 
     def _work(self) -> None:
