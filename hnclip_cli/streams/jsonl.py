@@ -47,6 +47,7 @@ class Shard:
         return num_lines * self.index // self.count, num_lines * (self.index + 1) // self.count
 
 
+@dataclass(eq=False)
 class RecordReader:
     """Read the records of a binary stream, in order.
 
@@ -60,18 +61,11 @@ class RecordReader:
         num_lines: non-blank lines of the input (or shard) read so far, good or bad.
     """
 
-    def __init__(
-        self,
-        stream: IO[bytes],
-        source: str = "-",
-        policy: ErrorPolicy | None = None,
-        shard: Shard | None = None,
-    ) -> None:
-        self.source = source
-        self.policy = policy or ErrorPolicy()
-        self.num_lines = 0
-        self._stream = stream
-        self._shard = shard
+    stream: IO[bytes]
+    source: str = "-"
+    policy: ErrorPolicy = field(default_factory=ErrorPolicy)
+    shard: Shard | None = None
+    num_lines: int = field(default=0, init=False)
 
     def __iter__(self) -> Iterator[Record]:
         return itertools.chain.from_iterable(self.batches())
@@ -79,8 +73,8 @@ class RecordReader:
     @property
     def file(self) -> int | None:
         """The open file that each of the `batches` takes one read of; None where it is unknown."""
-        is_file = isinstance(self._stream, io.BufferedReader) and not self._shard
-        return self._stream.fileno() if is_file else None
+        is_file = isinstance(self.stream, io.BufferedReader) and not self.shard
+        return self.stream.fileno() if is_file else None
 
     def batches(self) -> Iterator[list[Record]]:
         """Yield what each read brings, without waiting for more; nothing, where it is half a line.
@@ -89,11 +83,11 @@ class RecordReader:
         before a bad line come out before the error is raised.
         """
         start, stop = 0, sys.maxsize
-        stream = self._stream
-        if self._shard:
+        stream = self.stream
+        if self.shard:
             stream = seekable(stream)
             num_lines = sum(map(len, _numbered_lines(stream, self.source)))
-            start, stop = self._shard.bounds(num_lines)
+            start, stop = self.shard.bounds(num_lines)
             stream.seek(0)
         first, end = 0, 0  # of the lines of a read
         for lines in _numbered_lines(stream, self.source):
