@@ -1,9 +1,9 @@
 """This rank's rows of each batch: drawn, decoded ahead, put together."""
 
+import itertools
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import TracebackType
 
 import torch
 from torch import Tensor
@@ -19,12 +19,11 @@ from hnclip_cli.training.objectives.hard_negatives import uses
 from hnclip_cli.training.store import RecordStore
 
 
-def slots_of(config: TrainConfig, store: RecordStore) -> NumSlots:
+def slots_of(config: TrainConfig, has_negative_images: bool) -> NumSlots:
     """The slots of a batch: none for what the objective does without or no record has."""
-    weights = config.weights
-    with_images = uses(weights, "images") and store.has_negative_images
+    with_images = uses(config.weights, "images") and has_negative_images
     return NumSlots(
-        config.negatives_per_caption if uses(weights, "negatives") else 0,
+        config.negatives_per_caption if uses(config.weights, "negatives") else 0,
         config.negative_images_per_caption if with_images else 0,
     )
 
@@ -72,7 +71,7 @@ def make_sample(
 ) -> Sample:
     """Decode and tokenize one record; the choice of negatives depends on it, seed and epoch only.
 
-    Images are decoded by ``load_pixels``, without it in the calling thread.
+    Without ``load_pixels``, images are decoded in the calling thread.
 
     Raises:
         InputError: an image does not decode.
@@ -99,12 +98,6 @@ def draw_slots(
     have slots they are drawn together and stand in the same one. Images beyond the captions fill
     slots behind them.
 
-    Args:
-        num_captions: negative captions of the record.
-        num_images: its negative images.
-        slots: how many there is room for.
-        chooser: seed of the draw.
-
     Returns:
         Positions of captions and of images, by slot.
     """
@@ -122,13 +115,9 @@ def draw_slots(
 
 def collate(samples: list[Sample], slots: NumSlots) -> Batch:
     """Samples to a batch."""
-    mask = torch.zeros(len(samples), slots.captions, dtype=torch.bool)
-    kinds = torch.zeros(len(samples), slots.captions, dtype=torch.int64)
-    image_mask = torch.zeros(len(samples), slots.images, dtype=torch.bool)
-    for row, sample in enumerate(samples):
-        mask[row, : len(sample.kinds)] = True
-        kinds[row, : len(sample.kinds)] = torch.tensor(sample.kinds, dtype=torch.int64)
-        image_mask[row, : len(sample.negative_pixels)] = True
+    mask = _filled([len(sample.kinds) for sample in samples], slots.captions)
+    kinds = mask.long()
+    kinds[mask] = torch.tensor([k for sample in samples for k in sample.kinds], dtype=torch.int64)
     captions = _stack([sample.caption for sample in samples], torch.zeros(0, 0, dtype=torch.int64))
     pixels = _stack([sample.pixels for sample in samples], torch.zeros(0, 3, 0, 0))
     negatives = [tokens for sample in samples for tokens in sample.negatives]
@@ -141,19 +130,17 @@ def collate(samples: list[Sample], slots: NumSlots) -> Batch:
         kinds=kinds,
         groups=torch.tensor([sample.group for sample in samples], dtype=torch.int64),
         negative_pixels=_stack(negative_pixels, pixels[:0]),
-        image_mask=image_mask,
+        image_mask=_filled([len(sample.negative_pixels) for sample in samples], slots.images),
     )
+
+
+def _filled(counts: list[int], num_slots: int) -> Tensor:
+    """(B, slots) bool: the first of each row are."""
+    return torch.arange(num_slots) < torch.tensor(counts, dtype=torch.int64)[:, None]
 
 
 def _stack(tensors: list[Tensor], if_none: Tensor) -> Tensor:
     return torch.stack(tensors) if tensors else if_none
-
-
-def epoch_order(size: int, epoch: int, seed: int) -> list[int]:
-    """The records' order in an epoch."""
-    order = list(range(size))
-    random.Random(f"{seed}/{epoch}").shuffle(order)
-    return order
 
 
 def batch_indices(
@@ -166,7 +153,8 @@ def batch_indices(
     per_epoch = size // batch_size
     epoch, first = divmod(start, per_epoch)
     while True:
-        order = epoch_order(size, epoch, seed)
+        order = list(range(size))
+        random.Random(f"{seed}/{epoch}").shuffle(order)
         for number in range(first, per_epoch):
             rows = order[number * batch_size : (number + 1) * batch_size]
             yield [(index, epoch) for index in rows]
@@ -176,17 +164,9 @@ def batch_indices(
 class Batches:
     """Draws batches one after the other; a bad image costs its own row only.
 
-    Errors are kept until `check`, so that no rank leaves the others waiting.
-
-    Args:
-        clip: for its preprocessing and tokenizer.
-        store: the records.
-        config: the settings.
-        policy: what to do with a bad image.
-        ranks: each gets a contiguous part of every batch.
-        start: number of the first batch.
-
-    Leaving the ``with`` block ends the processes that decode.
+    Each rank gets a contiguous part of every batch, from number ``start`` on. Errors are kept
+    until `check`, so that no rank leaves the others waiting. Leaving the ``with`` block ends the
+    processes that decode.
     """
 
     def __init__(
@@ -198,13 +178,13 @@ class Batches:
         ranks: Ranks,
         start: int,
     ) -> None:
-        self._error: Exception | None = None
+        self.error: Exception | None = None  # this rank cannot go on
         self._policy = policy
         self._named: set[str] = set()
-        self._num_slots = slots_of(config, store)
+        self._num_slots = slots_of(config, store.has_negative_images)
         size = config.batch_size
-        self._first, last = size * ranks.rank // ranks.size, size * (ranks.rank + 1) // ranks.size
-        self._num_rows = last - self._first
+        first, last = size * ranks.rank // ranks.size, size * (ranks.rank + 1) // ranks.size
+        self._num_rows = last - first
         self._num_empty, self._max_empty = 0, len(store) // size
 
         loader = self._loader = PixelLoader(clip, store.image_root, config.workers)
@@ -216,59 +196,41 @@ class Batches:
                 return error
 
         indices = batch_indices(len(store), size, config.seed, start)
-        own = (item for batch in indices for item in batch[self._first : last])
+        own = (item for batch in indices for item in batch[first:last])
         self._results = map_ahead(load, own, loader.num_threads, depth=2 * size)
 
     def __enter__(self) -> "Batches":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *details: object) -> None:
         self._results.close()
-        self._loader.__exit__(kind, error, trace)
+        self._loader.__exit__(*details)
 
     def draw(self) -> Batch:
         """This rank's next rows; none where nothing could be decoded or something failed."""
         samples: list[Sample] = []
         try:
-            results = [next(self._results) for _ in range(self._num_rows)]
-            samples = list(self._good(results))
-        except Exception as error:  # kept for `check`: the other ranks have to hear of it first
-            self._error = error
+            for result in itertools.islice(self._results, self._num_rows):
+                if isinstance(result, Sample):
+                    samples.append(result)
+                elif str(result) not in self._named:  # once a run, not once an epoch
+                    self._named.add(str(result))
+                    self._policy.bad(result)
+        except Exception as error:  # the other ranks have to hear of it first
+            self.error = error
         return collate(samples, self._num_slots)
 
-    @property
-    def failed(self) -> bool:
-        """Whether this rank cannot go on."""
-        return self._error is not None
-
     def check(self, *, failed: bool, empty: bool) -> None:
-        """Raise what has been kept, once all ranks know.
-
-        Args:
-            failed: a rank cannot go on.
-            empty: no rank has a row of the batch.
+        """Raise what has been kept, once all ranks know that one failed or the batch is empty.
 
         Raises:
             HnclipError: another rank failed, or no image of a whole epoch could be decoded.
             Exception: what happened on this rank.
         """
-        if self._error:
-            raise self._error
+        if self.error:
+            raise self.error
         if failed:
             raise HnclipError("another process of this run failed", hint="reading its message")
         self._num_empty = self._num_empty + 1 if empty else 0
         if self._num_empty > self._max_empty:
             raise HnclipError("not one image of an epoch could be decoded")
-
-    def _good(self, results: list[Sample | InputError]) -> Iterator[Sample]:
-        for result in results:
-            if isinstance(result, Sample):
-                yield result
-            elif str(result) not in self._named:  # once a run, not once an epoch
-                self._named.add(str(result))
-                self._policy.bad(result)

@@ -27,51 +27,37 @@ from hnclip_cli.training.store import RecordStore
 RUN_NAME = "hnclip_run.json"
 STATE_NAME = "hnclip_state.safetensors"
 
+# What else a run that is taken up again must share, as messages name it.
+FACTS = {
+    "records": "data", "--model": "model", "--pretrained": "pretrained", "--precision": "precision",
+}  # fmt: skip
 # Settings that may change when a run is taken up again: they do not change its outcome.
 FREE_SETTINGS = {"workers", "log_every", "checkpoint_every", "micro_batch"}
 
 
 @dataclass
 class State:
-    """Everything that changes while a model is trained.
-
-    Attributes:
-        clip: the model.
-        optimizer: with its moments.
-        thresholds: (num_kinds,), the adaptive thresholds θ.
-        step: optimizer steps done.
-        position: batches drawn from the records; more than the steps where none of a batch's
-            images could be decoded.
-        elapsed: seconds of training.
-    """
+    """Everything that changes while a model is trained."""
 
     clip: Clip
-    optimizer: torch.optim.Optimizer
-    thresholds: Tensor
-    step: int = 0
+    optimizer: torch.optim.Optimizer  # with its moments
+    thresholds: Tensor  # (num_kinds,), the adaptive thresholds θ
+    step: int = 0  # optimizer steps done
+    # Batches drawn; more than the steps where none of a batch's images could be decoded.
     position: int = 0
-    elapsed: float = 0.0
+    elapsed: float = 0.0  # seconds of training
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What a run is made from; a state is taken up by the same run only.
-
-    Attributes:
-        config: the settings.
-        model: what ``--model`` named.
-        pretrained: what ``--pretrained`` named.
-        precision: of the forward and backward passes.
-        data: digest of the records.
-        threshold_names: what each threshold is of.
-    """
+    """What a run is made from; a state is taken up by the same run only."""
 
     config: TrainConfig
-    model: str
-    pretrained: str | None
-    precision: str
-    data: str
-    threshold_names: list[str]
+    model: str  # what ``--model`` named
+    pretrained: str | None  # what ``--pretrained`` named
+    precision: str  # of the forward and backward passes
+    data: str  # digest of the records
+    threshold_names: list[str]  # what each threshold is of
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -85,19 +71,16 @@ class Origin:
 
 def start(clip: Clip, store: RecordStore, config: TrainConfig) -> State:
     """The state before the first step."""
-    optimizer = make_optimizer(clip.module, config.lr, config.weight_decay)
-    return State(
-        clip, optimizer, torch.zeros(max(1, len(store.threshold_names)), device=clip.device)
-    )
+    thresholds = torch.zeros(max(1, len(store.threshold_names)), device=clip.device)
+    return State(clip, make_optimizer(clip.module, config.lr, config.weight_decay), thresholds)
 
 
 def check_folder(folder: str, *, resume: bool, model: str) -> None:
     """Refuse what would only fail at the first checkpoint, or would write over something needed.
 
     Raises:
-        HnclipError: the folder cannot be written; it holds a run that is not finished and is not
-            to be taken up again; or it is the model to start from, which a run that is taken up
-            again starts from once more.
+        HnclipError: the folder cannot be written, holds a run that is not finished and is not
+            to be taken up again, or is the model to start from, which ``resume`` needs again.
     """
     parent = os.path.realpath(folder)
     while not os.path.exists(parent):
@@ -137,7 +120,9 @@ def save_state(state: State, origin: Origin, folder: str, *, finished: bool) -> 
         "finished": finished,
     }
     os.makedirs(folder, exist_ok=True)
-    _remove_leftovers(folder)
+    for name in (STATE_NAME, RUN_NAME, WEIGHTS_NAME, CONFIG_NAME):
+        for leftover in Path(folder).glob(f".{name}.*.tmp"):  # of a run that was killed
+            leftover.unlink(missing_ok=True)
     contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     with _writing(folder), atomic_path(os.path.join(folder, STATE_NAME)) as path:
         save_file(contiguous, path, {"hnclip": json.dumps(metadata)})
@@ -155,13 +140,6 @@ def _writing(folder: str) -> Iterator[None]:
         ) from None
 
 
-def _remove_leftovers(folder: str) -> None:
-    """A run that was killed while it wrote a file left half of it here."""
-    for name in (STATE_NAME, RUN_NAME, WEIGHTS_NAME, CONFIG_NAME):
-        for leftover in Path(folder).glob(f".{name}.*.tmp"):
-            leftover.unlink(missing_ok=True)
-
-
 def load_state(state: State, origin: Origin, folder: str) -> bool:
     """Take up the state that a folder holds, in place; False where it holds none.
 
@@ -174,11 +152,16 @@ def load_state(state: State, origin: Origin, folder: str) -> bool:
     metadata, tensors = _read_state(path)
     _check_origin(metadata, origin.as_dict(), path)
 
-    state.clip.module.load_state_dict(_below(tensors, "model."))
+    weights: dict[str, Tensor] = {}
     moments: dict[int, dict[str, Tensor]] = {}
-    for name, value in _below(tensors, "optimizer.").items():
-        number, _, field = name.partition(".")
-        moments.setdefault(int(number), {})[field] = value
+    for name, value in tensors.items():
+        part, _, rest = name.partition(".")
+        if part == "model":
+            weights[rest] = value
+        elif part == "optimizer":
+            number, _, field = rest.partition(".")
+            moments.setdefault(int(number), {})[field] = value
+    state.clip.module.load_state_dict(weights)
     groups = state.optimizer.state_dict()["param_groups"]
     state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
     state.thresholds = tensors["thresholds"].to(state.thresholds.device)
@@ -190,11 +173,7 @@ def load_state(state: State, origin: Origin, folder: str) -> bool:
 def save_checkpoint(clip: Clip, state: State, origin: Origin, folder: str) -> None:
     """Write the model in open_clip's ``local-dir`` format, and ``hnclip_run.json`` beside it.
 
-    Args:
-        clip: the model to write, made of the state's (`export.exported`).
-        state: of the run.
-        origin: what the run is made from.
-        folder: made where it is missing.
+    The model to write is made of the state's (`export.Export`).
 
     Raises:
         HnclipError: the folder cannot be written.
@@ -246,30 +225,18 @@ def check_same(state: State, ranks: Ranks) -> None:
 
 
 def _check_origin(found: dict[str, Any], expected: dict[str, Any], path: str) -> None:
-    for name in ("data", "model", "pretrained", "precision"):
-        if found.get(name) != expected[name]:
-            what = "records" if name == "data" else f"--{name}"
-            raise HnclipError(
-                f"this run was started with other {what}",
-                where=path,
-                got=str(expected[name]),
-                expected=str(found.get(name)),
-                hint="the command that started it, or a new folder with -o",
-            )
-    for name, value in expected["config"].items():
-        if name not in FREE_SETTINGS and found["config"].get(name) != value:
-            raise HnclipError(
-                f"this run was started with another --{name.replace('_', '-')}",
-                where=path,
-                got=str(value),
-                expected=str(found["config"].get(name)),
-                hint="the command that started it, or a new folder with -o",
-            )
-
-
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {
-        name.removeprefix(prefix): value
-        for name, value in tensors.items()
-        if name.startswith(prefix)
+    facts = {f"other {what}": (found.get(name), expected[name]) for what, name in FACTS.items()}
+    facts |= {
+        f"another --{name.replace('_', '-')}": (found["config"].get(name), value)
+        for name, value in expected["config"].items()
+        if name not in FREE_SETTINGS
     }
+    for what, (before, now) in facts.items():
+        if before != now:
+            raise HnclipError(
+                f"this run was started with {what}",
+                where=path,
+                got=str(now),
+                expected=str(before),
+                hint="the command that started it, or a new folder with -o",
+            )

@@ -2,23 +2,17 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.training.objectives import OBJECTIVES, Weights, weights_of
 
 
-@dataclass(frozen=True)
-class NumSlots:
-    """How many negatives of a record take part in a step.
+class NumSlots(NamedTuple):
+    """How many negatives of a record take part in a step."""
 
-    Attributes:
-        captions: K, negative captions of each pair.
-        images: M, negative images of each pair.
-    """
-
-    captions: int = 0
-    images: int = 0
+    captions: int = 0  # K, negative captions of each pair
+    images: int = 0  # M, negative images of each pair
 
 
 @dataclass(frozen=True)
@@ -80,9 +74,7 @@ class TrainConfig:
 
     @property
     def weights(self) -> Weights:
-        """The objective with the weights that were given in place of its own.
-
-        A term that exists on the image side too gets the same weight there.
+        """The objective with the weights that were given, on the image side too.
 
         Raises:
             HnclipError: no objective has this name.

@@ -33,24 +33,17 @@ class Ranks:
 
     Every rank must make the same calls in the same order. Ranks may hold different numbers of
     rows, none too. Nothing here carries gradients: objectives form theirs by hand.
-
-    Attributes:
-        rank: this process, from 0.
-        size: how many there are.
     """
 
-    rank: int = 0
-    size: int = 1
+    rank: int = 0  # this process
+    size: int = 1  # how many there are
 
     def counts(self, num_rows: int) -> list[int]:
         """How many rows each rank holds, in the order of the ranks."""
         if self.size == 1:
             return [num_rows]
         own = torch.tensor([num_rows])  # on the CPU, where nothing waits for the device
-        every = [torch.empty_like(own) for _ in range(self.size)]
-        with _talking():
-            dist.all_gather(every, own)
-        return [int(count) for count in torch.cat(every)]
+        return [int(count) for count in self.gather(own, [1] * self.size)]
 
     def gather(self, rows: Tensor, counts: list[int]) -> Tensor:
         """The rows of all ranks, in the order of the ranks: (b, …) to (sum of counts, …)."""
@@ -73,38 +66,20 @@ class Ranks:
         """The maximum over the ranks, by element."""
         return self._reduce(tensor, dist.ReduceOp.MAX)
 
-    def broadcast(self, data: bytes) -> bytes:
+    def broadcast(self, facts: T) -> T:
         """What rank 0 gives, on every rank."""
-        if self.size == 1:
-            return data
-        length = torch.tensor([len(data)])
-        with _talking():
-            dist.broadcast(length, 0)
-        content = torch.zeros(int(length), dtype=torch.uint8)
-        if len(content):
-            if self.rank == 0:
-                content[:] = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+        shared = [facts]
+        if self.size > 1:
             with _talking():
-                dist.broadcast(content, 0)
-        return content.numpy().tobytes()
-
-    def total(self, count: int) -> int:
-        """The sum of a number over the ranks."""
-        return int(self.sum(torch.tensor(count)))
+                dist.broadcast_object_list(shared, 0, device=torch.device("cpu"))
+        return shared[0]
 
     def first(self, action: Callable[[], T]) -> T | None:
-        """What rank 0 alone does while the others wait; where it fails, none goes on.
-
-        Returns:
-            What the action returned; None on the other ranks.
+        """What rank 0 alone does while the others wait; None on these.
 
         Raises:
-            Exception: on rank 0, what the action raised.
-            Stopped: on the others, where it was that.
-            HnclipError: on the others, for anything else.
+            Exception: what the action raised; on the others `Stopped` or `HnclipError`.
         """
-        if self.size == 1:
-            return action()
         result: T | None = None
         failure: Exception | None = None
         if self.rank == 0:
@@ -112,8 +87,7 @@ class Ranks:
                 result = action()
             except Exception as error:  # the others wait for an answer
                 failure = error
-        is_stop = isinstance(failure, Stopped)
-        failed, stopped = self.max(torch.tensor([failure is not None, is_stop]).double()).tolist()
+        failed, stopped = self.broadcast((failure is not None, isinstance(failure, Stopped)))
         if failure:
             raise failure
         if stopped:

@@ -12,12 +12,7 @@ from hnclip_cli.training.config import TrainConfig
 
 
 class Export:
-    """Locks a tower and adds LoRA as the settings say, and undoes it in what is written.
-
-    Args:
-        clip: the model to train; changed in place.
-        config: the settings.
-    """
+    """Locks a tower and adds LoRA, in place, as the settings say; undoes it in what is written."""
 
     def __init__(self, clip: Clip, config: TrainConfig) -> None:
         self._trained = clip

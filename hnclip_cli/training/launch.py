@@ -21,28 +21,19 @@ WAIT = timedelta(hours=2)
 
 @dataclass(frozen=True)
 class Place:
-    """Where a process stands among those of its run.
+    """Where a process stands among those of its run."""
 
-    Attributes:
-        rank: of all processes, from 0.
-        size: how many there are.
-        local_rank: of the processes of this node, from 0; it chooses the GPU.
-        address: host of rank 0.
-        port: where rank 0 listens.
-    """
-
-    rank: int
-    size: int
-    local_rank: int
-    address: str
-    port: int
+    rank: int  # of all processes, from 0
+    size: int  # how many there are
+    local_rank: int  # of the processes of this node, from 0; it chooses the GPU
+    address: str  # host of rank 0
+    port: int  # where rank 0 listens
 
 
 def find_place(environment: Mapping[str, str]) -> Place | None:
     """Read torchrun's variables, else those of a Slurm step; None for a single process.
 
-    Slurm's are only those of a step (``srun``): in a batch script outside of ``srun`` the job
-    has many tasks, too, but only one process runs.
+    Slurm's of the job say nothing: outside of ``srun`` one process runs, whatever its tasks.
 
     Raises:
         HnclipError: some of the variables are there and others, which are needed, are not.
@@ -54,20 +45,16 @@ def find_place(environment: Mapping[str, str]) -> Place | None:
             return None
         port, address = _number(environment, "MASTER_PORT"), _text(environment, "MASTER_ADDR")
         return Place(rank, size, _number(environment, "LOCAL_RANK"), address, port)
-    if _number(environment, "SLURM_STEP_NUM_TASKS", "1") == 1:
+    size = _number(environment, "SLURM_STEP_NUM_TASKS", "1")
+    if size == 1:
         return None
     address = environment.get("MASTER_ADDR") or _first_host(
         _text(environment, "SLURM_STEP_NODELIST")
     )
-    job = _number(environment, "SLURM_JOB_ID")
-    return Place(
-        _number(environment, "SLURM_PROCID"),
-        _number(environment, "SLURM_STEP_NUM_TASKS"),
-        _number(environment, "SLURM_LOCALID"),
-        address,
-        # The same on every node, and another one for another job on the same node.
-        _number(environment, "MASTER_PORT", str(20000 + job % 20000)),
-    )
+    # The same on every node, and another one for another job on the same node.
+    default = str(20000 + _number(environment, "SLURM_JOB_ID") % 20000)
+    rank, local_rank = (_number(environment, f"SLURM_{name}") for name in ("PROCID", "LOCALID"))
+    return Place(rank, size, local_rank, address, _number(environment, "MASTER_PORT", default))
 
 
 def own_device(device: torch.device, place: Place | None) -> torch.device:
@@ -89,28 +76,21 @@ def joined(place: Place | None, device: torch.device) -> Iterator[Ranks]:
     Raises:
         HnclipError: the others did not come within a minute.
     """
-    ranks = join(place, device)
-    try:
-        yield ranks
-    except Stopped:
-        _leave(place)
-        raise
-    _leave(place)
-
-
-def _leave(place: Place | None) -> None:
-    if place:
-        dist.destroy_process_group()
-
-
-def join(place: Place | None, device: torch.device) -> Ranks:
-    """Meet the other processes; without a place, alone.
-
-    Raises:
-        HnclipError: the others did not come within a minute.
-    """
     if place is None:
-        return Ranks()
+        yield Ranks()
+        return
+    _meet(place, device)
+    stopped = None
+    try:
+        yield Ranks(place.rank, place.size)
+    except Stopped as error:
+        stopped = error
+    dist.destroy_process_group()
+    if stopped:
+        raise stopped
+
+
+def _meet(place: Place, device: torch.device) -> None:
     os.environ |= {
         "RANK": str(place.rank),
         "WORLD_SIZE": str(place.size),
@@ -134,18 +114,18 @@ def join(place: Place | None, device: torch.device) -> Ranks:
             where=f"{place.address}:{place.port}",
             hint="the same MASTER_ADDR and MASTER_PORT on every node",
         ) from None
-    return Ranks(place.rank, place.size)
 
 
-def _text(environment: Mapping[str, str], name: str) -> str:
-    if name not in environment:
+def _text(environment: Mapping[str, str], name: str, default: str | None = None) -> str:
+    text = environment.get(name, default)
+    if text is None:
         raise HnclipError(f"{name} is not set", expected="what torchrun or srun sets")
-    return environment[name]
+    return text
 
 
 def _number(environment: Mapping[str, str], name: str, default: str | None = None) -> int:
-    text = environment.get(name, default) if default is not None else _text(environment, name)
-    if text is None or not text.isdecimal():
+    text = _text(environment, name, default)
+    if not text.isdecimal():
         raise HnclipError(f"{name} is no number", got=repr(text))
     return int(text)
 

@@ -41,16 +41,12 @@ def train(
     Every rank runs this and yields the same metrics.
 
     Args:
-        state: the model and what goes with it.
-        store: the records.
-        config: the settings.
         policy: what to do with a record whose image does not decode.
         save: called on rank 0, while the others wait, at checkpoints, before stopping (with
             False) and at the end (with True).
         stop: whether to stop; asked between two steps.
         validate: called on rank 0, while the others wait, before the first step, at checkpoints
             and at the end; may raise `Stopped`.
-        ranks: the processes that share each batch.
 
     Raises:
         HnclipError: records or a model that do not fit the settings, a loss or gradients that
@@ -60,9 +56,7 @@ def train(
     """
     check_records(store, config)
     check_model(state.clip.module, config, ranks)
-    module, num_steps, every = (
-        state.clip.module, count_steps(config, len(store)), config.checkpoint_every
-    )  # fmt: skip
+    module, num_steps = state.clip.module, count_steps(config, len(store))
     if validate and state.step == 0:
         yield _validated(state, validate, ranks)
     module.train()
@@ -72,7 +66,7 @@ def train(
         while num_steps is None or state.step < num_steps:
             # ---- what all ranks must agree on: whether to go on, the time, the size of the batch
             batch = batches.draw()
-            own = [batches.failed, stop(), time.monotonic() - started, len(batch)]
+            own = [batches.error is not None, stop(), time.monotonic() - started, len(batch)]
             failed, stopping, state.elapsed, size = ranks.max(torch.tensor(own).double()).tolist()
             batches.check(failed=bool(failed), empty=not size)
             if stopping:
@@ -86,9 +80,8 @@ def train(
 
             # ---- one step: loss, gradients, update
             done = state.step / num_steps if num_steps else state.elapsed / (config.seconds or 1)
-            lr = set_lr(
-                state.optimizer, config.lr * lr_factor(state.step, config.warmup_steps, done)
-            )
+            lr = config.lr * lr_factor(state.step, config.warmup_steps, done)
+            set_lr(state.optimizer, lr)
             state.optimizer.zero_grad(set_to_none=True)
             outcome = forward_backward(
                 state.clip, batch, config, state.thresholds, step=state.step, ranks=ranks
@@ -112,6 +105,7 @@ def train(
             if state.step % config.log_every == 0:
                 yield _said(unsaid, store)
                 unsaid = None
+            every = config.checkpoint_every
             if every and state.step % every == 0 and state.step != num_steps:
                 ranks.first(partial(save, False))
                 if validate:
@@ -142,13 +136,12 @@ def check_finite(loss: Tensor, grad_norm: Tensor, step: int) -> None:
 
 def _said(metrics: Metrics, store: RecordStore) -> Metrics:
     """Metrics as numbers."""
-    said: Metrics = {
-        name: value.item() if isinstance(value, Tensor) and not value.ndim else value
+    said = {
+        name: value.tolist() if isinstance(value, Tensor) else value
         for name, value in metrics.items()
     }
     if "thresholds" in said:
-        values = said["thresholds"].tolist()
-        said["thresholds"] = dict(zip(store.threshold_names, values, strict=False))
+        said["thresholds"] = dict(zip(store.threshold_names, said["thresholds"], strict=False))
     return said
 
 

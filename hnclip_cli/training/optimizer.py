@@ -24,22 +24,14 @@ def make_optimizer(module: nn.Module, lr: float, weight_decay: float) -> torch.o
 
 
 def lr_factor(step: int, warmup_steps: int, progress: float) -> float:
-    """Linear warm-up by steps, then a cosine to 0 by progress through the run.
-
-    Args:
-        step: from 0.
-        warmup_steps: length of the warm-up.
-        progress: part of the run that lies behind, 0 to 1.
-    """
+    """Linear warm-up by steps from 0, then a cosine to 0 by the run's progress, 0 to 1."""
     warmup = min(1.0, (step + 1) / (warmup_steps + 1))
     return warmup * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
-def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> float:
-    """Set the learning rate of all parameters; returns it."""
+def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
     for group in optimizer.param_groups:
         group["lr"] = lr
-    return lr
 
 
 @torch.no_grad()

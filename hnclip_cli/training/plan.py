@@ -5,9 +5,9 @@ from typing import Any
 
 from hnclip_cli.models.cost import ModelCost, TowerCost, mean_tokens, measure_cost
 from hnclip_cli.streams.records import as_records
-from hnclip_cli.training.config import NumSlots, TrainConfig
+from hnclip_cli.training.batches import slots_of
+from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.loop import count_steps
-from hnclip_cli.training.objectives.hard_negatives import uses
 
 # Weight, gradient, and AdamW's two moments, in float32.
 BYTES_PER_FROZEN, BYTES_PER_TRAINED = 4, 16
@@ -21,10 +21,7 @@ def estimate(
 ) -> dict[str, Any]:
     """What a run of these settings would cost, as `plan` tells; nothing is loaded for it.
 
-    Args:
-        config: the settings.
-        model: as `load_clip` takes it.
-        records: counted, and the first of them measured; None where they are not to be read.
+    Records are counted, and the first of them measured; None where they are not to be read.
     """
     count, texts = 0, list[str]()
     for record in as_records(records or ()):
@@ -51,12 +48,10 @@ def plan(
     to fill their slots, and their work to grow with their tokens.
 
     Args:
-        config: the settings.
-        cost: of the model.
         num_steps: of the run; None where it cannot be known yet.
         tokens_per_text: mean length of the records' texts; None takes the context length.
     """
-    slots = _slots(config)
+    slots = slots_of(config, has_negative_images=False)
     tokens = min(cost.context_length, tokens_per_text or cost.context_length)
     texts = config.batch_size * (1 + slots.captions)
     images = config.batch_size * (1 + slots.images)
@@ -88,11 +83,6 @@ def plan(
     }
 
 
-def _slots(config: TrainConfig) -> NumSlots:
-    """The most that a record can fill; negative images are not counted on."""
-    return NumSlots(config.negatives_per_caption if uses(config.weights, "negatives") else 0)
-
-
 def _passes(config: TrainConfig, side: str) -> int:
     """Forward passes and their like that a tower runs through in a step."""
     if config.lock == side:
@@ -103,14 +93,14 @@ def _passes(config: TrainConfig, side: str) -> int:
 
 def _objective_flops(config: TrainConfig, dim: int) -> float:
     """Three products for each matrix of logits, and the pass over its columns before them."""
-    size, slots = config.batch_size, _slots(config).captions
+    size, slots = config.batch_size, slots_of(config, has_negative_images=False).captions
     contrasted = {"contrastive_batch", "contrastive_both"} & config.weights.keys()
     columns = size * (1 + slots) if contrasted else size
     return 6.0 * size * columns * dim + 2.0 * size * size * dim + 12.0 * size * slots * dim
 
 
 def _memory(config: TrainConfig, cost: ModelCost, tokens: float) -> dict[str, int]:
-    slots, rows = _slots(config), config.micro_batch or config.batch_size
+    slots, rows = slots_of(config, False), config.micro_batch or config.batch_size
 
     def held(side: str, tower: TowerCost) -> int:
         trained = not config.lora_rank and config.lock != side

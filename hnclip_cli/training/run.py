@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from hnclip_cli.errors import HnclipError, ReaderGone, Stopped
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.device import resolve_device
@@ -121,7 +123,7 @@ def train(
         _hand_on(metrics, on_metrics if ranks.rank == 0 else lambda _: None, stop)
         if ranks.rank == 0:
             note(f"wrote {output} ({checkpoints.RUN_NAME} says how it was made)")
-        num_skipped = ranks.total(policy.num_skipped)
+        num_skipped = int(ranks.sum(torch.tensor(policy.num_skipped)))
     return Trained(export.clip(), state.step, num_skipped, ranks.rank)
 
 
@@ -131,8 +133,7 @@ def _hand_on(
     """Run, and hand on what comes out. Where that fails, the run stops as after a signal.
 
     Raises:
-        ReaderGone: the reader of the log went away; the state has been saved.
-        HnclipError: it could not be written for another reason; the state has been saved.
+        ReaderGone, HnclipError: of ``on_metrics``; the state has been saved.
     """
     failure: Exception | None = None
     try:

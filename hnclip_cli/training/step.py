@@ -19,6 +19,7 @@ from hnclip_cli.training.batches import Batch
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.objectives.hard_negatives import Outcome, compute_objective, uses
+from hnclip_cli.training.objectives.rows import widened
 from hnclip_cli.training.objectives.view import Features, Slots, fill_slots
 
 Named = dict[str, Tensor]
@@ -34,24 +35,13 @@ def forward_backward(
     step: int = 0,
     ranks: Ranks = Ranks(),
 ) -> Outcome:
-    """Add the gradients of this rank's rows to the parameters' ``grad``.
+    """Add the gradients of this rank's rows, perhaps none, to the parameters' ``grad``.
 
     Summed over the ranks they are the gradients of the mean loss of the global batch, whatever
     the size of the micro-batches; but for batch normalization, which would see another batch.
     Dropout and the like draw from the seed, the step, the rank and the micro-batch, so that the
     second pass over a micro-batch repeats the first, and a run that is taken up again goes on
-    as it would have.
-
-    Args:
-        clip: the model in training mode.
-        batch: this rank's rows, perhaps none.
-        config: ``micro_batch`` says how many rows an encoder sees at a time.
-        thresholds: (num_kinds,), of the step before.
-        step: number of the step, from 0.
-        ranks: the processes that share the global batch.
-
-    Returns:
-        Loss, terms and thresholds of the global batch.
+    as it would have. Loss, terms and thresholds are those of the global batch.
     """
     encoders: list[Encode] = [
         partial(encode_images, clip, batch, config), partial(encode_texts, clip, batch, config)
@@ -59,15 +49,11 @@ def forward_backward(
     seed, num_rows = f"{config.seed}/{step}/{ranks.rank}", len(batch)
     size = config.micro_batch or num_rows
     parts = [slice(start, min(start + size, num_rows)) for start in range(0, num_rows, size or 1)]
-    if not num_rows:
-        features = _none(clip, batch, config)
-    elif len(parts) == 1:
-        features = _encode(encoders, parts, seed)
-    else:
-        with torch.no_grad():
-            features = _encode(encoders, parts, seed)
-        for feature in features.values():
-            feature.requires_grad_(feature.is_floating_point())
+    twice = len(parts) > 1
+    with torch.set_grad_enabled(not twice):
+        features = _encode(encoders, parts, seed) if parts else _none(clip, batch, config)
+    for feature in features.values() if twice else ():
+        feature.requires_grad_(feature.is_floating_point())
 
     outcome = compute_objective(
         config.weights,
@@ -80,7 +66,7 @@ def forward_backward(
         ranks=ranks,
     )
     torch.autograd.backward(outcome.loss)
-    for number, encode in enumerate(encoders if len(parts) > 1 else ()):
+    for number, encode in enumerate(encoders if twice else ()):
         for part in parts:
             _seed(f"{seed}/{number}/{part.start}")
             if not _carry_on(encode(part), features, part):
@@ -151,38 +137,32 @@ def encode_texts(clip: Clip, batch: Batch, config: TrainConfig, rows: slice) -> 
     """
     mask = batch.mask[rows]
     tokens = torch.cat([batch.captions[rows], batch.negatives[_packed(batch.mask, rows)]])
-    if not uses(config.weights, "tokens"):
+    local = {}
+    if uses(config.weights, "tokens"):
+        texts, local["text_tokens"], local["text_token_mask"] = clip.encode_tokens_local(tokens)
+    else:
         texts = clip.encode_tokens(tokens)
-        return {"texts": texts[: len(mask)], "negatives": fill_slots(texts[len(mask) :], mask)}
-    texts, words, are_words = clip.encode_tokens_local(tokens)
-    return {
-        "texts": texts[: len(mask)],
-        "negatives": fill_slots(texts[len(mask) :], mask),
-        "text_tokens": _caption_and_negatives(words, mask),
-        "text_token_mask": _caption_and_negatives(are_words, mask),
-    }
-
-
-def _caption_and_negatives(packed: Tensor, mask: Tensor) -> Tensor:
-    """(b + number of filled slots, …) to (b, 1 + K, …)."""
-    own = packed[: len(mask), None]
-    return torch.cat([own, fill_slots(packed[len(mask) :], mask)], dim=1)
+    features = {"texts": texts[: len(mask)], "negatives": fill_slots(texts[len(mask) :], mask)}
+    for name, packed in local.items():
+        parts = packed[: len(mask), None], fill_slots(packed[len(mask) :], mask)
+        features[name] = torch.cat(parts, dim=1)
+    return features
 
 
 def _none(clip: Clip, batch: Batch, config: TrainConfig) -> Named:
     """The features of no rows at all; the towers would stumble over them."""
-    dim, slots = clip.embed_dim, batch.mask.shape[1]
-    dtype = torch.promote_types(clip.logit_scale.dtype, torch.float32)
-    nothing = partial(torch.zeros, device=clip.device, dtype=dtype)
-    features = {
-        "images": nothing(0, dim), "texts": nothing(0, dim), "negatives": nothing(0, slots, dim),
+    dim, slots, images = clip.embed_dim, batch.mask.shape[1], batch.image_mask.shape[1]
+    shapes: dict[str, tuple[int, ...]] = {
+        "images": (0, dim), "texts": (0, dim), "negatives": (0, slots, dim),
     }  # fmt: skip
-    if batch.image_mask.shape[1]:
-        features["negative_images"] = nothing(0, batch.image_mask.shape[1], dim)
+    if images:
+        shapes["negative_images"] = 0, images, dim
     if uses(config.weights, "tokens"):
-        features["image_tokens"] = nothing(0, 1, dim)
-        features["text_tokens"] = nothing(0, 1 + slots, 1, dim)
-        features["text_token_mask"] = nothing(0, 1 + slots, 1, dtype=torch.bool)
+        shapes |= {"image_tokens": (0, 1, dim), "text_tokens": (0, 1 + slots, 1, dim)}
+    nothing = torch.zeros(0, device=clip.device, dtype=clip.logit_scale.dtype)
+    features = {name: widened(nothing).view(shape) for name, shape in shapes.items()}
+    if uses(config.weights, "tokens"):
+        features["text_token_mask"] = features["text_tokens"][..., 0].bool()
     return features
 
 

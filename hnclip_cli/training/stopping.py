@@ -1,7 +1,7 @@
 """Signals that ask a run to stop."""
 
 import signal
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 from hnclip_cli.errors import Stopped
@@ -37,12 +37,7 @@ class StopSignals:
         self._previous = [signal.signal(number, self._note) for number in SIGNALS]
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *details: object) -> None:
         for number, handler in zip(SIGNALS, self._previous, strict=True):
             signal.signal(number, handler)
 

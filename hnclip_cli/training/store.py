@@ -1,7 +1,6 @@
 """Training records on disk, in any order."""
 
 import hashlib
-import json
 import os
 from array import array
 from collections.abc import Callable, Iterable, Mapping
@@ -22,11 +21,6 @@ class RecordStore(Spool):
 
     Every record is checked on the way in: its fields, and that its image exists. Memory is 24
     bytes a record, and while reading the names of the groups.
-
-    Args:
-        records: with ``image``, ``caption`` and perhaps ``negatives``.
-        image_root: where relative image paths start, and whether URLs are fetched.
-        policy: what to do with a bad record.
 
     Attributes:
         kinds: the kinds of negatives, sorted; a kind's id is its position.
@@ -77,20 +71,13 @@ class RecordStore(Spool):
         store = ranks.first(read)
         if store is None:
             store = cls((), image_root, ErrorPolicy())
-        store._broadcast(ranks)
-        return store
-
-    def _broadcast(self, ranks: Ranks) -> None:
-        facts = [self.kinds, self.has_negative_images, self.digest, self.source]
-        facts = json.loads(ranks.broadcast(json.dumps(facts).encode()))
-        self.kinds, self.has_negative_images, self.digest, self.source = facts
-        self.offsets = _integers(ranks.broadcast(self.offsets.tobytes()))
-        self.lines = _integers(ranks.broadcast(self.lines.tobytes()))
-        self.groups = _integers(ranks.broadcast(self.groups.tobytes()))
-        self.file.flush()
-        file = self.file.fileno()
-        for start in range(0, self.offsets[-1], _BLOCK_BYTES):
+        names = "kinds", "has_negative_images", "digest", "source", "offsets", "lines", "groups"
+        vars(store).update(ranks.broadcast({name: getattr(store, name) for name in names}))
+        store.file.flush()
+        file = store.file.fileno()
+        for start in range(0, store.offsets[-1], _BLOCK_BYTES):
             os.pwrite(file, ranks.broadcast(os.pread(file, _BLOCK_BYTES, start)), start)
+        return store
 
     def _essentials(self, record: Record) -> Record:
         for name in [record.image, *record.negative_images]:
@@ -109,9 +96,3 @@ class RecordStore(Spool):
         if record.negative_images:
             essentials["negative_images"] = record.negative_images
         return Record(essentials, record.source, record.line, record.index)
-
-
-def _integers(data: bytes) -> "array[int]":
-    integers = array("q")
-    integers.frombytes(data)
-    return integers

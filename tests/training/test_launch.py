@@ -3,7 +3,7 @@ import torch
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.training import launch
-from hnclip_cli.training.launch import Place, find_place, join, own_device
+from hnclip_cli.training.launch import Place, find_place, joined, own_device
 
 TORCHRUN = {
     "RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "MASTER_ADDR": "n1", "MASTER_PORT": "29500",
@@ -17,7 +17,8 @@ SLURM = {
 def test_nothing_set_is_a_single_process():
     assert find_place({}) is None
     assert find_place(TORCHRUN | {"WORLD_SIZE": "1", "RANK": "0"}) is None
-    assert join(None, torch.device("cpu")).size == 1
+    with joined(None, torch.device("cpu")) as ranks:
+        assert ranks.size == 1
 
 
 def test_torchrun_says_where_each_process_stands():
@@ -70,5 +71,7 @@ def test_others_that_do_not_come_are_not_waited_for_long(monkeypatch):
     monkeypatch.setattr(launch, "START_SECONDS", 1)
     for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.setenv(name, "")  # restored afterwards
-    with pytest.raises(HnclipError, match=r"localhost:\d+: rank 1 of 2 could not meet the others"):
-        join(Place(1, 2, 1, "localhost", 29123), torch.device("cpu"))
+    place = Place(1, 2, 1, "localhost", 29123)
+    message = r"localhost:\d+: rank 1 of 2 could not meet the others"
+    with pytest.raises(HnclipError, match=message), joined(place, torch.device("cpu")):
+        pass

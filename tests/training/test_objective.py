@@ -239,10 +239,10 @@ def test_an_empty_batch_is_refused(implementation):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("text_features", torch.zeros(3, 6), "expected \\(B, D\\) twice"),
-        ("negative_features", torch.zeros(4, 2, 5), "expected \\(B, K, D\\)"),
+        ("text_features", torch.zeros(3, 6), "expected \\(4, 6\\)"),
+        ("negative_features", torch.zeros(4, 2, 5), "expected \\(4, K, 6\\)"),
         ("negative_kinds", torch.zeros(4, 1, dtype=torch.long), "kinds"),
-        ("negative_mask", torch.ones(4, 2), "expected bool"),
+        ("negative_mask", torch.ones(4, 2), "expected \\(4, 2\\) of torch.bool"),
         ("logit_scale", torch.ones(1), "expected \\(\\)"),
     ],
 )

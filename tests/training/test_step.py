@@ -38,7 +38,7 @@ def store(tmp_path_factory):
 
 def gradients(clip, store, objective, micro_batch, **settings):
     config = TrainConfig(objective=objective, micro_batch=micro_batch, **settings)
-    slots = slots_of(config, store)
+    slots = slots_of(config, store.has_negative_images)
     samples = [make_sample(store, index, 0, clip, slots, 0) for index in range(SIZE)]
     batch = collate(samples, slots)
     batch.pixels = batch.pixels.double()

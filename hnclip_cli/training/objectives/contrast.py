@@ -16,8 +16,8 @@ near p = 1.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -59,15 +59,17 @@ def contrast(
     """
     if not any(view.counts):
         return view.scale * 0
-    further, further_mask = _taking_part(view.negatives, negatives == "batch")
-    rivals, rival_mask = _taking_part(view.others, others and both_ways)
-    labels = view.labels.long()
+    further, further_labels = _candidates(view.negatives, negatives == "batch")
+    rivals, rival_labels = _candidates(view.others, others and both_ways)
+    labels, share = view.labels.long(), 0.5 if both_ways else 1.0
+    weight: Tensor | float = share / sum(view.counts)
     if view.valid is not None:
         labels = labels.masked_fill(~view.valid, EXCLUDED)
+        weight = share / view.ranks.sum(view.valid.sum()).clamp(min=1).to(view.scale.dtype)
     own = view.scale.new_full(labels.shape, -torch.inf)
     if negatives == "own":
         own = masked_logsumexp(view.anchor_negative, view.negatives.mask)
-    problem = Problem(view, labels, _labels_of(further_mask), _labels_of(rival_mask), both_ways)
+    problem = Problem(view, labels, further_labels, rival_labels, both_ways, weight)
     inputs = [view.anchors, view.positives, further, rivals, own]
     if view.implementation == "dense" and view.ranks.size == 1:
         return _dense(inputs, view.scale, problem)
@@ -92,55 +94,27 @@ def drops_empty(device: torch.device) -> bool:
     return device.type == "cpu"
 
 
-def _taking_part(negatives: Negatives, all_of_them: bool) -> tuple[Tensor, Tensor]:
-    """Negatives as candidates (n, D), and which of these take part (n,)."""
+def _candidates(negatives: Negatives, all_of_them: bool) -> tuple[Tensor, Tensor]:
+    """Negatives as further candidates (n, D), and their labels (n,), FREE or EXCLUDED."""
     features, mask = negatives.features.flatten(0, 1), negatives.mask.flatten()
     if not all_of_them:
-        return features[:0], mask[:0]
-    if drops_empty(mask.device):
+        features, mask = features[:0], mask[:0]
+    elif drops_empty(mask.device):
         filled = mask.nonzero().squeeze(1)
         if len(filled) < len(mask):
-            return features.index_select(0, filled), mask[filled]
-    return features, mask
+            features, mask = features.index_select(0, filled), mask[filled]
+    return features, torch.full_like(mask, EXCLUDED, dtype=torch.int64).masked_fill(mask, FREE)
 
 
-def _labels_of(mask: Tensor) -> Tensor:
-    return torch.full_like(mask, EXCLUDED, dtype=torch.int64).masked_fill(mask, FREE)
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is contrasted with what.
-
-    Attributes:
-        view: the pairs.
-        labels: (b,) of this rank's pairs.
-        further_labels: (v,) of the anchors' further candidates, FREE or EXCLUDED.
-        other_labels: (r,) of the positives' further candidates, FREE or EXCLUDED.
-        both_ways: as in `contrast`.
-    """
+class Problem(NamedTuple):
+    """What is contrasted with what; an excluded pair has a loss and gradients of 0."""
 
     view: View
-    labels: Tensor
-    further_labels: Tensor
-    other_labels: Tensor
+    labels: Tensor  # (b,) of this rank's pairs
+    further_labels: Tensor  # (v,) of the anchors' further candidates
+    other_labels: Tensor  # (r,) of the positives' further candidates
     both_ways: bool
-
-    def mean(self, losses: Tensor) -> Tensor:
-        """This rank's part of the mean over all pairs of (b,) summed losses."""
-        return self.weight() * self.kept(losses).sum()
-
-    def kept(self, values: Tensor) -> Tensor:
-        """(b,) with 0 for pairs that are not there."""
-        valid = self.view.valid
-        return values if valid is None else values.masked_fill(~valid, 0)
-
-    def weight(self) -> Tensor | float:
-        """Of each pair and direction in the loss."""
-        valid, share = self.view.valid, 0.5 if self.both_ways else 1.0
-        if valid is None:
-            return share / sum(self.view.counts)
-        return share / self.view.ranks.sum(valid.sum()).clamp(min=1).to(self.view.scale.dtype)
+    weight: Tensor | float  # of each pair and direction in the loss
 
 
 def _dense(inputs: Sequence[Tensor], scale: Tensor, problem: Problem) -> Tensor:
@@ -159,52 +133,33 @@ def _dense(inputs: Sequence[Tensor], scale: Tensor, problem: Problem) -> Tensor:
     if problem.both_ways:
         by_positive = [pairs, logits(others, problem.other_labels, positives, labels)]
         losses = losses + torch.cat(by_positive).logsumexp(dim=0) - pairs.diagonal()
-    return problem.mean(losses)
+    return problem.weight * losses.sum()
 
 
 @dataclass
 class _Rows:
-    """Rows of this process, in the precision of the matrix products, and what is found of them.
+    """Rows of this process, in the precision of the matrix products, and what is found of them."""
 
-    Attributes:
-        features: (n, D).
-        labels: (n,).
-        columns: what they meet, (B, D) and perhaps (V, D).
-        positive: (n,) logit of each row's own positive; ∞ where it has none.
-        own: (n,) lse of candidates that only its own row meets.
-        others: (n,) lse of all of a row's candidates but its positive.
-        gradient: (n, D) by the features.
-    """
-
-    features: Tensor
-    labels: Tensor
-    columns: list[Tensor]
-    positive: Tensor
-    own: Tensor
-    others: Tensor
-    gradient: Tensor
+    features: Tensor  # (n, D)
+    labels: Tensor  # (n,)
+    columns: list[Tensor]  # what they meet, (B, D) and perhaps (V, D)
+    positive: Tensor  # (n,) logit of each row's own positive; ∞ where it has none
+    own: Tensor  # (n,) lse of candidates that only its own row meets
+    others: Tensor = field(init=False)  # (n,) lse of all of a row's candidates but its positive
+    gradient: Tensor = field(init=False)  # (n, D) by the features
 
 
 @dataclass
 class _Table:
-    """All rows of this process against the columns of all.
+    """All rows of this process against the columns of all."""
 
-    Attributes:
-        rows: the anchors, and the further candidates of the positives.
-        columns: the positives (B, D), and the further candidates of the anchors (V, D).
-        labels: of all columns, or of the positives where all others are FREE.
-        counts: how many of each kind of column each rank holds.
-        totals: the gradients by the columns.
-        workspace: what the cosines of all chunks are written to.
-    """
-
-    rows: list[_Rows]
-    columns: list[Tensor]
-    labels: Tensor
-    counts: list[list[int]]
-    totals: list[Tensor]
+    rows: list[_Rows]  # the anchors, and the further candidates of the positives
+    columns: list[Tensor]  # the positives (B, D), and the further candidates of the anchors (V, D)
+    labels: Tensor  # of all columns, or of the positives where all others are FREE
+    counts: list[list[int]]  # how many of each kind of column each rank holds
     chunk_size: int
-    workspace: Tensor
+    workspace: Tensor  # what the cosines of all chunks are written to
+    totals: list[Tensor] = field(init=False)  # the gradients by the columns
 
     @classmethod
     def gather(
@@ -223,17 +178,14 @@ class _Table:
             labels = torch.cat([labels, ranks.gather(problem.further_labels, counts[1])])
         none = positive.new_full(others.shape[:1], -torch.inf)
         rows = [
-            _Rows(features.to(dtype), labels, seen, positive, own, positive, features)
-            for features, labels, seen, positive, own in (
-                (anchors, problem.labels, columns, positive, own),
-                (others, problem.other_labels, columns[:1], -none, none),
-            )
+            _Rows(anchors.to(dtype), problem.labels, columns, positive, own),
+            _Rows(others.to(dtype), problem.other_labels, columns[:1], -none, none),
         ]
         width = sum(len(block) for block in columns)
         chunk_size = problem.view.chunk_size or default_chunk_size(width, device)
         chunk_size = min(chunk_size, max(1, *(len(block.features) for block in rows)))
         workspace = columns[0].new_empty(chunk_size * width)
-        return cls(rows, columns, labels, counts, [], chunk_size, workspace)
+        return cls(rows, columns, labels, counts, chunk_size, workspace)
 
     def chunks(self, rows: _Rows, columns: list[Tensor]) -> Iterator[tuple[slice, Tensor]]:
         """Rows, and their cosines (C, W), written over those of the chunk before."""
@@ -244,13 +196,10 @@ class _Table:
             part = slice(start, min(start + size, count))
             shape = part.stop - start, width
             cosines = self.workspace[: math.prod(shape)].view(shape)
-            for block, out in zip(columns, _split(cosines, columns), strict=True):
+            pieces = cosines.split_with_sizes([len(block) for block in columns], dim=1)
+            for block, out in zip(columns, pieces, strict=True):
                 torch.mm(rows.features[part], block.T, out=out)
             yield part, cosines
-
-
-def _split(cosines: Tensor, columns: list[Tensor]) -> Sequence[Tensor]:
-    return cosines.split_with_sizes([len(block) for block in columns], dim=1)
 
 
 def _chunked(
@@ -273,16 +222,14 @@ def _chunked(
 
     row_others = table.rows[0].others
     row_excess, column_excess = row_others - positive, ranks.own(column_others, counts) - positive
-    losses = -F.logsigmoid(-row_excess)
-    if problem.both_ways:
-        losses = losses - F.logsigmoid(-column_excess)
-    loss = ranks.sum(problem.mean(losses))
+    losses = -F.logsigmoid(-row_excess) - F.logsigmoid(-column_excess)
+    loss = ranks.sum(problem.weight * losses.sum())
     if not with_gradient:
         return loss, [None] * 6
 
     # ---- the true pairs, and the units
-    weight, unit = problem.weight(), 1 / passes.gradient_unit(dtype)
-    pull = problem.kept(row_excess.sigmoid() + column_excess.sigmoid())[:, None]
+    weight, unit = problem.weight, 1 / passes.gradient_unit(dtype)
+    pull = (row_excess.sigmoid() + column_excess.sigmoid())[:, None]
     anchor_gradient, other_gradient = (rows.gradient.mul_(unit) for rows in table.rows)
     anchor_gradient.addcmul_(pull, positives, value=-1)
     scale_gradient = torch.dot(anchors.flatten(), anchor_gradient.flatten())
@@ -290,7 +237,7 @@ def _chunked(
     positive_gradient = ranks.scatter_sum(table.totals[0], counts).mul_(unit)
     positive_gradient.addcmul_(pull, anchors, value=-1)
     further_gradient = ranks.scatter_sum(table.totals[1], further_counts).mul_(unit)
-    own_gradient = problem.kept(weight * (own - torch.logaddexp(row_others, positive)).exp())
+    own_gradient = weight * (own - torch.logaddexp(row_others, positive)).exp()
     found = (anchor_gradient, positive_gradient, further_gradient, other_gradient)
     features_gradients = [gradient.mul_(weight * scale) for gradient in found]
     return loss, [*features_gradients, own_gradient, weight * scale_gradient]
@@ -311,8 +258,7 @@ def _row_pass(
     """Find `_Rows.others` and, summed over wrong pairs, the gradients of rows and columns."""
 
     def zeros(features: Tensor) -> Tensor:
-        shape = features.shape if with_gradient else (0, 0)
-        return scale.new_zeros(shape)
+        return scale.new_zeros(features.shape if with_gradient else (0, 0))
 
     table.totals = [zeros(block) for block in table.columns]
     for rows in table.rows:
@@ -324,7 +270,7 @@ def _row_pass(
                 rows.positive[part], rows.own[part], column_lse,
             )  # fmt: skip
             if with_gradient:
-                pieces = _split(cosines, rows.columns)
+                pieces = cosines.split_with_sizes([len(block) for block in rows.columns], dim=1)
                 for block, piece, total in zip(rows.columns, pieces, table.totals, strict=False):
                     _add_product(rows.gradient[part], piece, block)
                     _add_product(total, piece.T, rows.features[part])

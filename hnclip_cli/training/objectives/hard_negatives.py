@@ -21,18 +21,11 @@ from hnclip_cli.training.objectives.view import Features, Implementation, Slots,
 
 
 class Outcome(NamedTuple):
-    """What a step needs of an objective.
+    """What a step needs of an objective; only the loss is differentiable."""
 
-    Attributes:
-        loss: (), the weighted sum, differentiable.
-        terms: each term's value before weighting, (), without gradient; those on negative images
-            where there are any.
-        thresholds: θ by kind for the next step, without gradient.
-    """
-
-    loss: Tensor
-    terms: dict[str, Tensor]
-    thresholds: Tensor
+    loss: Tensor  # (), the weighted sum
+    terms: dict[str, Tensor]  # before weighting, (); those on negative images where there are any
+    thresholds: Tensor  # θ by kind for the next step
 
 
 def compute_objective(
@@ -47,23 +40,11 @@ def compute_objective(
     implementation: Implementation = "auto",
     ranks: Ranks = Ranks(),
 ) -> Outcome:
-    """The objective of a batch.
-
-    With several ranks each passes its own rows. Loss, terms and thresholds come out the same on
-    every rank, those of the whole batch; the gradients of parameters are parts that add up to
-    the whole over the ranks. All ranks must pass the same objective.
+    """The objective of a batch, the same on all ranks; see `hard_negative_objective`.
 
     Args:
-        objective: the terms and their weights.
-        features: of this rank's rows.
-        slots: which of the features are there.
-        logit_scale: (), the factor itself (up to 100), not its logarithm.
-        thresholds: (num_kinds,), θ of the step before; 0 at the start. The last is that of
-            negative images (`Slots.image_kind`).
-        threshold_bound: upper bound of θ, in logits.
+        thresholds: the last is that of negative images.
         half: whether the features have been computed in half precision, whatever their dtype.
-        implementation: see `hard_negative_objective`.
-        ranks: the processes that share the batch.
 
     Raises:
         HnclipError: a term is unknown.
@@ -76,7 +57,6 @@ def compute_objective(
             features, slots, logit_scale, thresholds,
             half=half, implementation=implementation, ranks=ranks,
         )  # fmt: skip
-        _check_rows(view)
         updated = update_thresholds(view, thresholds, threshold_bound)
         image_side = view.exchanged()
         loss, terms = 0 * view.scale, {}
@@ -208,7 +188,6 @@ def hard_negative_objective(
             logit_scale, thresholds,
             implementation=implementation, chunk_size=chunk_size, ranks=ranks,
         )  # fmt: skip
-        _check_rows(view)
         contrastive = contrast(view, negative_scope)
         imc, cmr = intra_modal(view), rank_margin(view)
         loss = contrastive + imc_weight * imc + cmr_weight * cmr
@@ -216,19 +195,15 @@ def hard_negative_objective(
     return HardNegativeLoss(loss, contrastive, imc, cmr, updated)
 
 
-def _check_rows(view: View) -> None:
-    if not any(view.counts):
-        raise ValueError("got no rows, expected at least one")
-
-
 def _check_options(
     implementation: Implementation, scope: NegativeScope, chunk_size: int | None
 ) -> None:
-    if implementation not in get_args(Implementation):
-        choices = ", ".join(get_args(Implementation))
-        raise ValueError(f"got implementation {implementation!r}, expected one of {choices}")
-    if scope not in get_args(NegativeScope):
-        choices = ", ".join(get_args(NegativeScope))
-        raise ValueError(f"got negative scope {scope!r}, expected one of {choices}")
+    for what, given, kind in (
+        ("implementation", implementation, Implementation),
+        ("negative scope", scope, NegativeScope),
+    ):
+        if given not in get_args(kind):
+            choices = ", ".join(get_args(kind))
+            raise ValueError(f"got {what} {given!r}, expected one of {choices}")
     if chunk_size is not None and chunk_size < 1:
         raise ValueError(f"got a chunk size of {chunk_size}, expected at least 1")

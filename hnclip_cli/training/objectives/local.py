@@ -40,14 +40,8 @@ def local_scores(patches: Tensor, tokens: Tensor, words: Tensor, scale: Tensor) 
     The attention is min-max normalized over the patches and has no gradient. All patches count
     alike where a token finds all of them alike.
 
-    Args:
-        patches: (c, P, D).
-        tokens: (c, C, L, D), of C captions a row.
-        words: (c, C, L) bool.
-        scale: ().
-
-    Returns:
-        (c, C); finite where a caption has no words, and then without gradient.
+    Patches (c, P, D), tokens of C captions a row (c, C, L, D), bool words (c, C, L) and scale ()
+    to (c, C); finite where a caption has no words, and then without gradient.
     """
     with torch.no_grad():
         similarity = torch.einsum("cwld,cpd->cwlp", tokens, patches)
@@ -64,16 +58,10 @@ def focal_rows(logits: Tensor, mask: Tensor, gamma: float, smoothing: float) -> 
     """Focal loss of the first of 1 + K classes, with smoothed labels: equations 9 and 10.
 
     Σ_k (1 − p_k)^γ · (−ỹ_k log p_k), with ỹ_k = (1 − β)·y_k + β/(1 + K_i) over the K_i negatives
-    that row i has.
+    that row i has; γ is ``gamma``, β ``smoothing``.
 
-    Args:
-        logits: (c, 1 + K), the caption's and its negatives'.
-        mask: (c, K) bool, which negatives are there.
-        gamma: γ.
-        smoothing: β.
-
-    Returns:
-        (c,); 0 for a row without negatives.
+    Logits of the caption and its negatives (c, 1 + K), and which negatives are there (c, K) bool,
+    to (c,); 0 for a row without negatives.
     """
     valid = F.pad(mask, (1, 0), value=True)
     log_p = logits.masked_fill(~valid, -torch.inf).log_softmax(dim=1).masked_fill(~valid, 0)

@@ -35,27 +35,17 @@ class Passes(NamedTuple):
 
     Both take the cosines of C rows, the scale (), the labels of the rows (C,) and of the first
     columns; columns without a label are contrasted with all rows but excluded ones.
-
-    Attributes:
-        merge_columns: (cosines (C, B), scale, row_labels, labels (B,), lse (B,)) to the lse (B,)
-            with these rows taken in.
-        form_gradient: (cosines (C, W), scale, row_labels, labels, positive (C,), own_lse (C,),
-            column_lse (B,)) to the lse (C,) of each row's other candidates. The cosines become
-            the softmax over their row plus, in the first B columns, that over their column, both
-            in units of 1 / `gradient_unit`, and 0 for what is not contrasted. A row whose
-            positive is ∞ has no softmax of its own.
-        gradient_unit: by dtype of the cosines.
     """
 
     merge_columns: Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
     form_gradient: Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
-    gradient_unit: Callable[[torch.dtype], float]
+    gradient_unit: Callable[[torch.dtype], float]  # by dtype of the cosines
 
 
 def merge_columns(
     cosines: Tensor, scale: Tensor, row_labels: Tensor, labels: Tensor, lse: Tensor
 ) -> Tensor:
-    """`Passes.merge_columns` in plain torch."""
+    """Cosines (C, B) and the lse (B,) of the columns to that lse with these rows taken in."""
     logits = cosines.mul_(scale).masked_fill_(uncontrasted(row_labels, labels), -torch.inf)
     return torch.logaddexp(lse, torch.logsumexp(logits, dim=0))
 
@@ -69,7 +59,12 @@ def form_gradient(
     own_lse: Tensor,
     column_lse: Tensor,
 ) -> Tensor:
-    """`Passes.form_gradient` in plain torch."""
+    """To the lse (C,) of each row's other candidates; the cosines (C, W) become the gradient.
+
+    That is the softmax over their row plus, in the first B columns, that over their column, in
+    units of 1 / `Passes.gradient_unit`, and 0 for what is not contrasted. A row whose positive is
+    ∞ has no softmax of its own.
+    """
     logits = cosines.mul_(scale)
     logits[:, : len(labels)].masked_fill_(uncontrasted(row_labels, labels), -torch.inf)
     texts = logits[:, : len(column_lse)]

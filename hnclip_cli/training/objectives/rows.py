@@ -52,7 +52,7 @@ def sum_over_rows(
             at ``term`` gathered, in float32 or wider.
         scale: the logit scale, shape ().
         ranks: the processes that share the batch.
-        numbers_per_row: how many numbers a row of ``term`` makes; chooses the chunks' size.
+        numbers_per_row: of a row of ``term``; chooses the size of chunks.
         chunk_size: rows of a chunk, in place of that choice.
 
     Returns:
@@ -60,35 +60,29 @@ def sum_over_rows(
         one rank each, and this rank's part for the scale.
     """
     inputs = [*rows, *columns, scale]
-    wants_gradients = torch.is_grad_enabled() and any(x.requires_grad for x in inputs)
+    wanted = torch.is_grad_enabled() and any(x.requires_grad for x in inputs)
     counts = ranks.counts(len(rows[0]))
-    seen_by_all = [_leaf(widened(ranks.gather(x, counts)), x) for x in columns]
-    factor = _leaf(widened(scale), scale)
+    gathered = [widened(ranks.gather(x, counts)) for x in columns]
+    # Backward passes add to what `grad` holds, in place.
+    leaves = [
+        _leaf(x, torch.zeros_like(x) if origin.requires_grad and wanted else None)
+        for x, origin in zip([*rows, *gathered, widened(scale)], inputs, strict=True)
+    ]
+    own, seen, factor = leaves[: len(rows)], leaves[len(rows) : -1], leaves[-1]
     numbers = CPU_CHUNK if scale.device.type == "cpu" else ACCELERATOR_CHUNK
     size = chunk_size or max(1, numbers // max(1, numbers_per_row))
-
     total = torch.zeros_like(factor, requires_grad=False)
-    sums = [
-        torch.zeros_like(x) if x.requires_grad and wants_gradients else None
-        for x in (*rows, *seen_by_all, factor)
-    ]
     for start in range(0, len(rows[0]), size):
-        chunk = [_leaf(x[start : start + size], x) for x in rows]
-        with torch.set_grad_enabled(wants_gradients):
-            value = term(chunk, seen_by_all, factor)
+        part = slice(start, start + size)
+        chunk = [_leaf(x[part], None if x.grad is None else x.grad[part]) for x in own]
+        with torch.set_grad_enabled(wanted):
+            value = term(chunk, seen, factor)
         total += value.detach()
-        if wants_gradients:
-            found = _gradients(value, [*chunk, *seen_by_all, factor])
-            for place, (whole, gradient) in enumerate(zip(sums, found, strict=True)):
-                if whole is not None and gradient is not None:
-                    part = whole[start : start + size] if place < len(rows) else whole
-                    part += gradient
-
-    for place in range(len(rows), len(rows) + len(columns)):
-        whole = sums[place]
-        if whole is not None:
-            sums[place] = ranks.scatter_sum(whole, counts)
-    return with_gradients(ranks.sum(total), inputs, sums)
+        if wanted:
+            torch.autograd.backward(value)
+    shared = [None if x.grad is None else ranks.scatter_sum(x.grad, counts) for x in seen]
+    gradients = [*(x.grad for x in own), *shared, factor.grad]
+    return with_gradients(ranks.sum(total), inputs, gradients)
 
 
 def widened(x: Tensor) -> Tensor:
@@ -125,13 +119,8 @@ class _GivenGradients(torch.autograd.Function):
         return None, *(part for pair in pairs for part in pair)
 
 
-def _gradients(value: Tensor, leaves: list[Tensor]) -> list[Tensor | None]:
-    """The gradient of each leaf that wants one."""
-    wanted = [leaf for leaf in leaves if leaf.requires_grad]
-    found = iter(torch.autograd.grad(value, wanted, allow_unused=True, materialize_grads=True))
-    return [next(found) if leaf.requires_grad else None for leaf in leaves]
-
-
-def _leaf(x: Tensor, origin: Tensor) -> Tensor:
-    """The same numbers without their history, with a gradient where the origin has one."""
-    return x.detach().requires_grad_(origin.requires_grad)
+def _leaf(x: Tensor, gradient: Tensor | None) -> Tensor:
+    """The same numbers without their history; with a gradient, they want more of it."""
+    leaf = x.detach().requires_grad_(gradient is not None)
+    leaf.grad = gradient
+    return leaf

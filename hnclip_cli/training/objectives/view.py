@@ -20,54 +20,37 @@ Implementation = Literal["auto", "dense", "chunked", "triton"]
 class Features:
     """What the towers made of a batch; tensors that require gradients get them.
 
-    Attributes:
-        images: (B, D) unit vectors.
-        texts: (B, D) unit vectors of the captions.
-        negatives: (B, K, D) unit vectors of the negative captions.
-        negative_images: (B, M, D) unit vectors, or None where no record has any. With several
-            ranks M is the same on each, or None on all.
-        image_tokens: (B, P, D) projected patches, not normalized; for a local term only.
-        text_tokens: (B, 1 + K, L, D) projected tokens of the caption and its negatives, not
-            normalized; for a local term only.
-        text_token_mask: (B, 1 + K, L) bool, which tokens are words or the end token; at least
-            one of every caption and of every negative that is there.
+    Those of captions and images are unit vectors. Tokens, for a local term only, are projected
+    and not normalized.
     """
 
-    images: Tensor
-    texts: Tensor
-    negatives: Tensor
+    images: Tensor  # (B, D)
+    texts: Tensor  # (B, D), of the captions
+    negatives: Tensor  # (B, K, D)
+    # (B, M, D), or None where no record has any. M is the same on all ranks.
     negative_images: Tensor | None = None
-    image_tokens: Tensor | None = None
-    text_tokens: Tensor | None = None
+    image_tokens: Tensor | None = None  # (B, P, D)
+    text_tokens: Tensor | None = None  # (B, 1 + K, L, D), of the caption and its negatives
+    # (B, 1 + K, L) bool, words or the end token; at least one where there is a text.
     text_token_mask: Tensor | None = None
 
-    def tokens(self) -> "Tokens | None":
-        """Those of both sides, where there are any."""
+    def tokens(self) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Patches, words, and which are words, where there are any."""
         patches, words, are_words = self.image_tokens, self.text_tokens, self.text_token_mask
         if patches is None or words is None or are_words is None:
             return None
-        return Tokens(patches, words, are_words)
+        return patches, words, are_words
 
 
 @dataclass(frozen=True)
 class Slots:
-    """Which slots are filled, and with what.
+    """Which slots are filled, and with what."""
 
-    Attributes:
-        mask: (B, K) bool, which slots hold a negative caption.
-        kinds: (B, K) int64, indices into the thresholds; ignored where the slot is empty.
-        groups: (B,) integers, or None. Pairs of one group describe the same image and are not
-            contrasted with each other.
-        image_mask: (B, M) bool, which slots hold a negative image; None together with
-            ``negative_images``.
-        image_kind: index into the thresholds of the negative images' own kind; the last.
-    """
-
-    mask: Tensor
-    kinds: Tensor
+    mask: Tensor  # (B, K) bool, which slots hold a negative caption
+    kinds: Tensor  # (B, K) int64, indices into the thresholds; ignored where the slot is empty
+    # (B,) integers. Pairs of one group describe one image and are not contrasted with each other.
     groups: Tensor | None = None
-    image_mask: Tensor | None = None
-    image_kind: int = -1
+    image_mask: Tensor | None = None  # (B, M) bool; None together with `Features.negative_images`
 
 
 class Negatives(NamedTuple):
@@ -78,14 +61,6 @@ class Negatives(NamedTuple):
     kinds: Tensor
 
 
-class Tokens(NamedTuple):
-    """The features of patches and words, as in `Features`."""
-
-    patches: Tensor
-    words: Tensor
-    are_words: Tensor
-
-
 @dataclass(frozen=True)
 class View:
     """A batch from one side: each anchor belongs to its positive, and to no negative.
@@ -93,36 +68,21 @@ class View:
     From the side of the captions the anchors are images, the positives their captions, the
     negatives false captions, and the others false images; `exchanged` is the side of the images.
     Features are in float32 or wider.
-
-    Attributes:
-        anchors: (B, D).
-        positives: (B, D).
-        negatives: in the positives' place.
-        others: in the anchors' place.
-        scale: the logit scale s, ().
-        thresholds: θ by kind of negative.
-        groups: as in `Slots`.
-        valid: (B,) bool, which pairs are there; None: all.
-        tokens: for a local term.
-        half: whether the features have no more than the precision of half.
-        implementation: as in `hard_negative_objective`.
-        chunk_size: rows at a time; None: what was measured to be fast.
-        ranks: the processes that share the batch, each with rows of its own.
     """
 
-    anchors: Tensor
-    positives: Tensor
-    negatives: Negatives
-    others: Negatives
-    scale: Tensor
-    thresholds: Tensor
-    groups: Tensor | None = None
-    valid: Tensor | None = None
-    tokens: Tokens | None = None
-    half: bool = False
-    implementation: Implementation = "auto"
-    chunk_size: int | None = None
-    ranks: Ranks = field(default_factory=Ranks)
+    anchors: Tensor  # (B, D)
+    positives: Tensor  # (B, D)
+    negatives: Negatives  # in the positives' place
+    others: Negatives  # in the anchors' place
+    scale: Tensor  # the logit scale s, ()
+    thresholds: Tensor  # θ by kind of negative
+    groups: Tensor | None = None  # as in `Slots`
+    valid: Tensor | None = None  # (B,) bool, which pairs are there; None: all
+    tokens: tuple[Tensor, Tensor, Tensor] | None = None  # as in `Features`, for a local term
+    half: bool = False  # whether the features have no more than the precision of half
+    implementation: Implementation = "auto"  # as in `hard_negative_objective`
+    chunk_size: int | None = None  # rows at a time; None: what was measured to be fast
+    ranks: Ranks = field(default_factory=Ranks)  # they share the batch; each has rows of its own
 
     @classmethod
     def of_captions(
@@ -140,15 +100,15 @@ class View:
         """A batch from the side of its captions.
 
         Raises:
-            ValueError: shapes do not fit.
+            ValueError: shapes do not fit, or the batch is empty on all ranks.
         """
         check_shapes(features, slots, scale)
         images, mask = features.negative_images, slots.image_mask
         if images is None or mask is None:
             images, mask = features.images[:, None, :][:, :0], slots.mask[:, :0]
         dtype = torch.promote_types(features.images.dtype, torch.float32)
-        kind = slots.image_kind % max(1, len(thresholds))
-        return cls(
+        kind = max(0, len(thresholds) - 1)  # the last is that of negative images
+        view = cls(
             anchors=features.images.to(dtype),
             positives=features.texts.to(dtype),
             negatives=Negatives(
@@ -164,6 +124,9 @@ class View:
             chunk_size=chunk_size,
             ranks=ranks,
         )
+        if not any(view.counts):
+            raise ValueError("got no rows, expected at least one")
+        return view
 
     def exchanged(self) -> "View":
         """The same batch from its other side: anchors as positives, others as negatives."""
@@ -186,9 +149,9 @@ class View:
         return self.scale * (self.anchors * self.positives).sum(dim=1)
 
     @cached_property
-    def _own(self) -> Tensor:
+    def _own(self) -> Tensor:  # (B, 2, K)
         pairs = torch.stack([self.anchors, self.positives], dim=1)
-        return self.scale * (pairs @ self.negatives.features.mT)  # (B, 2, K)
+        return self.scale * (pairs @ self.negatives.features.mT)
 
     @property
     def anchor_negative(self) -> Tensor:
@@ -217,12 +180,8 @@ class View:
 def fill_slots(valid: Tensor, mask: Tensor) -> Tensor:
     """What the filled slots hold, each in its slot, and zeros in the empty ones.
 
-    Args:
-        valid: (number of filled slots, …) in row-major order of the mask.
-        mask: (B, K) bool; on the CPU nothing waits for the device.
-
-    Returns:
-        (B, K, …), differentiable in ``valid``.
+    From (number of filled slots, …) in row-major order of the mask (B, K), to (B, K, …). Where
+    the mask is on the CPU nothing waits for the device.
     """
     slots = valid.new_zeros(mask.numel(), *valid.shape[1:])
     filled = mask.flatten().nonzero().squeeze(1).to(valid.device, non_blocking=True)
@@ -235,49 +194,30 @@ def check_shapes(features: Features, slots: Slots, scale: Tensor) -> None:
     Raises:
         ValueError: they do not.
     """
-    images, negatives, mask = features.images, features.negatives, slots.mask
-    if images.ndim != 2 or features.texts.shape != images.shape:
-        raise ValueError(
-            f"got features {images.shape} and {features.texts.shape}, expected (B, D) twice"
-        )
-    if negatives.ndim != 3 or negatives.shape[::2] != images.shape:
-        raise ValueError(f"got negatives {negatives.shape}, expected (B, K, D) for {images.shape}")
-    if mask.shape != negatives.shape[:2] or slots.kinds.shape != mask.shape:
-        raise ValueError(
-            f"got mask {mask.shape} and kinds {slots.kinds.shape}, expected {negatives.shape[:2]}"
-        )
-    if mask.dtype != torch.bool:
-        raise ValueError(f"got a mask of {mask.dtype}, expected bool")
-    if scale.ndim:
-        raise ValueError(f"got a logit scale of shape {tuple(scale.shape)}, expected ()")
-    _check_images(features, slots)
-    _check_tokens(features)
+    _check("image features", features.images, "B", "D")
+    size, dim = features.images.shape
+    _check("text features", features.texts, size, dim)
+    _check("negatives", features.negatives, size, "K", dim)
+    num_slots = features.negatives.shape[1]
+    _check("mask", slots.mask, size, num_slots, dtype=torch.bool)
+    _check("kinds", slots.kinds, size, num_slots)
+    _check("a logit scale of shape", scale)
+    images, image_mask = features.negative_images, slots.image_mask
+    if images is not None and image_mask is not None:
+        _check("negative images", images, size, "M", dim)
+        _check("image mask", image_mask, *images.shape[:2], dtype=torch.bool)
+    elif images is not image_mask:
+        raise ValueError("got negative images without their mask, or a mask without images")
+    if tokens := features.tokens():
+        patches, words, are_words = tokens
+        _check("image tokens", patches, size, "P", dim)
+        _check("text tokens", words, size, 1 + num_slots, "L", dim)
+        _check("token mask", are_words, *words.shape[:3], dtype=torch.bool)
 
 
-def _check_images(features: Features, slots: Slots) -> None:
-    images, mask, (size, _, dim) = (
-        features.negative_images, slots.image_mask, features.negatives.shape
-    )  # fmt: skip
-    if images is None or mask is None:
-        if images is not mask:
-            raise ValueError("got negative images without their mask, or a mask without images")
-        return
-    if images.ndim != 3 or (len(images), images.shape[2]) != (size, dim):
-        raise ValueError(f"got negative images {images.shape}, expected ({size}, M, {dim})")
-    if mask.shape != images.shape[:2] or mask.dtype != torch.bool:
-        raise ValueError(f"got image mask {mask.shape}, expected bool {images.shape[:2]}")
-
-
-def _check_tokens(features: Features) -> None:
-    (size, slots, dim), found = features.negatives.shape, features.tokens()
-    if found is None:
-        return
-    patches, tokens, words = found
-    if patches.ndim != 3 or (len(patches), patches.shape[2]) != (size, dim):
-        raise ValueError(f"got image tokens {patches.shape}, expected ({size}, P, {dim})")
-    if tokens.ndim != 4 or tokens.shape[:2] != (size, 1 + slots):
-        raise ValueError(
-            f"got text tokens {tokens.shape}, expected ({size}, {1 + slots}, L, {dim})"
-        )
-    if tokens.shape[3] != dim or words.shape != tokens.shape[:3] or words.dtype != torch.bool:
-        raise ValueError(f"got token mask {words.shape}, expected bool {tokens.shape[:3]}")
+def _check(what: str, x: Tensor, *shape: int | str, dtype: torch.dtype | None = None) -> None:
+    """Refuse another shape, in which a letter stands for any number, or another dtype."""
+    fits = [isinstance(size, str) or size == got for size, got in zip(shape, x.shape, strict=False)]
+    if len(shape) != x.ndim or not all(fits) or dtype not in (None, x.dtype):
+        expected = f"({', '.join(map(str, shape))})" + (f" of {dtype}" if dtype else "")
+        raise ValueError(f"got {what} {tuple(x.shape)} of {x.dtype}, expected {expected}")

@@ -240,7 +240,7 @@ def test_the_threshold_of_negative_images_is_bounded_and_kept_without_any():
         ("image_tokens", None, "needs image_tokens"),
         ("image_tokens", torch.zeros(4, 3, 6), "expected \\(4, P, 5\\)"),
         ("text_tokens", torch.zeros(4, 2, 4, 5), "expected \\(4, 3, L, 5\\)"),
-        ("text_token_mask", torch.ones(4, 3, 4), "expected bool"),
+        ("text_token_mask", torch.ones(4, 3, 4), "expected \\(4, 3, 4\\) of torch.bool"),
     ],
 )
 def test_shapes_that_do_not_fit_are_refused(part, value, message):
