@@ -60,13 +60,8 @@ class Origin:
     threshold_names: list[str]  # what each threshold is of
 
     def as_dict(self) -> dict[str, Any]:
-        return {
-            "model": self.model,
-            "pretrained": self.pretrained,
-            "precision": self.precision,
-            "data": self.data,
-            "config": self.config.resolved(),
-        }
+        facts = {name: getattr(self, name) for name in ("model", "pretrained", "precision", "data")}
+        return facts | {"config": self.config.resolved()}
 
 
 def start(clip: Clip, store: RecordStore, config: TrainConfig) -> State:
@@ -101,9 +96,7 @@ def check_folder(folder: str, *, resume: bool, model: str) -> None:
 
 
 def save_state(state: State, origin: Origin, folder: str, *, finished: bool) -> None:
-    """Write the state as one file, in one step: weights, optimizer, thresholds and position.
-
-    Randomness needs no place in it: every step draws from its own number.
+    """Write the state as one file; randomness is not in it: every step draws from its own number.
 
     Raises:
         HnclipError: the folder cannot be written.
@@ -210,11 +203,7 @@ def _read_state(
 
 
 def check_same(state: State, ranks: Ranks) -> None:
-    """Make sure that all ranks start alike.
-
-    Raises:
-        HnclipError: they do not.
-    """
+    """Raises HnclipError where not all ranks start alike."""
     weights = sum(float(p.detach().double().sum()) for p in state.clip.module.parameters())
     numbers = torch.tensor([state.step, state.position, weights], dtype=torch.float64)
     if not torch.equal(ranks.max(numbers), -ranks.max(-numbers)):

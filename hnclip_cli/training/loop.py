@@ -18,7 +18,7 @@ from hnclip_cli.training.checkpoints import State
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.distributed import Ranks, sum_gradients
 from hnclip_cli.training.objectives.hard_negatives import uses
-from hnclip_cli.training.optimizer import clamp_logit_scale, lr_factor, set_lr
+from hnclip_cli.training.optimizer import clamp_logit_scale, lr_factor
 from hnclip_cli.training.step import forward_backward
 from hnclip_cli.training.store import RecordStore
 
@@ -81,7 +81,8 @@ def train(
             # ---- one step: loss, gradients, update
             done = state.step / num_steps if num_steps else state.elapsed / (config.seconds or 1)
             lr = config.lr * lr_factor(state.step, config.warmup_steps, done)
-            set_lr(state.optimizer, lr)
+            for group in state.optimizer.param_groups:
+                group["lr"] = lr
             state.optimizer.zero_grad(set_to_none=True)
             outcome = forward_backward(
                 state.clip, batch, config, state.thresholds, step=state.step, ranks=ranks
@@ -119,11 +120,7 @@ def train(
 
 
 def check_finite(loss: Tensor, grad_norm: Tensor, step: int) -> None:
-    """Refuse to make a step, or a checkpoint of it, of what is no number.
-
-    Raises:
-        HnclipError: the loss is not finite, or the gradients, which may be so alone.
-    """
+    """Raises HnclipError where the loss is not finite, or the gradients, which may be so alone."""
     numbers = torch.stack([loss.detach().double(), grad_norm.double()]).tolist()  # waits for it
     for name, number in zip(("loss", "norm of the gradients"), numbers, strict=True):
         if not math.isfinite(number):
@@ -155,11 +152,7 @@ def count_steps(config: TrainConfig, num_records: int) -> int | None:
 
 
 def check_records(store: RecordStore, config: TrainConfig) -> None:
-    """Refuse records that the objective cannot be trained on.
-
-    Raises:
-        HnclipError: fewer than a batch, or none with the negatives that the objective needs.
-    """
+    """Raises HnclipError for fewer than a batch, or none with the negatives that are needed."""
     if len(store) < config.batch_size:
         raise HnclipError(
             "too few records for one batch",
@@ -175,11 +168,8 @@ def check_records(store: RecordStore, config: TrainConfig) -> None:
 
 
 def check_model(module: nn.Module, config: TrainConfig, ranks: Ranks) -> None:
-    """Refuse a model that the settings do not suit.
-
-    Raises:
-        HnclipError: it has batch normalization, and the batch is split; or no features of patches
-            or words, and the objective looks at these.
+    """Raises HnclipError where a batch is split that batch normalization must see as a whole, or
+    the objective looks at patches or words and the model has no features of these.
     """
     if uses(config.weights, "tokens"):
         check_local(module)

@@ -29,11 +29,6 @@ def lr_factor(step: int, warmup_steps: int, progress: float) -> float:
     return warmup * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
-def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = lr
-
-
 @torch.no_grad()
 def clamp_logit_scale(module: Any) -> None:
     """Keep the scale between 1 and 100, as CLIP's training did."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hnclip_cli.models.cost import ModelCost, TowerCost, mean_tokens, measure_cost
+from hnclip_cli.models.cost import ModelCost, mean_tokens, measure_cost
 from hnclip_cli.streams.records import as_records
 from hnclip_cli.training.batches import slots_of
 from hnclip_cli.training.config import TrainConfig
@@ -11,8 +11,6 @@ from hnclip_cli.training.loop import count_steps
 
 # Weight, gradient, and AdamW's two moments, in float32.
 BYTES_PER_FROZEN, BYTES_PER_TRAINED = 4, 16
-
-
 NUM_MEASURED_TEXTS = 1000
 
 
@@ -51,31 +49,31 @@ def plan(
         num_steps: of the run; None where it cannot be known yet.
         tokens_per_text: mean length of the records' texts; None takes the context length.
     """
-    slots = slots_of(config, has_negative_images=False)
+    slots = slots_of(config, has_negative_images=False).captions
     tokens = min(cost.context_length, tokens_per_text or cost.context_length)
-    texts = config.batch_size * (1 + slots.captions)
-    images = config.batch_size * (1 + slots.images)
     flops = {
-        "image": images * _passes(config, "image") * cost.image.forward_flops,
-        "text": texts * _passes(config, "text") * cost.text.forward_flops
-        * tokens / cost.context_length,
-        "loss": _objective_flops(config, cost.embed_dim),
+        "image": config.batch_size * _passes(config, "image") * cost.image.forward_flops,
+        "text": config.batch_size * (1 + slots) * _passes(config, "text")
+        * cost.text.forward_flops * tokens / cost.context_length,
+        "loss": _objective_flops(config, slots, cost.embed_dim),
     }  # fmt: skip
     total = sum(flops.values())
-    memory = _memory(config, cost, tokens)
+    parameters = {"image": cost.image.parameters, "text": cost.text.parameters}
+    trained = [
+        0 if config.lora_rank or config.lock == side else n for side, n in parameters.items()
+    ]
+    memory = {
+        "weights_gradients_optimizer": BYTES_PER_FROZEN * sum(parameters.values())
+        + (BYTES_PER_TRAINED - BYTES_PER_FROZEN) * sum(trained),
+        "activations": _activations(config, cost, slots, tokens),
+        # The features and their gradients.
+        "objective": 2 * 4 * config.batch_size * (2 + slots) * cost.embed_dim,
+    }
     return {
         "config": config.resolved(),
         "steps": num_steps,
         "records_seen": num_steps * config.batch_size if num_steps else None,
-        "parameters": {
-            "image": cost.image.parameters,
-            "text": cost.text.parameters,
-            "trained": sum(
-                tower.parameters
-                for side, tower in (("image", cost.image), ("text", cost.text))
-                if not config.lora_rank and config.lock != side
-            ),
-        },
+        "parameters": parameters | {"trained": sum(trained)},
         "tokens_per_text": round(tokens, 1),
         "flops_per_step": {name: round(value) for name, value in flops.items()},
         "flops_share": {name: round(value / total, 4) for name, value in flops.items()},
@@ -91,31 +89,20 @@ def _passes(config: TrainConfig, side: str) -> int:
     return 1 + backward + (1 if config.micro_batch else 0)
 
 
-def _objective_flops(config: TrainConfig, dim: int) -> float:
+def _objective_flops(config: TrainConfig, slots: int, dim: int) -> float:
     """Three products for each matrix of logits, and the pass over its columns before them."""
-    size, slots = config.batch_size, slots_of(config, has_negative_images=False).captions
+    size = config.batch_size
     contrasted = {"contrastive_batch", "contrastive_both"} & config.weights.keys()
     columns = size * (1 + slots) if contrasted else size
     return 6.0 * size * columns * dim + 2.0 * size * size * dim + 12.0 * size * slots * dim
 
 
-def _memory(config: TrainConfig, cost: ModelCost, tokens: float) -> dict[str, int]:
-    slots, rows = slots_of(config, False), config.micro_batch or config.batch_size
-
-    def held(side: str, tower: TowerCost) -> int:
-        trained = not config.lora_rank and config.lock != side
-        return tower.parameters * (BYTES_PER_TRAINED if trained else BYTES_PER_FROZEN)
-
+def _activations(config: TrainConfig, cost: ModelCost, slots: int, tokens: float) -> int:
+    """Bytes; with micro-batches only one tower's part is alive at a time."""
+    rows = config.micro_batch or config.batch_size
     saved = {
-        "image": cost.image.saved_bytes * rows * (1 + slots.images),
-        "text": cost.text.saved_bytes * rows * (1 + slots.captions) * tokens / cost.context_length,
+        "image": cost.image.saved_bytes * rows,
+        "text": cost.text.saved_bytes * rows * (1 + slots) * tokens / cost.context_length,
     }
     kept = [0.0 if config.lock == side else size for side, size in saved.items()]
-    # With micro-batches only one tower's part is alive at a time.
-    activations = max(kept) if config.micro_batch else sum(kept)
-    features = config.batch_size * (2 + slots.captions + slots.images) * cost.embed_dim
-    return {
-        "weights_gradients_optimizer": held("image", cost.image) + held("text", cost.text),
-        "activations": round(activations),
-        "objective": 2 * 4 * features,  # the features and their gradients
-    }
+    return round(max(kept) if config.micro_batch else sum(kept))

@@ -130,10 +130,8 @@ def train(
 def _hand_on(
     metrics: Iterator[Metrics], on_metrics: Callable[[Metrics], None], stop: StopSignals
 ) -> None:
-    """Run, and hand on what comes out. Where that fails, the run stops as after a signal.
-
-    Raises:
-        ReaderGone, HnclipError: of ``on_metrics``; the state has been saved.
+    """Run, and hand on what comes out. Where that fails, the run stops as after a signal, and
+    then raises what ``on_metrics`` did.
     """
     failure: Exception | None = None
     try:

@@ -63,11 +63,7 @@ class RecordStore(Spool):
     def shared(
         cls, read: "Callable[[], RecordStore]", image_root: str | ImageRoot, ranks: Ranks
     ) -> "RecordStore":
-        """What rank 0 reads, on every rank.
-
-        Raises:
-            HnclipError: rank 0 could not read it.
-        """
+        """What rank 0 reads, on every rank; raises HnclipError where that fails."""
         store = ranks.first(read)
         if store is None:
             store = cls((), image_root, ErrorPolicy())
@@ -86,10 +82,7 @@ class RecordStore(Spool):
             "id": record.id,
             "image": record.image,
             "caption": record.caption,
-            "negatives": [
-                {"caption": negative.caption, "kind": negative.kind}
-                for negative in record.negatives
-            ],
+            "negatives": [{"caption": n.caption, "kind": n.kind} for n in record.negatives],
         }
         if record.crops:
             essentials["crops"] = record["crops"]

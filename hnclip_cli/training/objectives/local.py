@@ -11,10 +11,8 @@ from hnclip_cli.training.objectives.view import View
 def local(view: View, gamma: float = 0.0, smoothing: float = 0.0) -> Tensor:
     """Focal loss of similarities summed over words; mean over rows that have negatives.
 
-    FSC-CLIP, equations 5 to 10 (Oh et al., EMNLP 2024). It costs O(B·K·L·P·D).
-
-    Raises:
-        ValueError: the features of patches and words are missing.
+    FSC-CLIP, equations 5 to 10 (Oh et al., EMNLP 2024). It costs O(B·K·L·P·D), and raises
+    ValueError where the features of patches and words are missing.
     """
     if view.tokens is None:
         raise ValueError("a local term needs image_tokens, text_tokens and text_token_mask")

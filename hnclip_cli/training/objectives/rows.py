@@ -50,8 +50,6 @@ def sum_over_rows(
         rows: this rank's, each (b, …).
         columns: this rank's rows of what every row of every rank sees, each (b, …). They arrive
             at ``term`` gathered, in float32 or wider.
-        scale: the logit scale, shape ().
-        ranks: the processes that share the batch.
         numbers_per_row: of a row of ``term``; chooses the size of chunks.
         chunk_size: rows of a chunk, in place of that choice.
 

@@ -189,11 +189,7 @@ def fill_slots(valid: Tensor, mask: Tensor) -> Tensor:
 
 
 def check_shapes(features: Features, slots: Slots, scale: Tensor) -> None:
-    """Refuse features and slots that do not fit together.
-
-    Raises:
-        ValueError: they do not.
-    """
+    """Raises ValueError where features and slots do not fit together."""
     _check("image features", features.images, "B", "D")
     size, dim = features.images.shape
     _check("text features", features.texts, size, dim)
