@@ -20,17 +20,11 @@ TEXT_TO_IMAGE = ("text_to_image",)
 
 @dataclass(frozen=True)
 class Place:
-    """Where a record stands in its benchmark: all that official scores go by.
+    """Where a record stands in its benchmark: all that official scores go by."""
 
-    Attributes:
-        benchmark: its name in `BENCHMARKS`, the record's field ``benchmark``.
-        subset: the official file, subset or phenomenon; may be empty.
-        tags: the texts of the record's ``tags``, those of an object as `key=value`.
-    """
-
-    benchmark: str
-    subset: str = ""
-    tags: tuple[str, ...] = ()
+    benchmark: str  # its name in `BENCHMARKS`
+    subset: str = ""  # the official file, subset or phenomenon
+    tags: tuple[str, ...] = ()  # the texts of the record's, those of an object as `key=value`
 
     def named(self, name: str) -> str:
         """The value of the tag of this name, or nothing."""
@@ -44,31 +38,20 @@ LeafOf = Callable[[Place], Leaf | None]
 
 @dataclass(frozen=True)
 class Metric:
-    """One official number, or one for each part of the benchmark.
+    """One official number, or one for each part of the benchmark."""
 
-    Attributes:
-        name: as published, with its basis; ``{}`` is the number of parts averaged, or with
-            ``each`` the name of the part.
-        measures: groups of measures; with several groups, each is a part of its own.
-        leaf: path of a record in the tree of means. A mean is taken at each level, over the
-            parts that are there.
-        each: give a number for each part instead of their mean.
-        rank: k of R@k.
-        least: leaves with fewer observations do not count.
-        joined: records of one key are one observation, right if each of them is.
-        members: how many records such a key must have.
-        vl_compo: this is the number that vl_compo's mean of twelve takes.
-    """
-
+    # As published, with its basis; ``{}`` is the number of parts averaged, or the part's name.
     name: str
+    # Groups of measures; of several, each is a part of its own.
     measures: tuple[tuple[str, ...], ...] = (IMAGE_TO_TEXT,)
+    # A record's path in the tree of means. At each level the mean is over the parts that are there.
     leaf: LeafOf = lambda place: ()
-    each: bool = False
-    rank: int = 1
-    least: int = 1
-    joined: LeafOf | None = None
-    members: int = 1
-    vl_compo: bool = False
+    each: bool = False  # a number for each part instead of their mean
+    rank: int = 1  # k of R@k
+    least: int = 1  # leaves with fewer observations do not count
+    joined: LeafOf | None = None  # records of one key are one observation, right if each is
+    members: int = 1  # how many records such a key must have
+    vl_compo: bool = False  # the number that vl_compo's mean of twelve takes
 
 
 @dataclass(frozen=True)
@@ -88,26 +71,26 @@ class Benchmark:
 
 # A new benchmark is a line here, and a file with a `Benchmark`.
 _PLACES = {
-    "sugarcrepe": "sugarcrepe:SUGARCREPE",
-    "sugarcrepe-pp": "sugarcrepe:SUGARCREPE_PP",
-    "aro-vg-relation": "aro:ARO_VG_RELATION",
-    "aro-vg-attribution": "aro:ARO_VG_ATTRIBUTION",
+    "sugarcrepe": "foils:SUGARCREPE",
+    "sugarcrepe-pp": "foils:SUGARCREPE_PP",
+    "aro-vg-relation": "regions:ARO_VG_RELATION",
+    "aro-vg-attribution": "regions:ARO_VG_ATTRIBUTION",
     "aro-coco-order": "word_order:ARO_COCO_ORDER",
     "aro-flickr-order": "word_order:ARO_FLICKR_ORDER",
-    "valse": "valse:VALSE",
+    "valse": "foils:VALSE",
     "vl-checklist": "vl_checklist:VL_CHECKLIST",
-    "winoground": "winoground:WINOGROUND",
-    "crepe": "crepe:CREPE",
-    "eqben": "eqben:EQBEN",
-    "imagecode": "imagecode:IMAGECODE",
-    "svo-probes": "svo_probes:SVO_PROBES",
-    "whatsup": "whatsup:WHATSUP",
-    "mmvp": "mmvp:MMVP",
-    "colorswap": "winoground:COLORSWAP",
-    "spec": "spec:SPEC",
+    "winoground": "pairs:WINOGROUND",
+    "crepe": "regions:CREPE",
+    "eqben": "pairs:EQBEN",
+    "imagecode": "choices:IMAGECODE",
+    "svo-probes": "choices:SVO_PROBES",
+    "whatsup": "foils:WHATSUP",
+    "mmvp": "pairs:MMVP",
+    "colorswap": "pairs:COLORSWAP",
+    "spec": "choices:SPEC",
     "inpaintcoco": "inpaintcoco:INPAINTCOCO",
-    "comvg": "svo_probes:COMVG",
-    "conme": "conme:CONME",
+    "comvg": "choices:COMVG",
+    "conme": "foils:CONME",
     "coco-retrieval": "karpathy:COCO_RETRIEVAL",
     "flickr30k-retrieval": "karpathy:FLICKR30K_RETRIEVAL",
     "imagefolder": "imagefolder:IMAGEFOLDER",

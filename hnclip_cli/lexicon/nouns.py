@@ -28,26 +28,16 @@ class Family:
 
 @dataclass(frozen=True, eq=False)
 class Noun:
-    """A noun of the lexicon; each is there once.
+    """A noun of the lexicon; each is there once."""
 
-    Attributes:
-        singular, plural: its forms; a mass noun has no plural, "pants" no singular (both "").
-        family: its family.
-        key: what names the thing, whichever synonym is used.
-        is_general: whether it is too general for others of its family to replace it.
-        may_replace: whether it may stand for another noun.
-        traits: of those in nouns.tsv.
-        stand_ins: nouns of other families that may replace it.
-        stand_ins_at_rest: those, and what may do so where all verbs say how something rests.
-    """
-
-    singular: str
-    plural: str
+    singular: str  # empty for "pants"
+    plural: str  # empty for a mass noun
     family: Family
-    key: str
-    is_general: bool
-    may_replace: bool
+    key: str  # names the thing, whichever synonym is used
+    is_general: bool  # too general for others of its family to replace it
+    may_replace: bool  # may stand for another noun
     traits: frozenset[str]
+    # Nouns of other families that may replace it, and where all verbs say how something rests.
     stand_ins: list["Noun"] = field(default_factory=list, repr=False)
     stand_ins_at_rest: list["Noun"] = field(default_factory=list, repr=False)
 
@@ -98,17 +88,11 @@ class Noun:
 
 @dataclass(eq=False)
 class NounClass:
-    """A class of nouns that the rules of other tables name.
+    """A class of nouns that the rules of other tables name."""
 
-    Attributes:
-        nouns: those that stand for their synonyms too, in order.
-        words: the very words that are of this class.
-        is_any: whether all nouns are.
-    """
-
-    nouns: list[Noun] = field(default_factory=list)
-    words: set[str] = field(default_factory=set)
-    is_any: bool = False
+    nouns: list[Noun] = field(default_factory=list)  # these stand for their synonyms too
+    words: set[str] = field(default_factory=set)  # the very words that are of this class
+    is_any: bool = False  # whether all nouns are
 
     @cached_property
     def keys(self) -> frozenset[str]:
@@ -125,13 +109,7 @@ class NounClass:
 
 
 class Nouns:
-    """All nouns.
-
-    Attributes:
-        families: by name.
-        forms: nouns by each of their forms, lower case, words joined by one space.
-        classes: classes of nouns by name.
-    """
+    """All nouns: families by name, and nouns by each form, lower case, words joined by spaces."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
@@ -151,6 +129,7 @@ class Nouns:
 
     @cached_property
     def classes(self) -> dict[str, NounClass]:
+        """By name."""
         rows = self._tables.rows("noun_classes")
         found = {name: NounClass() for name in self._tables.removed["noun_classes"]}
         for row in rows:
@@ -202,15 +181,11 @@ class Nouns:
             of_key.setdefault(noun.key, []).append(noun)
         for row in rows:
             named = self._tables.refer(row, row["noun"], self.forms, "nouns")
-            always, resting = (
-                self._tables.referred(row, column, self.forms, "nouns")
-                for column in ("instead", "at rest")
-            )
+            always = self._tables.referred(row, "instead", self.forms, "nouns")
+            at_rest = always + self._tables.referred(row, "at rest", self.forms, "nouns")
             for noun in of_key[named.key] if named else ():
-                noun.stand_ins.extend(other for other in always if other.is_mass == noun.is_mass)
-                noun.stand_ins_at_rest.extend(
-                    other for other in always + resting if other.is_mass == noun.is_mass
-                )
+                noun.stand_ins.extend(one for one in always if one.is_mass == noun.is_mass)
+                noun.stand_ins_at_rest.extend(one for one in at_rest if one.is_mass == noun.is_mass)
 
 
 def _family(row: Row) -> Family:

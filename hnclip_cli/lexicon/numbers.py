@@ -6,19 +6,13 @@ _KNOWN = (*map(str, range(2, 11)), "many", "pair")
 
 
 class Numbers:
-    """All words for numbers.
-
-    Attributes:
-        names: the word for each number.
-        values: the number, by word and by digit.
-        vague: for the first word of what says "many" or "a pair", the words that follow, and
-            whether it is a pair; the longest first.
-        telling: one of these is in all words of `vague`.
-    """
+    """All words for numbers."""
 
     def __init__(self, tables: Tables) -> None:
         self.names: dict[int, str] = {}
-        self.values: dict[str, int] = {}
+        self.values: dict[str, int] = {}  # by word and by digit
+        # For the first word of what says "many" or "a pair": the words that follow, the longest
+        # first, and whether it is a pair. All of them have one of the ``telling`` words.
         self.vague: dict[str, list[tuple[tuple[str, ...], bool]]] = {}
         telling = set()
         for row in sorted(tables.rows("numbers"), key=lambda row: -row["words"].count(" ")):

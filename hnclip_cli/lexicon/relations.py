@@ -13,17 +13,11 @@ _DESCRIBING = r"(?: (?!(?:and|with|of|in|on) )[a-z]+){0,2}"
 
 @dataclass(frozen=True)
 class Flip:
-    """A relation that has a direction, and what turns it around.
+    """A relation that has a direction, and what turns it around."""
 
-    Attributes:
-        words: of the relation.
-        instead: what is said instead.
-        before, after: what stands around it, as regular expressions over words in lower case,
-            joined by single spaces.
-    """
-
-    words: str
+    words: str  # of the relation
     instead: str
+    # What stands around it: regular expressions over words in lower case, joined by single spaces.
     before: str
     after: str
 
@@ -43,13 +37,7 @@ class Flip:
 
 
 class Relations:
-    """All relations.
-
-    Attributes:
-        names: what the words of a relation say, by the words.
-        first_words: the first words of all.
-        flips: in order.
-    """
+    """All relations: ``names`` says what their words mean."""
 
     def __init__(self, tables: Tables, nouns: Nouns) -> None:
         self._tables = tables

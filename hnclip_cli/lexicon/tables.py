@@ -109,13 +109,9 @@ class Row:
 
 
 class Tables:
-    """All tables, each read when it is first asked for.
+    """All tables, those of a user's folder laid over them; each is read when it is asked for.
 
-    Args:
-        folder: a user's own tables; None for none.
-
-    Raises:
-        HnclipError: the folder holds a file ``*.tsv`` that is no table.
+    Methods raise `HnclipError`, with file and line, at the first fault in a table.
     """
 
     def __init__(self, folder: str | None = None) -> None:
@@ -126,11 +122,7 @@ class Tables:
         self._own = set() if folder is None else _own_tables(folder)
 
     def rows(self, name: str) -> list[Row]:
-        """The entries of a table in their order.
-
-        Raises:
-            HnclipError: a line is malformed, or an entry is there twice.
-        """
+        """The entries of a table in their order."""
         table = TABLES[name]
         rows = _read(BUILT_IN / f"{name}.tsv", table, is_own=False)
         if name not in self._own:
@@ -159,11 +151,7 @@ class Tables:
         return {name: frozenset(words) for name, words in self.word_lists.items()}
 
     def words_of(self, row: Row, item: str) -> frozenset[str]:
-        """The words that an item of a cell stands for: itself, or those of a ``<class>``.
-
-        Raises:
-            HnclipError: there is no such class.
-        """
+        """The words that an item of a cell stands for: itself, or those of a ``<class>``."""
         if not item.startswith("<"):
             return frozenset({item})
         if not item.endswith(">") or item[1:-1] not in self.words:
@@ -175,12 +163,8 @@ class Tables:
     ) -> dict[K, tuple[T, ...]]:
         """Rules of which the first that fits counts, by what they are for.
 
-        Args:
-            entries: each with its row and what it is for.
-            hides: whether a rule fits wherever a later one does.
-
-        Raises:
-            HnclipError: one is never reached. A user's own may hide built-in ones.
+        None may hide a later one, that is, fit wherever it does; a user's own may hide built-in
+        ones.
         """
         found: dict[K, list[tuple[Row, T]]] = {}
         for row, key, rule in entries:
@@ -193,11 +177,7 @@ class Tables:
         return {key: tuple(rule for _, rule in rules) for key, rules in found.items()}
 
     def refer(self, row: Row, entry: str, known: Mapping[str, T], name: str) -> T | None:
-        """What another table says of an entry; None where a user removed it.
-
-        Raises:
-            HnclipError: there never was one.
-        """
+        """What another table says of an entry; None where a user removed it."""
         found = known.get(entry)
         if found is None and (row.is_own or entry not in self.removed[name]):
             raise row.fault(f"not in {name}.tsv", got=entry, expected=f"an entry of {name}.tsv")

@@ -34,19 +34,12 @@ def forms(verb: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What may be said instead of an action.
+    """What may be said instead of an action."""
 
-    Attributes:
-        words: what stands after the verb, and is replaced with it.
-        after: words of which one must follow, "" being the end; None where any may.
-        nouns: the class of the noun whose phrase must follow; None where none need.
-        instead: what may be said instead, as dictionary forms.
-    """
-
-    words: tuple[str, ...]
-    after: frozenset[str] | None
-    nouns: NounClass | None
-    instead: tuple[str, ...]
+    words: tuple[str, ...]  # stand after the verb, and are replaced with it
+    after: frozenset[str] | None  # of these one must follow, "" being the end; None: any may
+    nouns: NounClass | None  # of the noun whose phrase must follow; None: none need
+    instead: tuple[str, ...]  # what may be said instead, as dictionary forms
 
     def hides(self, later: "Rule") -> bool:
         """Whether this rule fits wherever the later one does."""

@@ -19,24 +19,16 @@ _MAX_NAMES = 8  # official files that a message names
 class Files:
     """The files of one benchmark, where the user says they are.
 
-    Attributes:
-        benchmark: its name, which its records carry.
-        path: one official file, or the folder that holds them.
-        images: the folder of the images.
-        policy: what a bad item does.
-        note: receives what the user should know though it is no error.
-        templates: of zero-shot prompts, ``photo`` or open_clip's ``simple`` or ``openai``.
-
-    Raises:
-        HnclipError: ``images`` is no folder.
+    Methods raise `HnclipError` where a file is missing, of another name, damaged, or holds something
+    else than it should. A bad item meets the policy.
     """
 
-    benchmark: str
-    path: str
-    images: str
+    benchmark: str  # its name, which its records carry
+    path: str  # one official file, or the folder that holds them
+    images: str  # the folder of the images
     policy: ErrorPolicy = field(default_factory=ErrorPolicy)
-    note: Callable[[str], None] = lambda text: None
-    templates: str = "photo"
+    note: Callable[[str], None] = lambda text: None  # of what is worth knowing, but no error
+    templates: str = "photo"  # of zero-shot prompts, or open_clip's ``simple`` or ``openai``
 
     def __post_init__(self) -> None:
         if not os.path.isdir(self.images):
@@ -49,9 +41,6 @@ class Files:
 
         A file whose official name has a folder, as ``atom/4.csv``, may also lie directly in
         ``path`` where no other has its name.
-
-        Raises:
-            HnclipError: none is there, or ``path`` is a file of another name.
         """
         found = self._found(names)
         absent = [name for name in names if name not in found]
@@ -63,11 +52,7 @@ class Files:
         return list(found.values())
 
     def first(self, *names: str) -> str:
-        """The path of the one official file, the first of ``names`` that is there.
-
-        Raises:
-            HnclipError: none is there, or ``path`` is a file of another name.
-        """
+        """The path of the one official file, the first of ``names`` that is there."""
         return next(iter(self._found(names).values()))
 
     def _found(self, names: Sequence[str]) -> dict[str, str]:
@@ -108,20 +93,13 @@ class Files:
             paths: the files.
             kind: what each holds, one object or one list.
             pairs: the keys and items in it; by default its own.
-
-        Raises:
-            HnclipError: a file cannot be read, is broken JSON, or holds something else.
         """
         pairs = pairs or (dict.items if kind is dict else enumerate)
         for path in paths:
             yield from self.items(path, pairs(read_json(path, kind)))
 
     def jsonl_items(self, path: str) -> Iterator[Item]:
-        """The items of a file with one JSON object a line; the key is the line's number.
-
-        Raises:
-            HnclipError: the file cannot be read.
-        """
+        """The items of a file with one JSON object a line; the key is the line's number."""
         with open_input_file(path) as stream:
             for record in RecordReader(stream, path, self.policy):
                 yield Item(record, self, path, record.line)
@@ -135,9 +113,6 @@ class Files:
             path: the file.
             columns: those that must be there.
             by_place: whatever the header calls them, they are these, in this order.
-
-        Raises:
-            HnclipError: the file cannot be read, is no UTF-8 CSV, or lacks one of ``columns``.
         """
         with open_input_file(path) as stream:
             text = io.TextIOWrapper(stream, "utf-8-sig", newline="")

@@ -22,6 +22,8 @@ PAIRS = [[0, 0], [1, 1]]
 class Item(Record):
     """One item of an official file; its errors name the file and the item's key there.
 
+    Whatever reads a field raises `InputError` where it is missing or holds something else.
+
     Args:
         fields: its fields.
         files: the benchmark's files.
@@ -49,11 +51,7 @@ class Item(Record):
         return os.path.splitext(os.path.basename(self.source))[0]
 
     def number(self, name: str) -> int | float:
-        """A field that holds a number, or the digits of one as CSV files do.
-
-        Raises:
-            InputError: it is missing or no finite number.
-        """
+        """A field that holds a number, or the digits of one as CSV files do."""
         value: Any = self.field(name, object)
         try:
             number = math.nan if isinstance(value, bool) else float(value)
@@ -64,11 +62,7 @@ class Item(Record):
         return int(number) if number.is_integer() else number
 
     def integer(self, name: str, below: int | None = None) -> int:
-        """A whole number from 0, less than ``below`` where that is given.
-
-        Raises:
-            InputError: it is missing, no whole number, or out of range.
-        """
+        """A whole number from 0, less than ``below`` where that is given."""
         number = self.number(name)
         if not isinstance(number, int) or number < 0 or (below is not None and number >= below):
             expected = "a whole number from 0" + ("" if below is None else f" to {below - 1}")
@@ -80,9 +74,6 @@ class Item(Record):
 
         Args:
             names: where the image may lie in the folder; the first that is there is taken.
-
-        Raises:
-            InputError: a name leaves the folder, or no such file is there.
         """
         try:
             paths = [inside(self.files.images, name, "image") for name in names]

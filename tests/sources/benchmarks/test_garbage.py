@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from hnclip_cli.benchmarks import BENCHMARKS
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.sources.benchmarks import imagefolder, word_order
-from hnclip_cli.sources.benchmarks.conme import COLUMNS as CONME_COLUMNS
-from hnclip_cli.sources.benchmarks.crepe import COLUMNS as CREPE_COLUMNS
+from hnclip_cli.sources.benchmarks.choices import COMVG_COLUMNS, SVO_COLUMNS
 from hnclip_cli.sources.benchmarks.files import Files
-from hnclip_cli.sources.benchmarks.mmvp import COLUMNS as MMVP_COLUMNS
-from hnclip_cli.sources.benchmarks.svo_probes import COMVG_COLUMNS, SVO_COLUMNS
+from hnclip_cli.sources.benchmarks.foils import CONME_COLUMNS
+from hnclip_cli.sources.benchmarks.pairs import MMVP_COLUMNS
+from hnclip_cli.sources.benchmarks.regions import CREPE_COLUMNS
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import format_record, parse_record
 from tests.sources.benchmarks.conftest import Folder

@@ -4,7 +4,7 @@ import io
 import pytest
 
 from hnclip_cli.errors import HnclipError, InputError
-from hnclip_cli.sources.benchmarks.crepe import FILES
+from hnclip_cli.sources.benchmarks.regions import CREPE_FILES
 from hnclip_cli.streams.jsonl import ErrorPolicy
 
 NEGATIVES = ["a cat on a mat", "no dog on a mat", "a dog's, mat", 'a "dog" off a mat', "a mat"]
@@ -47,10 +47,10 @@ def test_a_row_is_a_region_with_its_caption_and_negatives(folder):
 
 
 def test_all_27_files_are_read_from_their_folders_or_from_one(folder):
-    for name in FILES:
+    for name in CREPE_FILES:
         folder.write(name if name.startswith("atom") else name.rpartition("/")[2], table(ROW))
     records = folder.read("crepe")
-    assert len(records) == len(FILES) == 27
+    assert len(records) == len(CREPE_FILES) == 27
     complexities = [record["tags"]["complexity"] for record in records[:9]]
     assert complexities == [str(number) for number in range(4, 13)]
     assert folder.notes == []

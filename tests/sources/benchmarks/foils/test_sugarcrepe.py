@@ -4,7 +4,7 @@ import pytest
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.sources.benchmarks import read_benchmark
-from hnclip_cli.sources.benchmarks.sugarcrepe import FILES
+from hnclip_cli.sources.benchmarks.foils import SUGARCREPE_FILES
 from hnclip_cli.streams.edits import apply_edits
 from hnclip_cli.streams.jsonl import ErrorPolicy
 
@@ -87,7 +87,7 @@ def test_the_real_files_are_read_whole_and_in_order(real_data):
     records = list(read_benchmark("sugarcrepe", str(folder), str(images)))
     published = [
         (f"sugarcrepe/{name.removesuffix('.json')}/{key}", item)
-        for name in FILES
+        for name in SUGARCREPE_FILES
         for key, item in json.loads((folder / name).read_text()).items()
     ]
     assert [record["id"] for record in records] == [name for name, _ in published]

@@ -1,0 +1,214 @@
+"""A caption and several images, of which one is the one that it describes.
+
+- SVO-Probes (Hendricks and Nematzadeh 2021, arXiv:2106.09141): the second image differs in the
+  subject, the verb or the object; ComVG (Jiang et al. 2022, arXiv:2211.13854) is made the same way
+  from Visual Genome.
+- ImageCoDe (Krojer et al. 2022, arXiv:2203.15867): the one of ten images that a text describes.
+- SPEC (Peng et al. 2024, arXiv:2312.00081): size, position, existence, count; both directions.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from hnclip_cli.benchmarks import (
+    IMAGE_TO_TEXT,
+    TEXT_TO_IMAGE,
+    Benchmark,
+    Metric,
+    by_subset,
+    by_word,
+)
+from hnclip_cli.errors import HnclipError
+from hnclip_cli.sources.benchmarks.files import Files, reader
+from hnclip_cli.sources.benchmarks.items import Item
+from hnclip_cli.sources.benchmarks.regions import vg_image
+from hnclip_cli.streams.files import inside
+
+TYPES = ("subj", "verb", "obj")
+SVO_FILE = "svo_probes.csv"
+SVO_COLUMNS = ("sentence", "pos_image_id", "neg_image_id", *(f"{kind}_neg" for kind in TYPES))
+COMVG_FILE = "ComVG.csv"
+COMVG_COLUMNS = ("sentence", "pos_image_id", "neg_image_id", "neg_value")
+
+
+def _svo_probes(item: Item) -> dict[str, Any]:
+    """Images are looked up as ``ID.jpg``, and many of their URLs are dead."""
+    types = [kind for kind in TYPES if item.text(f"{kind}_neg").lower() == "true"]
+    if len(types) != 1:
+        raise item.error(
+            "no single type of negative",
+            got=" ".join(types) or "none",
+            expected=f"one of {' '.join(SVO_COLUMNS[-3:])} to be True",
+        )
+    numbers = (item.integer(name) for name in ("pos_image_id", "neg_image_id"))
+    images = [item.image_path(f"{n}.jpg", f"{n}.jpeg", f"{n}.png") for n in numbers]
+    return _choice(item, types[0], images, item.text("sentence"))
+
+
+def _comvg(item: Item) -> dict[str, Any]:
+    images = [vg_image(item, name) for name in ("pos_image_id", "neg_image_id")]
+    return _choice(item, item.text("neg_value"), images, item.text("sentence"))
+
+
+def _choice(
+    item: Item, kind: str, images: list[str], caption: str, index: int = 0
+) -> dict[str, Any]:
+    return item.record(
+        subset=kind,
+        images=images,
+        captions=[caption],
+        truth=[[index, 0]],
+        group=images[0],
+        tags={"type": kind},
+    )
+
+
+def _official(*, vl_compo: bool = False) -> tuple[Metric, ...]:
+    """The type says which word of the sentence the false image changes."""
+    leaf = by_word(*TYPES)
+    return (
+        Metric("accuracy, mean of {} types", (TEXT_TO_IMAGE,), leaf, vl_compo=vl_compo),
+        Metric("accuracy, {}", (TEXT_TO_IMAGE,), leaf, each=True),
+        Metric("accuracy, micro", (TEXT_TO_IMAGE,)),
+    )
+
+
+SVO_PROBES = Benchmark(
+    reader(lambda files: files.csv_items(files.first(SVO_FILE), SVO_COLUMNS), _svo_probes),
+    _official(vl_compo=True),
+    path=SVO_FILE,
+    images="the images of its URLs, each as ID.jpg",
+    source="https://github.com/google-deepmind/svo_probes",
+    items=36841,
+    metric="accuracy: the sentence's image > the other",
+    aggregation="mean over subject, verb and object",
+)
+COMVG = replace(
+    SVO_PROBES,
+    read=reader(lambda files: files.csv_items(files.first(COMVG_FILE), COMVG_COLUMNS), _comvg),
+    official=_official(),
+    path=COMVG_FILE,
+    images="Visual Genome, VG_100K and VG_100K_2",
+    source="https://github.com/eric-ai-lab/ComCLIP/tree/main/datasets",
+    items=5400,
+    aggregation="micro; subject, verb and object apart",
+)
+
+SETS_FILE = "valid_data.json"
+NUM_IMAGES = 10
+
+_NAME = re.compile(r"img(\d+)\.jpg")
+
+
+def _imagecode(item: Item) -> dict[str, Any]:
+    """A description, with the ten images of its set.
+
+    The official index counts the images in the order of the numbers in their names, which leave
+    numbers out: index 2 of img1.jpg, img4.jpg, img6.jpg is img6.jpg.
+    """
+    images = _images(item)
+    kind = "static" if item["set"].startswith("open-images") else "video"
+    return _choice(item, kind, images, item.caption, item.integer("index", len(images)))
+
+
+def _descriptions(content: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, texts in content.items():
+        if not isinstance(texts, dict):
+            yield name, texts
+            continue
+        for index, text in texts.items():
+            yield f"{name}/{index}", {"set": name, "index": index, "caption": text}
+
+
+def _images(item: Item) -> list[str]:
+    name, images = item.text("set"), item.files.images
+    try:
+        folder = inside(images, name, "image folder")
+        matches = filter(None, map(_NAME.fullmatch, os.listdir(folder)))
+        found = {int(match[1]): match[0] for match in matches}
+    except HnclipError as error:
+        raise item.error(str(error)) from None
+    except (OSError, ValueError):
+        found = {}
+    if len(found) != NUM_IMAGES:
+        raise item.error(
+            "image not found" if not found else "images are missing",
+            got=f"{len(found)} files img*.jpg in {os.path.join(images, name)!r}",
+            expected=str(NUM_IMAGES),
+            hint="another --images folder",
+        )
+    return [os.path.join(folder, found[number]) for number in sorted(found)]
+
+
+IMAGECODE = Benchmark(
+    reader(
+        lambda files: files.json_items([files.first(SETS_FILE)], dict, _descriptions),
+        _imagecode,
+    ),
+    (
+        Metric("accuracy, micro", (TEXT_TO_IMAGE,), vl_compo=True),
+        Metric("accuracy, {}", (TEXT_TO_IMAGE,), by_word("static", "video"), each=True),
+    ),
+    path=SETS_FILE,
+    images="image-sets, one folder a set",
+    source="https://github.com/McGill-NLP/imagecode/tree/main/data",
+    items=2302,
+    metric="accuracy: the described image > the nine others",
+    aggregation="micro; static and video apart",
+)
+
+
+SPEC_SUBSETS = (
+    "absolute_size",
+    "relative_size",
+    "absolute_spatial",
+    "relative_spatial",
+    "existence",
+    "count",
+)
+SPEC_DIRECTIONS = {"image2text.json": "i2t", "text2image.json": "t2i"}
+SPEC_FILES = tuple(f"{subset}/{file}" for subset in SPEC_SUBSETS for file in SPEC_DIRECTIONS)
+
+
+def _spec(item: Item) -> dict[str, Any]:
+    """An image among texts (i2t) or a text among images (t2i)."""
+    subset, direction = item["subset"], item["direction"]
+    query, keys = item.text("query"), item.texts("keys")
+    label = item.integer("label", len(keys))
+    is_image = direction == "i2t"
+    images, captions = ([query], keys) if is_image else (keys, [query])
+    return item.record(
+        subset=subset,
+        images=[item.image_path(f"{subset}/{name}") for name in images],
+        captions=captions,
+        truth=[[0, label] if is_image else [label, 0]],
+        tags={"direction": direction},
+    )
+
+
+def _spec_items(files: Files) -> Iterator[Item]:
+    for path in files.paths(SPEC_FILES):
+        folder, file = os.path.split(os.path.abspath(path))
+        subset, direction = os.path.basename(folder), SPEC_DIRECTIONS[file]
+        for item in files.json_items([path], list):
+            item |= {"subset": subset, "direction": direction}
+            item.key = f"{direction}/{item.key}"
+            yield item
+
+
+SPEC = Benchmark(
+    reader(_spec_items, _spec),
+    (
+        Metric("image to text, mean of {} subsets", (IMAGE_TO_TEXT,), by_subset),
+        Metric("text to image, mean of {} subsets", (TEXT_TO_IMAGE,), by_subset),
+        Metric("mean of {} directions", (IMAGE_TO_TEXT, TEXT_TO_IMAGE), by_subset),
+    ),
+    path="the folder with " + " ".join(f"{subset}/" for subset in SPEC_SUBSETS),
+    images="the same folder",
+    source="https://huggingface.co/datasets/wjpoom/SPEC",
+    metric="accuracy of image to text, and of text to image",
+    aggregation="mean over 6 subsets, each direction apart",
+)

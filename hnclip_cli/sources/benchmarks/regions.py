@@ -1,0 +1,128 @@
+"""A box in an image of Visual Genome, its caption, and captions that are false for it.
+
+- ARO's Visual Genome sets (Yuksekgonul et al. 2023, arXiv:2210.01936). The official evaluation
+  shows the model only the box that holds what the captions speak of. Which relations and pairs of
+  attributes the macro averages leave out is a matter of the score, so all published items become
+  records, tagged with what the averages go over.
+- CREPE, productivity (Ma et al. 2023, arXiv:2212.07796): captions of 4 to 12 atoms. Systematicity
+  is not read: it is defined only for models trained on three particular data sets.
+"""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from hnclip_cli.benchmarks import Benchmark, Metric, accuracy, by_tag, by_word, mean
+from hnclip_cli.sources.benchmarks.files import Files, reader
+from hnclip_cli.sources.benchmarks.items import Item
+
+RELATION_FILE = "visual_genome_relation.json"
+ATTRIBUTION_FILE = "visual_genome_attribution.json"
+
+
+def _relation(item: Item) -> dict[str, Any]:
+    """Two objects of the caption exchanged around its relation."""
+    return _aro(item, "swap-object", {"relation": item.text("relation_name")})
+
+
+def _attribution(item: Item) -> dict[str, Any]:
+    """The attributes of two objects exchanged."""
+    return _aro(item, "swap-attribute", {"attributes": "_".join(item.texts("attributes"))})
+
+
+def _aro(item: Item, kind: str, tags: dict[str, str]) -> dict[str, Any]:
+    return item.short(
+        item.image_path(item.text("image_path")),
+        item.text("true_caption"),
+        [item.text("false_caption")],
+        kind,
+        box=("bbox_x", "bbox_y", "bbox_w", "bbox_h"),
+        tags=tags,
+    )
+
+
+ARO_VG_RELATION = Benchmark(
+    reader(lambda files: files.json_items(files.paths([RELATION_FILE]), list), _relation),
+    accuracy(mean("relations", by_tag("relation"), vl_compo=True)),
+    path=RELATION_FILE,
+    images="the GQA subset that the same page links",
+    source="https://github.com/mertyg/vision-language-models-are-bows",
+    items=23937,
+    metric="accuracy: caption > negative",
+    aggregation="macro over relations, without the symmetric ones",
+)
+ARO_VG_ATTRIBUTION = replace(
+    ARO_VG_RELATION,
+    read=reader(
+        lambda files: files.json_items(files.paths([ATTRIBUTION_FILE]), list), _attribution
+    ),
+    official=accuracy(mean("pairs of >= 25", by_tag("attributes"), least=25, vl_compo=True)),
+    path=ATTRIBUTION_FILE,
+    items=28748,
+    aggregation="macro over pairs of attributes with at least 25 items",
+)
+
+CREPE_TYPES = ("atom", "swap", "negate")
+CREPE_FILES = tuple(
+    f"{kind}/prod_vg_hard_negs_{kind}_complexity_{complexity}.csv"
+    for kind in CREPE_TYPES
+    for complexity in range(4, 13)
+)
+CREPE_COLUMNS = ("image_id", "caption", "x", "y", "width", "height", "hard_negs")
+
+
+def _crepe(item: Item) -> dict[str, Any]:
+    """A region of an image, its caption, and five negatives."""
+    return item.short(
+        vg_image(item, "image_id"),
+        item.caption,
+        _hard_negatives(item),
+        item["kind"],
+        box=("x", "y", "width", "height"),
+        subset=item["kind"],
+        tags={"complexity": item["complexity"]},
+    )
+
+
+def _crepe_items(files: Files) -> Iterator[Item]:
+    for path in files.paths(CREPE_FILES):
+        kind, _, complexity = path.removesuffix(".csv").rpartition("_hard_negs_")[2].split("_")
+        for item in files.csv_items(path, CREPE_COLUMNS):
+            item |= {"kind": kind, "complexity": complexity}
+            item.key = f"{complexity}/{item.key}"
+            yield item
+
+
+def _hard_negatives(item: Item) -> list[str]:
+    """The column with the text of a Python list."""
+    text = item.text("hard_negs")
+    try:
+        texts = ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        texts = None
+    if not isinstance(texts, list | tuple):
+        raise item.error('field "hard_negs" is no list', got=repr(text[:60]), expected="['…', '…']")
+    item["hard_negs"] = list(texts)
+    return item.texts("hard_negs")
+
+
+def vg_image(item: Item, name: str) -> str:
+    """The path of a Visual Genome image by its number, in one of the folders it is published in."""
+    file = f"{item.integer(name)}.jpg"
+    return item.image_path(file, f"VG_100K/{file}", f"VG_100K_2/{file}")
+
+
+CREPE = Benchmark(
+    reader(_crepe_items, _crepe),
+    (
+        Metric("R@1, mean of {} forms", leaf=by_word(*CREPE_TYPES), vl_compo=True),
+        Metric("R@1, {}", leaf=by_word(*CREPE_TYPES), each=True),
+        *(Metric(f"R@{k}, micro", rank=k) for k in (1, 3, 5, 10)),
+    ),
+    path="the folder prod_hard_negatives, with atom/, swap/ and negate/",
+    images="Visual Genome, VG_100K and VG_100K_2",
+    source="https://github.com/RAIVNLab/CREPE",
+    metric="R@1: caption > its negatives",
+    aggregation="mean over atom, swap and negate",
+)
