@@ -69,14 +69,14 @@ class Benchmark:
     aggregation: str = ""  # how it is brought to one number
 
 
-# A new benchmark is a line here, and a file with a `Benchmark`.
+# A new benchmark is a line here, and a `Benchmark` there.
 _PLACES = {
     "sugarcrepe": "foils:SUGARCREPE",
     "sugarcrepe-pp": "foils:SUGARCREPE_PP",
     "aro-vg-relation": "regions:ARO_VG_RELATION",
     "aro-vg-attribution": "regions:ARO_VG_ATTRIBUTION",
-    "aro-coco-order": "word_order:ARO_COCO_ORDER",
-    "aro-flickr-order": "word_order:ARO_FLICKR_ORDER",
+    "aro-coco-order": "karpathy:ARO_COCO_ORDER",
+    "aro-flickr-order": "karpathy:ARO_FLICKR_ORDER",
     "valse": "foils:VALSE",
     "vl-checklist": "vl_checklist:VL_CHECKLIST",
     "winoground": "pairs:WINOGROUND",
@@ -88,7 +88,7 @@ _PLACES = {
     "mmvp": "pairs:MMVP",
     "colorswap": "pairs:COLORSWAP",
     "spec": "choices:SPEC",
-    "inpaintcoco": "inpaintcoco:INPAINTCOCO",
+    "inpaintcoco": "pairs:INPAINTCOCO",
     "comvg": "choices:COMVG",
     "conme": "foils:CONME",
     "coco-retrieval": "karpathy:COCO_RETRIEVAL",

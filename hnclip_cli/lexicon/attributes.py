@@ -35,19 +35,7 @@ ColorRange = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 class Attributes:
-    """All attributes.
-
-    Attributes:
-        looks: what each name of a color looks like.
-        colors: the looks, in order.
-        opposites: what denies a word of size.
-        sizes: "small" and "big", by the words that say so.
-        known: attributes besides color and size, by their words: their class, whose attributes deny
-            each other, and their look; those of one look say the same.
-        animate_only, inanimate_only: words said only of people and animals, or never of them.
-        materials: what something is made of, by the words that say so.
-        made_of: the materials that may replace each other, by the noun; for "any" other noun too.
-    """
+    """All attributes."""
 
     def __init__(self, tables: Tables, nouns: Nouns) -> None:
         self._tables = tables
@@ -65,10 +53,11 @@ class Attributes:
 
         rows = tables.rows("sizes")
         self.opposites = {row["size"]: row["opposite"] for row in rows if row["opposite"]}
-        self.sizes = {
+        self.sizes = {  # "small" and "big", by the words that say so
             row["size"]: row["look"] for row in rows if row.one_of("look", ("", "small", "big"))
         }
         self._add_attributes(tables.rows("attributes"))
+        # The materials that may replace each other, by the noun; for "any" other noun too.
         self.made_of = {row["noun"]: row.items("materials") for row in tables.rows("made_of")}
 
     def near(self, one: str, other: str) -> bool:
@@ -135,8 +124,10 @@ class Attributes:
         return frozenset(words), frozenset(families)
 
     def _add_attributes(self, rows: list[Row]) -> None:
+        # Besides color and size, by their words: their class, whose attributes deny each other, and
+        # their look; those of one look say the same.
         self.known: dict[str, tuple[str, str]] = {}
-        self.materials: dict[str, str] = {}
+        self.materials: dict[str, str] = {}  # by the words that say what something is made of
         heads = {row["attribute"]: row for row in rows if not row["like"]}
         said: dict[str, set[str]] = {"": set(), "animate": set(), "inanimate": set()}
         for row in rows:
@@ -150,5 +141,6 @@ class Attributes:
                 self.known[word] = row["class"], like or word
             if row["class"] == "material" and use != "swap":
                 self.materials[word] = like or word
+        # Words said only of people and animals, or never of them.
         self.animate_only = frozenset(said["animate"])
         self.inanimate_only = frozenset(said["inanimate"])

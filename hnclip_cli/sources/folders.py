@@ -7,13 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hnclip_cli.errors import HnclipError, InputError
-from hnclip_cli.sources.names import in_record, is_image
 from hnclip_cli.streams.files import open_regular
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.streams.records import Record
 
 METADATA = "metadata.jsonl"
 MAX_CAPTION_BYTES = 1 << 20
+IMAGE_SUFFIXES = {
+    ".avif", ".bmp", ".gif", ".ico", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm",
+    ".png", ".ppm", ".tif", ".tiff", ".webp",
+}  # fmt: skip
 
 
 def folder_records(
@@ -109,6 +112,16 @@ def _caption_beside(path: str) -> str | None:
     except FileNotFoundError:
         return None
     return decode_caption(data, beside)
+
+
+def is_image(name: str) -> bool:
+    """Whether a file's name ends like that of an image."""
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+
+
+def in_record(name: str) -> bool:
+    """Whether a record can hold a name: not every file has one that is UTF-8."""
+    return name.encode(errors="replace").decode() == name
 
 
 def decode_caption(data: bytes, where: str) -> str:

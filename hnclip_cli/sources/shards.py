@@ -3,13 +3,13 @@
 import itertools
 import operator
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
 
 from hnclip_cli.errors import HnclipError, InputError
-from hnclip_cli.sources.folders import MAX_CAPTION_BYTES, decode_caption
-from hnclip_cli.sources.names import expand_braces, in_record, is_image
+from hnclip_cli.sources.folders import MAX_CAPTION_BYTES, decode_caption, in_record, is_image
 from hnclip_cli.streams.files import open_regular
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record, parse_record
@@ -17,6 +17,8 @@ from hnclip_cli.streams.tars import Member, iter_members, join_member, read_at
 
 CAPTIONS = ("txt", "caption")
 NEGATIVE_IMAGE, NEGATIVE_CAPTION = "neg_image", "neg_caption"
+
+_RANGE = re.compile(r"(\d+)\.\.(\d+)")
 
 
 def shard_records(
@@ -164,3 +166,50 @@ def _json_fields(sample: _Sample) -> Record:
     except InputError as error:
         problem = str(error).partition(": ")[2]
         raise sample.error(f"{os.path.basename(member.name)}: {problem}") from None
+
+
+def expand_braces(pattern: str) -> Iterator[str]:
+    """``shard-{000..009}.tar`` and ``{train,val}.tar``, also nested, as a shell expands them.
+
+    Numbers keep the width that they are written with. What is not a range or a list of braces
+    stays as it is. Names come one by one, however many there are.
+    """
+    opening = pattern.find("{")
+    while opening >= 0:
+        parts, closing = _braces(pattern, opening)
+        if parts:
+            break
+        opening = pattern.find("{", opening + 1)
+    else:
+        yield pattern
+        return
+    for part in parts:
+        for middle in expand_braces(part):
+            for rest in expand_braces(pattern[closing + 1 :]):
+                yield pattern[:opening] + middle + rest
+
+
+def _braces(pattern: str, opening: int) -> tuple[Iterable[str], int]:
+    """What the braces that open here stand for, nothing if they are plain text; where they end."""
+    depth, start = 0, opening + 1
+    parts: list[str] = []
+    for at in range(opening, len(pattern)):
+        character = pattern[at]
+        depth += (character == "{") - (character == "}")
+        if depth == 0 or (depth == 1 and character == ","):
+            parts.append(pattern[start:at])
+            start = at + 1
+        if depth == 0:
+            if numbers := _RANGE.fullmatch(pattern[opening + 1 : at]):
+                return _numbers(numbers[1], numbers[2]), at
+            return (parts if len(parts) > 1 else []), at
+    return [], opening
+
+
+def _numbers(first: str, last: str) -> Iterator[str]:
+    """From the first to the last number, upwards or downwards."""
+    padded = any(len(word) > 1 and word.startswith("0") for word in (first, last))
+    width = max(len(first), len(last)) if padded else 0
+    step = 1 if int(first) <= int(last) else -1
+    for number in range(int(first), int(last) + step, step):
+        yield f"{number:0{width}d}"

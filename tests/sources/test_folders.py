@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from hnclip_cli.errors import HnclipError, InputError
-from hnclip_cli.sources.folders import folder_records
+from hnclip_cli.sources.folders import folder_records, is_image
 from hnclip_cli.streams.jsonl import ErrorPolicy
 
 
@@ -159,3 +159,8 @@ def test_an_image_is_not_opened(folder):
     Image.new("RGB", (1, 1)).save(folder / "f.png")
     os.chmod(folder / "f.png", 0o400)
     assert len(read()) == 6
+
+
+def test_images_are_known_by_their_ending():
+    assert is_image("a.JPG") and is_image("x/a.b.webp")
+    assert not is_image("a.txt") and not is_image("jpg") and not is_image("a.jpg/b")

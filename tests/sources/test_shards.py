@@ -1,13 +1,17 @@
 import io
 import json
+import shutil
+import subprocess
 import tarfile
 import tracemalloc
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from hnclip_cli.errors import HnclipError, InputError
-from hnclip_cli.sources.shards import shard_records
+from hnclip_cli.sources.shards import expand_braces, shard_records
 from hnclip_cli.streams.images import load_image
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record
@@ -177,3 +181,30 @@ def test_memory_holds_the_keys_of_a_shard_and_no_headers():
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert (peaks[1] - peaks[0]) / 1900 < 300  # bytes a sample; two headers take over 1,000
+
+
+PATTERNS = [
+    "a.tar", "s-{000..003}.tar", "{8..11}", "{08..11}", "{3..1}", "{a,b}", "{a,b}-{0..1}",
+    "x{a,{b,c}}y", "x{a,}", "{0..2}{3..4}/{p,q}.tar", "{5..5}", "x{}y", "x{a}y", "{a,b", "a}b",
+    "{{a,b}}", "{a..c..d}", "}{", "{a,b}}", "{x{0..1}",
+]  # fmt: skip
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="bash says what is right")
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_braces_are_expanded_as_by_bash(pattern):
+    said = subprocess.check_output(["bash", "-c", f"printf '%s\\n' {pattern}"], text=True)
+    assert list(expand_braces(pattern)) == said.splitlines()
+
+
+@given(st.text("ab01{},.", max_size=14))
+def test_nothing_is_lost_and_it_ends(pattern):
+    names = list(expand_braces(pattern))
+    assert names
+    if "{" not in pattern:
+        assert names == [pattern]
+
+
+def test_names_come_one_by_one_however_many_there_are():
+    names = expand_braces("{000000000..999999999}")
+    assert [next(names) for _ in range(2)] == ["000000000", "000000001"]

@@ -1,4 +1,4 @@
-"""Readers of benchmarks: a file for each, with its official scores beside it."""
+"""Readers of benchmarks: a file for each form of item, with the official scores beside them."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -19,8 +19,8 @@ _MAX_NAMES = 8  # official files that a message names
 class Files:
     """The files of one benchmark, where the user says they are.
 
-    Methods raise `HnclipError` where a file is missing, of another name, damaged, or holds something
-    else than it should. A bad item meets the policy.
+    Methods raise `HnclipError` where a file is missing, of another name, damaged, or of another
+    form. A bad item meets the policy.
     """
 
     benchmark: str  # its name, which its records carry
@@ -169,11 +169,7 @@ def reader(
 
 
 def read_json(path: str, kind: type = object) -> Any:
-    """The content of a JSON file.
-
-    Raises:
-        HnclipError: it cannot be read, is broken, or is not of this kind.
-    """
+    """The content of a JSON file, which must be of this kind."""
     import orjson
 
     with open_input_file(path) as stream:

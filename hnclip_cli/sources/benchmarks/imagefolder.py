@@ -16,9 +16,6 @@ def read_imagefolder(files: Files) -> Iterator[dict[str, Any]]:
     """A record an image, with the prompts of all classes; those of its own class are true.
 
     The prompts of a class follow one another, ``prompts_per_class`` of them.
-
-    Raises:
-        HnclipError: no class, a class without a folder, or a name that is no text.
     """
     names = _class_names(files)
     prompts = class_prompts(list(names.values()), files.templates)

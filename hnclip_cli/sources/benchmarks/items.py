@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Two images and two captions, each true for the one at its own place.
-PAIRS = [[0, 0], [1, 1]]
-
 
 class Item(Record):
     """One item of an official file; its errors name the file and the item's key there.

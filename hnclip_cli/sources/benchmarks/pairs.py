@@ -6,17 +6,26 @@
   annotation, the public tenth of it and the sample for language models have the same form. The
   annotations of single subsets hold the same items in objects by video and subject.
 - MMVP-VLM (Tong et al. 2024, arXiv:2401.06209): images that CLIP takes for the same.
+- InpaintCOCO (Rösch et al. 2024, arXiv:2403.02875): a COCO photograph and a part of it repainted.
+  The parquet files hold the images themselves. They are unpacked into the folder of the images, so
+  that records can name them.
 """
 
+import contextlib
 import itertools
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from hnclip_cli.benchmarks import Benchmark, Leaf, Metric, Place, by_subset, by_tag, winoground
+from hnclip_cli.errors import HnclipError
 from hnclip_cli.sources.benchmarks.files import Files, reader
-from hnclip_cli.sources.benchmarks.items import PAIRS, Item
+from hnclip_cli.sources.benchmarks.items import Item
+from hnclip_cli.streams.files import atomic_output
+
+TRUTH = [[0, 0], [1, 1]]  # each caption of the image at its own place
 
 WINOGROUND_FILE = "examples.jsonl"
 COLORSWAP_FILE = "test.json"
@@ -29,7 +38,7 @@ def _winoground(item: Item) -> dict[str, Any]:
     return item.record(
         images=[item.image_path(f"{name}.png", name) for name in names],
         captions=[item.text(f"caption_{side}") for side in (0, 1)],
-        truth=PAIRS,
+        truth=TRUTH,
         tags=_tags(item, "collapsed_tag", "tag", "secondary_tag"),
     )
 
@@ -39,7 +48,7 @@ def _colorswap(item: Item) -> dict[str, Any]:
     return item.record(
         images=[item.image_path(name, name.rpartition("/")[2]) for name in names],
         captions=[item.text(f"caption_{side}") for side in (1, 2)],
-        truth=PAIRS,
+        truth=TRUTH,
         tags=_tags(item, "image_source", "caption_source"),
     )
 
@@ -77,33 +86,28 @@ def _eqben(item: Item) -> dict[str, Any]:
     names = [item.text("image0"), item.text("image1")]
     return item.record(
         subset=names[0].partition("/")[0],
-        images=[item.image_path(name, _as_jpg(name)) for name in names],
+        # The lighter release of the images has them as JPEG.
+        images=[item.image_path(name, re.sub(r"\.png$", ".jpg", name)) for name in names],
         captions=[_first_caption(item, "caption0"), _first_caption(item, "caption1")],
-        truth=PAIRS,
+        truth=TRUTH,
     )
 
 
 def _nested(content: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     """All items of nested lists and objects, with the way to them as their key."""
     if isinstance(content, dict) and "image0" not in content:
-        inner = [(str(name), value) for name, value in content.items()]
+        inner: Iterable[tuple[Any, Any]] = content.items()
     elif isinstance(content, list):
-        inner = [(str(index), value) for index, value in enumerate(content)]
+        inner = enumerate(content)
     else:
         yield key, content
         return
     for name, value in inner:
-        yield from _nested(value, f"{key}/{name}" if key else name)
+        yield from _nested(value, f"{key}/{name}" if key else str(name))
 
 
 def _first_caption(item: Item, name: str) -> str:
     return item.texts(name)[0] if isinstance(item.get(name), list) else item.text(name)
-
-
-def _as_jpg(name: str) -> str:
-    """The name in the lighter release of the images."""
-    stem, ending = os.path.splitext(name)
-    return f"{stem}.jpg" if ending == ".png" else name
 
 
 def image_set(place: Place) -> Leaf | None:
@@ -152,7 +156,7 @@ def _mmvp(item: Item) -> dict[str, Any]:
             for row, name in zip(rows, images, strict=True)
         ],
         captions=[MMVP_PROMPT + row.text("statement") for row in rows],
-        truth=PAIRS,
+        truth=TRUTH,
         tags={"pattern": pattern},
     )
 
@@ -169,4 +173,88 @@ MMVP = Benchmark(
     items=135,
     metric="pair accuracy: each statement prefers its image",
     aggregation="mean over 9 visual patterns",
+)
+
+
+PARQUET_FILES = tuple(f"test-{part:05d}-of-00003.parquet" for part in range(3))
+SIDES = ("coco", "inpaint")
+PARQUET_COLUMNS = [
+    "concept",
+    *(f"{side}_{what}" for side in SIDES for what in ("caption", "image")),
+]
+
+_ENDINGS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg"}
+_ROWS = 16  # held in memory beside what the file keeps together
+
+
+def _inpaintcoco(item: Item) -> dict[str, Any]:
+    """Some rows have no second caption; each is a bad item."""
+    concept = item.text("concept")
+    captions = [item.text(f"{side}_caption") for side in SIDES]
+    return item.record(
+        subset=concept,
+        images=[_unpacked(item, side) for side in SIDES],
+        captions=captions,
+        truth=TRUTH,
+        tags={"concept": concept},
+    )
+
+
+def _parquet_items(files: Files) -> Iterator[Item]:
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError:
+        raise HnclipError(
+            "pyarrow is not installed", hint="pip install 'hnclip[parquet]'"
+        ) from None
+    for path in files.paths(PARQUET_FILES):
+        part = int(os.path.basename(path).split("-")[1])
+        try:
+            with parquet.ParquetFile(path) as file:
+                if absent := [
+                    name for name in PARQUET_COLUMNS if name not in file.schema_arrow.names
+                ]:
+                    raise HnclipError(
+                        "not an official file", where=path, expected=f"also {' '.join(absent)}"
+                    )
+                batches = file.iter_batches(_ROWS, columns=PARQUET_COLUMNS)
+                rows = (row for batch in batches for row in batch.to_pylist())
+                for index, row in enumerate(rows):
+                    yield Item(row, files, path, f"{part}/{index}")
+        except (ArrowException, OSError) as error:
+            reason = str(error).partition("\n")[0]
+            raise HnclipError(f"broken parquet ({reason})", where=path) from None
+
+
+def _unpacked(item: Item, side: str) -> str:
+    """The path of an image after it was written there."""
+    data = item.field(f"{side}_image", dict).get("bytes")
+    if not isinstance(data, bytes):
+        raise item.error(f'field "{side}_image" holds no image')
+    ending = next((end for magic, end in _ENDINGS.items() if data.startswith(magic)), None)
+    if ending is None:
+        raise item.error(f'field "{side}_image" is neither PNG nor JPEG', got=repr(data[:4]))
+    name = f"{item.key.replace('/', '-')}-{side}.{ending}"
+    path = os.path.join(item.files.images, name)
+    if not _holds(path, data):
+        with atomic_output(path) as stream:
+            stream.write(data)
+    return path
+
+
+def _holds(path: str, data: bytes) -> bool:
+    with contextlib.suppress(OSError), open(path, "rb") as stream:
+        return stream.read() == data
+    return False
+
+
+INPAINTCOCO = Benchmark(
+    reader(_parquet_items, _inpaintcoco),
+    winoground(),
+    path="the folder of " + " ".join(PARQUET_FILES),
+    images="any folder: the images of the parquet files are written into it",
+    source="https://huggingface.co/datasets/phiyodr/InpaintCOCO",
+    items=1260,
+    metric="text, image and group score",
+    aggregation="micro; concepts apart",
 )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hnclip_cli.benchmarks import BENCHMARKS
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.sources.benchmarks import imagefolder, word_order
+from hnclip_cli.sources.benchmarks import imagefolder, karpathy
 from hnclip_cli.sources.benchmarks.choices import COMVG_COLUMNS, SVO_COLUMNS
 from hnclip_cli.sources.benchmarks.files import Files
 from hnclip_cli.sources.benchmarks.foils import CONME_COLUMNS
@@ -18,7 +18,7 @@ from hnclip_cli.sources.benchmarks.regions import CREPE_COLUMNS
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import format_record, parse_record
 from tests.sources.benchmarks.conftest import Folder
-from tests.sources.benchmarks.test_word_order import Tagger
+from tests.sources.benchmarks.karpathy.test_word_order import Tagger
 
 CAPTIONS = {"caption": "a", "caption2": "b", "negative_caption": "c", "foil": "d"}
 PAIR = {f"{what}{mark}{side}": "a.jpg" for what in ("image", "caption")
@@ -120,7 +120,7 @@ def prompts(classes, templates):
 
 @pytest.mark.parametrize("name", FILES)
 def test_damaged_content_gives_records_or_errors_that_name_the_file(name, tmp_path, monkeypatch):
-    monkeypatch.setattr(word_order, "Parser", Tagger)
+    monkeypatch.setattr(karpathy, "Parser", Tagger)
     monkeypatch.setattr(imagefolder, "class_prompts", prompts)
     folder = Folder(tmp_path)
     folder.image("a.jpg", "a.jpg.png", "a_on_b.jpg", "1.jpg", "1/1.jpg", "count/a.jpg")

@@ -6,7 +6,7 @@ import json
 import pytest
 import yaml
 
-from hnclip_cli.sources.benchmarks.word_order import PERTURBATIONS
+from hnclip_cli.sources.benchmarks.karpathy import PERTURBATIONS
 from tests.sources.benchmarks.conftest import Folder
 
 

@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.language.caption import Caption, Word
-from hnclip_cli.sources.benchmarks import word_order
-from hnclip_cli.sources.benchmarks.word_order import (
+from hnclip_cli.sources.benchmarks import karpathy
+from hnclip_cli.sources.benchmarks.karpathy import (
     PERTURBATIONS,
     _order,
     _trigrams,
@@ -34,7 +34,7 @@ class Tagger:
 
 @pytest.fixture(autouse=True)
 def tagger(monkeypatch):
-    monkeypatch.setattr(word_order, "Parser", Tagger)
+    monkeypatch.setattr(karpathy, "Parser", Tagger)
 
 
 def write(folder, captions, image="val2014/COCO_val2014_000000000001.jpg"):
