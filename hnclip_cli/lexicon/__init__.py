@@ -8,9 +8,8 @@ import re
 from collections.abc import Callable
 from functools import cache, cached_property
 
-from hnclip_cli.lexicon.attributes import Attributes
+from hnclip_cli.lexicon.attributes import Attributes, Numbers
 from hnclip_cli.lexicon.nouns import Nouns
-from hnclip_cli.lexicon.numbers import Numbers
 from hnclip_cli.lexicon.relations import Relations
 from hnclip_cli.lexicon.tables import Tables
 from hnclip_cli.lexicon.verbs import Verbs
@@ -53,11 +52,7 @@ class Lexicon(Tables):
         return re.compile(rf"(?<!\w)(?:{longest_first})(?!\w)", re.IGNORECASE) if words else None
 
     def check(self) -> None:
-        """Read everything.
-
-        Raises:
-            HnclipError: at the first fault in a table, with file and line.
-        """
+        """Read everything, so that the first fault in a table is raised."""
         _ = self.numbers, self.protected, self.nouns.classes
         _ = self.verbs.actors, self.verbs.actions, self.verbs.postures
         _ = self.attributes.color_names, self.attributes.states

@@ -1,4 +1,4 @@
-"""Colors, sizes, states and other attributes, and what may stand for what."""
+"""Colors, sizes, states and other attributes, what may stand for what, and numbers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,6 +6,8 @@ from functools import cached_property
 
 from hnclip_cli.lexicon.nouns import Family, Noun, Nouns
 from hnclip_cli.lexicon.tables import Row, Tables
+
+_NUMBERS = (*map(str, range(2, 11)), "many", "pair")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,11 @@ class Attributes:
     @cached_property
     def color_names(self) -> frozenset[tuple[str, str]]:
         """Pairs of a color and the next word that say no color: a green bean."""
-        found = set()
-        for row in self._tables.rows("color_names"):
-            if self._tables.refer(row, row["color"], self.looks, "colors"):
-                found.add((row["color"], row["before"]))
-        return frozenset(found)
+        return frozenset(
+            (row["color"], row["before"])
+            for row in self._tables.rows("color_names")
+            if self._tables.refer(row, row["color"], self.looks, "colors")
+        )
 
     @cached_property
     def states(self) -> dict[str, tuple[State, ...]]:
@@ -144,3 +146,26 @@ class Attributes:
         # Words said only of people and animals, or never of them.
         self.animate_only = frozenset(said["animate"])
         self.inanimate_only = frozenset(said["inanimate"])
+
+
+class Numbers:
+    """All words for numbers."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.names: dict[int, str] = {}
+        self.values: dict[str, int] = {}  # by word and by digit
+        # For the first word of what says "many" or "a pair": the words that follow, the longest
+        # first, and whether it is a pair. All of them have one of the ``telling`` words.
+        self.vague: dict[str, list[tuple[tuple[str, ...], bool]]] = {}
+        telling = set()
+        for row in sorted(tables.rows("numbers"), key=lambda row: -row["words"].count(" ")):
+            number = row.one_of("number", _NUMBERS)
+            if number.isdigit():
+                self.names.setdefault(int(number), row["words"])
+                self.values[row["words"]] = int(number)
+                continue
+            first, *others = row["words"].split(" ")
+            telling.add([word for word in (first, *others) if word != "of"][-1])
+            self.vague.setdefault(first, []).append((tuple(others), number == "pair"))
+        self.values |= {str(value): value for value in range(2, 10)}
+        self.telling = frozenset(telling)

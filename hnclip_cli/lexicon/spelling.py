@@ -38,9 +38,8 @@ def with_s(word: str) -> str:
 
 def plural(noun: str) -> str:
     """The regular plural of a noun."""
-    if noun.endswith("man") and noun != "human":
-        return noun[:-3] + "men"
-    return with_s(noun)
+    is_man = noun.endswith("man") and noun != "human"
+    return noun[:-3] + "men" if is_man else with_s(noun)
 
 
 def capitalize(text: str) -> str:

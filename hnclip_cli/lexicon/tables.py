@@ -1,13 +1,7 @@
 """The tables of words: the built-in ones beside this file, and a user's own laid over them.
 
-A table is a text file ``NAME.tsv``. Its first line that is neither empty nor a comment (``#``)
-names the columns; each further line is an entry, its cells separated by tabs. The cells of the
-first columns, the key, name the entry. docs/words.md describes tables and notation.
-
-A table of the same name in a user's folder adds the entries whose keys are new, changes those
-whose keys are known, and with ``-`` before the first cell removes all that have these key cells.
-New entries stand behind the built-in ones; in tables of rules, where the first that fits counts,
-before them.
+docs/words.md describes tables and notation. An entry of a user with a new key stands behind the
+built-in ones; in tables of rules, where the first that fits counts, before them.
 """
 
 import os
@@ -225,7 +219,15 @@ def _read(path: Path, table: Table, is_own: bool) -> dict[tuple[str, ...], Row]:
         cells = [cell.strip() for cell in line.split("\t")]
         if not columns:
             columns = cells
-            _check_columns(columns, table, where)
+            needed = {*table.key, *table.needed}
+            is_odd = len(columns) > len(set(columns)) or columns[0] != table.key[0]
+            if is_odd or not needed <= set(columns) <= set(table.columns):
+                raise HnclipError(
+                    "not the columns of this table",
+                    where=where,
+                    got=", ".join(columns),
+                    expected=", ".join(table.columns) + "; a tab between each two",
+                )
             continue
         named = dict(zip(columns, cells, strict=False))
         key = tuple([named.get(column, "") for column in table.key])
@@ -255,18 +257,3 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             raise HnclipError("not UTF-8", where=f"{path}:{number}") from None
         if text and not text.startswith("#"):
             yield number, text
-
-
-def _check_columns(columns: list[str], table: Table, where: str) -> None:
-    if not (
-        set(columns) <= set(table.columns)
-        and set(columns) >= {*table.key, *table.needed}
-        and len(columns) == len(set(columns))
-        and columns[0] == table.key[0]
-    ):
-        raise HnclipError(
-            "not the columns of this table",
-            where=where,
-            got=", ".join(columns),
-            expected=", ".join(table.columns) + "; a tab between each two",
-        )

@@ -49,7 +49,8 @@ def folder_records(
         """The records of a folder ``below`` the root (empty, or ending in a slash)."""
         try:
             with os.scandir(os.path.join(folder, below)) as entries:
-                found = sorted((_sort_name(entry), entry.is_symlink()) for entry in entries)
+                # With a slash behind folders, the order within each is that of whole paths.
+                found = sorted((e.name + "/" * e.is_dir(), e.is_symlink()) for e in entries)
         except OSError as error:
             where = os.path.join(folder, below)
             policy.bad(InputError(f"cannot read it: {error.strerror}", where=where))
@@ -66,11 +67,6 @@ def folder_records(
                     policy.bad(InputError(str(error)))
 
     yield from walk("", ChainMap())
-
-
-def _sort_name(entry: "os.DirEntry[str]") -> str:
-    """With a slash behind folders, the order within each is that of whole paths."""
-    return entry.name + "/" if entry.is_dir() else entry.name
 
 
 def _is_wanted(path: str, patterns: Sequence[str]) -> bool:

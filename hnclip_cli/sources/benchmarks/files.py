@@ -89,10 +89,8 @@ class Files:
     ) -> Iterator[Item]:
         """The items of JSON files, in their own order.
 
-        Args:
-            paths: the files.
-            kind: what each holds, one object or one list.
-            pairs: the keys and items in it; by default its own.
+        Each holds one object or one list, as ``kind`` says. ``pairs`` gives the keys and items in
+        it; by default they are its own.
         """
         pairs = pairs or (dict.items if kind is dict else enumerate)
         for path in paths:
@@ -109,10 +107,7 @@ class Files:
     ) -> Iterator[Item]:
         """The items of a CSV file with a header; the key is the row's number from 1.
 
-        Args:
-            path: the file.
-            columns: those that must be there.
-            by_place: whatever the header calls them, they are these, in this order.
+        The ``columns`` must be there; ``by_place`` in this order, whatever the header calls them.
         """
         with open_input_file(path) as stream:
             text = io.TextIOWrapper(stream, "utf-8-sig", newline="")

@@ -37,7 +37,13 @@ def read_imagefolder(files: Files) -> Iterator[dict[str, Any]]:
             tags={"class": names[folder]},
         )
 
-    return files.records(_items(files, names), convert)
+    items = (
+        Item({"class": folder}, files, files.path, f"{folder}/{name}")
+        for folder in names
+        for name in sorted(os.listdir(os.path.join(files.images, folder)))
+        if not name.startswith(".")
+    )
+    return files.records(items, convert)
 
 
 def _class_names(files: Files) -> dict[str, str]:
@@ -61,13 +67,6 @@ def _class_names(files: Files) -> dict[str, str]:
     if not names:
         raise HnclipError("no class", where=path, expected="one folder a class, or a JSON object")
     return dict(sorted(names.items()))
-
-
-def _items(files: Files, names: dict[str, str]) -> Iterator[Item]:
-    for folder in names:
-        for name in sorted(os.listdir(os.path.join(files.images, folder))):
-            if not name.startswith("."):
-                yield Item({"class": folder}, files, files.path, f"{folder}/{name}")
 
 
 IMAGEFOLDER = Benchmark(

@@ -19,13 +19,8 @@ T = TypeVar("T")
 class Item(Record):
     """One item of an official file; its errors name the file and the item's key there.
 
-    Whatever reads a field raises `InputError` where it is missing or holds something else.
-
-    Args:
-        fields: its fields.
-        files: the benchmark's files.
-        path: of the file.
-        key: its name in the file, or its place there.
+    The key is its name in the file, or its place there. Whatever reads a field raises `InputError`
+    where it is missing or holds something else.
     """
 
     def __init__(self, fields: Mapping[str, Any], files: "Files", path: str, key: object) -> None:

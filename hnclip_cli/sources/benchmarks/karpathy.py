@@ -60,9 +60,7 @@ def _image_and_captions(item: Item) -> dict[str, Any] | None:
     if item.text("split") != "test":
         return None
     sentences = item.field("sentences", list)
-    captions = [
-        sentence.get("raw") if isinstance(sentence, dict) else None for sentence in sentences
-    ]
+    captions = [one.get("raw") if isinstance(one, dict) else None for one in sentences]
     folder = item.get("filepath", "")
     image = os.path.join(folder if isinstance(folder, str) else "", item.text("filename"))
     return {"image": image, "captions": captions, "key": item.key}

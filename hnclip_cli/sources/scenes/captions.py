@@ -2,8 +2,7 @@
 
 import random
 
-from hnclip_cli.sources.scenes.layout import Scene, Thing, pick
-from hnclip_cli.sources.scenes.vocabulary import DIRECTIONS, OPPOSITES
+from hnclip_cli.sources.scenes.layout import DIRECTIONS, OPPOSITES, Scene, Thing, pick
 
 SIZE_WORDS = {"small": ("small", "small", "little"), "large": ("large", "large", "big")}
 

@@ -6,8 +6,7 @@ import random
 
 from PIL import Image, ImageDraw
 
-from hnclip_cli.sources.scenes.layout import Scene
-from hnclip_cli.sources.scenes.vocabulary import COLORS
+from hnclip_cli.sources.scenes.layout import COLORS, Scene
 
 OVERSAMPLING = 4
 

@@ -5,9 +5,8 @@ import pytest
 from PIL import Image
 
 from hnclip_cli.sources.scenes.drawing import background_of, draw
-from hnclip_cli.sources.scenes.layout import Scene, Thing, compose
+from hnclip_cli.sources.scenes.layout import COLORS, SHAPES, SIZES, Scene, Thing, compose
 from hnclip_cli.sources.scenes.records import scene_rng
-from hnclip_cli.sources.scenes.vocabulary import COLORS, SHAPES, SIZES
 
 WHITE = (255, 255, 255)
 
