@@ -95,11 +95,7 @@ class Run(contextlib.ExitStack):
 
 @contextlib.contextmanager
 def open_input(path: str) -> Iterator[IO[bytes]]:
-    """Open a file, or standard input for ``-``.
-
-    Raises:
-        HnclipError: the file cannot be read, or standard input is closed.
-    """
+    """Open a file, or standard input for ``-``; `HnclipError` where that cannot be read."""
     if path != "-":
         with open_input_file(path) as stream:
             yield stream
@@ -115,13 +111,8 @@ def open_input(path: str) -> Iterator[IO[bytes]]:
 def open_output(path: str, *, binary: bool = False) -> Iterator[IO[bytes]]:
     """Open a file that appears whole or not at all, or standard output for ``-``.
 
-    Args:
-        path: file name, or ``-``.
-        binary: the data is not text, so a terminal is refused.
-
     Raises:
-        HnclipError: the file cannot be written, or standard output is closed or a terminal that
-            would be sent binary data.
+        HnclipError: it cannot be written, or it is a terminal and the data ``binary``.
         ReaderGone: the reader of the pipe went away.
     """
     if path != "-":

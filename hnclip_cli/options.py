@@ -33,16 +33,10 @@ PATH = PathType()
 
 
 class TableName(click.ParamType[str]):
-    """A name from a table, which is imported only when one is named or listed.
-
-    Args:
-        name: what is named, as "kind".
-        place: the table, as "module:ATTRIBUTE".
-    """
+    """A name from a table at "module:ATTRIBUTE", imported only when one is named or listed."""
 
     def __init__(self, name: str, place: str) -> None:
-        self.name = name
-        self._place = place
+        self.name, self._place = name, place
 
     def _names(self) -> list[str]:
         return list(plugins.import_from(self._place))

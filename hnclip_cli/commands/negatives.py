@@ -110,11 +110,7 @@ def negatives(
 def _options(
     generator: str, workers: int | None, kinds: Sequence[str], given: dict[str, Any]
 ) -> dict[str, Any]:
-    """The options of a generator.
-
-    Raises:
-        click.UsageError: a flag does nothing or is lacking, or the generator makes no such kind.
-    """
+    """The options of a generator, of those that were given."""
     from hnclip_cli.negatives.generators.endpoint import sends_in_the_clear
     from hnclip_cli.negatives.generators.registry import GENERATORS
 

@@ -73,6 +73,7 @@ def benchmark(
         raise click.UsageError(f"missing {missing}; --list shows what there is")
     if name not in BENCHMARKS:
         raise click.UsageError(f"no benchmark {name!r}; expected one of: {', '.join(BENCHMARKS)}")
+
     from hnclip_cli.sources.benchmarks import read_benchmark
 
     out = run.create(output)
