@@ -118,16 +118,11 @@ def test_score_answers_line_by_line_with_a_batch_size_of_1(tmp_path, tiny_run):
         process.stdin.flush()
         assert b'"scores"' in process.stdout.readline()
     process.stdin.close()
-    assert process.wait(60) == 0
+    assert (process.wait(60), process.stderr.read()) == (0, b"")
 
 
-@pytest.mark.parametrize(
-    "command",
-    [["negatives"], ["score", "--model", "RUN"], ["data", "scenes", "x", "-n", "0"]],
-    ids=lambda c: c[0],
-)
-def test_nothing_in_gives_nothing_out(command, tmp_path, tiny_run):
-    command = [tiny_run if word == "RUN" else word for word in command]
+@pytest.mark.parametrize("command", [["negatives"], ["data", "scenes", "x", "-n", "0"]])
+def test_nothing_in_gives_nothing_out(command, tmp_path):
     done = run_hnclip(*command, cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
@@ -153,12 +148,10 @@ def test_an_array_crosses_a_pipe_into_the_next_command(tmp_path, tiny_run, monke
     done = bash(script, tmp_path)
     assert done.returncode == 0, done.stderr
     from_pipe = parse_lines(done.stdout)
-    done = bash(
-        "hnclip score --image-embeddings images.npy --caption-embeddings captions.npy "
-        "--negative-embeddings negatives.npy r.jsonl",
-        tmp_path,
-    )
-    assert parse_lines(done.stdout) == from_pipe
+    arguments = ["score", "--image-embeddings", "images.npy", "--caption-embeddings",
+                 "captions.npy", "--negative-embeddings", "negatives.npy", "r.jsonl"]  # fmt: skip
+    done = CliRunner().invoke(cli, arguments)
+    assert parse_lines(done.stdout_bytes) == from_pipe
     images = np.load(tmp_path / "images.npy", allow_pickle=False)
     captions = np.load(tmp_path / "captions.npy", allow_pickle=False)
     negatives = np.load(tmp_path / "negatives.npy", allow_pickle=False)
@@ -167,19 +160,20 @@ def test_an_array_crosses_a_pipe_into_the_next_command(tmp_path, tiny_run, monke
     np.testing.assert_allclose(from_pipe[0]["scores"][0], expected, atol=1e-6)
 
 
-def test_a_truncated_array_is_an_error_before_anything_is_scored(tmp_path):
+def test_a_truncated_array_is_an_error_before_anything_is_scored(tmp_path, monkeypatch):
     np.save(tmp_path / "a.npy", np.eye(4, dtype=np.float32))
     data = (tmp_path / "a.npy").read_bytes()
-    (tmp_path / "cut.npy").write_bytes(data[:-20])
     records = to_lines(*({"image": f"{i}", "caption": "a"} for i in range(4)))
     (tmp_path / "r.jsonl").write_bytes(records)
-    done = bash(
-        "cat cut.npy | hnclip score --image-embeddings - --caption-embeddings a.npy r.jsonl",
-        tmp_path,
-    )
-    assert done.returncode == 1
-    assert done.stdout == b""
-    assert b"the array is truncated; got 2 rows, expected the 4 rows" in done.stderr
+    reading, writing = os.pipe()
+    os.write(writing, data[:-20])
+    os.close(writing)
+    monkeypatch.chdir(tmp_path)
+    arguments = ["score", "--image-embeddings", f"/dev/fd/{reading}", "--caption-embeddings"]
+    done = CliRunner().invoke(cli, [*arguments, "a.npy", "r.jsonl"])
+    os.close(reading)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "the array is truncated; got 2 rows, expected the 4 rows" in done.stderr
 
 
 def test_what_is_fitted_steers_negatives_and_refine_takes_them_from_the_pipe(tmp_path):

@@ -73,6 +73,11 @@ def test_bad_records_end_the_run_or_are_counted(records, tiny_run, command, on_e
         assert result.stdout_bytes == b""  # no half array
 
 
+def test_nothing_in_gives_nothing_out(tiny_run):
+    result = hnclip("score", "--model", tiny_run, input=b"")
+    assert (result.exit_code, result.stdout_bytes, result.stderr) == (0, b"", "")
+
+
 def test_a_failed_embed_leaves_no_file(records, tiny_run, tmp_path):
     before = set(tmp_path.iterdir())
     result = hnclip(

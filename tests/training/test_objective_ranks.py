@@ -5,10 +5,10 @@ import datetime
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.objectives.hard_negatives import hard_negative_objective
+from tests.ranks import run_ranks
 from tests.training.test_objective import gradients, make_batch
 
 pytestmark = pytest.mark.long
@@ -85,7 +85,7 @@ def work(rank, folder):
 
 
 def test_several_processes_find_what_one_finds_with_the_whole_batch(tmp_path):
-    mp.spawn(work, args=(tmp_path,), nprocs=max(WORLDS))
+    run_ranks(work, (tmp_path,), max(WORLDS))
     for world in WORLDS:
         parts = [torch.load(tmp_path / f"{world}-{r}.pt", weights_only=True) for r in range(world)]
         for number, case in enumerate(CASES):

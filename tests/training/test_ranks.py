@@ -6,15 +6,12 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
@@ -27,8 +24,9 @@ from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.distributed import Ranks, sum_gradients
 from hnclip_cli.training.step import forward_backward
 from hnclip_cli.training.store import RecordStore
-from tests.conftest import environment, parse_lines, to_lines
+from tests.conftest import parse_lines, to_lines
 from tests.factories import make_records
+from tests.ranks import start_ranks
 
 pytestmark = pytest.mark.long
 NUM_ROWS = 7
@@ -44,6 +42,7 @@ RUNS = {
     "damaged": ["--steps", "9", "-o", "damaged", "bad.jsonl"],
     "skipped": ["--steps", "3", "-o", "skipped", "--on-error", "skip", "bad.jsonl"],
     "unvalidated": ["--steps", "3", "-o", "unvalidated", "--val", "bad.jsonl", "r.jsonl"],
+    "killed": ["--steps", "100000", "-o", "killed", "r.jsonl"],  # the last: it ends a process
 }
 
 
@@ -81,6 +80,7 @@ def work(rank, folder, ports):
     """What each of the three processes does; the third takes part in the first meeting only."""
     torch.set_num_threads(1)
     os.chdir(folder)
+    os.dup2(os.open(f"said-{rank}", os.O_WRONLY | os.O_CREAT), 2)  # what is no Python's too
     step = make_step(folder)
     for size in (3, 2):
         if rank < size:
@@ -99,14 +99,22 @@ def work(rank, folder, ports):
 
 
 def run_command(patch, rank, name, port):
-    """One of `RUNS`, as torchrun would start it; leaves NAME-RANK.json."""
-    place = {"WORLD_SIZE": 2, "RANK": rank, "LOCAL_RANK": rank, "MASTER_PORT": port}
-    for variable, value in place.items():
+    """One of `RUNS`, as torchrun or srun would start it; leaves NAME-RANK.json."""
+    place = {"WORLD_SIZE": 2, "RANK": rank, "LOCAL_RANK": rank, "MASTER_ADDR": "localhost"}
+    if name == "killed":
+        for variable in place:
+            patch.delenv(variable)
+        place = {
+            "SLURM_STEP_NUM_TASKS": 2, "SLURM_STEP_NODELIST": "localhost", "SLURM_JOB_ID": 7,
+            "SLURM_PROCID": rank, "SLURM_LOCALID": rank,
+        }  # fmt: skip
+    for variable, value in {**place, "MASTER_PORT": port}.items():
         patch.setenv(variable, str(value))
-    patch.setenv("MASTER_ADDR", "localhost")
     with pytest.MonkeyPatch.context() as faults:
         if name == "stopped" and rank == 1:
-            faults.setattr(loop, "forward_backward", signaled_in_step(2))
+            faults.setattr(loop, "forward_backward", signaled_in_step(2, signal.SIGUSR1))
+        if name == "killed" and rank == 1:
+            faults.setattr(loop, "forward_backward", signaled_in_step(2, signal.SIGKILL))
         if name == "unsaved" and rank == 0:
             faults.setattr(checkpoints, "save_state", no_room)
         records = Path("r.jsonl").read_bytes() if rank == 0 else b""
@@ -117,12 +125,12 @@ def run_command(patch, rank, name, port):
     Path(f"{name}-{rank}.json").write_text(json.dumps(said))
 
 
-def signaled_in_step(number):
+def signaled_in_step(number, signum):
     real = loop.forward_backward
 
     def forward_backward(*args, step, **options):
         if step + 1 == number:
-            os.kill(os.getpid(), signal.SIGUSR1)
+            os.kill(os.getpid(), signum)
         return real(*args, step=step, **options)
 
     return forward_backward
@@ -156,7 +164,12 @@ def folder(tmp_path_factory):
         to_lines(*(record | {"image": "bad.png"} if record["id"] in ("r2", "r6") else record
                    for record in records))
     )  # fmt: skip
-    mp.spawn(work, args=(str(folder), free_ports(len(RUNS))), nprocs=3)
+    ports = free_ports(len(RUNS))
+    processes = start_ranks(work, (str(folder), ports), 3).processes
+    for process in processes:
+        process.join()
+    said = [(folder / f"said-{rank}").read_text() for rank in range(3)]
+    assert [process.exitcode for process in processes] == [0, -signal.SIGKILL, 0], said
     return folder
 
 
@@ -234,26 +247,9 @@ def test_what_one_process_skips_is_in_the_exit_code_of_all(folder):
     assert "bad record" in found[0]["stderr"].splitlines()[-1]
 
 
-def test_the_others_notice_that_a_process_was_killed(tmp_path):
-    (tmp_path / "r.jsonl").write_bytes(to_lines(*make_records(tmp_path, NUM_ROWS)))
-    (port,) = free_ports(1)
-    place = {
-        "SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NODELIST": "localhost", "SLURM_JOB_ID": "7",
-        "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1",
-    }  # fmt: skip
-    first, second = (
-        subprocess.Popen(
-            [sys.executable, "-m", "hnclip_cli", *TRAIN, "--steps", "100000", "-o", "run",
-             "r.jsonl"],
-            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env=environment() | place | {"SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank)},
-        )
-        for rank in range(2)
-    )  # fmt: skip
-    assert b'"step":1,' in first.stdout.readline()
-    second.kill()
-    _, said = first.communicate(timeout=300)
-    second.communicate()
-    assert first.returncode == 1
-    assert said.startswith(b"hnclip: another process of this run went away")
-    assert said.count(b"\n") == 1
+def test_the_others_notice_that_a_process_was_killed(folder):
+    end = json.loads((folder / "killed-0.json").read_text())
+    assert end["code"] == 1 and '"step":1,' in end["stdout"]
+    assert end["stderr"].startswith("hnclip: another process of this run went away")
+    assert end["stderr"].count("\n") == 1
+    assert (folder / "said-0").read_text() == ""

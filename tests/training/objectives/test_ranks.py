@@ -7,6 +7,7 @@ import torch.distributed as dist
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.objectives import OBJECTIVES
 from hnclip_cli.training.objectives.hard_negatives import compute_objective
+from tests.ranks import run_ranks
 from tests.training.objectives.batches import (
     cut,
     gradients,
@@ -54,7 +55,7 @@ def work(rank, folder):
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     folder = str(tmp_path_factory.mktemp("ranks"))
-    torch.multiprocessing.spawn(work, (folder,), nprocs=2)
+    run_ranks(work, (folder,), 2)
     both = [torch.load(f"{folder}/{rank}.pt", weights_only=True) for rank in range(2)]
     return dict(zip(CASES, zip(*both, strict=True), strict=True))
 
