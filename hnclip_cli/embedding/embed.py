@@ -165,7 +165,7 @@ def _key(item: Item, of: RowsOf) -> list[Any]:
     """What a record's rows depend on."""
     names = [
         content if isinstance(content, str) else f"{content.name} {crop}" if crop else content.name
-        for content, crop in (slot.key for slot in item.slots)
+        for content, crop in ((slot.content, slot.crop) for slot in item.slots)
     ]
     return [_num_rows(item, of), *names]
 

@@ -37,7 +37,7 @@ class BlindBaseline:
 
     def __init__(self, name: str = TRIGRAMS, scorer: TextScorer | None = None) -> None:
         if name != TRIGRAMS and scorer is None:
-            from hnclip_cli.models.causal import CausalModel
+            from hnclip_cli.models.language import CausalModel
 
             scorer = CausalModel(name).log_probabilities
         self._name = name

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hnclip_cli.models.local import encode_image_local, encode_text_local
-from hnclip_cli.models.preprocess import byte_table, look_up_bytes
-from hnclip_cli.models.text import encode_text
-from hnclip_cli.models.vision import encode_image
+from hnclip_cli.models.pixels import byte_table, look_up_bytes
+from hnclip_cli.models.text import encode_text, encode_text_local
+from hnclip_cli.models.vision import encode_image, encode_image_local
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,7 +28,7 @@ class Clip:
     """An open_clip model with what belongs to it.
 
     Attributes:
-        module: the open_clip module.
+        module: the open_clip model.
         preprocess: PIL image -> pixels, shape (3, height, width).
         tokenizer: texts -> token ids, shape (n, context length), padded with zeros.
         model_config: open_clip's ``model_cfg``, from which the module can be built again.
@@ -43,6 +42,7 @@ class Clip:
     model_config: dict[str, Any]
     device: torch.device
     precision: str = "fp32"
+    _tokens: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def embed_dim(self) -> int:
@@ -54,22 +54,15 @@ class Clip:
         scale: Tensor = self.module.logit_scale.exp()
         return scale
 
-    @cached_property
-    def _tokens(self) -> dict[str, Tensor]:
-        return {}
-
     def tokenize(self, texts: Sequence[str]) -> Tensor:
         """Token ids, shape (n, context length); texts seen lately are not tokenized again."""
+        if len(self._tokens) > MAX_TEXTS:
+            self._tokens = {}  # other threads still have the old one
         known = self._tokens
-        rows = {text: known.get(text) for text in texts}
-        new = [text for text, row in rows.items() if row is None]
+        new = [text for text in dict.fromkeys(texts) if text not in known]
         if new:
-            found = dict(zip(new, self.tokenizer(new), strict=True))
-            rows |= found
-            if len(known) > MAX_TEXTS:
-                known.clear()
-            known |= found
-        return torch.stack([row for text in texts if (row := rows[text]) is not None])
+            known |= zip(new, self.tokenizer(new), strict=True)
+        return torch.stack([known[text] for text in texts])
 
     def encode_images(self, pixels: Tensor) -> Tensor:
         """Pixels to unit vectors, float32, shape (n, D).
@@ -93,25 +86,19 @@ class Clip:
         return table.to(self.device)
 
     def encode_tokens(self, tokens: Tensor) -> Tensor:
-        """(n, context length) token ids, on any device, to unit vectors, float32, shape (n, D)."""
+        """Token ids (n, context length), on any device, to unit vectors, float32, (n, D)."""
         with self._autocast():
             features = encode_text(self.module, tokens)
         return _unit(features)
 
     def encode_images_local(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Unit vectors (n, D), and the patches' features (n, P, D), which are not normalized.
-
-        Pixels as in `encode_images`.
-        """
+        """As `encode_images`, and the patches' features (n, P, D), which are not normalized."""
         with self._autocast():
             features, patches = encode_image_local(self.module, self._on_device(pixels))
         return _unit(features), _at_least_float32(patches)
 
     def encode_tokens_local(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Unit vectors (n, D), the words' features (n, L, D), and which are words (n, L) bool.
-
-        The words' features are not normalized.
-        """
+        """As `encode_tokens`, the words' features (n, L, D), unnormalized, and which are words."""
         with self._autocast():
             features, words, are_words = encode_text_local(self.module, tokens.to(self.device))
         return _unit(features), _at_least_float32(words), are_words

@@ -14,30 +14,16 @@ from hnclip_cli.models.load import model_config, quiet_open_clip, resolve_name
 
 @dataclass(frozen=True)
 class TowerCost:
-    """One tower's size, and what one image or one text of full length asks of it.
-
-    Attributes:
-        parameters: how many.
-        forward_flops: multiplications and additions of a forward pass, each counted.
-        saved_bytes: what autograd keeps of the forward pass, in float32.
-    """
+    """One tower's size, and what one image or one text of full length asks of it."""
 
     parameters: int
-    forward_flops: int
-    saved_bytes: int
+    forward_flops: int  # multiplications and additions, each counted
+    saved_bytes: int  # that autograd keeps of the forward pass, in float32
 
 
 @dataclass(frozen=True)
 class ModelCost:
-    """The two towers and what they share.
-
-    Attributes:
-        image: of one image.
-        text: of one text that fills the context.
-        embed_dim: D.
-        context_length: tokens.
-        has_batch_norm: whether the rows of a batch see each other.
-    """
+    """The two towers and what they share."""
 
     image: TowerCost
     text: TowerCost
@@ -47,10 +33,7 @@ class ModelCost:
 
 
 def measure_cost(name: str) -> ModelCost:
-    """Run both towers once on tensors without content (torch's ``meta`` device).
-
-    Args:
-        name: as `load_clip` takes it.
+    """Run both towers of a model once on tensors without content (torch's ``meta`` device).
 
     Raises:
         HnclipError: no such model.

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.pixels import PixelLoader
 from hnclip_cli.streams.images import ImageRoot
 from hnclip_cli.streams.records import Box, Record, with_gaps
-from hnclip_cli.streams.threads import map_ahead
+from hnclip_cli.streams.threads import chunked, map_ahead
 
 MEMORY_BYTES = 64 << 20  # of rows that are remembered
 
@@ -30,21 +30,13 @@ Content = View | str  # a part of an image, or a caption
 
 @dataclass(eq=False, slots=True)
 class Slot:
-    """A distinct view or caption, and its row once there is one.
-
-    Attributes:
-        content: what is encoded.
-        key: what tells it from others: the content, and the crop of an image that has one.
-        pixels: shape (3, height, width), of a view that is decoded and not yet encoded.
-        row: shape (D,).
-        problem: why there will be no row.
-    """
+    """A distinct view or caption, and its row once there is one."""
 
     content: Content
-    key: tuple[Content, Box | None]
-    pixels: Any = None
-    row: np.ndarray | None = None
-    problem: str = ""
+    crop: Box | None  # of the image, where it has one
+    pixels: Any = None  # (3, height, width), of a view that is decoded and not yet encoded
+    row: np.ndarray | None = None  # (D,)
+    problem: str = ""  # why there will be no row
 
     @property
     def is_open(self) -> bool:
@@ -54,21 +46,13 @@ class Slot:
 
 @dataclass(slots=True)
 class Item:
-    """A record and what has to be encoded of it.
+    """A record and what has to be encoded of it."""
 
-    Attributes:
-        record: None behind the last record.
-        gap: lines before it that are no records.
-        slots: what it needs; empty where the record is bad.
-        new: those of the slots that no recent record had.
-        error: what is wrong with the record.
-    """
-
-    record: Record | None
-    gap: int
-    slots: list[Slot] = field(default_factory=list)
-    new: list[Slot] = field(default_factory=list)
-    error: InputError | None = None
+    record: Record | None  # None behind the last record
+    gap: int  # lines before it that are no records
+    slots: list[Slot] = field(default_factory=list)  # what it needs; empty where it is bad
+    new: list[Slot] = field(default_factory=list)  # those that no recent record had
+    error: InputError | None = None  # what is wrong with the record
 
     @property
     def problem(self) -> InputError | None:
@@ -77,61 +61,52 @@ class Item:
         return InputError(found, where=self.record.where) if found and self.record else self.error
 
 
+@dataclass
 class Encoder:
     """Turns what records need into rows; what recent records had is not done again.
 
-    Args:
+    Attributes:
         clip: the model.
         batch_size: images or captions in a forward pass.
         image_root: where relative paths start, and whether URLs are fetched.
         workers: processes that decode; 0 decodes in line and ahead of nothing.
     """
 
-    def __init__(
-        self,
-        clip: Clip,
-        *,
-        batch_size: int = 64,
-        image_root: str | ImageRoot = ".",
-        workers: int = 0,
-    ) -> None:
-        self.clip = clip
-        self.batch_size = batch_size
-        self._image_root = image_root
-        self._workers = workers
-        self._capacity = max(1, MEMORY_BYTES // (4 * clip.embed_dim))
+    clip: Clip
+    _: KW_ONLY
+    batch_size: int = 64
+    image_root: str | ImageRoot = "."
+    workers: int = 0
 
     def plan(
         self,
         records: Iterable[Mapping[str, Any]],
         contents_of: Callable[[Record], Sequence[Content]],
     ) -> Iterator[Item]:
-        """Yield an item for each record, and one at the end.
-
-        What is new depends on the records alone.
+        """Yield an item for each record, and one at the end; what is new depends on these alone.
 
         Args:
             records: whose images or captions are wanted.
             contents_of: those of a record. Where it raises an `InputError`, the record is bad.
         """
+        capacity = max(1, MEMORY_BYTES // (4 * self.clip.embed_dim))
         recent: OrderedDict[tuple[Content, Box | None], Slot] = OrderedDict()
         for gap, record in with_gaps(records):
             item = Item(record, gap)
             if record is not None:
                 for key in _keys(item, record, contents_of):
-                    slot = recent.get(key)
-                    if slot is None:
-                        slot = recent[key] = Slot(key[0], key)
-                        item.new.append(slot)
+                    if key not in recent:
+                        recent[key] = Slot(*key)
+                        item.new.append(recent[key])
                     recent.move_to_end(key)
-                    item.slots.append(slot)
-                while len(recent) > self._capacity:
+                    item.slots.append(recent[key])
+                while len(recent) > capacity:
                     recent.popitem(last=False)
             yield item
 
     def decoded(self, items: Iterable[Item]) -> Iterator[Item]:
         """The items, their new views decoded ahead."""
-        with PixelLoader(self.clip, self._image_root, self._workers) as load:
+        with PixelLoader(self.clip, self.image_root, self.workers) as load:
 
             def decode(item: Item) -> Item:
                 for slot in item.new:
@@ -148,8 +123,7 @@ class Encoder:
         """Give the new slots of the items their rows; views must be decoded before."""
         new = [slot for item in items for slot in item.new if slot.is_open]
         views = [slot for slot in new if slot.pixels is not None]
-        for start in range(0, len(views), self.batch_size):
-            batch = views[start : start + self.batch_size]
+        for batch in chunked(views, self.batch_size):
             with torch.inference_mode():
                 rows = self.clip.encode_images(torch.stack([slot.pixels for slot in batch]))
             for slot, row in zip(batch, rows.cpu().numpy(), strict=True):
@@ -164,16 +138,12 @@ class Encoder:
     ) -> dict[str, np.ndarray]:
         """The row of each distinct caption, shape (D,).
 
-        Captions that begin alike are encoded together, so that their beginning is encoded once.
-
-        Args:
-            captions: in any order.
-            batch_size: captions in a forward pass; all at once by default.
+        Captions that begin alike are encoded together, so that their beginning is encoded once;
+        ``batch_size`` in a forward pass, all by default.
         """
         distinct = sorted(dict.fromkeys(captions), key=str.casefold)  # as CLIP's tokenizer
         found: dict[str, np.ndarray] = {}
-        for start in range(0, len(distinct), batch_size or len(distinct) or 1):
-            batch = distinct[start : start + (batch_size or len(distinct))]
+        for batch in chunked(distinct, batch_size or len(distinct)):
             with torch.inference_mode():
                 rows = self.clip.encode_captions(batch).cpu().numpy()
             found |= {text: row.copy() for text, row in zip(batch, rows, strict=True)}

@@ -107,8 +107,9 @@ def resolve_name(name: str, pretrained: str | None) -> str:
     for config in CONFIG_FOLDER.glob("*.json"):
         open_clip.add_model_config(config)
     folder = Path(name.removeprefix("local-dir:"))
-    if name.startswith("local-dir:") or (folder / CONFIG_NAME).is_file():
-        if not (folder / CONFIG_NAME).is_file():
+    has_config = (folder / CONFIG_NAME).is_file()
+    if name.startswith("local-dir:") or has_config:
+        if not has_config:
             raise HnclipError(f"no {CONFIG_NAME} in the folder", where=str(folder))
         if not any(folder.glob("*.safetensors")):
             raise HnclipError("no *.safetensors weights in the folder", where=str(folder))
@@ -144,8 +145,7 @@ def quiet_open_clip() -> Iterator[None]:
     level = logging.root.level
     logging.root.setLevel(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):
             yield
     finally:
         logging.root.setLevel(level)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, cast
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from open_clip.transformer import ResidualAttentionBlock
@@ -18,43 +19,65 @@ MAX_ERROR = 0.02
 
 
 @dataclass(frozen=True)
-class Group:
-    """Sequences that attend side by side.
+class Prefixes:
+    """Token sequences as a tree in which common prefixes are kept once: a node for each.
 
     Attributes:
-        shape: (sequences, length of the longest).
-        mask: (sequences, 1, length, length) bool, what each position may attend to; None is
-            causal.
+        nodes: (n, longest) the node at each position of each sequence, in the given order; -1
+            behind a sequence's end.
+        lengths: (n,).
+        ends: (n,) the node that stands for each whole sequence.
+        sources: (P, 2) for each of the P nodes a sequence and a position where it occurs.
+        roots: (P,) the first node of the tree that a node belongs to.
+        stops: (P,) behind the last node that has this one as an ancestor, or is this one.
     """
 
-    shape: tuple[int, int]
-    mask: Tensor | None = None
+    nodes: np.ndarray
+    lengths: np.ndarray
+    ends: np.ndarray
+    sources: np.ndarray
+    roots: np.ndarray
+    stops: np.ndarray
 
 
-@dataclass(frozen=True)
-class Ends:
-    """Causal sequences that lie one behind the other, without padding between them.
+def distinct_prefixes(
+    tokens: np.ndarray, lengths: np.ndarray, tree_size: int | None = None
+) -> Prefixes:
+    """Find the prefixes that sequences share.
 
-    Attributes:
-        offsets: (n + 1,) int32, where each sequence begins, and the end of the last.
-        longest: length of the longest.
+    Nodes are numbered in preorder: those below a node follow it without a gap.
+
+    Args:
+        tokens: (n, context length) token ids; what stands behind a sequence's end is ignored.
+        lengths: (n,) tokens of each sequence, at least 1.
+        tree_size: so many sequences, neighbors in sorted order, share at the most; 1 shares
+            nothing. By default all do.
     """
+    longest = int(lengths.max(initial=0))
+    inside = np.arange(longest) < lengths[:, None]
+    tokens = np.where(inside, tokens[:, :longest], -1)
+    order = np.lexsort(tokens.T[::-1]) if longest else np.arange(len(tokens))
+    tokens, inside = tokens[order], inside[order]
+    # Sorted, sequences with a common prefix are neighbors: a position is new where it or one
+    # before it differs from the sequence above.
+    new = inside.copy()
+    new[1:] &= np.logical_or.accumulate(tokens[1:] != tokens[:-1], axis=1)
+    size = tree_size or max(1, len(tokens))
+    new[::size] = inside[::size]
+    numbers = np.where(new, np.cumsum(new).reshape(new.shape) - 1, -1)
+    shared = np.maximum.accumulate(numbers, axis=0)
+    nodes = np.empty_like(shared)
+    nodes[order] = np.where(inside, shared, -1)
+    rows, positions = np.nonzero(new)
 
-    offsets: Tensor
-    longest: int
-
-
-@dataclass(frozen=True)
-class Forest:
-    """Sequences with common beginnings as trees; see `tree_attention`.
-
-    Attributes:
-        roots: (P,) int32, the first row of each row's tree.
-        stops: (P,) int32, behind the last row below each row.
-    """
-
-    roots: Tensor
-    stops: Tensor
+    ends = np.cumsum(new.sum(axis=1))  # behind the last node of each sequence, in sorted order
+    begins = np.concatenate([[0], ends])[: len(tokens) : size]
+    stops = np.zeros(len(rows), np.int64)
+    # Of the sequences that a node stands in the last counts: it is written last.
+    stops[shared[inside]] = np.repeat(ends, inside.sum(axis=1))
+    sources = np.stack([order[rows], positions], axis=1)
+    wholes = nodes[np.arange(len(nodes)), lengths - 1]
+    return Prefixes(nodes, lengths, wholes, sources, begins[rows // size], stops)
 
 
 @dataclass(frozen=True)
@@ -64,19 +87,81 @@ class Packing:
     A row may stand in several sequences, where all that it attends to is the same.
 
     Attributes:
-        sequences: T positions in all. Groups are padded, and one call of attention serves each.
-            Of the other two one call serves all: `Ends` have no padding, and in a `Forest` each
-            row stands at one position.
-        rows: (T,) the packed row at each position; None where each row stands at its own.
+        attend: attention within sequences, from queries, keys and values (P, 3·width) and
+            ``num_heads`` to (T, width), at T positions.
         sources: (P,) for each packed row a position of the T where its attention is read; None
-            as ``rows``.
+            where each row stands at its own.
         last: (n,) the packed rows that are wanted of the last block.
     """
 
-    sequences: Sequence[Group] | Ends | Forest
-    rows: Tensor | None
+    attend: Callable[..., Tensor]
     sources: Tensor | None
     last: Tensor
+
+
+# Sequences that attend side by side, padded: how many and how long, and what each position may
+# attend to, (sequences, 1, length, length) bool; None is causal.
+Group = tuple[tuple[int, int], Tensor | None]
+
+
+def attend_groups(qkv: Tensor, rows: Tensor, groups: Sequence[Group], num_heads: int) -> Tensor:
+    """A call for each group; ``rows`` (T,) are the packed rows at the groups' positions."""
+    outputs = []
+    sizes = [count * length for (count, length), _ in groups]
+    parts = torch.split(qkv.index_select(0, rows), sizes)
+    for (shape, mask), part in zip(groups, parts, strict=True):
+        query, key, value = part.view(*shape, 3, num_heads, -1).permute(2, 0, 3, 1, 4).unbind()
+        output = F.scaled_dot_product_attention(
+            query, key, value, attn_mask=mask, is_causal=mask is None
+        )
+        outputs.append(output.transpose(1, 2).reshape(len(part), -1))
+    return torch.cat(outputs)
+
+
+def attend_varlen(qkv: Tensor, offsets: Tensor, longest: int, num_heads: int) -> Tensor:
+    """One call for causal sequences one behind the other, without padding.
+
+    ``offsets`` (n + 1,) int32 are where each begins, and the end of the last; none is longer than
+    ``longest``.
+    """
+    attend = varlen_attention()
+    assert attend is not None  # else nothing is laid out so
+    query, key, value = qkv.view(len(qkv), 3, num_heads, -1).unbind(1)
+    return attend(query, key, value, offsets, offsets, longest, longest).flatten(1)
+
+
+@cache
+def varlen_attention() -> Callable[..., Tensor] | None:
+    """torch's causal attention over sequences of any lengths without padding (2.10), or None."""
+    try:
+        from torch.nn.attention.varlen import varlen_attn
+    except ImportError:
+        return None
+    # torch 2.10 says is_causal, later versions say it by the window.
+    takes_window = "window_size" in inspect.signature(varlen_attn).parameters
+    causal: dict[str, Any] = {"window_size": (-1, 0)} if takes_window else {"is_causal": True}
+    return cast(Callable[..., Tensor], partial(varlen_attn, **causal))
+
+
+@cache
+def trees_work(device: torch.device, head_width: int) -> bool:
+    """Whether `tree_attention` runs on this device, and computes what plain attention does.
+
+    Where Triton is missing, cannot compile, or gives other numbers, a warning says so.
+    """
+    try:
+        from hnclip_cli.models.tree_attention import HEAD_WIDTHS, error_of
+
+        if head_width not in HEAD_WIDTHS:
+            return False
+        error = error_of(device, head_width)
+        if error <= MAX_ERROR:
+            return True
+        reason = f"its relative error is {error:.2g}"
+    except Exception as problem:  # Triton's compiler, the driver and the import each have their own
+        reason = f"{type(problem).__name__}: {problem}".partition("\n")[0][:120]
+    warnings.warn(f"attention by Triton is not used ({reason})", stacklevel=2)
+    return False
 
 
 def can_pack(transformer: Any) -> bool:
@@ -85,11 +170,10 @@ def can_pack(transformer: Any) -> bool:
     It knows open_clip's plain block. Custom blocks, attention that was replaced (by an adapter,
     say), dropout, and hooks, which expect whole sequences, are left to the transformer itself.
     """
-    return not has_hooks(transformer) and all(map(is_plain_block, transformer.resblocks))
+    return not has_hooks(transformer) and all(map(_is_plain_block, transformer.resblocks))
 
 
-def is_plain_block(block: nn.Module) -> bool:
-    """Whether a block is open_clip's plain one, with nothing replaced or hooked into it."""
+def _is_plain_block(block: nn.Module) -> bool:
     attention = getattr(block, "attn", None)
     return (
         type(block) is ResidualAttentionBlock
@@ -111,41 +195,6 @@ def has_hooks(module: nn.Module) -> bool:
         or module._backward_hooks
         or module._backward_pre_hooks
     )
-
-
-@cache
-def varlen_attention() -> Callable[..., Tensor] | None:
-    """torch's causal attention over sequences of any lengths without padding (2.10), or None."""
-    try:
-        from torch.nn.attention.varlen import varlen_attn
-    except ImportError:
-        return None
-    # torch 2.10 says is_causal, later versions say it by the window.
-    takes_window = "window_size" in inspect.signature(varlen_attn).parameters
-    causal: dict[str, Any] = {"window_size": (-1, 0)} if takes_window else {"is_causal": True}
-    return cast(Callable[..., Tensor], partial(varlen_attn, **causal))
-
-
-@cache
-def trees_work(device: torch.device, head_width: int) -> bool:
-    """Whether `tree_attention` runs on this device, and computes what plain attention does.
-
-    Asked once for each device. Where Triton is missing, cannot compile, or gives other numbers, a
-    warning says so.
-    """
-    try:
-        from hnclip_cli.models.tree_attention import can_attend, error_of
-
-        if not can_attend(head_width):
-            return False
-        error = error_of(device, head_width)
-        if error <= MAX_ERROR:
-            return True
-        reason = f"its relative error is {error:.2g}"
-    except Exception as problem:  # Triton's compiler, the driver and the import each have their own
-        reason = f"{type(problem).__name__}: {problem}".partition("\n")[0][:120]
-    warnings.warn(f"attention by Triton is not used ({reason})", stacklevel=2)
-    return False
 
 
 def run_packed(transformer: Any, x: Tensor, packing: Packing) -> Tensor:
@@ -171,38 +220,8 @@ def _run_block(block: Any, x: Tensor, packing: Packing, keep: Tensor | None) -> 
     if keep is not None:
         x = x.index_select(0, keep)
         sources = keep if sources is None else sources[keep]
-    context = _attend(qkv, attention.num_heads, packing)
+    context = packing.attend(qkv, num_heads=attention.num_heads)
     if sources is not None:
         context = context.index_select(0, sources)
     x = x + block.ls_1(attention.out_proj(context))
     return cast(Tensor, x + block.ls_2(block.mlp(block.ln_2(x))))
-
-
-def _attend(qkv: Tensor, num_heads: int, packing: Packing) -> Tensor:
-    """Attention within sequences: packed (P, 3·width) to (T, width)."""
-    if isinstance(packing.sequences, Forest):
-        from hnclip_cli.models.tree_attention import tree_attention
-
-        return tree_attention(qkv, packing.sequences.roots, packing.sequences.stops, num_heads)
-    spread = qkv if packing.rows is None else qkv.index_select(0, packing.rows)
-    if isinstance(packing.sequences, Ends):
-        query, key, value = spread.view(len(spread), 3, num_heads, -1).unbind(1)
-        return _attend_varlen(query, key, value, packing.sequences).flatten(1)
-    outputs = []
-    sizes = [count * length for count, length in (group.shape for group in packing.sequences)]
-    for group, part in zip(packing.sequences, torch.split(spread, sizes), strict=True):
-        heads = part.view(*group.shape, 3, num_heads, -1).permute(2, 0, 3, 1, 4)
-        query, key, value = heads.unbind()
-        output = F.scaled_dot_product_attention(
-            query, key, value, attn_mask=group.mask, is_causal=group.mask is None
-        )
-        outputs.append(output.transpose(1, 2).reshape(len(part), -1))
-    return torch.cat(outputs)
-
-
-def _attend_varlen(query: Tensor, key: Tensor, value: Tensor, ends: Ends) -> Tensor:
-    """Causal attention, (T, heads, width of a head) each, in one kernel."""
-    attend = varlen_attention()
-    assert attend is not None  # else nothing is laid out so
-    offsets, longest = ends.offsets, ends.longest
-    return attend(query, key, value, offsets, offsets, longest, longest)

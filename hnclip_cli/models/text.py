@@ -1,6 +1,7 @@
 """Text towers without the padding that open_clip computes."""
 
 import sys
+from functools import partial
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
@@ -9,16 +10,17 @@ import torch
 from torch import Tensor
 
 from hnclip_cli.models.packed import (
-    Ends,
-    Forest,
     Group,
     Packing,
+    Prefixes,
+    attend_groups,
+    attend_varlen,
     can_pack,
+    distinct_prefixes,
     run_packed,
     trees_work,
     varlen_attention,
 )
-from hnclip_cli.models.prefixes import Prefixes, distinct_prefixes
 from hnclip_cli.models.towers import CausalTower, causal_tower
 
 # A tower that takes only whole sequences gets them in buckets of similar length. Fewer sequences
@@ -46,41 +48,63 @@ def encode_text(module: Any, tokens: Tensor) -> Tensor:
     """
     tower = causal_tower(module)
     device = module.logit_scale.device
-    if tower is None or not len(tokens):
-        features: Tensor = module.encode_text(tokens.to(device), normalize=False)
-        return features
-    if can_pack(tower.module.transformer):
-        return _encode_packed(tower, tokens.cpu(), device)
-    if tower.pool == "class":
-        return _encode_as_is(tower, tokens.to(device))
-    return _encode_buckets(tower, tokens.to(device))
+    if tower and len(tokens):
+        if can_pack(tower.module.transformer):
+            return _encode_packed(tower, tokens.cpu(), device)
+        if tower.pool != "class":
+            return _encode_buckets(tower, tokens.to(device))
+    features: Tensor = module.encode_text(tokens.to(device), normalize=False)
+    return features
+
+
+def encode_text_local(module: Any, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Pooled features and those of the words, each through the final norm and the projection.
+
+    The end token counts as a word, the start token and the padding do not. The padding behind
+    the longest text is not computed: the tower is causal, so nothing behind a token changes it.
+
+    Args:
+        module: an open_clip model that `check_local` accepts.
+        tokens: (n, context length) token ids, padded with zeros.
+
+    Returns:
+        (n, D) equal to `encode_text`'s, those at L positions (n, L, D), and which of these are
+        words, (n, L) bool. L is that of the longest text. Features are not normalized.
+    """
+    tower = causal_tower(module)
+    assert tower is not None
+    ends = tower.pool_positions(tokens)
+    length = int(ends.max()) + 1 if len(ends) else 1
+    x = tower.project(tower.run(tokens[:, :length]))
+    pooled = x[torch.arange(len(x), device=x.device), ends]
+    positions = torch.arange(1, length, device=x.device)
+    return pooled, x[:, 1:], positions <= ends[:, None]
 
 
 def _encode_packed(tower: CausalTower, tokens: Tensor, device: torch.device) -> Tensor:
     holder = tower.module
-    keys = None
     if tower.pool == "class":
-        keys = tower.key_mask(tokens)
-        tokens, lengths, keys = _append_class(tokens, keys, class_id=holder.vocab_size)
+        tokens, lengths, keys = _append_class(holder, tokens)
     else:
-        lengths = tower.pool_positions(tokens) + 1
-    layout = layout_for(
-        device, tower.cast_dtype, head_width=_head_width(holder), has_mask=keys is not None
-    )
+        lengths, keys = tower.pool_positions(tokens) + 1, None
+    attention = holder.transformer.resblocks[0].attn
+    head_width = attention.embed_dim // attention.num_heads
+    has_mask = keys is not None
+    layout = layout_for(device, tower.cast_dtype, head_width=head_width, has_mask=has_mask)
     prefixes = distinct_prefixes(tokens.numpy(), lengths.numpy(), layout.tree_size)
     texts, positions = prefixes.sources.T
     ids = tokens.numpy()[texts, positions]
-    is_class = None
-    if tower.pool == "class":
-        is_class = torch.from_numpy(ids == holder.vocab_size).to(device)
-        ids = np.where(ids == holder.vocab_size, 0, ids)
-        positions = np.where(positions + 1 == lengths.numpy()[texts], holder.num_pos - 1, positions)
+    is_class = ids == holder.vocab_size
+    if has_mask:
+        ids = np.where(is_class, 0, ids)
+        positions = np.where(is_class, holder.num_pos - 1, positions)
     packing, (ids, positions) = _pack(
         prefixes, keys, layout, device, tokens.shape[1], ids, positions
     )
     x = holder.token_embedding(ids).to(tower.cast_dtype)
-    if is_class is not None:
-        x = torch.where(is_class[:, None], holder.cls_emb.to(x.dtype), x)
+    if has_mask:
+        at_class = torch.from_numpy(is_class).to(device)[:, None]
+        x = torch.where(at_class, holder.cls_emb.to(x.dtype), x)
     x = x + holder.positional_embedding.index_select(0, positions).to(x.dtype)
     return tower.project(run_packed(holder.transformer, x, packing))
 
@@ -125,22 +149,23 @@ def layout_for(
     return VARLEN_LAYOUT if varlen_attention() else GROUPS_LAYOUT
 
 
-def _head_width(holder: Any) -> int:
-    attention = holder.transformer.resblocks[0].attn
-    return int(attention.embed_dim // attention.num_heads)
+def _append_class(holder: Any, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Put CoCa's class right behind the last position that it can see.
 
-
-def _append_class(tokens: Tensor, keys: Tensor, class_id: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Put the class right behind the last position that it can see.
+    Released CoCa weights were trained with a mask shifted by one position (``correct_cls_mask``
+    off), so the padding token behind a text takes part.
 
     Returns:
-        tokens (n, L + 1) with the class's id, lengths with it (n,), and which positions may be
-        attended to, (n, L + 1).
+        tokens (n, L + 1) with the size of the vocabulary as the class's id, lengths with it (n,),
+        and which positions may be attended to, (n, L + 1).
     """
+    real = tokens != holder.pad_id
+    always = real.new_ones(len(tokens), 1)
+    keys = torch.cat([real, always] if holder.correct_cls_mask else [always, real], dim=1)
     context = tokens.shape[1]
     seen = keys[:, :context] * torch.arange(1, context + 1)
     last = seen.amax(dim=1, keepdim=True)  # the class's place
-    moved = torch.nn.functional.pad(tokens, (0, 1)).scatter(1, last, class_id)
+    moved = torch.nn.functional.pad(tokens, (0, 1)).scatter(1, last, holder.vocab_size)
     return moved, last.squeeze(1) + 1, keys.scatter(1, last, keys[:, -1:])
 
 
@@ -156,95 +181,69 @@ def _pack(
 
     Args:
         prefixes: the sequences.
-        keys: (n, L) bool, which positions may be attended to, or None.
-        layout: with or without groups.
+        keys: (n, L) bool, which positions may be attended to; None: those up to each.
+        layout: how they are laid out.
         device: where the packing goes.
-        longest: no sequence is longer; the same for every batch, so that nothing is compiled
-            twice.
-        of_rows: further integers, (P,) each.
-
-    Returns:
-        The packing, and the further integers on the device.
+        longest: a bound of their lengths that is the same for every batch, so that nothing is
+            compiled twice.
+        of_rows: further integers, (P,) each, which are returned on the device.
     """
     if layout.attention == "varlen":
-        offsets = np.append(np.unique(prefixes.roots), len(prefixes.roots))
-        ends, offsets_, *others = _to_device(device, prefixes.ends, offsets, *of_rows)
-        return Packing(Ends(offsets_, longest), None, None, ends), others
+        begins = np.append(np.unique(prefixes.roots), len(prefixes.roots))
+        last, offsets, *others = _to_device(device, prefixes.ends, begins, *of_rows)
+        return Packing(partial(attend_varlen, offsets=offsets, longest=longest), None, last), others
     if layout.attention == "trees":
-        ends, roots, stops, *others = _to_device(
+        from hnclip_cli.models.tree_attention import tree_attention
+
+        last, roots, stops, *others = _to_device(
             device, prefixes.ends, prefixes.roots, prefixes.stops, *of_rows
         )
-        return Packing(Forest(roots, stops), None, None, ends), others
-    shapes, masks, flat = _group(prefixes, keys, layout.max_groups)
+        return Packing(partial(tree_attention, roots=roots, stops=stops), None, last), others
+    groups, flat = _group(prefixes, keys, layout.max_groups, device)
     # Any position that holds a row will do; a GPU group's padding (-1) holds none.
-    sources = np.empty(len(prefixes.sources), np.int64)
-    sources[flat[flat >= 0]] = np.flatnonzero(flat >= 0)
-    rows, sources_, ends, *others = _to_device(
-        device, flat.clip(0), sources, prefixes.ends, *of_rows
-    )
-    groups = [
-        Group(shape, None if mask is None else mask.to(device))
-        for shape, mask in zip(shapes, masks, strict=True)
-    ]
-    return Packing(groups, rows, sources_, ends), others
+    places = np.empty(len(prefixes.sources), np.int64)
+    places[flat[flat >= 0]] = np.flatnonzero(flat >= 0)
+    last, rows, sources, *others = _to_device(device, prefixes.ends, flat.clip(0), places, *of_rows)
+    return Packing(partial(attend_groups, rows=rows, groups=groups), sources, last), others
 
 
 def _group(
-    prefixes: Prefixes, keys: Tensor | None, limit: int
-) -> tuple[list[tuple[int, int]], list[Tensor | None], np.ndarray]:
-    """Groups of sequences of (nearly) equal length.
-
-    Returns:
-        Their shapes, their masks, and the row at each position, -1 where there is padding.
-    """
+    prefixes: Prefixes, keys: Tensor | None, limit: int, device: torch.device
+) -> tuple[list[Group], np.ndarray]:
+    """Groups of sequences of (nearly) equal length, and the row at each position, -1 in padding."""
     order = np.argsort(prefixes.lengths, kind="stable")
     lengths = prefixes.lengths[order]
     starts = np.flatnonzero(np.diff(lengths, prepend=0))
     if len(starts) > limit:
         starts = np.arange(limit) * len(lengths) // limit
-    shapes: list[tuple[int, int]] = []
-    masks: list[Tensor | None] = []
+    groups: list[Group] = []
     rows = []
     for start, stop in pairwise([*starts.tolist(), len(lengths)]):
         texts, longest = order[start:stop], int(lengths[stop - 1])
-        shapes.append((len(texts), longest))
         mask = None
         if keys is not None:
             causal = torch.ones(longest, longest, dtype=torch.bool).tril()
-            mask = causal & keys[texts, None, None, :longest]
-        masks.append(mask)
+            mask = (causal & keys[texts, None, None, :longest]).to(device)
+        groups.append(((len(texts), longest), mask))
         rows.append(prefixes.nodes[texts, :longest].ravel())
-    return shapes, masks, np.concatenate(rows)
+    return groups, np.concatenate(rows)
 
 
 def _to_device(device: torch.device, *arrays: np.ndarray) -> list[Tensor]:
     """Integers as int32 tensors, all in one copy that the host does not wait for."""
     joined = torch.from_numpy(np.concatenate(arrays).astype(np.int32))
-    if device.type == "cuda":
-        joined = joined.pin_memory().to(device, non_blocking=True)
-    else:
-        joined = joined.to(device)
+    is_cuda = device.type == "cuda"
+    joined = (joined.pin_memory() if is_cuda else joined).to(device, non_blocking=is_cuda)
     return list(torch.split(joined, [len(array) for array in arrays]))
-
-
-def _encode_as_is(tower: CausalTower, tokens: Tensor) -> Tensor:
-    features = tower.module(tokens)
-    pooled: Tensor = features[0] if isinstance(features, tuple) else features
-    return pooled
 
 
 def _encode_buckets(tower: CausalTower, tokens: Tensor) -> Tensor:
     ends = tower.pool_positions(tokens)
     size = max(BUCKET_SIZE, -(-len(tokens) // MAX_BUCKETS))
     order = ends.argsort(stable=True)
-    buckets = [_encode_bucket(tower, tokens[rows], ends[rows]) for rows in torch.split(order, size)]
+    buckets = []
+    for rows in torch.split(order, size):
+        length = int(ends[rows[-1]]) + 1  # they are sorted
+        each = torch.arange(len(rows), device=rows.device)
+        buckets.append(tower.project(tower.run(tokens[rows, :length])[each, ends[rows]]))
     return torch.cat(buckets)[order.argsort()]
-
-
-def _encode_bucket(tower: CausalTower, tokens: Tensor, ends: Tensor) -> Tensor:
-    holder = tower.module
-    length = int(ends[-1]) + 1  # they are sorted
-    x = holder.token_embedding(tokens[:, :length]).to(tower.cast_dtype)
-    x = x + holder.positional_embedding[:length].to(x.dtype)
-    x = holder.transformer(x, attn_mask=holder.attn_mask[:length, :length])
-    return tower.project(x[torch.arange(len(x), device=x.device), ends])

@@ -1,10 +1,14 @@
-"""open_clip's causal text towers, whichever class holds them, seen as one thing."""
+"""open_clip's towers as they are: which are causal, which have features of patches and words."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from open_clip.modified_resnet import ModifiedResNet
+from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
+
+from hnclip_cli.errors import HnclipError
 
 
 @dataclass(frozen=True)
@@ -26,11 +30,6 @@ class CausalTower:
         dtype: torch.dtype = self.module.transformer.get_cast_dtype()
         return dtype
 
-    @property
-    def eos_id(self) -> int:
-        holder = self.module
-        return int(holder.text_eos_id if hasattr(holder, "text_eos_id") else holder.eos_id)
-
     def pool_positions(self, tokens: Tensor) -> Tensor:
         """(n, context length) token ids to the position (n,) that each text is pooled at.
 
@@ -38,23 +37,23 @@ class CausalTower:
         """
         if self.pool == "first":
             return torch.zeros_like(tokens[:, 0])
-        hits = (tokens == self.eos_id).int() if self.pool == "eos" else tokens
-        return hits.argmax(dim=1)
+        if self.pool == "eos":
+            is_clip = hasattr(self.module, "text_eos_id")
+            eos_id = self.module.text_eos_id if is_clip else self.module.eos_id
+            tokens = (tokens == eos_id).int()
+        return tokens.argmax(dim=1)
 
-    def key_mask(self, tokens: Tensor) -> Tensor:
-        """Which positions may be attended to, (n, context length + 1) bool, the class last.
+    def run(self, tokens: Tensor) -> Tensor:
+        """(n, L) token ids to the outputs of the last block, (n, L, width). Not for ``class``."""
+        holder, length = self.module, tokens.shape[1]
+        x = holder.token_embedding(tokens).to(self.cast_dtype)
+        x = x + holder.positional_embedding[:length].to(x.dtype)
+        outputs: Tensor = holder.transformer(x, attn_mask=holder.attn_mask[:length, :length])
+        return outputs
 
-        Only for ``class``. Released CoCa weights were trained with a mask shifted by one
-        position (``correct_cls_mask`` off), so the padding token behind a text takes part.
-        """
-        real = tokens != self.module.pad_id
-        always = real.new_ones(len(tokens), 1)
-        parts = [real, always] if self.module.correct_cls_mask else [always, real]
-        return torch.cat(parts, dim=1)
-
-    def project(self, features: Tensor) -> Tensor:
-        """Pooled outputs of the last block, (n, width), to features (n, D)."""
-        return project(self.module.ln_final(features), self.module.text_projection)
+    def project(self, outputs: Tensor) -> Tensor:
+        """Outputs of the last block, (…, width), to features (…, D)."""
+        return project(self.module.ln_final(outputs), self.module.text_projection)
 
 
 def project(features: Tensor, projection: Any) -> Tensor:
@@ -72,7 +71,7 @@ def causal_tower(module: Any) -> CausalTower | None:
     None for bidirectional towers (SigLIP, MobileCLIP), for those pooled at the last position,
     padding or not, and for Hugging Face towers.
     """
-    holder = module.text if hasattr(module, "text") else module
+    holder = getattr(module, "text", module)
     pool = getattr(holder, "text_pool_type", None) or getattr(holder, "pool_type", None)
     needed = ("transformer", "token_embedding", "positional_embedding", "ln_final")
     if not all(hasattr(holder, name) for name in (*needed, "text_projection")):
@@ -82,3 +81,37 @@ def causal_tower(module: Any) -> CausalTower | None:
     if getattr(holder, "cls_emb", None) is not None:
         return CausalTower(holder, "class")
     return CausalTower(holder, pool) if pool in ("argmax", "eos", "first") else None
+
+
+def check_local(module: Any) -> None:
+    """Refuse a model whose towers have no features of patches or of words.
+
+    Raises:
+        HnclipError: it names the tower.
+    """
+    visual = module.visual
+    has_patches = isinstance(visual, ModifiedResNet) or (
+        isinstance(visual, VisionTransformer)
+        and visual.attn_pool is None
+        and visual.pool_type in ("tok", "avg")
+    )
+    if not has_patches:
+        raise HnclipError(
+            "the image tower of this model has no features of patches",
+            got=_describe(visual),
+            expected="open_clip's VisionTransformer without attentional pooling, or ModifiedResNet",
+            hint="--model ViT-B-32, or an --objective without a local term",
+        )
+    tower = causal_tower(module)
+    if not tower or tower.pool not in ("argmax", "eos"):
+        raise HnclipError(
+            "the text tower of this model has no features of words",
+            got=_describe(getattr(module, "text", module)),
+            expected="a causal tower that pools at the end token, as CLIP's",
+            hint="--model ViT-B-32, or an --objective without a local term",
+        )
+
+
+def _describe(tower: Any) -> str:
+    trunk = getattr(tower, "trunk", None)  # of a timm model
+    return type(tower).__name__ + (f" of {type(trunk).__name__}" if trunk is not None else "")

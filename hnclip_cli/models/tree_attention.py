@@ -21,6 +21,7 @@ from torch import Tensor
 
 BLOCK = 64  # nodes of a tile
 KEYS = 32  # keys at a time
+HEAD_WIDTHS = (16, 32, 64, 128)  # that the kernels know
 LOG2_E = 1.4426950408889634
 
 
@@ -34,7 +35,6 @@ def _shift(top):
 def _forward(
     qkv, roots, stops, out, lse, num_nodes, scale,
     H: tl.constexpr, D: tl.constexpr, BLOCK: tl.constexpr, KEYS: tl.constexpr,
-    PRECISION: tl.constexpr,
 ):  # fmt: skip
     """A program computes one head of BLOCK nodes; it reads keys from its first tree on."""
     begin, head = tl.program_id(0) * BLOCK, tl.program_id(1)
@@ -54,7 +54,7 @@ def _forward(
         key = tl.load(qkv + key_at + H * D, mask=is_key, other=0.0)
         value = tl.load(qkv + key_at + 2 * H * D, mask=is_key, other=0.0)
         stop = tl.load(stops + key_node, mask=key_node < end, other=0)
-        logits = tl.dot(query, tl.trans(key), input_precision=PRECISION) * scale
+        logits = tl.dot(query, tl.trans(key), input_precision="ieee") * scale
         seen = (key_node[None, :] <= node[:, None]) & (node[:, None] < stop[None, :])
         logits = tl.where(seen, logits, float("-inf"))
         new_top = tl.maximum(top, tl.max(logits, axis=1))
@@ -62,7 +62,7 @@ def _forward(
         weight = tl.exp2(logits - shift[:, None])
         shrink = tl.exp2(top - shift)
         total = total * shrink + tl.sum(weight, axis=1)
-        product = tl.dot(weight.to(value.dtype), value, input_precision=PRECISION)
+        product = tl.dot(weight.to(value.dtype), value, input_precision="ieee")
         sums = sums * shrink[:, None] + product
         top = new_top
     total = tl.where(node < end, total, 1.0)
@@ -75,7 +75,6 @@ def _forward(
 def _backward_queries(
     qkv, roots, stops, out, upstream, lse, delta, gradient, num_nodes, scale, unit,
     H: tl.constexpr, D: tl.constexpr, BLOCK: tl.constexpr, KEYS: tl.constexpr,
-    PRECISION: tl.constexpr,
 ):  # fmt: skip
     """The gradient of BLOCK queries; on the way Σ out · upstream of each, for the keys."""
     begin, head = tl.program_id(0) * BLOCK, tl.program_id(1)
@@ -99,12 +98,12 @@ def _backward_queries(
         key = tl.load(qkv + key_at + H * D, mask=is_key, other=0.0)
         value = tl.load(qkv + key_at + 2 * H * D, mask=is_key, other=0.0)
         stop = tl.load(stops + key_node, mask=key_node < end, other=0)
-        logits = tl.dot(query, tl.trans(key), input_precision=PRECISION) * scale
+        logits = tl.dot(query, tl.trans(key), input_precision="ieee") * scale
         seen = (key_node[None, :] <= node[:, None]) & (node[:, None] < stop[None, :])
         weight = tl.where(seen, tl.exp2(logits - own_lse[:, None]), 0.0)
-        change = tl.dot(up, tl.trans(value), input_precision=PRECISION) - product[:, None]
+        change = tl.dot(up, tl.trans(value), input_precision="ieee") - product[:, None]
         change = (weight * change).to(key.dtype)
-        sums += tl.dot(change, key, input_precision=PRECISION)
+        sums += tl.dot(change, key, input_precision="ieee")
     tl.store(gradient + at, (sums * unit).to(gradient.dtype.element_ty), mask=inside)
 
 
@@ -112,7 +111,6 @@ def _backward_queries(
 def _backward_keys(
     qkv, stops, upstream, lse, delta, gradient, num_nodes, scale, unit,
     H: tl.constexpr, D: tl.constexpr, BLOCK: tl.constexpr, KEYS: tl.constexpr,
-    PRECISION: tl.constexpr,
 ):  # fmt: skip
     """The gradients of BLOCK keys and values; it reads queries up to the last node below them."""
     begin, head = tl.program_id(0) * BLOCK, tl.program_id(1)
@@ -136,69 +134,51 @@ def _backward_keys(
         up = tl.load(upstream + up_at, mask=reads[:, None], other=0.0)
         their_lse = tl.load(lse + head * num_nodes + reader, mask=reads, other=0.0)
         product = tl.load(delta + head * num_nodes + reader, mask=reads, other=0.0)
-        logits = tl.dot(key, tl.trans(query), input_precision=PRECISION) * scale
+        logits = tl.dot(key, tl.trans(query), input_precision="ieee") * scale
         seen = (node[:, None] <= reader[None, :]) & (reader[None, :] < stop[:, None])
         weight = tl.where(seen, tl.exp2(logits - their_lse[None, :]), 0.0)
-        of_value += tl.dot(weight.to(up.dtype), up, input_precision=PRECISION)
-        change = tl.dot(value, tl.trans(up), input_precision=PRECISION) - product[None, :]
+        of_value += tl.dot(weight.to(up.dtype), up, input_precision="ieee")
+        change = tl.dot(value, tl.trans(up), input_precision="ieee") - product[None, :]
         change = (weight * change).to(query.dtype)
-        of_key += tl.dot(change, query, input_precision=PRECISION)
+        of_key += tl.dot(change, query, input_precision="ieee")
     dtype = gradient.dtype.element_ty
     tl.store(gradient + at + H * D, (of_key * unit).to(dtype), mask=inside)
     tl.store(gradient + at + 2 * H * D, of_value.to(dtype), mask=inside)
 
 
-def can_attend(head_width: int) -> bool:
-    """Whether the kernels know heads of this width."""
-    return head_width in (16, 32, 64, 128)
+def _sizes(qkv: Tensor, num_heads: int) -> dict[str, Any]:
+    width = qkv.shape[1] // 3 // num_heads
+    scale = width**-0.5 * LOG2_E  # of the dot products: exponents are of two
+    return dict(num_nodes=len(qkv), scale=scale, H=num_heads, D=width, BLOCK=BLOCK, KEYS=KEYS)
+
+
+def _outputs(qkv: Tensor, roots: Tensor, stops: Tensor, num_heads: int) -> tuple[Tensor, Tensor]:
+    out = qkv.new_empty(qkv.shape[0], qkv.shape[1] // 3)
+    return out, qkv.new_empty(num_heads, qkv.shape[0], dtype=torch.float32)
 
 
 @torch.library.custom_op("hnclip::tree_attention", mutates_args=())
 def _attention(qkv: Tensor, roots: Tensor, stops: Tensor, num_heads: int) -> tuple[Tensor, Tensor]:
-    num_nodes, width = len(qkv), qkv.shape[1] // 3
-    out = qkv.new_empty(num_nodes, width)
-    lse = qkv.new_empty(num_heads, num_nodes, dtype=torch.float32)
-    if num_nodes:
+    out, lse = _outputs(qkv, roots, stops, num_heads)
+    if len(qkv):
+        grid, sizes = (triton.cdiv(len(qkv), BLOCK), num_heads), _sizes(qkv, num_heads)
         with torch.cuda.device_of(qkv):
-            _forward[(triton.cdiv(num_nodes, BLOCK), num_heads)](
-                qkv, roots, stops, out, lse, num_nodes, _scale(qkv, num_heads),
-                **_shapes(qkv, num_heads),
-            )  # fmt: skip
+            _forward[grid](qkv, roots, stops, out, lse, **sizes)
     return out, lse
-
-
-@_attention.register_fake
-def _(qkv: Tensor, roots: Tensor, stops: Tensor, num_heads: int) -> tuple[Tensor, Tensor]:
-    out = qkv.new_empty(qkv.shape[0], qkv.shape[1] // 3)
-    return out, qkv.new_empty(num_heads, qkv.shape[0], dtype=torch.float32)
 
 
 @torch.library.custom_op("hnclip::tree_attention_backward", mutates_args=())
 def _attention_backward(
     qkv: Tensor, roots: Tensor, stops: Tensor, out: Tensor, lse: Tensor, upstream: Tensor
 ) -> Tensor:
-    num_heads, num_nodes = lse.shape
     gradient, delta = torch.empty_like(qkv), torch.empty_like(lse)
-    grid = (triton.cdiv(num_nodes, BLOCK), num_heads)
-    scale, shapes = _scale(qkv, num_heads), _shapes(qkv, num_heads)
-    if num_nodes:
+    if len(qkv):
+        grid, sizes = (triton.cdiv(len(qkv), BLOCK), len(lse)), _sizes(qkv, len(lse))
+        sizes["unit"] = sizes["scale"] / LOG2_E
         with torch.cuda.device_of(qkv):
-            _backward_queries[grid](
-                qkv, roots, stops, out, upstream, lse, delta, gradient, num_nodes, scale,
-                scale / LOG2_E, **shapes,
-            )  # fmt: skip
-            _backward_keys[grid](
-                qkv, stops, upstream, lse, delta, gradient, num_nodes, scale, scale / LOG2_E,
-                **shapes,
-            )  # fmt: skip
+            _backward_queries[grid](qkv, roots, stops, out, upstream, lse, delta, gradient, **sizes)
+            _backward_keys[grid](qkv, stops, upstream, lse, delta, gradient, **sizes)
     return gradient
-
-
-@_attention_backward.register_fake
-def _(
-    qkv: Tensor, roots: Tensor, stops: Tensor, out: Tensor, lse: Tensor, upstream: Tensor
-) -> Tensor:
-    return torch.empty_like(qkv)
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -211,6 +191,8 @@ def _differentiate(ctx: Any, upstream: Tensor, _: Tensor) -> tuple[Tensor | None
     return gradient, None, None, None
 
 
+_attention.register_fake(_outputs)
+_attention_backward.register_fake(lambda qkv, *others: torch.empty_like(qkv))
 _attention.register_autograd(_differentiate, setup_context=_keep)
 
 
@@ -238,46 +220,26 @@ def plain_attention(qkv: Tensor, roots: Tensor, stops: Tensor, num_heads: int) -
     return F.scaled_dot_product_attention(query, key, value, seen).transpose(0, 1).flatten(1)
 
 
+@torch.inference_mode(False)
+@torch.enable_grad()
 def error_of(device: torch.device, head_width: int, dtype: torch.dtype = torch.bfloat16) -> float:
     """Largest relative error of the kernels' output and gradient on a small random forest."""
-    with torch.inference_mode(False):
-        return _error_of(device, head_width, dtype)
-
-
-def _error_of(device: torch.device, head_width: int, dtype: torch.dtype) -> float:
-    lengths = [3, 40, 1, 77, 9, 30] * 4
-    ends = torch.tensor(lengths, dtype=torch.int32).cumsum(0, dtype=torch.int32)
-    counts = torch.tensor(lengths)
-    roots = (ends - counts).to(torch.int32).repeat_interleave(counts).to(device)
-    stops = ends.repeat_interleave(counts).to(device)
+    lengths = torch.tensor([3, 40, 1, 77, 9, 30] * 4)
+    ends = lengths.cumsum(0)
+    roots = (ends - lengths).repeat_interleave(lengths)
+    stops = ends.repeat_interleave(lengths)
     stops[roots == roots[50]] -= 1  # the last node of a text branches off
+    stops = torch.maximum(stops, torch.arange(1, len(roots) + 1))
+    roots, stops = (nodes.to(device, torch.int32) for nodes in (roots, stops))
     generator = torch.Generator().manual_seed(0)
-    shape = len(roots), 3 * 2 * head_width
-    qkv = torch.randn(shape, generator=generator).to(device, dtype)
-    stops = torch.maximum(stops, torch.arange(1, len(roots) + 1, device=device))
+    qkv = torch.randn(len(roots), 6 * head_width, generator=generator).to(device, dtype)
     upstream = torch.randn(len(roots), 2 * head_width, generator=generator).to(device, dtype)
 
     def run(attend: Any, wide: torch.dtype) -> list[Tensor]:
-        with torch.enable_grad():
-            leaf = qkv.to(wide).clone().requires_grad_()
-            out = attend(leaf, roots, stops.to(torch.int32), 2)
-            (gradient,) = torch.autograd.grad(out, leaf, upstream.to(wide))
+        leaf = qkv.to(wide).clone().requires_grad_()
+        out = attend(leaf, roots, stops, 2)
+        (gradient,) = torch.autograd.grad(out, leaf, upstream.to(wide))
         return [out.detach().float(), gradient.float()]
 
     pairs = zip(run(tree_attention, dtype), run(plain_attention, torch.float32), strict=True)
     return max(float((a - b).norm() / b.norm()) for a, b in pairs)
-
-
-def _scale(qkv: Tensor, num_heads: int) -> float:
-    """What the dot products are multiplied by: exponents are of two."""
-    return float((qkv.shape[1] // 3 // num_heads) ** -0.5 * LOG2_E)
-
-
-def _shapes(qkv: Tensor, num_heads: int) -> dict[str, Any]:
-    return {
-        "H": num_heads,
-        "D": qkv.shape[1] // 3 // num_heads,
-        "BLOCK": BLOCK,
-        "KEYS": KEYS,
-        "PRECISION": "ieee",
-    }

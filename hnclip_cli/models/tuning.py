@@ -28,49 +28,28 @@ def lock(module: Any, tower: Literal["image", "text"]) -> None:
 
 @torch.no_grad()
 def interpolate(module: nn.Module, start: Mapping[str, Tensor], alpha: float) -> None:
-    """(1 − α)·start + α·fine-tuned, for every weight and statistic, in place.
+    """(1 − α)·start + α·fine-tuned, for every weight and statistic, in place; α is 0 to 1.
 
     WiSE-FT (Wortsman et al., CVPR 2022). α = 1 keeps the fine-tuned weights and α = 0 gives the
-    start, both bit for bit. Counters stay as they are.
-
-    Args:
-        module: the fine-tuned model, without LoRA.
-        start: the state dict of the model before fine-tuning.
-        alpha: α, 0 to 1.
-
-    Raises:
-        HnclipError: α out of range, or the start is another model.
+    start, both bit for bit. Counters stay as they are. The module has no LoRA; ``start`` is its
+    state dict before fine-tuning.
     """
-    if not 0 <= alpha <= 1:
-        raise HnclipError("no such mixture of weights", got=f"α = {alpha}", expected="0 to 1")
-    state = module.state_dict()
-    for name, tensor in state.items():
-        found = tuple(start[name].shape) if name in start else None
-        if found != tuple(tensor.shape):
-            raise HnclipError(
-                f"the start is another model: {name} does not fit",
-                got=f"shape {found}" if found else "no such weight",
-                expected=f"shape {tuple(tensor.shape)}",
-            )
-    for name, tensor in state.items():
+    for name, tensor in module.state_dict().items():
         if tensor.is_floating_point():
             tensor.copy_(torch.lerp(start[name].to(tensor), tensor, alpha))
 
 
 class LowRank(nn.Module):
-    """W ↦ W + (alpha/rank)·B·A, for each of the parts that W is stacked from.
+    """W ↦ W + B·A, for each of the parts that W is stacked from.
 
     Attributes:
         down: A, (parts, rank, columns), random as in `nn.Linear`.
         up: B, (parts, rows of a part, rank), zeros: the first step starts from W itself.
     """
 
-    def __init__(
-        self, weight: Tensor, parts: int, rank: int, alpha: float, generator: torch.Generator
-    ) -> None:
+    def __init__(self, weight: Tensor, parts: int, rank: int, generator: torch.Generator) -> None:
         super().__init__()
         rows, columns = weight.shape
-        self.factor = alpha / rank
         down = torch.empty(parts, rank, columns)
         for part in down:
             nn.init.kaiming_uniform_(part, a=math.sqrt(5), generator=generator)
@@ -78,21 +57,20 @@ class LowRank(nn.Module):
         self.up = nn.Parameter(weight.new_zeros(parts, rows // parts, rank))
 
     def forward(self, weight: Tensor) -> Tensor:
-        return weight + self.factor * (self.up @ self.down).flatten(0, 1)
+        return weight + (self.up @ self.down).flatten(0, 1)
 
 
-def add_lora(module: Any, rank: int, alpha: float | None = None, *, seed: int = 0) -> None:
+def add_lora(module: Any, rank: int, *, seed: int = 0) -> None:
     """Train low-rank changes of the linear maps, and ``logit_scale``; freeze everything else.
 
     Low-rank adaptation (Hu et al., ICLR 2022) as parametrizations: the towers' code reads a
-    weight and gets W + (alpha/rank)·B·A. Adapted are every `nn.Linear` and every
+    weight and gets W + B·A. Adapted are every `nn.Linear` and every
     ``in_proj_weight`` of both towers, whose query, key and value maps each get a change of their
     own. Weights that are frozen already, such as those of a locked tower, stay as they are.
 
     Args:
         module: an open_clip model.
         rank: r, from 1.
-        alpha: the changes are scaled by alpha / rank; the rank by default.
         seed: of A; the same on every rank of a run.
 
     Raises:
@@ -109,10 +87,9 @@ def add_lora(module: Any, rank: int, alpha: float | None = None, *, seed: int = 
     module.requires_grad_(False)
     module.logit_scale.requires_grad_(scale_trains)
     freeze_batch_norm_2d(module)
-    alpha = rank if alpha is None else alpha
     generator = torch.Generator().manual_seed(seed)
     for owner, name, parts in targets:
-        change = LowRank(getattr(owner, name), parts, rank, alpha, generator)
+        change = LowRank(getattr(owner, name), parts, rank, generator)
         parametrize.register_parametrization(owner, name, change)
 
 

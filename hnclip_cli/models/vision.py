@@ -4,11 +4,13 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from open_clip.modified_resnet import ModifiedResNet
 from open_clip.transformer import VisionTransformer
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from hnclip_cli.models.packed import can_pack, has_hooks
+from hnclip_cli.models.towers import project
 
 
 def encode_image(module: Any, pixels: Tensor) -> Tensor:
@@ -36,8 +38,35 @@ def encode_image(module: Any, pixels: Tensor) -> Tensor:
         else:
             x = block(x)
     pooled, _ = visual._pool(_run_for_first(last, x))
-    projected: Tensor = pooled if visual.proj is None else pooled @ visual.proj
-    return projected
+    return project(pooled, visual.proj)
+
+
+def encode_image_local(module: Any, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Pooled features and those of the patches.
+
+    A patch of a vision transformer goes through the final norm and the projection. In a
+    ModifiedResNet the cells of the last feature map are the patches; each goes through the value
+    and output projections of the attention pool, which is what the pool would give if it looked
+    at nothing else (MaskCLIP: Zhou, Loy, Dai, ECCV 2022, section 3.2).
+
+    Args:
+        module: an open_clip model that `check_local` accepts.
+        pixels: (n, 3, height, width).
+
+    Returns:
+        (n, D) equal to `encode_image`'s, and of P patches (n, P, D); neither is normalized.
+    """
+    visual = module.visual
+    if isinstance(visual, ModifiedResNet):
+        output = visual.forward_intermediates(pixels, indices=1)
+        pool = visual.attnpool
+        cells = output["image_intermediates"][0].flatten(2).transpose(1, 2)
+        cells = cells + pool.positional_embedding[1:].to(cells.dtype)
+        return output["image_features"], pool.c_proj(pool.v_proj(cells))
+    output = visual.forward_intermediates(
+        pixels, indices=1, normalize_intermediates=True, output_fmt="NLC"
+    )
+    return output["image_features"], project(output["image_intermediates"][0], visual.proj)
 
 
 def _embed_patches(visual: Any, pixels: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from hnclip_cli.errors import HnclipError, Stopped
 from hnclip_cli.models.cost import has_batch_norm
-from hnclip_cli.models.local import check_local
+from hnclip_cli.models.towers import check_local
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.training.batches import Batches
 from hnclip_cli.training.checkpoints import State

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.models.causal import CausalModel
+from hnclip_cli.models.language import CausalModel
 
 transformers = pytest.importorskip("transformers", reason="hnclip[lm] is not installed")
 torch = pytest.importorskip("torch")

@@ -7,7 +7,9 @@ import torch.nn.functional as F
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.load import load_clip
-from hnclip_cli.models.local import check_local, encode_image_local, encode_text_local
+from hnclip_cli.models.text import encode_text_local
+from hnclip_cli.models.towers import check_local
+from hnclip_cli.models.vision import encode_image_local
 
 TEXTS = ["a cat", "a black cat on a white sofa, and two dogs", "x"]
 TEXT = {"context_length": 20, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2}

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.models.masked import Gap, MaskedModel
+from hnclip_cli.models.language import Gap, MaskedModel
 
 pytest.importorskip("transformers")
 SUBJECTS = {"man", "woman", "boy", "girl", "dog", "cat", "horse", "cow", "bird"}
@@ -121,7 +121,7 @@ def test_a_file_that_is_no_model_is_an_error_of_one_line(tmp_path):
 
 
 def test_markers_of_word_starts_are_understood():
-    from hnclip_cli.models.masked import _whole_words
+    from hnclip_cli.models.language import _whole_words
 
     assert _whole_words({"dog": 0, "##ing": 1, "[MASK]": 2, "7": 3}) == {0: "dog"}
     assert _whole_words({"Ġdog": 0, "ing": 1, "Ġcat": 2, "<s>": 3}) == {0: "dog", 2: "cat"}

@@ -6,8 +6,13 @@ from torchvision.transforms import CenterCrop, Compose, Resize, ToTensor
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.models.pixels import PixelLoader
-from hnclip_cli.models.preprocess import by_table, byte_table, look_up_bytes, split_preprocess
+from hnclip_cli.models.pixels import (
+    PixelLoader,
+    by_table,
+    byte_table,
+    look_up_bytes,
+    split_preprocess,
+)
 from hnclip_cli.streams.decoders import apply_steps
 from hnclip_cli.streams.records import Record
 from hnclip_cli.streams.threads import map_ahead

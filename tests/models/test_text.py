@@ -171,11 +171,12 @@ def test_groups_of_unequal_length_as_on_a_gpu_change_nothing(monkeypatch, make, 
     assert_same(build(make), texts(), 1e-9)
 
 
-def attend_one_by_one(query, key, value, ends):
+def attend_one_by_one(query, key, value, offsets, key_offsets, longest, longest_key):
     """What torch's CUDA kernel computes: causal attention within each sequence."""
+    assert key_offsets is offsets and longest_key == longest
     outputs = []
-    for start, stop in pairwise(ends.offsets.tolist()):
-        assert stop - start <= ends.longest
+    for start, stop in pairwise(offsets.tolist()):
+        assert stop - start <= longest
         heads = (x[start:stop].transpose(0, 1) for x in (query, key, value))
         output = F.scaled_dot_product_attention(*heads, is_causal=True)
         outputs.append(output.transpose(0, 1))
@@ -184,7 +185,7 @@ def attend_one_by_one(query, key, value, ends):
 
 def test_sequences_without_padding_as_on_a_gpu_change_nothing(monkeypatch):
     lay_out(monkeypatch, "varlen", tree_size=1)
-    monkeypatch.setattr(packed, "_attend_varlen", attend_one_by_one)
+    monkeypatch.setattr(packed, "varlen_attention", lambda: attend_one_by_one)
     assert_same(build(clip), texts(), 1e-9)
 
 

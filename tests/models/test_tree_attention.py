@@ -28,10 +28,7 @@ def test_the_kernels_compile_for_hopper(kernel, dtype):
 
     function = getattr(tree_attention, kernel)
     names = parameters(function)
-    constants = {
-        "H": 8, "D": 64, "BLOCK": tree_attention.BLOCK, "KEYS": tree_attention.KEYS,
-        "PRECISION": "ieee",
-    }  # fmt: skip
+    constants = {"H": 8, "D": 64, "BLOCK": tree_attention.BLOCK, "KEYS": tree_attention.KEYS}
     types = dict.fromkeys(names, f"*{dtype}")
     types |= {name: "*i32" for name in ("roots", "stops") if name in names}
     types |= {name: "*fp32" for name in ("lse", "delta") if name in names}

@@ -49,7 +49,7 @@ def trained(module, steps=3):
 def test_training_changes_both_towers_and_only_what_was_added(kind):
     module = small(**KINDS[kind])
     start, before = outputs(module), copy.deepcopy(module.state_dict())
-    add_lora(module, 2, 4)
+    add_lora(module, 2)
     for mine, other in zip(outputs(module), start, strict=True):
         assert torch.equal(mine, other)
     names = {name for name, p in module.named_parameters() if p.requires_grad}
@@ -86,7 +86,7 @@ def test_merged_weights_give_the_same_model_under_the_old_names(kind):
 
 def test_merging_in_float32_is_within_a_millionth():
     module, plain = small().float(), small().float()
-    add_lora(module, 4, 8)
+    add_lora(module, 4)
     pixels = torch.randn(4, 3, 16, 16)
     with torch.no_grad():
         for name, parameter in module.named_parameters():
@@ -222,15 +222,3 @@ def test_interpolation_mixes_every_weight_and_is_exact_at_both_ends():
                 mixed = (1 - alpha) * before[name] + alpha * after[name]
                 torch.testing.assert_close(tensor, mixed, rtol=1e-12, atol=1e-14)
     assert not torch.equal(before["visual.bn1.running_mean"], after["visual.bn1.running_mean"])
-
-
-def test_another_model_or_mixture_is_refused():
-    module = small()
-    state = module.state_dict()
-    with pytest.raises(HnclipError, match=r"got α = 1.5, expected 0 to 1"):
-        interpolate(module, state, 1.5)
-    with pytest.raises(HnclipError, match=r"visual.proj does not fit; got no such weight"):
-        interpolate(module, {k: v for k, v in state.items() if k != "visual.proj"}, 0.5)
-    with pytest.raises(HnclipError, match=r"got shape \(2,\), expected shape \(32, 16\)"):
-        interpolate(module, state | {"visual.proj": torch.zeros(2)}, 0.5)
-    assert module.encode_text(tokens()).isfinite().all()

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from hnclip_cli.models import tree_attention
-from hnclip_cli.models.prefixes import distinct_prefixes
+from hnclip_cli.models.packed import distinct_prefixes
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hnclip_cli.language.caption import Caption
 from hnclip_cli.lexicon import Lexicon
 from hnclip_cli.lexicon.nouns import Noun
 from hnclip_cli.lexicon.spelling import cased_like
-from hnclip_cli.models.masked import Filler, Gap
+from hnclip_cli.models.language import Filler, Gap
 from hnclip_cli.negatives.analysis.rewriting import with_articles
 from hnclip_cli.negatives.choosing.choice import Offers, drawn_order
 from hnclip_cli.negatives.choosing.ranking import MAX_CANDIDATES, drawn_candidates
@@ -23,7 +23,7 @@ from hnclip_cli.streams.edits import Edit
 
 
 class FillsGaps(Protocol):
-    """What is asked of a model; `hnclip_cli.models.masked.MaskedModel` does it."""
+    """What is asked of a model; `hnclip_cli.models.language.MaskedModel` does it."""
 
     def fill(self, gaps: Sequence[Gap], k: int, batch_size: int) -> list[list[Filler]]:
         """The ``k`` best words for each gap, best first."""

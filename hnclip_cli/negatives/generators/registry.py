@@ -56,7 +56,7 @@ def _by_lexicon(choosing: Choosing, fitted: TrigramModel | None = None) -> Maker
 def _by_masked_model(
     choosing: Choosing, model: str, download: bool = False, device: str = "auto", **how: Any
 ) -> Maker:
-    from hnclip_cli.models.masked import MaskedModel  # which imports torch
+    from hnclip_cli.models.language import MaskedModel  # which imports torch
     from hnclip_cli.negatives.generators.mlm import Filled
 
     loaded = MaskedModel(model, device=device, download=download)

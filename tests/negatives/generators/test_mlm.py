@@ -1,7 +1,7 @@
 import pytest
 
 from hnclip_cli.lexicon import load_lexicon
-from hnclip_cli.models.masked import Filler, MaskedModel
+from hnclip_cli.models.language import Filler, MaskedModel
 from hnclip_cli.negatives.choosing.choice import Choosing
 from hnclip_cli.negatives.choosing.maker import NegativeMaker
 from hnclip_cli.negatives.choosing.truth import TrueCaptions

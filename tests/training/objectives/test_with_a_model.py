@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 
 from hnclip_cli.models.load import load_clip
-from hnclip_cli.models.local import encode_image_local, encode_text_local
+from hnclip_cli.models.text import encode_text_local
+from hnclip_cli.models.vision import encode_image_local
 from hnclip_cli.training.objectives import OBJECTIVES
 from hnclip_cli.training.objectives.hard_negatives import compute_objective, terms_of
 from hnclip_cli.training.objectives.view import Features, Slots, fill_slots

@@ -1,4 +1,7 @@
-"""A masked language model: which words a place in a text asks for."""
+"""Language models of ``transformers``: which words fill a gap, how probable a text is.
+
+Weights are read from safetensors only, and code that comes with a model is never run.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.device import resolve_device
+from hnclip_cli.streams.threads import chunked
 
+CAUSAL_BATCH_SIZE = 32
 # Log-probabilities are compared to so many decimals: less is noise of the batch's shape.
 DECIMALS = 3
 # A marker of word starts is the tokenizer's own where at least this part of its tokens has it.
@@ -34,11 +41,11 @@ class Filler:
 
 
 class MaskedModel:
-    """A masked language model of ``transformers``, in evaluation mode, 32-bit floats.
+    """A masked language model, in evaluation mode, 32-bit floats.
 
     Args:
-        name: a folder with ``config.json``, a fast tokenizer and safetensors weights, or the
-            name of such a model on the Hugging Face hub.
+        name: a folder with ``config.json``, a fast tokenizer and weights, or the name of such a
+            model on the Hugging Face hub.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         download: whether a model of the hub may be fetched; else it must be in its cache.
 
@@ -49,9 +56,7 @@ class MaskedModel:
 
     def __init__(self, name: str, *, device: str = "auto", download: bool = False) -> None:
         self._device = resolve_device(device)
-        self._tokenizer, model = load_language_model(
-            "MaskedLM", name, download=download, extra="mlm", fetch="--download"
-        )
+        self._tokenizer, model = _load("MaskedLM", name, "mlm", "--download", download=download)
         if not self._tokenizer.is_fast or self._tokenizer.mask_token is None:
             raise HnclipError("the tokenizer is not fast or has no mask token", where=name)
         self._model = model.to(self._device, torch.float32).eval()
@@ -76,42 +81,33 @@ class MaskedModel:
         """
         found: list[list[Filler]] = [[] for _ in gaps]
         encoded = [self._encode(gap) for gap in gaps]
-        fitting = [i for i, (ids, place) in enumerate(encoded) if place >= 0]
+        fitting = [i for i, (ids, _) in enumerate(encoded) if ids]
         fitting.sort(key=lambda i: len(encoded[i][0]))  # little padding
-        for start in range(0, len(fitting), batch_size):
-            chosen = fitting[start : start + batch_size]
+        for chosen in chunked(fitting, batch_size):
             filled = self._fill([encoded[i] for i in chosen], k)
             for index, fillers in zip(chosen, filled, strict=True):
                 found[index] = fillers
         return found
 
     def _encode(self, gap: Gap) -> tuple[list[int], int]:
-        """Token ids, and where the mask is among them; -1 where the text is too long."""
+        """Token ids, none where the text is too long, and where the mask is among them."""
         mask = self._tokenizer.mask_token
         text = f"{gap.text[: gap.start]}{mask}{gap.text[gap.end :]}"
         encoding = self._tokenizer(text, return_offsets_mapping=True, verbose=False)
         ids = encoding["input_ids"]
-        if len(ids) > self._max_tokens:
-            return [], -1
         # By its place, for a caption may hold the mask token itself; by its end, for some
         # tokenizers make the space before it a part of it.
         stop = gap.start + len(mask)
         for place, (_, end) in enumerate(encoding["offset_mapping"]):
             if end == stop and ids[place] == self._tokenizer.mask_token_id:
-                return ids, place
+                return (ids if len(ids) <= self._max_tokens else []), place
         return [], -1
 
     @torch.inference_mode()
     def _fill(self, encoded: Sequence[tuple[list[int], int]], k: int) -> Iterator[list[Filler]]:
-        width = max(len(ids) for ids, _ in encoded)
-        padding = self._tokenizer.pad_token_id or 0
-        ids = torch.full((len(encoded), width), padding)
-        attention = torch.zeros((len(encoded), width), dtype=torch.long)
-        for row, (sequence, _) in enumerate(encoded):
-            ids[row, : len(sequence)] = torch.tensor(sequence)
-            attention[row, : len(sequence)] = 1
+        ids, is_real = _padded([ids for ids, _ in encoded], self._tokenizer.pad_token_id or 0)
         output = self._model(
-            input_ids=ids.to(self._device), attention_mask=attention.to(self._device)
+            input_ids=ids.to(self._device), attention_mask=is_real.to(self._device)
         )
         places = torch.tensor([place for _, place in encoded], device=self._device)
         rows = torch.arange(len(encoded), device=self._device)
@@ -130,20 +126,51 @@ class MaskedModel:
         return [Filler(word, value) for word, value in ranked]
 
 
-def load_language_model(
-    kind: str, name: str, *, download: bool, extra: str, fetch: str
-) -> tuple[Any, Any]:
-    """A tokenizer and a model of ``transformers``, from safetensors; no code of its own is run.
+class CausalModel:
+    """Log-probabilities of texts under a language model such as GPT-2, on the CPU.
 
     Args:
-        kind: ``MaskedLM`` or ``CausalLM``.
-        name: a folder, or the name of a model on the Hugging Face hub.
-        download: whether a model of the hub may be fetched; else it must be in its cache.
-        extra: of hnclip, that installs ``transformers``.
-        fetch: what fetches a model, for messages.
+        name: a folder, or the name of a model in the cache of the Hugging Face hub.
 
     Raises:
-        HnclipError: ``transformers`` is not installed, or there is no such model with all weights.
+        HnclipError: ``transformers`` is not installed, or there is no such model.
+    """
+
+    def __init__(self, name: str) -> None:
+        fetch = f"hf download {name} before"
+        self._tokenizer, model = _load("CausalLM", name, "lm", fetch, download=False)
+        self._model = model.eval()
+        ids = (self._tokenizer.bos_token_id, self._tokenizer.eos_token_id)
+        self._start = [token for token in ids if token is not None][:1]
+        self._max_tokens = getattr(model.config, "max_position_embeddings", None) or 1024
+
+    @torch.inference_mode()
+    def log_probabilities(self, texts: list[str]) -> list[float]:
+        """The natural logarithm of each text's probability, from the model's start of text on.
+
+        Texts beyond the model's context are cut. A model without a start or end token takes the
+        first token as given.
+        """
+        found: list[float] = []
+        for batch in chunked(texts, CAUSAL_BATCH_SIZE):
+            found += self._batch(batch)
+        return found
+
+    def _batch(self, texts: list[str]) -> list[float]:
+        encoded = self._tokenizer(texts, add_special_tokens=False)["input_ids"]
+        rows = [[*self._start, *ids][: self._max_tokens] for ids in encoded]
+        tokens, is_real = _padded([row or [0] for row in rows], 0)
+        logits = self._model(input_ids=tokens, attention_mask=is_real).logits[:, :-1].float()
+        chosen = logits.log_softmax(-1).gather(2, tokens[:, 1:, None])[..., 0]
+        # Summed in float64, so that equal texts tie whatever stands beside them in the batch.
+        sums: list[float] = (chosen.double() * is_real[:, 1:]).sum(1).tolist()
+        return sums
+
+
+def _load(kind: str, name: str, extra: str, fetch: str, *, download: bool) -> tuple[Any, Any]:
+    """A tokenizer, and a model of a kind: ``MaskedLM`` or ``CausalLM``.
+
+    Messages name ``extra``, which brings transformers, and ``fetch``, which brings the model.
     """
     try:
         import transformers
@@ -162,9 +189,8 @@ def load_language_model(
         )
     except Exception as error:  # transformers, safetensors and the hub each have their own
         hint = "another one" if is_folder or download else f"a folder, or {fetch}"
-        raise HnclipError(
-            f"model cannot be loaded ({_first_line(error)})", where=name, hint=hint
-        ) from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        raise HnclipError(f"model cannot be loaded ({reason})", where=name, hint=hint) from error
     if missing := sorted(report["missing_keys"]):
         raise HnclipError(
             "the weights lack what such a language model needs",
@@ -175,9 +201,11 @@ def load_language_model(
     return tokenizer, model
 
 
-def _first_line(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:200]
+def _padded(rows: Sequence[Sequence[int]], padding: int) -> tuple[Tensor, Tensor]:
+    """(n, longest) token ids, and 1 where they are real, 0 in the padding."""
+    ids = [torch.tensor(row) for row in rows]
+    ones = [torch.ones_like(row) for row in ids]
+    return pad_sequence(ids, True, padding), pad_sequence(ones, True)
 
 
 def _whole_words(vocabulary: Mapping[str, int]) -> dict[int, str]:
