@@ -7,6 +7,7 @@ from hnclip_cli.cli import cli
 from tests.conftest import parse_lines, to_lines
 from tests.factories import make_records
 
+pytestmark = pytest.mark.long
 BAD_LINES = {
     "broken JSON": (b'{"caption": "a cat"', "broken JSON"),
     "no object": (b'["a cat"]', "not a record"),

@@ -12,6 +12,8 @@ import pytest
 from tests.conftest import environment, to_lines
 from tests.factories import make_records
 
+pytestmark = pytest.mark.long
+
 
 def descendants(pid):
     """Of all its threads."""

@@ -23,6 +23,7 @@ from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from tests.conftest import ROOT, environment, to_lines
 from tests.factories import make_records
 
+pytestmark = pytest.mark.long
 SETTINGS = {"--of": "caption", "--batch-size": 4}
 
 

@@ -74,11 +74,11 @@ def busy():
     process.communicate()
 
 
-@pytest.mark.parametrize("workers", [0, 2, 3])
-def test_the_number_of_workers_changes_nothing(workers):
+def test_the_number_of_workers_changes_nothing():
     one = run_hnclip("negatives", *KIND, stdin=captions(600))
-    many = run_hnclip("negatives", *KIND, "--workers", workers, stdin=captions(600))
-    assert (many.returncode, many.stdout, many.stderr) == (0, one.stdout, b"")
+    for workers in (0, 3):
+        many = run_hnclip("negatives", *KIND, "--workers", workers, stdin=captions(600))
+        assert (many.returncode, many.stdout, many.stderr) == (0, one.stdout, b"")
 
 
 def test_each_line_is_answered_before_the_next_is_written():

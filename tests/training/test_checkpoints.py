@@ -16,6 +16,7 @@ from hnclip_cli.training.store import RecordStore
 from tests.conftest import to_lines
 from tests.factories import make_records
 
+pytestmark = pytest.mark.long
 SETTINGS = {"steps": 7, "batch_size": 3, "lr": 1e-3, "warmup_steps": 2, "log_every": 1}
 
 

@@ -19,6 +19,8 @@ from tests.conftest import to_lines
 from tests.factories import make_records
 from tests.models.test_local import small
 
+pytestmark = pytest.mark.long
+
 
 def run(folder, records, policy=None, **settings):
     policy = policy or ErrorPolicy()
