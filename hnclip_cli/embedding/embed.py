@@ -82,6 +82,9 @@ def embed_blocks(
             they do not end between two blocks of these records.
     """
     policy = policy or ErrorPolicy()
+    other_records = HnclipError(
+        "the rows kept so far are of other records", hint="the same input, or without --resume"
+    )
     end_of_kept = (kept.num_rows, kept.digest) if kept else (0, "")
     num_rows = 0
     digest = hashlib.blake2b(digest_size=16)
@@ -96,7 +99,7 @@ def embed_blocks(
             continue
         end = (num_rows, digest.hexdigest())
         if num_rows - count < end_of_kept[0] <= num_rows and end != end_of_kept:
-            raise _other_records()
+            raise other_records
         is_new = num_rows > end_of_kept[0]
         if is_new:
             encoder.encode(window)
@@ -105,7 +108,7 @@ def embed_blocks(
         if is_new:
             yield Block(rows, end[1])
     if num_rows < end_of_kept[0]:
-        raise _other_records()
+        raise other_records
 
 
 def _items(
@@ -168,12 +171,6 @@ def _key(item: Item, of: RowsOf) -> list[Any]:
         for content, crop in ((slot.content, slot.crop) for slot in item.slots)
     ]
     return [_num_rows(item, of), *names]
-
-
-def _other_records() -> HnclipError:
-    return HnclipError(
-        "the rows kept so far are of other records", hint="the same input, or without --resume"
-    )
 
 
 def _rows(

@@ -54,11 +54,7 @@ def _parser() -> Parser:
 
 
 def score_with_comclip(
-    records: Records,
-    encoder: Encoder,
-    policy: ErrorPolicy,
-    *,
-    logits: Logits | None = None,
+    records: Records, encoder: Encoder, policy: ErrorPolicy, *, logits: Logits | None = None
 ) -> Iterator[Record]:
     """Yield the records with ``scores`` added: ComCLIP's; plain cosines without ``regions``."""
 

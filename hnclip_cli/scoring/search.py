@@ -124,11 +124,17 @@ def _beside_records(
         for gap, record in with_gaps(records):  # a line that is no record takes up a row
             next_row += gap if queries_of != "negatives" else 0
             ids += [None] * gap if gallery_of != "negatives" else []
-            if record is not None:
-                next_row += record.num_rows(queries_of)
-                ids += [_id(record, policy)] * record.num_rows(gallery_of)
-                stops.append(next_row)
-                spool.add(record)
+            if record is None:
+                break  # behind the last one
+            try:
+                name: str | None = record.id
+            except InputError as error:
+                policy.bad(error)
+                name = None
+            ids += [name] * record.num_rows(gallery_of)
+            next_row += record.num_rows(queries_of)
+            stops.append(next_row)
+            spool.add(record)
         _check_num_rows(len(ids), offered, gallery_of)
         _check_num_rows(next_row, asked, queries_of)
         hit = next(hits, None)
@@ -137,14 +143,6 @@ def _beside_records(
                 found = hit | {"top_ids": [ids[row] for row, _ in hit["top"]]}
                 yield Record({**record, **found}, record.source, record.line, record.index)
                 hit = next(hits, None)
-
-
-def _id(record: Record, policy: ErrorPolicy) -> str | None:
-    try:
-        return record.id
-    except InputError as error:
-        policy.bad(error)
-        return None
 
 
 def _check_num_rows(expected: int, rows: Rows, of: RowsOf) -> None:

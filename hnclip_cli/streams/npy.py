@@ -30,10 +30,6 @@ class NpyWriter:
 
     The header holds the number of rows, which a stream does not know beforehand: into a file it
     is put right at the end, before a pipe the rows are spooled to a temporary file first.
-
-    Args:
-        num_columns: D of the (rows, D) array.
-        dtype: of the elements, ``float32`` or ``float16``.
     """
 
     def __init__(self, stream: IO[bytes], num_columns: int, dtype: str = "float32") -> None:

@@ -81,16 +81,26 @@ class InProcesses(Generic[T]):
             Died: the process did; any other exception of the function ends it, with a trace.
         """
         process = self._free.get()
+        is_started = process is not None
         try:
             if process is None:
                 process = self._start()
+                process.receive(_START_DEADLINE)
+                is_started = True
+                process.send(self._make)
             process.send(item)
             kind, answer = process.receive(self._deadline), process.receive(self._deadline)
         except Died as death:
             assert process is not None
-            how = self._bury(process, death)
+            with self._lock:
+                self._check_open()
+                self.running.discard(process)
+                how = str(death) or process.end(grace=5.0)
+                process.end()
             process = None
-            raise Died(how) from None
+            if is_started:
+                raise Died(how) from None
+            raise HnclipError(f"a process cannot start ({how})", hint="--workers 0") from None
         finally:
             self._free.put(process)
         if kind:
@@ -102,21 +112,7 @@ class InProcesses(Generic[T]):
             self._check_open()
             process = _Process()
             self.running.add(process)
-        try:
-            process.receive(_START_DEADLINE)
-        except Died as death:
-            how = self._bury(process, death)
-            raise HnclipError(f"a process cannot start ({how})", hint="--workers 0") from None
-        process.send(self._make)
         return process
-
-    def _bury(self, process: "_Process", death: Died) -> str:
-        with self._lock:
-            self._check_open()
-            self.running.discard(process)
-            reason = str(death)
-            how = process.end(grace=0.0 if reason else 5.0)
-        return reason or how
 
     def _check_open(self) -> None:
         if self._is_closed:

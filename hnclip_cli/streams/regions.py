@@ -17,16 +17,10 @@ ROLES = ("subject", "relation", "object")
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A part of an image and the words for it.
+    """A part of an image and the words for it; the box is in pixels of the image, or its crop."""
 
-    Attributes:
-        box: None for the whole image; in pixels of the image, or of its crop.
-        text: the words; empty where the role says which words of the caption they are.
-        role: ``subject``, ``relation``, ``object``, anything else, or empty.
-    """
-
-    box: Box | None
-    text: str
+    box: Box | None  # None: the whole image
+    text: str  # empty where the role says which words of the caption they are
     role: str
 
 

@@ -17,10 +17,7 @@ R = TypeVar("R")
 
 
 def map_ahead(
-    function: Callable[[T], R],
-    items: Iterable[T],
-    workers: int,
-    depth: int = 64,
+    function: Callable[[T], R], items: Iterable[T], workers: int, depth: int = 64
 ) -> Generator[R, None, None]:
     """``map``, with up to ``depth`` results computed ahead by threads; see `map_arriving`."""
     return map_arriving(function, ([item] for item in items), workers, depth)
