@@ -116,19 +116,19 @@ class Record(dict[str, Any]):
         """The hard negatives; an absent field is an empty list."""
         if "negatives" not in self:
             return []
-        items = self.field("negatives", list)
-        return [self._negative(item, f"negatives[{n}]") for n, item in enumerate(items)]
-
-    def _negative(self, item: object, name: str) -> Negative:
-        if not isinstance(item, dict):
-            example = '{"caption": …, "kind": …}'
-            raise self.error(f"{name} is not an object", got=shorten(item), expected=example)
-        caption, kind = item.get("caption"), item.get("kind", "unspecified")
-        if not isinstance(caption, str) or not caption.strip():
-            raise self.error(f"{name} has no caption", got=shorten(item), expected="some text")
-        if not isinstance(kind, str):
-            raise self.error(f"{name} has a bad kind", got=shorten(kind), expected="a string")
-        return Negative(caption, kind)
+        negatives = []
+        for position, item in enumerate(self.field("negatives", list)):
+            name = f"negatives[{position}]"
+            if not isinstance(item, dict):
+                example = '{"caption": …, "kind": …}'
+                raise self.error(f"{name} is not an object", got=shorten(item), expected=example)
+            caption, kind = item.get("caption"), item.get("kind", "unspecified")
+            if not isinstance(caption, str) or not caption.strip():
+                raise self.error(f"{name} has no caption", got=shorten(item), expected="some text")
+            if not isinstance(kind, str):
+                raise self.error(f"{name} has a bad kind", got=shorten(kind), expected="a string")
+            negatives.append(Negative(caption, kind))
+        return negatives
 
     @property
     def negative_images(self) -> list[str]:
