@@ -45,9 +45,7 @@ def tokenize(text: str) -> list[str]:
 
 
 class TrigramModel:
-    """Probabilities of words after two words, fitted from captions.
-
-    Without captions all words are equally probable.
+    """Probabilities of words after two words; without captions all are equally probable.
 
     Attributes:
         num_captions: how many captions it was fitted from.
@@ -85,8 +83,8 @@ class TrigramModel:
                 context = (context & _MASK) << _BITS | number
             trigrams[context << _BITS | _END] += 1
             if len(trigrams) > max_trigrams:
-                model._forget_rare()
-                trigrams = model._trigrams
+                often = {key: count for key, count in trigrams.items() if count > 1}
+                trigrams = model._trigrams = Counter(often)
         model._derive()
         return model
 
@@ -103,16 +101,16 @@ class TrigramModel:
             data = orjson.loads(stream.read())
             if data["format"] != FORMAT or data["version"] != VERSION:
                 raise ValueError
-            words, flat = data["words"], data["trigrams"]
+            words = data["words"]
             model = cls()
             model.num_captions = int(data["captions"])
-            for word in map(_text, words):
-                model._numbers[word] = len(model._numbers)
-            if len(model._numbers) != len(words) + len(_RESERVED) or len(flat) % 4:
+            model._numbers |= {word: number for number, word in enumerate(words, len(_RESERVED))}
+            size = len(model._numbers)
+            if size != len(words) + len(_RESERVED) or set(map(type, words)) - {str}:
                 raise ValueError
-            for one, two, three, count in zip(*[iter(flat)] * 4, strict=True):
+            for one, two, three, count in zip(*[iter(data["trigrams"])] * 4, strict=True):
                 key = (one << _BITS | two) << _BITS | three  # of other than integers: TypeError
-                if min(one, two, three) < 0 or max(one, two, three) >= len(model._numbers):
+                if min(one, two, three) < 0 or max(one, two, three) >= size:
                     raise ValueError
                 if count < 1 or count != int(count):
                     raise ValueError
@@ -142,12 +140,7 @@ class TrigramModel:
         new = {word: number for number, word in enumerate([*_RESERVED, *words])}
         renumbered = [new[word] for word in self._numbers]
         rows = sorted(
-            (
-                renumbered[key >> 2 * _BITS],
-                renumbered[key >> _BITS & _MASK],
-                renumbered[key & _MASK],
-                count,
-            )
+            (*(renumbered[key >> shift & _MASK] for shift in (2 * _BITS, _BITS, 0)), count)
             for key, count in self._trigrams.items()
         )
         data = {
@@ -199,10 +192,6 @@ class TrigramModel:
         count = self._unigrams.get(word, 0)
         return _interpolate(count, self._alone, own, self._discounts[0], uniform)
 
-    def _forget_rare(self) -> None:
-        kept = {key: count for key, count in self._trigrams.items() if count > 1}
-        self._trigrams = Counter(kept)
-
     def _derive(self) -> None:
         """The lower orders, which count in how many contexts a word was seen, not how often."""
         self._bigrams: Counter[int] = Counter()
@@ -221,9 +210,8 @@ class TrigramModel:
 class HeldOut:
     """A model as if one caption had not been counted, for that caption and its near-copies.
 
-    Otherwise a text is favored for having been in the corpus. Every trigram of the caption that was
-    counted is taken off once; this is leave-one-out, but that totals of a context shrink by one
-    only and the discounts stay.
+    Otherwise a text is favored for having been in the corpus. This is leave-one-out, but that
+    totals of a context shrink by one only and the discounts stay.
     """
 
     def __init__(self, model: TrigramModel, words: Sequence[str]) -> None:
@@ -235,12 +223,11 @@ class HeldOut:
     def log_probability(self, words: Sequence[str]) -> float:
         """The natural logarithm of the probability of a tokenized text with its end."""
         known = self._known
-        found = []
-        for context, key in self._model._keys(words):
+        keys = list(self._model._keys(words))
+        for context, key in keys:
             if key not in known:
                 known[key] = math.log(self._model._probability(context, key, key in self._own))
-            found.append(known[key])
-        return math.fsum(found)
+        return math.fsum([known[key] for _, key in keys])
 
 
 class Texts(NamedTuple):
@@ -283,19 +270,12 @@ def score_in_folds(
         yield item, [next(waiting[found.fold]) for _ in found.scored]
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
 def _contexts(counts: Counter[int]) -> dict[int, tuple[int, int]]:
     """What follows each context: how many in all, and how many different ones."""
     totals: Counter[int] = Counter()
-    kinds: Counter[int] = Counter()
     for key, count in counts.items():
         totals[key >> _BITS] += count
-        kinds[key >> _BITS] += 1
+    kinds = Counter(key >> _BITS for key in counts)
     return {context: (total, kinds[context]) for context, total in totals.items()}
 
 

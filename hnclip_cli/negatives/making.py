@@ -3,6 +3,7 @@
 import contextlib
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,13 @@ from hnclip_cli.language.ngram import TrigramModel
 from hnclip_cli.lexicon import Lexicon, load_lexicon
 from hnclip_cli.negatives.choosing.choice import Choosing
 from hnclip_cli.negatives.choosing.truth import TrueCaptions
-from hnclip_cli.negatives.generators.registry import GENERATORS, LEXICON, Maker, make_maker
+from hnclip_cli.negatives.generators.registry import (
+    GENERATORS,
+    LEXICON,
+    Generator,
+    Maker,
+    make_maker,
+)
 from hnclip_cli.negatives.kinds.presets import chosen_kinds
 from hnclip_cli.streams.files import open_input_file
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
@@ -87,28 +94,24 @@ def make_negatives(
     else:
         truth = TrueCaptions(true_captions, policy, lexicon)
     choosing = Choosing(chosen, per_caption, truth, seed, lexicon)
-    return Made(records, generator, choosing, options, workers, policy)
+    entry = GENERATORS[generator]
+    workers = entry.workers if workers is None else workers
+    make = partial(make_maker, generator, choosing, **options)
+    maker = None if entry.in_processes and workers > 1 else make()
+    return Made(records, choosing, policy, entry, workers, make, maker)
 
 
+@dataclass(eq=False)
 class Made:
     """The records that `make_negatives` returns."""
 
-    def __init__(
-        self,
-        records: Iterable[Mapping[str, Any]],
-        generator: str,
-        choosing: Choosing,
-        options: dict[str, Any],
-        workers: int | None,
-        policy: ErrorPolicy,
-    ) -> None:
-        self._records = records
-        self._generator = entry = GENERATORS[generator]
-        self._choosing = choosing
-        self._workers = entry.workers if workers is None else workers
-        self._policy = policy
-        self._make = partial(make_maker, generator, choosing, **options)
-        self._maker = None if entry.in_processes and self._workers > 1 else self._make()
+    _records: Iterable[Mapping[str, Any]]
+    _choosing: Choosing
+    _policy: ErrorPolicy
+    _generator: Generator
+    _workers: int
+    _make: Callable[[], Maker]
+    _maker: Maker | None  # None where each process makes its own
 
     def __iter__(self) -> Iterator[Record]:
         with _collecting_rarely(), self._function() as function:
@@ -155,11 +158,8 @@ class Made:
         """What can be worked on, as it comes."""
         size = self._generator.batch_size
         if isinstance(self._records, RecordReader):
-            for batch in self._records.batches():
-                yield chunked(self._usable(batch), size)
-        else:
-            for piece in chunked(self._usable(as_records(self._records)), size):
-                yield [piece]
+            return (chunked(self._usable(batch), size) for batch in self._records.batches())
+        return ([piece] for piece in chunked(self._usable(as_records(self._records)), size))
 
     def _usable(self, records: Iterable[Record]) -> Iterator[Record]:
         for record in records:

@@ -38,12 +38,7 @@ class Unanswered(Exception):
 
 
 class Passing(Exception):
-    """An attempt failed, but the next one need not.
-
-    Args:
-        problem: what went wrong.
-        retry_after: seconds that the server asks to wait; None where it does not say.
-    """
+    """An attempt failed, but the next one need not, after the seconds that the server asks for."""
 
     def __init__(self, problem: str, retry_after: float | None = None) -> None:
         super().__init__(problem)
@@ -88,15 +83,14 @@ class ChatClient:
         if not (key.isascii() and key.isprintable()) or " " in key:
             expected = "printable ASCII without spaces"
             raise HnclipError("the API key cannot be sent in a header", expected=expected)
-        self._question = {"temperature": 0} if model is None else {"temperature": 0, "model": model}
+        self._question = {"temperature": 0} | ({"model": model} if model is not None else {})
         self._key = key
         self._timeout = timeout
         self._retries = retries
         self._pacer = _Pacer(60.0 / (requests_per_minute or math.inf))
         self._httpx = httpx
         headers = {"User-Agent": "hnclip", "Accept-Encoding": "identity"}
-        if key:
-            headers["Authorization"] = f"Bearer {key}"
+        headers |= {"Authorization": f"Bearer {key}"} if key else {}
         limits = httpx.Limits(max_connections=None)
         try:
             self._client = httpx.Client(headers=headers, timeout=timeout, limits=limits)
@@ -134,19 +128,18 @@ class ChatClient:
         attempt = 0
         while True:
             question["seed"] = hash64(seed, name, attempt) >> 33  # 31 bits: any server takes it
+            attempt += 1
             self._pacer.wait()
             try:
                 return read(self._answer(question))
             except Passing as error:
-                failure = error
-            attempt += 1
-            if attempt > self._retries:
-                tries = "1 attempt" if attempt == 1 else f"{attempt} attempts"
-                raise Unanswered(f"{failure}, after {tries}")
-            if failure.retry_after is not None:
-                self._pacer.pause(failure.retry_after)
-            else:
-                time.sleep(_backoff(attempt, hash64(seed, name, "jitter", attempt)))
+                if attempt > self._retries:
+                    tries = "1 attempt" if attempt == 1 else f"{attempt} attempts"
+                    raise Unanswered(f"{error}, after {tries}") from None
+                if error.retry_after is None:
+                    time.sleep(_backoff(attempt, hash64(seed, name, "jitter", attempt)))
+                else:
+                    self._pacer.pause(error.retry_after)
 
     def _answer(self, question: dict[str, Any]) -> str:
         """The text of the answer to one request."""
@@ -161,11 +154,9 @@ class ChatClient:
         except self._httpx.TransportError as error:
             text = self._shown(str(error) or type(error).__name__)
             if "CERTIFICATE_VERIFY_FAILED" in text:
-                raise self._error(
-                    "the endpoint's certificate is not trusted",
-                    text,
-                    "SSL_CERT_FILE=FILE with the authority that signed it",
-                ) from None
+                hint = "SSL_CERT_FILE=FILE with the authority that signed it"
+                problem = "the endpoint's certificate is not trusted"
+                raise self._error(problem, text, hint) from None
             raise Passing(f"the connection failed ({text})") from None
         if response.status_code != 200:
             raise self._failure(response, content)
@@ -176,11 +167,10 @@ class ChatClient:
         code = response.status_code
         status = f"{code} {response.reason_phrase}".strip()
         if 300 <= code < 400:
-            return self._error(
-                "the endpoint is elsewhere, and redirects are not followed",
-                f"{status} to {self._shown(response.headers.get('Location', 'nowhere'))}",
-                "--endpoint with that address, if you trust it",
-            )
+            problem = "the endpoint is elsewhere, and redirects are not followed"
+            place = self._shown(response.headers.get("Location", "nowhere"))
+            hint = "--endpoint with that address, if you trust it"
+            return self._error(problem, f"{status} to {place}", hint)
         if code in _STOPPING:
             return self._error("the endpoint refuses requests", status, _STOPPING[code])
         if code not in _PASSING and code < 500:
@@ -238,12 +228,7 @@ def _backoff(attempt: int, number: int) -> float:
 
 
 def retry_after(header: str | None, now: float) -> float | None:
-    """The seconds of a Retry-After header: a number, or an HTTP date; None for anything else.
-
-    Args:
-        header: its value.
-        now: seconds since 1970.
-    """
+    """The seconds of a Retry-After header: a number, or an HTTP date; None for anything else."""
     text = (header or "").strip()
     if text.isascii() and text.isdecimal():
         return float(text)
@@ -260,11 +245,7 @@ def sends_in_the_clear(endpoint: str) -> bool:
 
 
 def completions_url(endpoint: str) -> str:
-    """The whole address of an endpoint.
-
-    Raises:
-        HnclipError: it is none.
-    """
+    """The whole address of an endpoint; raises `HnclipError` where it is none."""
     try:
         parts = urlsplit(endpoint)
         _ = parts.port

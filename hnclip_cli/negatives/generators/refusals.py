@@ -8,7 +8,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, product, starmap
 
 from hnclip_cli.language.caption import Caption
 from hnclip_cli.lexicon import Lexicon
@@ -32,13 +32,9 @@ _DESCRIBING = ("DT", "JJ", "PRP$", "CD", "VBN", "PDT")
 
 
 def refusal(kind: str, caption: Caption, negative: str, edits: Sequence[Edit]) -> str:
-    """What speaks against a negative: a reason of a few words, or "".
+    """What speaks against a negative of this kind, as the model says: a few words, or "".
 
-    Args:
-        kind: what the model says it did.
-        caption: parsed with tags, where the kind is a swap of nouns.
-        negative: what it wrote.
-        edits: that turn the one into the other.
+    The caption needs tags where the kind is one of `TAGGED`.
     """
     if not negative.strip() or not edits:
         return "nothing changed"
@@ -48,13 +44,15 @@ def refusal(kind: str, caption: Caption, negative: str, edits: Sequence[Edit]) -
         return "it changes a protected word"
     lexicon = caption.lexicon
     old, new = content_words(caption.text), content_words(negative)
-    if _senses(old, lexicon) == _senses(new, lexicon):
+    if [_sense(word, lexicon) for word in old] == [_sense(word, lexicon) for word in new]:
         return "it says the same"
     removed, added = Counter(old) - Counter(new), Counter(new) - Counter(old)
     num_changed = max(removed.total(), added.total())
     if num_changed > max(MAX_CHANGED_WORDS, math.ceil(MAX_CHANGED_PART * len(old))):
         return "too far from the caption"
-    if not _is_of_kind(kind, old, new, removed, added, lexicon):
+    if not _is_of_kind(kind, removed, added, lexicon) or (
+        KINDS[kind].change == "add" and not _is_subsequence(old, new)
+    ):
         return "another kind than it says"
     if facts(" ".join(added), lexicon) & facts(caption.text, lexicon):
         return "it puts in what is there already"
@@ -70,12 +68,8 @@ def content_words(text: str) -> list[str]:
     return [word for word in _WORD.findall(text.lower()) if word not in _ARTICLES]
 
 
-def _senses(words: Sequence[str], lexicon: Lexicon) -> list[str]:
-    """What the words mean: synonyms, and singular and plural, have one sense."""
-    return [_sense(word, lexicon) for word in words]
-
-
 def _sense(word: str, lexicon: Lexicon) -> str:
+    """What a word means: synonyms, and singular and plural, have one sense."""
     if word in lexicon.attributes.looks:
         return lexicon.attributes.looks[word]
     if word in lexicon.nouns.forms:
@@ -84,14 +78,7 @@ def _sense(word: str, lexicon: Lexicon) -> str:
     return action or (word[:-1] if word.endswith("s") and len(word) > 3 else word)
 
 
-def _is_of_kind(
-    kind: str,
-    old: list[str],
-    new: list[str],
-    removed: Counter[str],
-    added: Counter[str],
-    lexicon: Lexicon,
-) -> bool:
+def _is_of_kind(kind: str, removed: Counter[str], added: Counter[str], lexicon: Lexicon) -> bool:
     denies = any(word in _DENYING or word.endswith(("n't", "n’t")) for word in added)
     change = KINDS[kind].change
     if change == "swap":
@@ -99,7 +86,7 @@ def _is_of_kind(
     if change == "deny":
         return denies
     if change == "add":
-        return bool(added) and not denies and _is_subsequence(old, new)
+        return bool(added) and not denies
     if KINDS[kind].of == "color" and not all(_are_colors(w, lexicon) for w in (removed, added)):
         return False
     return bool(removed) and bool(added) and not denies
@@ -118,12 +105,10 @@ def _is_subsequence(old: list[str], new: list[str]) -> bool:
 def _may_be_true(removed: Counter[str], added: Counter[str], lexicon: Lexicon) -> bool:
     """Whether a color is near the one that it replaces, or one noun includes the other."""
     near, nouns = lexicon.attributes.near, lexicon.nouns.forms
-    looks = _looks(removed, lexicon), _looks(added, lexicon)
-    if any(near(one, other) for one in looks[0] for other in looks[1]):
+    if any(starmap(near, product(_looks(removed, lexicon), _looks(added, lexicon)))):
         return True
-    gone = [nouns[word] for word in removed if word in nouns]
-    come = [nouns[word] for word in added if word in nouns]
-    return any(_are_nested(one, other) for one in gone for other in come)
+    named = ([nouns[word] for word in words if word in nouns] for words in (removed, added))
+    return any(starmap(_are_nested, product(*named)))
 
 
 def _looks(words: Counter[str], lexicon: Lexicon) -> set[str]:

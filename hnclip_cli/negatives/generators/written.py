@@ -65,9 +65,8 @@ class WrittenMaker:
         offers: dict[str, list[list[Edit]]] = {kind: [] for kind in self._choosing.kinds}
         for kind, text in drafts:
             edits = edits_between(caption.text, text)
-            reason = "a kind not asked for"
-            if kind in offers:
-                reason = refusal(kind, caption, text, edits)
+            is_asked = kind in offers
+            reason = refusal(kind, caption, text, edits) if is_asked else "a kind not asked for"
             if reason:
                 self._refused[reason] += 1
             else:
@@ -75,7 +74,6 @@ class WrittenMaker:
         chosen = Choice(self._choosing, record, caption).of(offers)
         self._num_written += len(drafts)
         self._num_kept += len(chosen)
-        num_left = sum(map(len, offers.values())) - len(chosen)
-        if num_left:
+        if num_left := sum(map(len, offers.values())) - len(chosen):
             self._refused["true of the image, double or not needed"] += num_left
         return chosen

@@ -1,6 +1,7 @@
 """The kind that says another number of things."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 from hnclip_cli.language.caption import Caption
 from hnclip_cli.negatives.analysis.nouns import head_noun, noun_at
@@ -16,12 +17,11 @@ _OF_A_WHOLE = {"in", "through", "into", "among", "the", "of"}
 
 def replace_number(caption: Caption) -> Iterator[list[Edit]]:
     """Say another number of things, from two to ten, at most three away; or two for many."""
-    yield from _other_numbers(caption)
-    for span, text in _vague(caption):
+    for span, text in chain(_other_numbers(caption), _vague(caption)):
         yield [replace(caption, span, text)]
 
 
-def _other_numbers(caption: Caption) -> Iterator[list[Edit]]:
+def _other_numbers(caption: Caption) -> Iterator[tuple[Span, str]]:
     numbers = caption.lexicon.numbers
     if numbers.values.keys().isdisjoint(caption.lowers) or "both" in caption.lowers:
         return
@@ -32,7 +32,7 @@ def _other_numbers(caption: Caption) -> Iterator[list[Edit]]:
         for other in range(max(_LEAST, value - _REACH), min(_MOST, value + _REACH) + 1):
             if other != value and numbers.names[other] not in caption.lowers:
                 text = str(other) if word.text.isdigit() else numbers.names[other]
-                yield [replace(caption, (index, index + 1), text)]
+                yield (index, index + 1), text
 
 
 def _vague(caption: Caption) -> Iterator[tuple[Span, str]]:
@@ -46,25 +46,26 @@ def _vague(caption: Caption) -> Iterator[tuple[Span, str]]:
             continue
         if caption.lower(index - 1) in _OF_A_WHOLE:
             continue
-        if word.lower == two and _head(caption, index + 1) and "other" not in caption.lowers:
+        if word.lower == two and _are_known(caption, index + 1) and "other" not in caption.lowers:
             yield (index, index + 1), "several"
         for others, is_pair in numbers.vague.get(word.lower, ()):
             stop = index + 1 + len(others)
             if all(caption.lower(index + 1 + i) == part for i, part in enumerate(others)):
-                if _head(caption, stop) and not _agrees_with_one(caption, stop):
+                if _are_known(caption, stop) and not _agrees_with_one(caption, stop):
                     yield (index, stop), "several" if is_pair else two
                 break
 
 
-def _head(caption: Caption, stop: int) -> bool:
+def _are_known(caption: Caption, stop: int) -> bool:
     """Whether known things in the plural follow."""
-    noun = head_noun(caption, stop - 1)
-    return (
-        noun is not None
-        and caption.tag(noun) == "NNS"
-        and noun_at(caption, noun) is not None
-        and caption.lower(noun + 1) != "and"
-    )
+    noun = _counted(caption, stop - 1)
+    return noun > 0 and noun_at(caption, noun) is not None and caption.lower(noun + 1) != "and"
+
+
+def _counted(caption: Caption, index: int) -> int:
+    """The noun in the plural that a word at ``index`` describes; -1 where there is none."""
+    noun = head_noun(caption, index)
+    return noun if noun is not None and caption.tag(noun) == "NNS" else -1
 
 
 def _agrees_with_one(caption: Caption, index: int) -> bool:
@@ -76,8 +77,8 @@ def _agrees_with_one(caption: Caption, index: int) -> bool:
 
 
 def _counts_things(caption: Caption, index: int) -> bool:
-    noun = head_noun(caption, index)
-    if noun is None or caption.tag(noun) != "NNS" or not caption.is_plain(index):
+    noun = _counted(caption, index)
+    if noun < 0 or not caption.is_plain(index):
         return False
     if caption.lower(index - 1) in _NOT_COUNTING:
         return False

@@ -63,25 +63,16 @@ class Kind:
 
 _default = partial(Kind, is_default=True)
 _swap = partial(Kind, change="swap")
+_swap_nouns = partial(_swap, level=PHRASES, is_default=True, needs_phrases=swaps.may_swap)
 _order = partial(Kind, change="order", is_judged=False)
 
 _BUILT_IN = {
-    "swap-noun": _swap(
-        swaps.swap_noun,
-        PHRASES,
-        "NegCLIP, CE-CLIP's relation",
-        is_default=True,
-        needs_phrases=swaps.may_swap,
-    ),
+    "swap-noun": _swap_nouns(swaps.swap_noun, source="NegCLIP, CE-CLIP's relation"),
     "swap-adjective": _swap(
         swaps.swap_adjective, TAGS, "NegCLIP, SugarCrepe's swap-att", is_default=True
     ),
-    "swap-noun-phrase": _swap(
-        swaps.swap_noun_phrase,
-        PHRASES,
-        "NegCLIP, SugarCrepe's swap-obj",
-        is_default=True,
-        needs_phrases=swaps.may_swap,
+    "swap-noun-phrase": _swap_nouns(
+        swaps.swap_noun_phrase, source="NegCLIP, SugarCrepe's swap-obj"
     ),
     "replace-subject": _default(things.replace_subject, TAGS, "SVO-Probes, ComVG", of="noun"),
     "replace-noun": _default(
