@@ -20,11 +20,7 @@ TEXT, TAGS, PHRASES = 0, 1, 2
 
 
 class Word(NamedTuple):
-    """A token: characters [start, end) of the caption; a tuple, as captions hold so many.
-
-    ``lower`` is the text in lower case, ``tag`` the Penn Treebank tag, empty where the kinds did
-    not ask for it.
-    """
+    """A token: characters [start, end) of the caption, also in lower case, and its Penn tag."""
 
     text: str
     lower: str
@@ -160,7 +156,7 @@ class Caption:
 
 def once(function: Callable[[Caption, *Ts], T]) -> Callable[[Caption, *Ts], T]:
     """Remember what a function found of the last captions: several kinds ask for the same."""
-    return cast("Callable[[Caption, *Ts], T]", lru_cache(maxsize=1024)(function))
+    return cast("Callable[[Caption, *Ts], T]", lru_cache(maxsize=256)(function))
 
 
 def is_readable(text: str) -> bool:

@@ -12,14 +12,10 @@ _EMBEDDING = ["extract_features", "list2ragged", "with_array", "with_array", "ra
 
 
 def embed_distinct_words(tok2vec: Any) -> bool:
-    """Change a loaded tok2vec component of spaCy in this way.
+    """Change a loaded tok2vec component of spaCy in this way; whether that was done.
 
-    Args:
-        tok2vec: the component; one whose model is not of hash embeddings, mixed by one layer
-            (``spacy.MultiHashEmbed`` without vectors), stays as it is.
-
-    Returns:
-        Whether it was changed.
+    One whose model is not of hash embeddings, mixed by one layer (``spacy.MultiHashEmbed`` without
+    vectors), stays as it is.
     """
     from thinc.api import Model, chain, with_array
 
@@ -33,11 +29,7 @@ def embed_distinct_words(tok2vec: Any) -> bool:
 
 
 def _forward(model: Any, features: Any, is_train: bool) -> tuple[Any, Any]:
-    """Vectors (N, width) of words whose features (N, F) say which letters they have.
-
-    Raises:
-        ValueError: the model is being trained, for which nothing is done here.
-    """
+    """Vectors (N, width) of words whose features (N, F) say which letters they have."""
     if is_train:
         raise ValueError("a model that embeds distinct words only predicts")
     rows = features.view(f"V{features.itemsize * features.shape[1]}").ravel().tolist()

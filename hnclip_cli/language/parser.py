@@ -65,10 +65,8 @@ class Parser:
     ) -> list[Caption]:
         """Parse captions in order; one that is too long or no valid text comes back wordless.
 
-        Args:
-            texts: the captions.
-            needs_phrases: at level ``PHRASES``, which captions, parsed up to ``TAGS``, need
-                phrases: those cost more than all that is done here besides.
+        At level ``PHRASES``, captions parsed up to ``TAGS`` get phrases if ``needs_phrases`` says
+        so: those cost more than all that is done here besides.
         """
         if not self._nlp:
             return [Caption(text, [], self._lexicon) for text in texts]
@@ -81,7 +79,8 @@ class Parser:
                 docs = list(part.pipe(docs, batch_size=len(docs)))
             captions = list(map(self._caption, texts, docs))
             if self._parsing:
-                self._add_phrases(captions, docs, needs_phrases)
+                pairs = zip(captions, docs, strict=True)
+                self._add_phrases([pair for pair in pairs if needs_phrases(pair[0])])
             return captions
 
     def _caption(self, text: str, doc: Any) -> Caption:
@@ -92,16 +91,10 @@ class Parser:
             words.append(as_word((letters, letters.lower(), start, end, strings[tag])))
         return Caption(text, words, self._lexicon)
 
-    def _add_phrases(
-        self,
-        captions: Sequence[Caption],
-        docs: Sequence[Any],
-        needs_phrases: Callable[[Caption], bool],
-    ) -> None:
-        chosen = [pair for pair in zip(captions, docs, strict=True) if needs_phrases(pair[0])]
+    def _add_phrases(self, pairs: Sequence[tuple[Caption, Any]]) -> None:
         # It adds to the very documents that it is given.
-        list(self._parsing.pipe([doc for _, doc in chosen], batch_size=len(docs)))
-        for caption, doc in chosen:
+        list(self._parsing.pipe([doc for _, doc in pairs], batch_size=max(1, len(pairs))))
+        for caption, doc in pairs:
             for word, token in zip(caption.words, doc, strict=True):
                 if _is_nominal(word, token.dep_):
                     token.pos_ = "NOUN"
@@ -124,23 +117,17 @@ def load_pipeline(level: int) -> Any:
     Raises:
         HnclipError: none is installed.
     """
-    return _spacy_without_torch().load(_installed_model(), exclude=_EXCLUDED[level])
-
-
-def _spacy_without_torch() -> Any:
-    """spaCy; where torch is not there already, thinc must not import it for wrappers unused here.
-
-    It would cost 2 s and 500 MB in each process.
-    """
-    if "torch" in sys.modules:
-        import spacy
-    else:
+    # Where torch is not there already, thinc must not import it for wrappers unused here: that
+    # would cost 2 s and 500 MB in each process.
+    is_there = "torch" in sys.modules
+    if not is_there:
         sys.modules["torch"] = None  # type: ignore[assignment]  # makes importing it fail
-        try:
-            import spacy
-        finally:
+    try:
+        import spacy
+    finally:
+        if not is_there:
             del sys.modules["torch"]
-    return spacy
+    return spacy.load(_installed_model(), exclude=_EXCLUDED[level])
 
 
 def _installed_model() -> str:

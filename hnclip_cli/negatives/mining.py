@@ -98,17 +98,17 @@ class Mined:
         pool = self._pool
         usable = np.zeros(len(pool.rows), bool)
         for tile in _tiles(len(usable)):
-            usable[tile] = _vectors(self._corpus, pool.rows[tile]).rows.any(axis=1)
+            usable[tile] = GridVectors(self._corpus[pool.rows[tile]]).rows.any(axis=1)
         places = pool.places(usable)
         gallery = np.unique(places[places >= 0])
         first, stop = self._bounds
         for start in range(first, stop, QUERIES_AT_ONCE):
             block = np.arange(start, min(start + QUERIES_AT_ONCE, stop))
-            queries = _vectors(self._queries, pool.rows[block])
-            limits = self._limits(queries, _vectors(self._corpus, pool.rows[block]))
+            queries = GridVectors(self._queries[pool.rows[block]])
+            limits = self._limits(queries, GridVectors(self._corpus[pool.rows[block]]))
             top = TopK(queries, self._k, limits, pool.excluded(block, places))
             for tile in _tiles(len(gallery)):
-                top.update(_vectors(self._corpus, pool.rows[gallery[tile]]), gallery[tile])
+                top.update(GridVectors(self._corpus[pool.rows[gallery[tile]]]), gallery[tile])
             for position, found, similarity in zip(block.tolist(), *top.result(), strict=True):
                 yield self._with_mined(position, found[similarity > -np.inf].tolist())
 
@@ -230,10 +230,6 @@ class _Members:
         number = self._numbers[position]
         members: Array = self._order[self._starts[number] : self._starts[number + 1]]
         return members
-
-
-def _vectors(array: Array, rows: Array) -> GridVectors:
-    return GridVectors(array[rows])
 
 
 def _tiles(count: int) -> Iterator[slice]:

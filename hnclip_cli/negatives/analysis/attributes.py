@@ -95,16 +95,15 @@ def may_have_size(caption: Caption, index: int, noun: int) -> bool:
 @once
 def others(caption: Caption) -> list[Modifier]:
     """Attributes of the other known classes: age, material, pattern, condition, …"""
-    found: list[Modifier] = []
     known = caption.lexicon.attributes.known
     if known.keys().isdisjoint(caption.lowers):
-        return found
-    for index, noun in described(caption, known, ("JJ", "NN", "VBN")):
-        if caption.lower(index + 1) not in _COMPOUNDING:
-            modifier = Modifier(index, index + 1, noun, frozenset({known[caption.lower(index)]}))
-            if modifier.fits(caption, noun):
-                found.append(modifier)
-    return found
+        return []
+    found = (
+        Modifier(index, index + 1, noun, frozenset({known[caption.lower(index)]}))
+        for index, noun in described(caption, known, ("JJ", "NN", "VBN"))
+        if caption.lower(index + 1) not in _COMPOUNDING
+    )
+    return [modifier for modifier in found if modifier.fits(caption, modifier.noun)]
 
 
 def described(

@@ -4,15 +4,16 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import cycle, islice
+from itertools import chain, cycle, islice
 from typing import Any, TypeVar
 
-from hnclip_cli.language.caption import Caption
+from hnclip_cli.language.caption import MAX_CHARACTERS, Caption
 from hnclip_cli.lexicon import Lexicon, load_lexicon
 from hnclip_cli.negatives.choosing.truth import (
     TrueCaptions,
     content_words,
     facts,
+    first_word,
     normalized,
     parts,
 )
@@ -25,6 +26,7 @@ Offers = Mapping[str, Iterable[list[Edit]]]
 
 # More edits reorder words rather than replace them.
 _FEW_EDITS = 3
+_DIGITS = [b"%d" % number for number in range(MAX_CHARACTERS + 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +86,12 @@ class Choice:
         With ``per_caption`` the kinds take turns, in an order of the record's own, until there
         are so many. They come in the order of the offers.
         """
-        kinds = turns = list(offers)
-        if self._limit is not None:
-            turns = sorted(kinds, key=lambda kind: drawn(self._caption.draw, "order", kind))
-        of_each = 1 if self._limit is None else None
-        accepted = [islice(self._accepted(kind, offers[kind]), of_each) for kind in turns]
+        if self._limit is None:
+            firsts = (islice(self._accepted(*offer), 1) for offer in offers.items())
+            return list(chain.from_iterable(firsts))
+        kinds = list(offers)
+        turns = sorted(kinds, key=lambda kind: drawn(self._caption.draw, "order", kind))
+        accepted = [self._accepted(kind, offers[kind]) for kind in turns]
         chosen = islice(_in_turn(accepted), self._limit)
         return sorted(chosen, key=lambda negative: kinds.index(negative["kind"]))
 
@@ -114,6 +117,8 @@ class Choice:
             new = " ".join(replacement for *_, replacement in edits)
             if content_words(old) != content_words(new):
                 return False
+        elif first_word(text) not in self._first_words:  # nor here
+            return False
         return parts(text) == self._parts
 
     def _names_another_fact(self, text: str) -> bool:
@@ -125,6 +130,10 @@ class Choice:
     @cached_property
     def _parts(self) -> list[list[str]]:
         return parts(self._caption.text)
+
+    @cached_property
+    def _first_words(self) -> set[str]:
+        return {"", *(words[0] for words in self._parts)}
 
     @cached_property
     def _facts(self) -> set[str]:
@@ -141,17 +150,17 @@ def drawn(draw: bytes, *key: str) -> bytes:
 
 
 def drawn_order(draw: bytes, key: str, numbers: Sequence[int]) -> Sequence[int]:
-    """Ascending numbers in an order of a record's own."""
+    """Numbers up to `MAX_CHARACTERS` in an order of a record's own."""
     if len(numbers) < 2:
         return numbers
     base = hashlib.blake2b(draw + f"{key}\0".encode(), digest_size=8)
 
-    def place(number: int) -> bytes:
+    hashes = []
+    for number in numbers:
         one = base.copy()
-        one.update(b"%d" % number)
-        return one.digest()
-
-    return sorted(numbers, key=place)
+        one.update(_DIGITS[number])
+        hashes.append((one.digest(), number))
+    return [number for _, number in sorted(hashes)]
 
 
 def _listed(record: Record) -> list[str]:

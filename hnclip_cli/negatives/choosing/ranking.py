@@ -13,7 +13,7 @@ from typing import Protocol
 from hnclip_cli.language.caption import Caption
 from hnclip_cli.negatives.analysis.rewriting import with_articles
 from hnclip_cli.negatives.choosing.choice import Offers, drawn_order
-from hnclip_cli.negatives.kinds.registry import KINDS
+from hnclip_cli.negatives.kinds.registry import KINDS, Kind
 from hnclip_cli.streams.edits import Edit
 
 # Of one kind and caption; real captions have a few dozen.
@@ -73,24 +73,25 @@ class Ranked:
 
     def _ranked(self, caption: Caption) -> dict[str, Iterable[_Judged]]:
         drawn = {
-            name: list(islice(drawn_candidates(name, caption), MAX_JUDGED))
+            name: list(islice(drawn_candidates(name, kind, caption), MAX_JUDGED))
             for name, kind in self._kinds.items()
             if kind.is_judged
         }
-        losses = iter(self._preference.losses(caption, list(chain(*drawn.values()))))
+        candidates = list(chain(*drawn.values()))
+        losses = iter(self._preference.losses(caption, candidates) if candidates else ())
         ranked: dict[str, Iterable[_Judged]] = {}
         for name, kind in self._kinds.items():
             if not kind.is_judged:
                 ranked[name] = zip(kind.edits(caption), repeat(-math.inf))
-            elif candidates := drawn[name]:
-                ranked[name] = _best_part_first(list(zip(candidates, losses, strict=False)))
+            elif of_kind := drawn[name]:
+                ranked[name] = _best_part_first(list(zip(of_kind, losses, strict=False)))
         return ranked
 
 
-def drawn_candidates(kind: str, caption: Caption) -> Iterator[list[Edit]]:
+def drawn_candidates(name: str, kind: Kind, caption: Caption) -> Iterator[list[Edit]]:
     """The candidates of a kind in an order of the record's own, each with a/an put right."""
-    found = list(islice(KINDS[kind].edits(caption), MAX_CANDIDATES))
-    for index in drawn_order(caption.draw, kind, range(len(found))):
+    found = list(islice(kind.edits(caption), MAX_CANDIDATES))
+    for index in drawn_order(caption.draw, name, range(len(found))):
         yield with_articles(caption, found[index])
 
 

@@ -3,7 +3,7 @@
 import re
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import filterfalse, groupby
 from typing import Any
 
@@ -17,6 +17,7 @@ _ASCII_MARKS = bytes(code for code in range(128) if not chr(code).isalnum())
 _WORD_OR_PAUSE = re.compile(r"[^\W_]+|[,;.&]")
 _PAUSES = {"and", ",", ";", ".", "&"}
 _ARTICLES = {"a", "an", "the"}
+_NO_CONTENT = _PAUSES | _ARTICLES
 
 
 def normalized(caption: str) -> str:
@@ -34,17 +35,21 @@ def parts(caption: str) -> list[list[str]]:
 
     Without articles and without marks that are not a pause.
     """
-    pieces = groupby(_words_and_pauses(caption), _PAUSES.__contains__)
-    return sorted(list(words) for is_pause, words in pieces if not is_pause)
+    words = filterfalse(_ARTICLES.__contains__, _WORD_OR_PAUSE.findall(caption.casefold()))
+    pieces = groupby(words, _PAUSES.__contains__)
+    return sorted(list(part) for is_pause, part in pieces if not is_pause)
 
 
 def content_words(caption: str) -> list[str]:
     """The words of all `parts` in alphabetic order."""
-    return sorted(filterfalse(_PAUSES.__contains__, _words_and_pauses(caption)))
+    words = _WORD_OR_PAUSE.findall(caption.casefold())
+    return sorted(filterfalse(_NO_CONTENT.__contains__, words))
 
 
-def _words_and_pauses(caption: str) -> Iterator[str]:
-    return filterfalse(_ARTICLES.__contains__, _WORD_OR_PAUSE.findall(caption.casefold()))
+def first_word(caption: str) -> str:
+    """The first of the `content_words` as they stand; "" where there is none."""
+    words = (found[0] for found in _WORD_OR_PAUSE.finditer(caption.casefold()))
+    return next((word for word in words if word not in _NO_CONTENT), "")
 
 
 def facts(caption: str, lexicon: Lexicon) -> set[str]:
@@ -62,15 +67,14 @@ def facts(caption: str, lexicon: Lexicon) -> set[str]:
 
 
 class TrueCaptions:
-    """The true captions of every group, kept as 64-bit hashes: 8 bytes each.
+    """The true captions of every group, and the things, colors and actions that they name.
 
-    Holds a hash of each whole caption, and one of each thing, color and action named for
-    the group.
+    Kept as 64-bit hashes, 8 bytes each.
 
     Args:
         records: short records, or matching items whose ``captions`` are all true.
         policy: what a bad record does.
-        lexicon: what things, colors and actions there are; by default the built-in one.
+        lexicon: what there is to be named; by default the built-in one.
     """
 
     def __init__(

@@ -78,7 +78,7 @@ def _candidates(
     kind: str, caption: Caption, templates: Templates, words: Mapping[Gap, Sequence[str]]
 ) -> Iterator[list[Edit]]:
     if not is_filled(kind):
-        yield from drawn_candidates(kind, caption)
+        yield from drawn_candidates(kind, KINDS[kind], caption)
     for start in drawn_order(caption.draw, kind, sorted({gap.start for gap in templates})):
         for gap in (gap for gap in templates if gap.start == start):
             for word in words[gap]:

@@ -57,10 +57,8 @@ def swap_verb(caption: Caption) -> Iterator[list[Edit]]:
         if word.lower in postures and (actor := subject(caption, index))
     ]
     for (one, actor), (other, other_actor) in combinations(found, 2):
-        (verb, form), (other_verb, other_form) = (
-            postures[caption.lower(one)],
-            postures[caption.lower(other)],
-        )
+        verb, form = postures[caption.lower(one)]
+        other_verb, other_form = postures[caption.lower(other)]
         if actor != other_actor or form != other_form or verb == other_verb:
             continue
         if {caption.lower(one + 1), caption.lower(other + 1)} & _WAYS:
@@ -149,11 +147,9 @@ def _other_actions(
         verb, _, rest = text.partition(" ")
         if is_animal_down and verb in ("sit", "lie"):  # an animal that lies may be said to sit
             continue
+        said = inflected(verb, form)
         if verb in caption.lexicon.verbs.participles:
-            # "parked" stands for "driving", but not for "drives".
-            said = verb if form == ING else ""
-        else:
-            said = inflected(verb, form)
+            said = verb if form == ING else ""  # "parked" is "driving", but not "drives"
         if said and said not in caption.lowers:
             yield [replace(caption, (index, stop), f"{said} {rest}".strip())]
 

@@ -17,45 +17,43 @@ class Preset(NamedTuple):
     kinds: list[str]
 
 
-_NEGCLIP = ["swap-noun-phrase", "swap-verb", "swap-noun", "swap-adverb", "swap-adjective"]
+def _kinds(verb: str, objects: str) -> list[str]:
+    return [f"{verb}-{what}" for what in objects.split()]
+
+
+_NEGCLIP = _kinds("swap", "noun-phrase verb noun adverb adjective")
 _WORDS = "noun location verb relation color size material state number"
-
-
-def _replace(words: str) -> list[str]:
-    return [f"replace-{word}" for word in words.split()]
 
 
 PRESETS = {
     "ce-clip": Preset(
         "Zhang et al. 2024, arXiv 2306.08832",
-        ["swap-noun", *_replace("noun location verb color size material state")],
+        ["swap-noun", *_kinds("replace", "noun location verb color size material state")],
     ),
     "negclip": Preset("Yuksekgonul et al. 2023, arXiv 2210.01936", _NEGCLIP),
-    "roesch": Preset("Rösch et al. 2024, arXiv 2403.02875", _replace("color noun location size")),
+    "roesch": Preset(
+        "Rösch et al. 2024, arXiv 2403.02875", _kinds("replace", "color noun location size")
+    ),
     "fsc-clip": Preset(
-        "Oh et al. 2024, arXiv 2410.05210", [*_NEGCLIP, *_replace(_WORDS), "shuffle-bigrams"]
+        "Oh et al. 2024, arXiv 2410.05210",
+        [*_NEGCLIP, *_kinds("replace", _WORDS), "shuffle-bigrams"],
     ),
     "svlc": Preset(
-        "Doveh et al. 2023, arXiv 2211.11733", _replace("color verb relation material size state")
+        "Doveh et al. 2023, arXiv 2211.11733",
+        _kinds("replace", "color verb relation material size state"),
     ),
     "sugarcrepe": Preset(
         "Hsieh et al. 2023, arXiv 2306.14610",
         [
-            "add-attribute",
-            "add-object",
-            *_replace(_WORDS),
+            *_kinds("add", "attribute object"),
+            *_kinds("replace", _WORDS),
             "flip-relation",
-            "swap-adjective",
-            "swap-noun",
-            "swap-noun-phrase",
+            *_kinds("swap", "adjective noun noun-phrase"),
         ],
     ),
     "aro-order": Preset(
         "Yuksekgonul et al. 2023, arXiv 2210.01936",
-        [
-            f"shuffle-{what}"
-            for what in ("nouns-and-adjectives", "other-words", "within-trigrams", "trigrams")
-        ],
+        _kinds("shuffle", "nouns-and-adjectives other-words within-trigrams trigrams"),
     ),
     "con-clip": Preset("Singh et al. 2024, arXiv 2403.20312", ["negate"]),
 }

@@ -60,9 +60,8 @@ def swap_adjective(caption: Caption) -> Iterator[list[Edit]]:
     for found in (single, chains(single)):
         for one, other in combinations(found, 2):
             is_repeated = found is not single and one in single and other in single
-            if is_repeated or not _may_swap(caption, one, other):
-                continue
-            yield from swap(caption, (one.first, one.stop), (other.first, other.stop))
+            if not is_repeated and _may_swap(caption, one, other):
+                yield from swap(caption, (one.first, one.stop), (other.first, other.stop))
 
 
 def may_swap(caption: Caption) -> bool:
@@ -73,8 +72,6 @@ def may_swap(caption: Caption) -> bool:
 @once
 def _near_pairs(caption: Caption) -> list[tuple[Mention, Mention]]:
     """Pairs that words and tags do not rule out for `swap_noun` and `swap_noun_phrase` both."""
-    if len(mentions(caption)) < 2:
-        return []
     things = [mention for mention in mentions(caption) if _may_be_thing(caption, mention)]
     return [
         (one, other)
@@ -101,11 +98,9 @@ def _pairs(caption: Caption) -> list[tuple[Mention, Mention]]:
 
 def _may_be_thing(caption: Caption, mention: Mention) -> bool:
     """What `_is_thing` asks for, as far as tags show."""
-    if mention.modifies or mention.is_modified or mention.noun.is_mass:
+    if mention.modifies or mention.is_modified or mention.noun.is_mass or mention.noun.is_place:
         return False
-    if mention.noun.is_place or caption.tag(mention.stop) == "POS":
-        return False
-    if caption.lower(mention.stop) == "of":
+    if caption.tag(mention.stop) == "POS" or caption.lower(mention.stop) == "of":
         return False
     return caption.lower(mention.head) not in caption.resumed
 
