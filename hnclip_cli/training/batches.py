@@ -96,10 +96,7 @@ def draw_slots(
 
     Negative image m is taken to show negative caption m, as in TripletCLIP's data: as far as both
     have slots they are drawn together and stand in the same one. Images beyond the captions fill
-    slots behind them.
-
-    Returns:
-        Positions of captions and of images, by slot.
+    slots behind them. Gives positions of captions and of images, by slot.
     """
     generator = random.Random(chooser)
 

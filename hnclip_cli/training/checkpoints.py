@@ -164,9 +164,7 @@ def load_state(state: State, origin: Origin, folder: str) -> bool:
 
 
 def save_checkpoint(clip: Clip, state: State, origin: Origin, folder: str) -> None:
-    """Write the model in open_clip's ``local-dir`` format, and ``hnclip_run.json`` beside it.
-
-    The model to write is made of the state's (`export.Export`).
+    """Write what `Export` makes of the model as ``local-dir``, and ``hnclip_run.json`` beside it.
 
     Raises:
         HnclipError: the folder cannot be written.

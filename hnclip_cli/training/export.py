@@ -32,10 +32,7 @@ class Export:
             add_lora(clip.module, config.lora_rank, seed=config.seed)
 
     def clip(self) -> Clip:
-        """The model with LoRA merged and interpolated with the start; the trained one stays.
-
-        Valid until the next call.
-        """
+        """LoRA merged, interpolated with the start; valid until called again. What trains stays."""
         if self._written is None:
             return self._trained
         module = self._written.module

@@ -97,11 +97,7 @@ class View:
         chunk_size: int | None = None,
         ranks: Ranks = Ranks(),
     ) -> "View":
-        """A batch from the side of its captions.
-
-        Raises:
-            ValueError: shapes do not fit, or the batch is empty on all ranks.
-        """
+        """Raises ValueError where shapes do not fit, or the batch is empty on all ranks."""
         check_shapes(features, slots, scale)
         images, mask = features.negative_images, slots.image_mask
         if images is None or mask is None:
