@@ -10,19 +10,17 @@
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from hnclip_cli.benchmarks import (
     IMAGE_TO_TEXT,
     TEXT_TO_IMAGE,
-    Benchmark,
     Metric,
     by_subset,
     by_word,
 )
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.sources.benchmarks.files import Files, reader
+from hnclip_cli.sources.benchmarks.files import Files, benchmark, reader
 from hnclip_cli.sources.benchmarks.items import Item
 from hnclip_cli.sources.benchmarks.regions import vg_image
 from hnclip_cli.streams.files import inside
@@ -76,25 +74,15 @@ def _official(*, vl_compo: bool = False) -> tuple[Metric, ...]:
     )
 
 
-SVO_PROBES = Benchmark(
+SVO_PROBES = benchmark(
+    "svo-probes",
     reader(lambda files: files.csv_items(files.first(SVO_FILE), SVO_COLUMNS), _svo_probes),
     _official(vl_compo=True),
-    path=SVO_FILE,
-    images="the images of its URLs, each as ID.jpg",
-    source="https://github.com/google-deepmind/svo_probes",
-    items=36841,
-    metric="accuracy: the sentence's image > the other",
-    aggregation="mean over subject, verb and object",
 )
-COMVG = replace(
-    SVO_PROBES,
-    read=reader(lambda files: files.csv_items(files.first(COMVG_FILE), COMVG_COLUMNS), _comvg),
-    official=_official(),
-    path=COMVG_FILE,
-    images="Visual Genome, VG_100K and VG_100K_2",
-    source="https://github.com/eric-ai-lab/ComCLIP/tree/main/datasets",
-    items=5400,
-    aggregation="micro; subject, verb and object apart",
+COMVG = benchmark(
+    "comvg",
+    reader(lambda files: files.csv_items(files.first(COMVG_FILE), COMVG_COLUMNS), _comvg),
+    _official(),
 )
 
 SETS_FILE = "valid_data.json"
@@ -143,7 +131,8 @@ def _images(item: Item) -> list[str]:
     return [os.path.join(folder, found[number]) for number in sorted(found)]
 
 
-IMAGECODE = Benchmark(
+IMAGECODE = benchmark(
+    "imagecode",
     reader(
         lambda files: files.json_items([files.first(SETS_FILE)], dict, _descriptions),
         _imagecode,
@@ -152,12 +141,6 @@ IMAGECODE = Benchmark(
         Metric("accuracy, micro", (TEXT_TO_IMAGE,), vl_compo=True),
         Metric("accuracy, {}", (TEXT_TO_IMAGE,), by_word("static", "video"), each=True),
     ),
-    path=SETS_FILE,
-    images="image-sets, one folder a set",
-    source="https://github.com/McGill-NLP/imagecode/tree/main/data",
-    items=2302,
-    metric="accuracy: the described image > the nine others",
-    aggregation="micro; static and video apart",
 )
 
 
@@ -199,16 +182,12 @@ def _spec_items(files: Files) -> Iterator[Item]:
             yield item
 
 
-SPEC = Benchmark(
+SPEC = benchmark(
+    "spec",
     reader(_spec_items, _spec),
     (
         Metric("image to text, mean of {} subsets", (IMAGE_TO_TEXT,), by_subset),
         Metric("text to image, mean of {} subsets", (TEXT_TO_IMAGE,), by_subset),
         Metric("mean of {} directions", (IMAGE_TO_TEXT, TEXT_TO_IMAGE), by_subset),
     ),
-    path="the folder with " + " ".join(f"{subset}/" for subset in SPEC_SUBSETS),
-    images="the same folder",
-    source="https://huggingface.co/datasets/wjpoom/SPEC",
-    metric="accuracy of image to text, and of text to image",
-    aggregation="mean over 6 subsets, each direction apart",
 )

@@ -5,8 +5,11 @@ import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
 from typing import Any
 
+from hnclip_cli.benchmarks import Benchmark, Metric
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.sources.benchmarks.items import Item
 from hnclip_cli.streams.files import open_input_file
@@ -161,6 +164,21 @@ def reader(
 ) -> Callable[[Files], Iterator[dict[str, Any]]]:
     """What reads a benchmark: where its items are, and how each becomes a record."""
     return lambda files: files.records(items(files), convert)
+
+
+@cache
+def _facts() -> dict[str, dict[str, Any]]:
+    file = resources.files("hnclip_cli.sources.benchmarks") / "facts.tsv"
+    lines = file.read_text(encoding="utf-8").splitlines()
+    rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    return {row.pop("name"): row | {"items": int(row["items"] or 0) or None} for row in rows}
+
+
+def benchmark(
+    name: str, read: Callable[[Files], Iterator[dict[str, Any]]], official: tuple[Metric, ...] = ()
+) -> Benchmark:
+    """A benchmark of hnclip's own, with what its line of ``facts.tsv`` says to people."""
+    return Benchmark(read, official, **_facts()[name])
 
 
 def read_json(path: str, kind: type = object) -> Any:

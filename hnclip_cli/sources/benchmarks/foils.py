@@ -15,8 +15,8 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from hnclip_cli.benchmarks import Benchmark, Leaf, Metric, Place, accuracy, by_subset, mean
-from hnclip_cli.sources.benchmarks.files import Files, reader
+from hnclip_cli.benchmarks import Leaf, Metric, Place, accuracy, by_subset, mean
+from hnclip_cli.sources.benchmarks.files import Files, benchmark, reader
 from hnclip_cli.sources.benchmarks.items import Item
 from hnclip_cli.sources.benchmarks.karpathy import places
 
@@ -53,29 +53,19 @@ def form(place: Place) -> Leaf | None:
     return (place.subset.split("_")[0],) if place.subset else None
 
 
-SUGARCREPE = Benchmark(
+SUGARCREPE = benchmark(
+    "sugarcrepe",
     reader(lambda files: files.json_items(files.paths(SUGARCREPE_FILES)), _sugarcrepe),
     accuracy(mean("forms", form, vl_compo=True), mean("files", by_subset)),
-    path="the folder of " + " ".join(SUGARCREPE_FILES),
-    images="COCO val2017",
-    source="https://github.com/RAIVNLab/sugar-crepe/tree/main/data",
-    items=7511,
-    metric="accuracy: caption > negative",
-    aggregation="micro within replace, swap and add, then their mean",
 )
-SUGARCREPE_PP = Benchmark(
+SUGARCREPE_PP = benchmark(
+    "sugarcrepe-pp",
     reader(lambda files: files.json_items(files.paths(PP_FILES), list), _sugarcrepe_pp),
     (
         Metric("ITT, mean of {} files", BOTH, by_subset),
         Metric("ITT, {}", BOTH, by_subset, each=True),
         Metric("ITT, micro", BOTH),
     ),
-    path="the folder of " + " ".join(PP_FILES),
-    images="COCO val2017",
-    source="https://huggingface.co/datasets/Aman-J/SugarCrepe_pp",
-    items=4757,
-    metric="ITT: both captions > negative",
-    aggregation="by file",
 )
 
 
@@ -119,15 +109,10 @@ def phenomenon(place: Place) -> Leaf | None:
     return ("actions" if stem in ("action", "actant") else stem, place.subset)
 
 
-VALSE = Benchmark(
+VALSE = benchmark(
+    "valse",
     reader(lambda files: files.json_items(files.paths(VALSE_FILES)), _valse),
     accuracy(mean("phenomena", phenomenon, vl_compo=True), mean("files", by_subset)),
-    path="the folder of " + " ".join(VALSE_FILES),
-    images="Visual7W, SWiG, COCO and VisDial images, together or in " + " ".join(FOLDERS),
-    source="https://github.com/Heidelberg-NLP/VALSE/tree/main/data",
-    items=7702,
-    metric="pairwise accuracy acc_r: caption > foil",
-    aggregation="mean over 11 files, or over 7 phenomena",
 )
 
 
@@ -150,14 +135,10 @@ def _conme_items(files: Files) -> Iterator[Item]:
         yield from files.csv_items(path, CONME_COLUMNS)
 
 
-CONME = Benchmark(
+CONME = benchmark(
+    "conme",
     reader(_conme_items, _conme),
     accuracy(mean("subsets", by_subset)),
-    path="the folder of " + " ".join(CONME_FILES),
-    images="the folder images of the same page",
-    source="https://huggingface.co/conme/ConMe",
-    metric="two-way accuracy: right answer > wrong answer",
-    aggregation="by file",
 )
 
 
@@ -227,7 +208,8 @@ def opposites(place: Place) -> Leaf | None:
     return four and (*four, "across" if is_across else "along")
 
 
-WHATSUP = Benchmark(
+WHATSUP = benchmark(
+    "whatsup",
     reader(lambda files: files.json_items(files.paths(WHATSUP_FILES), list, _triples), _whatsup),
     (
         mean("subsets", by_subset, vl_compo=True),
@@ -235,10 +217,4 @@ WHATSUP = Benchmark(
         Metric("pairs, {}", leaf=by_subset, each=True, joined=opposites, members=2),
         Metric("sets, {}", leaf=by_subset, each=True, joined=photographs, members=4),
     ),
-    path="the folder of " + " ".join(WHATSUP_FILES),
-    images="the folders controlled_images, controlled_clevr, val2017 and vg_images",
-    source="https://github.com/amitakamath/whatsup_vlms",
-    items=4958,
-    metric="individual accuracy; pair and set accuracy of A and B",
-    aggregation="mean over the 6 files",
 )

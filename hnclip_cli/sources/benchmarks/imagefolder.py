@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from hnclip_cli.benchmarks import Benchmark, Metric
+from hnclip_cli.benchmarks import Metric
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.zero_shot import class_prompts
-from hnclip_cli.sources.benchmarks.files import Files, read_json
+from hnclip_cli.sources.benchmarks.files import Files, benchmark, read_json
 from hnclip_cli.sources.benchmarks.items import Item
 from hnclip_cli.streams.files import inside
 
@@ -69,12 +69,8 @@ def _class_names(files: Files) -> dict[str, str]:
     return dict(sorted(names.items()))
 
 
-IMAGEFOLDER = Benchmark(
+IMAGEFOLDER = benchmark(
+    "imagefolder",
     read_imagefolder,
     tuple(Metric(f"top-{k}", rank=k) for k in (1, 5)),
-    path='the folder with one folder a class, or a JSON file {"folder": "class name"}',
-    images="the folder with one folder a class",
-    source="any data set of labeled images",
-    metric="top-1 and top-5 accuracy",
-    aggregation="micro, or mean over classes",
 )

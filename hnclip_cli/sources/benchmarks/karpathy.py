@@ -16,19 +16,17 @@ import itertools
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
-from hnclip_cli.benchmarks import Benchmark, Metric
+from hnclip_cli.benchmarks import Metric
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.language.caption import TAGS
 from hnclip_cli.language.parser import Parser
-from hnclip_cli.sources.benchmarks.files import Files, read_json, reader
+from hnclip_cli.sources.benchmarks.files import Files, benchmark, read_json, reader
 from hnclip_cli.sources.benchmarks.items import Item, negative
 
 COCO_FILES = ("coco_karpathy_test.json", "dataset_coco.json")
 FLICKR_FILES = ("flickr30k_test.json", "dataset_flickr30k.json")
-SOURCE = "https://storage.googleapis.com/sfr-vision-language-research/datasets"
 
 _COCO_2014 = re.compile(r"COCO_(?:train|val|test)2014_(\d{12}\.jpg)")
 
@@ -74,23 +72,13 @@ def places(name: str) -> list[str]:
 
 
 # Their recalls need embeddings of all images and captions (hnclip eval --embeddings).
-COCO_RETRIEVAL = Benchmark(
+COCO_RETRIEVAL = benchmark(
+    "coco-retrieval",
     reader(lambda files: _caption_items(files, *COCO_FILES), _retrieval_record),
-    path="coco_karpathy_test.json, or Karpathy's dataset_coco.json",
-    images="COCO val2014",
-    source=f"{SOURCE}/coco_karpathy_test.json",
-    items=25010,
-    metric="R@1, R@5, R@10 of captions and of images",
-    aggregation="5,000 images, 25,010 captions",
 )
-FLICKR30K_RETRIEVAL = replace(
-    COCO_RETRIEVAL,
-    read=reader(lambda files: _caption_items(files, *FLICKR_FILES), _retrieval_record),
-    path="flickr30k_test.json, or Karpathy's dataset_flickr30k.json",
-    images="flickr30k-images",
-    source=f"{SOURCE}/flickr30k_test.json",
-    items=5000,
-    aggregation="1,000 images, 5,000 captions",
+FLICKR30K_RETRIEVAL = benchmark(
+    "flickr30k-retrieval",
+    reader(lambda files: _caption_items(files, *FLICKR_FILES), _retrieval_record),
 )
 
 MAX_WORDS = 30  # of an option, in the official code
@@ -202,17 +190,14 @@ def normalized(text: str) -> str:
     return " ".join(words[:MAX_WORDS])
 
 
-def _benchmark(retrieval: Benchmark, name: str) -> Benchmark:
-    """Of the captions of this file of a benchmark of retrieval."""
-    return replace(
-        retrieval,
-        read=reader(lambda files: _order_items(files, name), _order_record),
-        official=(Metric("Precision@1", vl_compo=True),),
-        path=name,
-        metric="Precision@1: caption > its four perturbations",
-        aggregation="micro",
-    )
-
-
-ARO_COCO_ORDER = _benchmark(COCO_RETRIEVAL, COCO_FILES[0])
-ARO_FLICKR_ORDER = _benchmark(FLICKR30K_RETRIEVAL, FLICKR_FILES[0])
+ORDER_METRICS = (Metric("Precision@1", vl_compo=True),)
+ARO_COCO_ORDER = benchmark(
+    "aro-coco-order",
+    reader(lambda files: _order_items(files, COCO_FILES[0]), _order_record),
+    ORDER_METRICS,
+)
+ARO_FLICKR_ORDER = benchmark(
+    "aro-flickr-order",
+    reader(lambda files: _order_items(files, FLICKR_FILES[0]), _order_record),
+    ORDER_METRICS,
+)

@@ -16,12 +16,11 @@ import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
-from hnclip_cli.benchmarks import Benchmark, Leaf, Metric, Place, by_subset, by_tag, winoground
+from hnclip_cli.benchmarks import Leaf, Metric, Place, by_subset, by_tag, winoground
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.sources.benchmarks.files import Files, reader
+from hnclip_cli.sources.benchmarks.files import Files, benchmark, reader
 from hnclip_cli.sources.benchmarks.items import Item
 from hnclip_cli.streams.files import atomic_output
 
@@ -29,7 +28,6 @@ TRUTH = [[0, 0], [1, 1]]  # each caption of the image at its own place
 
 WINOGROUND_FILE = "examples.jsonl"
 COLORSWAP_FILE = "test.json"
-IMAGES = "images.zip of the same page, unpacked"
 
 
 def _winoground(item: Item) -> dict[str, Any]:
@@ -57,22 +55,15 @@ def _tags(item: Item, *names: str) -> dict[str, str]:
     return {name: item.text(name) for name in names if item.get(name)}
 
 
-WINOGROUND = Benchmark(
+WINOGROUND = benchmark(
+    "winoground",
     reader(lambda files: files.jsonl_items(files.first(WINOGROUND_FILE)), _winoground),
     winoground(vl_compo=True),
-    path=WINOGROUND_FILE,
-    images=IMAGES,
-    source="https://huggingface.co/datasets/facebook/winoground",
-    items=400,
-    metric="text, image and group score",
-    aggregation="micro",
 )
-COLORSWAP = replace(
-    WINOGROUND,
-    read=reader(lambda files: files.json_items(files.paths([COLORSWAP_FILE]), list), _colorswap),
-    path=COLORSWAP_FILE,
-    source="https://github.com/Top34051/colorswap",
-    items=300,
+COLORSWAP = benchmark(
+    "colorswap",
+    reader(lambda files: files.json_items(files.paths([COLORSWAP_FILE]), list), _colorswap),
+    winoground(vl_compo=True),
 )
 
 EQBEN_FILES = ("private_info_global.json", "eqben_subset_10percent_final.json", "all_select.json")
@@ -116,15 +107,10 @@ def image_set(place: Place) -> Leaf | None:
     return ("kubric", place.subset) if is_kubric else by_subset(place)
 
 
-EQBEN = Benchmark(
+EQBEN = benchmark(
+    "eqben",
     reader(lambda files: files.json_items([files.first(*EQBEN_FILES)], object, _nested), _eqben),
     winoground(Metric("group score, mean of {} sets", (("group",),), image_set, vl_compo=True)),
-    path=", or ".join(EQBEN_FILES),
-    images="the folders eqbenag, eqbenyoucook2, eqbengebc, eqbenkubric_* and eqbensd",
-    source="https://github.com/Wangt-CN/EqBen",
-    items=251048,
-    metric="text, image and group score",
-    aggregation="mean over AG, YouCook2, GEBC, Kubric (mean of 3) and SD",
 )
 
 
@@ -161,18 +147,13 @@ def _mmvp(item: Item) -> dict[str, Any]:
     )
 
 
-MMVP = Benchmark(
+MMVP = benchmark(
+    "mmvp",
     reader(_mmvp_items, _mmvp),
     winoground(
         Metric("text to image pairs, {} patterns", (("image",),), by_tag("pattern")),
         Metric("group score, mean of {} patterns", (("group",),), by_tag("pattern"), vl_compo=True),
     ),
-    path=MMVP_FILE,
-    images="MLLM_VLM Images, one folder a pattern",
-    source="https://huggingface.co/datasets/MMVP/MMVP_VLM",
-    items=135,
-    metric="pair accuracy: each statement prefers its image",
-    aggregation="mean over 9 visual patterns",
 )
 
 
@@ -248,13 +229,8 @@ def _holds(path: str, data: bytes) -> bool:
     return False
 
 
-INPAINTCOCO = Benchmark(
+INPAINTCOCO = benchmark(
+    "inpaintcoco",
     reader(_parquet_items, _inpaintcoco),
     winoground(),
-    path="the folder of " + " ".join(PARQUET_FILES),
-    images="any folder: the images of the parquet files are written into it",
-    source="https://huggingface.co/datasets/phiyodr/InpaintCOCO",
-    items=1260,
-    metric="text, image and group score",
-    aggregation="micro; concepts apart",
 )

@@ -10,11 +10,10 @@
 
 import ast
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
-from hnclip_cli.benchmarks import Benchmark, Metric, accuracy, by_tag, by_word, mean
-from hnclip_cli.sources.benchmarks.files import Files, reader
+from hnclip_cli.benchmarks import Metric, accuracy, by_tag, by_word, mean
+from hnclip_cli.sources.benchmarks.files import Files, benchmark, reader
 from hnclip_cli.sources.benchmarks.items import Item
 
 RELATION_FILE = "visual_genome_relation.json"
@@ -42,25 +41,15 @@ def _aro(item: Item, kind: str, tags: dict[str, str]) -> dict[str, Any]:
     )
 
 
-ARO_VG_RELATION = Benchmark(
+ARO_VG_RELATION = benchmark(
+    "aro-vg-relation",
     reader(lambda files: files.json_items(files.paths([RELATION_FILE]), list), _relation),
     accuracy(mean("relations", by_tag("relation"), vl_compo=True)),
-    path=RELATION_FILE,
-    images="the GQA subset that the same page links",
-    source="https://github.com/mertyg/vision-language-models-are-bows",
-    items=23937,
-    metric="accuracy: caption > negative",
-    aggregation="macro over relations, without the symmetric ones",
 )
-ARO_VG_ATTRIBUTION = replace(
-    ARO_VG_RELATION,
-    read=reader(
-        lambda files: files.json_items(files.paths([ATTRIBUTION_FILE]), list), _attribution
-    ),
-    official=accuracy(mean("pairs of >= 25", by_tag("attributes"), least=25, vl_compo=True)),
-    path=ATTRIBUTION_FILE,
-    items=28748,
-    aggregation="macro over pairs of attributes with at least 25 items",
+ARO_VG_ATTRIBUTION = benchmark(
+    "aro-vg-attribution",
+    reader(lambda files: files.json_items(files.paths([ATTRIBUTION_FILE]), list), _attribution),
+    accuracy(mean("pairs of >= 25", by_tag("attributes"), least=25, vl_compo=True)),
 )
 
 CREPE_TYPES = ("atom", "swap", "negate")
@@ -113,16 +102,12 @@ def vg_image(item: Item, name: str) -> str:
     return item.image_path(file, f"VG_100K/{file}", f"VG_100K_2/{file}")
 
 
-CREPE = Benchmark(
+CREPE = benchmark(
+    "crepe",
     reader(_crepe_items, _crepe),
     (
         Metric("R@1, mean of {} forms", leaf=by_word(*CREPE_TYPES), vl_compo=True),
         Metric("R@1, {}", leaf=by_word(*CREPE_TYPES), each=True),
         *(Metric(f"R@{k}, micro", rank=k) for k in (1, 3, 5, 10)),
     ),
-    path="the folder prod_hard_negatives, with atom/, swap/ and negate/",
-    images="Visual Genome, VG_100K and VG_100K_2",
-    source="https://github.com/RAIVNLab/CREPE",
-    metric="R@1: caption > its negatives",
-    aggregation="mean over atom, swap and negate",
 )

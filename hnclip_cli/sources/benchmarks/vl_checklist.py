@@ -9,9 +9,9 @@ import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from hnclip_cli.benchmarks import Benchmark, Leaf, Metric, Place, accuracy, mean
+from hnclip_cli.benchmarks import Leaf, Metric, Place, accuracy, mean
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.sources.benchmarks.files import Files, listed, reader
+from hnclip_cli.sources.benchmarks.files import Files, benchmark, listed, reader
 from hnclip_cli.sources.benchmarks.items import Item
 from hnclip_cli.streams.files import inside, open_input_file
 
@@ -85,15 +85,11 @@ def branch(place: Place) -> Leaf | None:
     return (family, place.subset, place.named("source")) if family else None
 
 
-VL_CHECKLIST = Benchmark(
+VL_CHECKLIST = benchmark(
+    "vl-checklist",
     reader(_items, _record),
     accuracy(
         mean("families", branch, vl_compo=True),
         Metric("accuracy, {}", leaf=branch, each=True),
     ),
-    path="the repository's folder, with corpus/ and data/",
-    images="the folders vg, swig and hake",
-    source="https://github.com/om-ai-lab/VL-CheckList",
-    metric="ITC accuracy: caption > negative",
-    aggregation="mean over sources, then aspects, then Object, Attribute, Relation",
 )
