@@ -1,10 +1,9 @@
 """open_clip's transformer blocks on packed tokens: no row for padding, none twice."""
 
-import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import Any, cast
 
 import numpy as np
@@ -20,24 +19,16 @@ MAX_ERROR = 0.02
 
 @dataclass(frozen=True)
 class Prefixes:
-    """Token sequences as a tree in which common prefixes are kept once: a node for each.
+    """Token sequences as a tree in which common prefixes are kept once: a node for each."""
 
-    Attributes:
-        nodes: (n, longest) the node at each position of each sequence, in the given order; -1
-            behind a sequence's end.
-        lengths: (n,).
-        ends: (n,) the node that stands for each whole sequence.
-        sources: (P, 2) for each of the P nodes a sequence and a position where it occurs.
-        roots: (P,) the first node of the tree that a node belongs to.
-        stops: (P,) behind the last node that has this one as an ancestor, or is this one.
-    """
-
+    # (n, longest) the node at each position of each sequence, in the given order; -1 behind a
+    # sequence's end.
     nodes: np.ndarray
-    lengths: np.ndarray
-    ends: np.ndarray
-    sources: np.ndarray
-    roots: np.ndarray
-    stops: np.ndarray
+    lengths: np.ndarray  # (n,)
+    ends: np.ndarray  # (n,) the node that stands for each whole sequence
+    sources: np.ndarray  # (P, 2) for each of the P nodes a sequence and a position where it occurs
+    roots: np.ndarray  # (P,) the first node of the tree that a node belongs to
+    stops: np.ndarray  # (P,) behind the last node that has this one as an ancestor, or is this one
 
 
 def distinct_prefixes(
@@ -116,31 +107,6 @@ def attend_groups(qkv: Tensor, rows: Tensor, groups: Sequence[Group], num_heads:
         )
         outputs.append(output.transpose(1, 2).reshape(len(part), -1))
     return torch.cat(outputs)
-
-
-def attend_varlen(qkv: Tensor, offsets: Tensor, longest: int, num_heads: int) -> Tensor:
-    """One call for causal sequences one behind the other, without padding.
-
-    ``offsets`` (n + 1,) int32 are where each begins, and the end of the last; none is longer than
-    ``longest``.
-    """
-    attend = varlen_attention()
-    assert attend is not None  # else nothing is laid out so
-    query, key, value = qkv.view(len(qkv), 3, num_heads, -1).unbind(1)
-    return attend(query, key, value, offsets, offsets, longest, longest).flatten(1)
-
-
-@cache
-def varlen_attention() -> Callable[..., Tensor] | None:
-    """torch's causal attention over sequences of any lengths without padding (2.10), or None."""
-    try:
-        from torch.nn.attention.varlen import varlen_attn
-    except ImportError:
-        return None
-    # torch 2.10 says is_causal, later versions say it by the window.
-    takes_window = "window_size" in inspect.signature(varlen_attn).parameters
-    causal: dict[str, Any] = {"window_size": (-1, 0)} if takes_window else {"is_causal": True}
-    return cast(Callable[..., Tensor], partial(varlen_attn, **causal))
 
 
 @cache

@@ -14,12 +14,10 @@ from hnclip_cli.models.packed import (
     Packing,
     Prefixes,
     attend_groups,
-    attend_varlen,
     can_pack,
     distinct_prefixes,
     run_packed,
     trees_work,
-    varlen_attention,
 )
 from hnclip_cli.models.towers import CausalTower, causal_tower
 
@@ -98,9 +96,7 @@ def _encode_packed(tower: CausalTower, tokens: Tensor, device: torch.device) -> 
     if has_mask:
         ids = np.where(is_class, 0, ids)
         positions = np.where(is_class, holder.num_pos - 1, positions)
-    packing, (ids, positions) = _pack(
-        prefixes, keys, layout, device, tokens.shape[1], ids, positions
-    )
+    packing, (ids, positions) = _pack(prefixes, keys, layout, device, ids, positions)
     x = holder.token_embedding(ids).to(tower.cast_dtype)
     if has_mask:
         at_class = torch.from_numpy(is_class).to(device)[:, None]
@@ -110,17 +106,11 @@ def _encode_packed(tower: CausalTower, tokens: Tensor, device: torch.device) -> 
 
 
 class Layout(NamedTuple):
-    """How sequences are laid out for attention; nothing here changes the result.
+    """How sequences are laid out for attention; nothing here changes the result."""
 
-    Attributes:
-        attention: ``groups``: padded, a call for each group of similar length; ``varlen``: torch's
-            kernel for sequences of any lengths; ``trees``: ours, for such with common beginnings.
-        tree_size: how many texts may share beginnings: 1 for ``varlen``, None for all.
-        max_groups: in how many groups attention runs.
-    """
-
-    attention: Literal["groups", "varlen", "trees"]
-    tree_size: int | None = None
+    # Padded, a call for each group of similar length; or our kernel for any lengths.
+    attention: Literal["groups", "trees"]
+    tree_size: int | None = None  # how many texts may share beginnings; None for all
     max_groups: int = sys.maxsize
 
 
@@ -128,7 +118,6 @@ class Layout(NamedTuple):
 # padding in the attention alone, the small part of a block.
 CPU_LAYOUT = Layout("groups")
 GROUPS_LAYOUT = Layout("groups", max_groups=4)
-VARLEN_LAYOUT = Layout("varlen", tree_size=1)
 # Larger trees save little more, and a tile of attention would read further back.
 TREES_LAYOUT = Layout("trees", tree_size=16)
 
@@ -142,11 +131,8 @@ def layout_for(
     if torch.is_autocast_enabled(device.type):
         dtype = torch.get_autocast_dtype(device.type)
     is_half = dtype in (torch.float16, torch.bfloat16)
-    if device.type != "cuda" or not is_half or has_mask:
-        return GROUPS_LAYOUT
-    if trees_work(device, head_width):
-        return TREES_LAYOUT
-    return VARLEN_LAYOUT if varlen_attention() else GROUPS_LAYOUT
+    can_use_trees = device.type == "cuda" and is_half and not has_mask
+    return TREES_LAYOUT if can_use_trees and trees_work(device, head_width) else GROUPS_LAYOUT
 
 
 def _append_class(holder: Any, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -174,24 +160,13 @@ def _pack(
     keys: Tensor | None,
     layout: Layout,
     device: torch.device,
-    longest: int,
     *of_rows: np.ndarray,
 ) -> tuple[Packing, list[Tensor]]:
     """Lay the sequences out, and bring all indices to the device in one copy.
 
-    Args:
-        prefixes: the sequences.
-        keys: (n, L) bool, which positions may be attended to; None: those up to each.
-        layout: how they are laid out.
-        device: where the packing goes.
-        longest: a bound of their lengths that is the same for every batch, so that nothing is
-            compiled twice.
-        of_rows: further integers, (P,) each, which are returned on the device.
+    ``keys`` (n, L) bool says which positions may be attended to; None: those up to each. Of
+    ``of_rows``, further integers (P,) each, the copies on the device are returned.
     """
-    if layout.attention == "varlen":
-        begins = np.append(np.unique(prefixes.roots), len(prefixes.roots))
-        last, offsets, *others = _to_device(device, prefixes.ends, begins, *of_rows)
-        return Packing(partial(attend_varlen, offsets=offsets, longest=longest), None, last), others
     if layout.attention == "trees":
         from hnclip_cli.models.tree_attention import tree_attention
 

@@ -1,11 +1,8 @@
 """Text without its padding is exact, in values and gradients, or not done."""
 
-from itertools import pairwise
-
 import open_clip
 import pytest
 import torch
-import torch.nn.functional as F
 from open_clip import tokenizer as open_clip_tokenizer
 
 from hnclip_cli.models import packed, text
@@ -169,24 +166,6 @@ def lay_out(monkeypatch, *layout, **options):
 def test_groups_of_unequal_length_as_on_a_gpu_change_nothing(monkeypatch, make, groups, tree_size):
     lay_out(monkeypatch, "groups", tree_size, groups)
     assert_same(build(make), texts(), 1e-9)
-
-
-def attend_one_by_one(query, key, value, offsets, key_offsets, longest, longest_key):
-    """What torch's CUDA kernel computes: causal attention within each sequence."""
-    assert key_offsets is offsets and longest_key == longest
-    outputs = []
-    for start, stop in pairwise(offsets.tolist()):
-        assert stop - start <= longest
-        heads = (x[start:stop].transpose(0, 1) for x in (query, key, value))
-        output = F.scaled_dot_product_attention(*heads, is_causal=True)
-        outputs.append(output.transpose(0, 1))
-    return torch.cat(outputs)
-
-
-def test_sequences_without_padding_as_on_a_gpu_change_nothing(monkeypatch):
-    lay_out(monkeypatch, "varlen", tree_size=1)
-    monkeypatch.setattr(packed, "varlen_attention", lambda: attend_one_by_one)
-    assert_same(build(clip), texts(), 1e-9)
 
 
 @pytest.mark.parametrize("tree_size", [1, 2, 3, 100])
