@@ -71,7 +71,10 @@ def compare(
     fields = list(dict.fromkeys(by))
     resampling = Resampling(rounds, seed)
     sources = names or [getattr(run, "source", f"records {i}") for i, run in enumerate(runs, 1)]
-    observed, ids, only = pair([_observe(run, fields, policy) for run in runs], sources)
+    first = _observe(runs[0], fields, policy)
+    ranks = {rank for _, rank in first[0].margins}  # others may not say of which benchmark they are
+    others = [_observe(run, fields, policy, ranks) for run in runs[1:]]
+    observed, ids, only = pair([first, *others], sources)
     report: Report = {
         **dict(zip(ascii_lowercase, sources, strict=False)),
         "records": len(observed[0].clusters),
@@ -160,12 +163,8 @@ def pair(
 ) -> tuple[list[Observations], list[str], list[list[str]]]:
     """Bring the records of several files together; the n-th of an id belongs to the n-th.
 
-    Returns:
-        the records that all have, in the order and with the labels of the first; their ids; of
-        each file the ids of the records that another lacks.
-
-    Raises:
-        HnclipError: two records of one id are different items.
+    Gives the records that all have, in the order and with the labels of the first; their ids; of
+    each file the ids of those that another lacks. `HnclipError` for one id of different items.
     """
     first = runs[0][1]
     common = [key for key in first if all(key in items for _, items in runs)]
@@ -187,9 +186,12 @@ def pair(
 
 
 def _observe(
-    records: Iterable[Mapping[str, Any]], fields: list[str], policy: ErrorPolicy
+    records: Iterable[Mapping[str, Any]],
+    fields: list[str],
+    policy: ErrorPolicy,
+    ranks: Iterable[int] = (),
 ) -> tuple[Observations, Items]:
-    tally = Tally(fields)
+    tally = Tally(fields, ranks)
     items: Items = {}
     seen: Counter[str] = Counter()
     for record in as_records(records):
@@ -206,6 +208,6 @@ def _observe(
 
 def _content_key(record: Record) -> int:
     """64 bits that stand for all that is scored: two records that agree are the same item."""
-    names = ("image", "caption", "images", "captions", "truth")
+    names = ("image", "caption", "images", "captions", "truth", "prompts_per_class")
     content = [*map(record.get, names), [n.caption for n in record.negatives]]
     return hash(json.dumps(content, sort_keys=True))

@@ -10,6 +10,7 @@ from typing import Any
 from hnclip_cli.errors import InputError
 from hnclip_cli.evaluation.blind import captions_of
 from hnclip_cli.evaluation.margins import matching_margins
+from hnclip_cli.evaluation.tally import per_class
 from hnclip_cli.streams.images import load_image
 from hnclip_cli.streams.records import Record
 
@@ -24,21 +25,13 @@ QUALITY = 75
 
 @dataclass(frozen=True)
 class Failure:
-    """A record that is shown, and why.
-
-    Attributes:
-        record: the record.
-        label: benchmark, and the kind of negative or the subset.
-        margin: by how much the true side lost; zero is a tie.
-        status: ``wrong`` or ``tie``; of two models ``lost`` or ``gained``.
-        other_scores: scores of the first model, where two are compared.
-    """
+    """A record that is shown, and why."""
 
     record: Record
-    label: tuple[str, str]
-    margin: float
-    status: str
-    other_scores: list[list[float]] | None = None
+    label: tuple[str, str]  # benchmark, and the kind of negative or the subset
+    margin: float  # by how much the true side lost; zero is a tie
+    status: str  # ``wrong`` or ``tie``; of two models ``lost`` or ``gained``
+    other_scores: list[list[float]] | None = None  # of the first model, where two are compared
 
 
 class Gallery:
@@ -47,8 +40,7 @@ class Gallery:
     Which are kept does not depend on the order of the records.
     """
 
-    def __init__(self, *, max_per_label: int = MAX_PER_LABEL) -> None:
-        self._max_per_label = max_per_label
+    def __init__(self) -> None:
         self._kept: dict[tuple[str, str], list[tuple[float, str, int, Failure]]] = {}
         self.num_failures = 0
 
@@ -63,17 +55,17 @@ class Gallery:
         kept = self._kept.setdefault(failure.label, [])
         # The first is the mildest: what the next worse one pushes out.
         bisect.insort(kept, (-failure.margin, record.id, -self.num_failures, failure))
-        del kept[: -self._max_per_label]
+        del kept[:-MAX_PER_LABEL]
 
-    def failures(self, limit: int = MAX_ITEMS) -> list[Failure]:
+    def failures(self) -> list[Failure]:
         """The worst of each label in turn until there are enough, then label by label."""
         ranked = [
             sorted((entry[-1] for entry in kept), key=lambda f: (f.margin, f.record.id))
             for _, kept in sorted(self._kept.items())
         ]
-        ranked = ranked[:limit]  # where there are more labels than places
-        quotas = range(1, self._max_per_label + 1)
-        quota = max(q for q in quotas if q == 1 or sum(len(kept[:q]) for kept in ranked) <= limit)
+        ranked = ranked[:MAX_ITEMS]  # where there are more labels than places
+        quotas = range(1, MAX_PER_LABEL + 1)
+        quota = max(q for q in quotas if sum(len(kept[:q]) for kept in ranked) <= MAX_ITEMS)
         return [failure for kept in ranked for failure in kept[:quota]]
 
 
@@ -90,7 +82,9 @@ def judge(record: Record) -> Failure | None:
         return None
     benchmark, subset = str(record.get("benchmark") or ""), str(record.get("subset") or "")
     if record.is_matching:
-        found = matching_margins(record["scores"], record.matching.truth)
+        matching = record.matching
+        count = per_class(record, len(matching.captions))
+        found = matching_margins(record["scores"], matching.truth, per_class=count)
         margins = found.get("group") or [margin for part in found.values() for margin in part]
         if not margins:
             return None

@@ -76,8 +76,6 @@ def format_html(
     if errors:
         plural = "" if len(errors) == 1 else "s"
         note(f"{len(errors)} picture{plural} left out: {errors[0]}")
-    # Quotes are written as the standard library's html.escape does.
-    page = page.replace("&#39;", "&#x27;").replace("&#34;", "&quot;")
     return f"<!doctype html>\n{page}\n"
 
 

@@ -4,7 +4,7 @@ import json
 from array import array
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from math import inf, isfinite
 from typing import Any
 
@@ -29,24 +29,20 @@ class Tally:
     Args:
         fields: whose values label the records. ``kind`` is a field of the negatives; all others
             are top-level fields of the record.
+        ranks: k of R@k that every record is measured by, beside those of its benchmark.
     """
 
-    def __init__(self, fields: Iterable[str] = ()) -> None:
+    def __init__(self, fields: Iterable[str] = (), ranks: Iterable[int] = ()) -> None:
         self.num_unmeasured = 0
         self._places = _Numbered()
-        self._ranks_of = cache(_ranks)
+        self._ranks_of = cache(partial(_ranks, frozenset(ranks)))
         self._fields = {field: _Numbered() for field in fields if field not in PLACE_FIELDS}
         self._clusters = array("q")
         self._margins: defaultdict[tuple[str, int], tuple[array[int], array[float]]]
         self._margins = defaultdict(lambda: (array("q"), array("d")))
 
     def add(self, record: Record, *, scores_expected: bool = True) -> None:
-        """Take what the report needs of a record; one that is refused leaves no trace.
-
-        Raises:
-            InputError: scores that are missing where they are expected, of the wrong shape or not
-                finite.
-        """
+        """Take what the report needs of a record; nothing of one with bad scores (`InputError`)."""
         cluster = cluster_key(record)
         values = {field: [_texts(record.get(field))] for field in self._fields}
         place = tuple([_texts(record.get(name)) for name in ("benchmark", "subset", "tags")])
@@ -126,12 +122,12 @@ def _of_short(
 def _of_matching(record: Record, ranks: Sequence[int]) -> dict[tuple[str, int], Sequence[float]]:
     item = record.matching
     scores = read_scores(record, len(item.images), len(item.captions))
-    per_class = _per_class(record, len(item.captions))
+    count = per_class(record, len(item.captions))
     return {
         (measure, rank): margins
         for rank in ranks
         for measure, margins in matching_margins(
-            scores, item.truth, per_class=per_class, rank=rank
+            scores, item.truth, per_class=count, rank=rank
         ).items()
     }
 
@@ -143,9 +139,9 @@ def cluster_key(record: Record) -> int:
     return hash(group if type(group) is str and group.strip() else record.group)
 
 
-def _ranks(benchmark: Texts) -> list[int]:
-    """The first rank, and the ranks k of R@k that the official scores of a benchmark have."""
-    return sorted({1} | {metric.rank for metric in official_metrics(_first(benchmark))})
+def _ranks(more: frozenset[int], benchmark: Texts) -> list[int]:
+    """The first rank, the ranks k of R@k that the official scores of a benchmark have, and more."""
+    return sorted({1} | more | {metric.rank for metric in official_metrics(_first(benchmark))})
 
 
 def _kinds(record: Record) -> list[str]:
@@ -167,11 +163,7 @@ def _kinds(record: Record) -> list[str]:
 
 
 def read_scores(record: Record, num_images: int, num_captions: int) -> list[list[float]]:
-    """The scores of a record, checked, as floats.
-
-    Raises:
-        InputError: not a matrix of this shape, or an element that is not a finite number.
-    """
+    """The scores as floats; `InputError` where they are of another shape or not finite."""
     scores: Any = record["scores"]
     is_matrix = type(scores) is list and all(type(row) is list for row in scores)
     widths = {len(row) for row in scores} if is_matrix else set()
@@ -208,12 +200,8 @@ def _finite(row: list[Any]) -> list[float] | None:
     return floats if all(map(isfinite, floats)) else None
 
 
-def _per_class(record: Record, num_captions: int) -> int:
-    """How many prompts of each class stand side by side.
-
-    Raises:
-        InputError: ``prompts_per_class`` does not divide the captions.
-    """
+def per_class(record: Record, num_captions: int) -> int:
+    """Prompts of each class, side by side; `InputError` where they do not divide the captions."""
     count = record.get("prompts_per_class", 1)
     if type(count) is not int or count < 1 or num_captions % count:
         raise record.error(

@@ -46,6 +46,13 @@ def test_the_difference_and_the_items_that_flipped():
     assert official["difference"] == pytest.approx(0.2)
 
 
+def test_the_second_model_need_not_say_of_which_benchmark_its_records_are():
+    a = model([1, 0, 1], benchmark="crepe", subset="atom")
+    bare = compare_records(a, model([1, 1, 1]))["benchmarks"]["crepe"]
+    named = compare_records(a, model([1, 1, 1], benchmark="crepe"))["benchmarks"]["crepe"]
+    assert "R@3, micro" in bare and bare == named
+
+
 def test_the_interval_of_the_difference_is_that_of_a_paired_bootstrap():
     rng = np.random.default_rng(0)
     first = rng.random(60) < 0.5

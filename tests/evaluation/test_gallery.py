@@ -6,6 +6,7 @@ import io
 import pytest
 from PIL import Image
 
+from hnclip_cli.evaluation import gallery
 from hnclip_cli.evaluation.gallery import Gallery, flips, judge, thumbnails
 from hnclip_cli.streams.records import Record
 from tests.evaluation.test_compare import compare_records, matching, model
@@ -17,33 +18,34 @@ def record(scores, kinds=("swap-noun",), **fields):
     return Record(short(scores, list(kinds), **fields))
 
 
-def watched(*records, **options):
-    gallery = Gallery(**options)
+def watched(*records):
+    watching = Gallery()
     for each in records:
-        gallery.watch(each)
-    return gallery
+        watching.watch(each)
+    return watching
 
 
 def test_only_what_is_wrong_or_tied_is_kept():
-    gallery = watched(
+    found = watched(
         record(RIGHT, id="right"),
         record(WRONG, id="wrong"),
         record([0.5, 0.5], id="tie"),
         Record(short([0.5])),
         Record({"image": "a", "caption": "no scores"}),
     )
-    assert [(f.record.id, f.status) for f in gallery.failures()] == [
+    assert [(f.record.id, f.status) for f in found.failures()] == [
         ("wrong", "wrong"),
         ("tie", "tie"),
     ]
-    assert gallery.num_failures == 2
+    assert found.num_failures == 2
 
 
-def test_the_worst_of_each_kind_are_kept_in_whatever_order_they_came():
+def test_the_worst_of_each_kind_are_kept_in_whatever_order_they_came(monkeypatch):
+    monkeypatch.setattr(gallery, "MAX_PER_LABEL", 3)
     records = [record([0, i / 10], [k], id=f"{k}{i}") for k in "ab" for i in range(1, 8)]
     expected = ["a7", "a6", "a5", "b7", "b6", "b5"]
     for ordered in (records, records[::-1]):
-        found = watched(*ordered, max_per_label=3).failures()
+        found = watched(*ordered).failures()
         assert [f.record.id for f in found] == expected
 
 
@@ -54,10 +56,11 @@ def test_the_kind_is_that_of_the_negative_that_scored_highest():
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5, 8, 30])
-def test_places_are_shared_among_the_kinds(limit):
+def test_places_are_shared_among_the_kinds(limit, monkeypatch):
+    monkeypatch.setattr(gallery, "MAX_ITEMS", limit)
     counts = {"a": 1, "b": 9, "c": 3}
     records = [record(WRONG, [k], id=f"{k}{i}") for k, n in counts.items() for i in range(n)]
-    found = watched(*records).failures(limit)
+    found = watched(*records).failures()
     assert len(found) <= limit
     shown = [f.label[1] for f in found]
     if limit >= 3:
@@ -79,6 +82,13 @@ def test_places_are_shared_among_the_kinds(limit):
 def test_a_matching_item_is_judged_by_its_closest_comparison(scores, truth, margin):
     item = Record({**matching("m", scores), "truth": truth})
     assert judge(item).margin == pytest.approx(margin)
+
+
+def test_prompts_of_one_class_are_judged_by_their_mean():
+    scores, prompts = [[0.9, 0.1, 0.8, 0.1]], [[0, 0], [0, 1]]
+    item = Record({**matching("m", scores), "truth": prompts})
+    assert judge(item).margin == pytest.approx(-0.7)
+    assert judge(Record(item | {"prompts_per_class": 2})).margin == pytest.approx(0.05)
 
 
 def test_a_matching_item_with_nothing_to_tell_apart_is_not_judged():

@@ -71,11 +71,11 @@ def written(folder, *arguments, command="eval"):
 def test_the_policy_allows_the_page_its_own_style_and_script_and_nothing_else():
     page = page_of(*records())
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1]
-    assert policy.startswith("default-src &#x27;none&#x27;; img-src data:;")
+    assert policy.startswith("default-src &#39;none&#39;; img-src data:;")
     for element in ("style", "script"):
         (content,) = re.findall(f"<{element}>(.*?)</{element}>", page, re.DOTALL)
         digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
-        assert f"{element}-src &#x27;sha256-{digest}&#x27;" in policy
+        assert f"{element}-src &#39;sha256-{digest}&#39;" in policy
     assert not re.search(r"(?:src|href|action)=\"(?!data:)", page)
     assert " style=" not in page
 
