@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.errors import InputError
 from hnclip_cli.streams.jsonl import ErrorPolicy, Shard
 from hnclip_cli.streams.nearest import QUERIES_PER_BLOCK, ROWS_PER_TILE, TopK, Vectors
 from hnclip_cli.streams.npy import Rows, as_rows, check_widths
@@ -135,21 +135,11 @@ def _beside_records(
             next_row += record.num_rows(queries_of)
             stops.append(next_row)
             spool.add(record)
-        _check_num_rows(len(ids), offered, gallery_of)
-        _check_num_rows(next_row, asked, queries_of)
+        offered.check_length(len(ids))
+        asked.check_length(next_row)
         hit = next(hits, None)
         for record, stop in zip(spool, stops, strict=True):
             while hit is not None and hit["query"] < stop:
                 found = hit | {"top_ids": [ids[row] for row, _ in hit["top"]]}
                 yield Record({**record, **found}, record.source, record.line, record.index)
                 hit = next(hits, None)
-
-
-def _check_num_rows(expected: int, rows: Rows, of: RowsOf) -> None:
-    if expected != rows.shape[0]:
-        raise HnclipError(
-            f"the {of} embeddings do not belong to the records",
-            got=f"{rows.shape[0]} rows",
-            expected=f"{expected}, as many as the records take up",
-            hint="embedding the same records again",
-        )
