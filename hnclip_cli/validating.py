@@ -21,11 +21,8 @@ def validation(
 ) -> Callable[[Clip], dict[str, Any]]:
     """What `train` takes as ``validate``: matching, and retrieval where the records are pairs.
 
-    The records are read and checked here, and kept. The function raises `Stopped` where ``stop``
-    says so: there may be less time left than it needs.
-
-    Raises:
-        InputError: a bad record; from the function, an image that cannot be read.
+    The records are read and checked here (`InputError`), and kept. The function raises `Stopped`
+    where ``stop`` says so: there may be less time left than it needs.
     """
     kept = list(as_records(records))
     for record in kept:

@@ -93,11 +93,7 @@ def fold(record: Record) -> int:
 
 
 def captions_of(record: Record) -> list[str]:
-    """All captions of a record, true and false, in the order of the columns of its scores.
-
-    Raises:
-        InputError: the record has no caption.
-    """
+    """All captions, true and false, by column of the scores; `InputError` where there is none."""
     if record.is_matching:
         return record.matching.captions
     return [record.caption, *(negative.caption for negative in record.negatives)]

@@ -81,19 +81,11 @@ class Resampling:
 def resample(
     counts: Counts, rounds: int, rng: np.random.Generator, weights: Floats | None = None
 ) -> Floats:
-    """Mean accuracy of the columns in each round.
+    """Mean accuracy of the columns in each round, shape (rounds,).
 
     All columns of a cluster are drawn together, because they share an image. A round that draws
-    nothing of some column is the mean of the others.
-
-    Args:
-        counts: of clusters 0 to C-1 and columns 0 to S-1, each at least once.
-        rounds: R, how often C clusters are drawn with replacement.
-        rng: where the draws come from.
-        weights: of the columns, shape (S,); equal by default.
-
-    Returns:
-        shape (R,).
+    nothing of some column is the mean of the others. There are counts of clusters 0 to C-1, of
+    which C are drawn with replacement, and of columns 0 to S-1; ``weights`` (S,) are of these.
     """
     representatives, sizes = _types(counts)
     type_of_cluster = np.full(int(sizes.sum()), -1)

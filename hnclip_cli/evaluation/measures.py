@@ -19,17 +19,11 @@ NO_BENCHMARK = "(no benchmark)"
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure, in the report under its name.
-
-    Attributes:
-        title: for people.
-        section: of the report.
-        is_textual: it asks which caption is true: text alone can have an answer.
-    """
+    """One measure, in the report under its name."""
 
     title: str
-    section: str = "matching"
-    is_textual: bool = False
+    section: str = "matching"  # of the report
+    is_textual: bool = False  # it asks which caption is true: text alone can have an answer
 
 
 MEASURES = {
@@ -47,27 +41,16 @@ MEASURES = {
 
 @dataclass(frozen=True)
 class Accuracy:
-    """One number of the report: a weighted mean of accuracies.
+    """One number of the report: a weighted mean of accuracies."""
 
-    Attributes:
-        path: keys that lead to it, the section first.
-        margins: shape (n,).
-        clusters: what the bootstrap draws; observations of one number go together, shape (n,).
-        columns: the mean's part that each observation is in, from 0, shape (n,).
-        weights: of each part, adding up to 1.
-        num_parts: parts at the top of the mean.
-        is_textual: the observations ask which caption is true.
-        official_parts: what ``num_parts`` is where all official files are there; None where
-            nobody says.
-    """
-
-    path: tuple[str, ...]
-    margins: Floats
-    clusters: Ints
-    columns: Ints
-    weights: Floats
-    num_parts: int
-    is_textual: bool
+    path: tuple[str, ...]  # keys that lead to it, the section first
+    margins: Floats  # shape (n,)
+    clusters: Ints  # what the bootstrap draws; observations of one number go together, shape (n,)
+    columns: Ints  # the mean's part that each observation is in, from 0, shape (n,)
+    weights: Floats  # of each part, adding up to 1
+    num_parts: int  # parts at the top of the mean
+    is_textual: bool  # the observations ask which caption is true
+    # What ``num_parts`` is where all official files are there; None where nobody says.
     official_parts: int | None = None
 
     @classmethod

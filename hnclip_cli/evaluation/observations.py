@@ -28,23 +28,17 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class Observations:
-    """All that the report is made of, of R records with P pairs.
-
-    Attributes:
-        clusters: image group of each record, numbered from 0, shape (R,).
-        places: the distinct places in benchmarks; ``place`` (R,) numbers them.
-        labels: of each field, the labels of each distinct value; ``label[field]`` (R,) numbers
-            them, of ``kind`` (P,). Benchmarks and subsets are numbered by ``place``.
-        margins: by measure and rank, those that there are.
-    """
+    """All that the report is made of, of R records with P pairs."""
 
     num_unmeasured: int
-    clusters: Ints
-    places: list[Place]
+    clusters: Ints  # image group of each record, numbered from 0, shape (R,)
+    places: list[Place]  # the distinct places in benchmarks; ``place`` (R,) numbers them
     place: Ints
+    # Of each field, the labels of each distinct value; ``label[field]`` (R,) numbers them, of
+    # ``kind`` (P,). Benchmarks and subsets are numbered by ``place``.
     labels: dict[str, list[tuple[Label, ...]]]
     label: dict[str, Ints]
-    margins: dict[tuple[str, int], Margins]
+    margins: dict[tuple[str, int], Margins]  # by measure and rank, those that there are
 
     def pooled(self, measures: Sequence[str], rank: int = 1) -> Margins:
         """The margins of several measures that mean the same, one after the other."""
@@ -91,12 +85,7 @@ class Observations:
 
 
 def grouped(numbers: Ints, keys: Sequence[Iterable[Label]]) -> dict[Label, Ints]:
-    """The observations under each key.
-
-    Args:
-        numbers: of the value of each observation, shape (n,).
-        keys: of each value; one may have none or several.
-    """
+    """The observations (n,) of numbered values under each key; a value has any number of keys."""
     order = np.argsort(numbers, kind="stable")
     bounds = np.searchsorted(numbers[order], np.arange(len(keys) + 1))
     found: dict[Label, list[Ints]] = {}

@@ -30,10 +30,7 @@ class EmbeddedPairs:
         self._groups: dict[int, int] = {}
 
     def check(self, record: Record, rows: Rows) -> None:
-        """
-        Raises:
-            InputError: the record is no pair, or a row has no direction (NaN, infinite, zero).
-        """
+        """`InputError` for no pair, or for a row without a direction (NaN, infinite, zero)."""
         if record.is_matching:
             raise record.error(
                 "retrieval needs records of one image and one caption",
@@ -111,12 +108,8 @@ def rank(images: Features, captions: Features, owner: Ints) -> tuple[Ranks, Rank
 
     Scores are summed in float64 and rounded to float32, so that equal embeddings tie whatever
     tile they fall in. A competitor of equal score comes first if its index is lower. Memory is
-    one tile beyond the arguments, never the full matrix.
-
-    Args:
-        images: L2-normalized, shape (G, D).
-        captions: L2-normalized, shape (N, D).
-        owner: the image that each caption is true for, shape (N,); each image at least once.
+    one tile beyond the arguments, never the full matrix: L2-normalized images (G, D) and captions
+    (N, D), and of each caption its ``owner`` (N,), the image that it is true for.
     """
     own = _own_scores(images, captions, owner)
     # The best true caption of an image: the highest score, then the lowest index.

@@ -64,10 +64,7 @@ def load_lexicon(folder: str | os.PathLike[str] | None = None) -> Lexicon:
     """The lexicon, with the tables of a folder laid over the built-in ones.
 
     Without a folder it is read once a process, and each part when it is first asked for; with one
-    it is read at once, so that a fault is found before any work is done.
-
-    Raises:
-        HnclipError: a fault in a table, with file and line.
+    at once, so that the `HnclipError` of a faulty line comes before any work is done.
     """
     if folder is None:
         return _built_in()

@@ -33,11 +33,7 @@ class ModelCost:
 
 
 def measure_cost(name: str) -> ModelCost:
-    """Run both towers of a model once on tensors without content (torch's ``meta`` device).
-
-    Raises:
-        HnclipError: no such model.
-    """
+    """Run both towers once on torch's ``meta`` device; `HnclipError` if there is no such model."""
     name = resolve_name(name, None)
     config = model_config(name)
     with quiet_open_clip():
@@ -59,11 +55,7 @@ def measure_cost(name: str) -> ModelCost:
 
 
 def mean_tokens(name: str, texts: Sequence[str]) -> float:
-    """Mean length of these texts in tokens, with the marks of start and end.
-
-    Raises:
-        HnclipError: no such model.
-    """
+    """Mean length of texts in tokens, with start and end; `HnclipError` as `measure_cost`."""
     name = resolve_name(name, None)
     model_config(name)
     with quiet_open_clip():

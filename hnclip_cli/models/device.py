@@ -6,11 +6,7 @@ from hnclip_cli.errors import HnclipError
 
 
 def resolve_device(device: str) -> torch.device:
-    """``auto`` takes CUDA where there is one.
-
-    Raises:
-        HnclipError: no such device here.
-    """
+    """``auto`` takes CUDA where there is one; `HnclipError` for a device that is not here."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -63,20 +63,13 @@ class Item:
 
 @dataclass
 class Encoder:
-    """Turns what records need into rows; what recent records had is not done again.
-
-    Attributes:
-        clip: the model.
-        batch_size: images or captions in a forward pass.
-        image_root: where relative paths start, and whether URLs are fetched.
-        workers: processes that decode; 0 decodes in line and ahead of nothing.
-    """
+    """Turns what records need into rows; what recent records had is not done again."""
 
     clip: Clip
     _: KW_ONLY
-    batch_size: int = 64
-    image_root: str | ImageRoot = "."
-    workers: int = 0
+    batch_size: int = 64  # images or captions in a forward pass
+    image_root: str | ImageRoot = "."  # where relative paths start, and whether URLs are fetched
+    workers: int = 0  # processes that decode; 0 decodes in line and ahead of nothing
 
     def plan(
         self,

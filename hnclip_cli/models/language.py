@@ -69,15 +69,11 @@ class MaskedModel:
         self._max_tokens = min(self._tokenizer.model_max_length, longest - 2)
 
     def fill(self, gaps: Sequence[Gap], k: int, batch_size: int = 32) -> list[list[Filler]]:
-        """The most probable words for each gap, best first, ties in alphabetic order.
+        """The ``k`` most probable words for each gap, best first, ties in alphabetic order.
 
-        A gap is one mask, however many tokens it hides. What stands in the same batch changes
-        nothing but the last bits, which are rounded away.
-
-        Args:
-            gaps: in any order.
-            k: words a gap; a gap in a text that is too long for the model gets none.
-            batch_size: gaps computed at a time.
+        A gap is one mask, however many tokens it hides; in a text that is too long for the model it
+        gets no words. What stands in the same batch changes nothing but the last bits, which are
+        rounded away.
         """
         found: list[list[Filler]] = [[] for _ in gaps]
         encoded = [self._encode(gap) for gap in gaps]

@@ -128,11 +128,7 @@ def resolve_name(name: str, pretrained: str | None) -> str:
 
 
 def model_config(name: str) -> dict[str, Any]:
-    """open_clip's configuration of a model; nothing is loaded.
-
-    Raises:
-        HnclipError: there is none of this name, or it is damaged.
-    """
+    """open_clip's configuration of a model; `HnclipError` where there is none or it is damaged."""
     try:
         return deepcopy(open_clip.get_model_config(name))
     except (OSError, ValueError) as error:

@@ -99,22 +99,14 @@ class PixelLoader:
 
     The processes decode, resize and crop; the calling thread does what remains of the model's
     preprocessing, or leaves it to the GPU, which gets a byte in place of each number. The pixels
-    are the same, bit for bit.
+    are the same, bit for bit. With 0 ``workers`` everything happens in the calling thread.
 
     Leaving the ``with`` block ends the processes.
-
-    Args:
-        clip: whose preprocessing it is.
-        image_root: where relative paths start, and whether URLs are fetched.
-        workers: processes; with 0 everything happens in the calling thread.
-
-    Attributes:
-        num_threads: with as many callers, neither they nor the processes wait.
     """
 
     def __init__(self, clip: "Clip", image_root: str | ImageRoot, workers: int) -> None:
         self._decoders: Decoders | None = None
-        self.num_threads = 2 * workers
+        self.num_threads = 2 * workers  # with as many callers, neither they nor the processes wait
         self._finish, self._load = clip.preprocess, part_loader(image_root)
         if workers:
             steps, rest = split_preprocess(clip.preprocess)
@@ -130,11 +122,7 @@ class PixelLoader:
             self._decoders.close()
 
     def __call__(self, record: Record, name: str, boxes: Sequence[Box] = ()) -> Tensor:
-        """An image of a record, or what lies in the boxes of it, as `Clip.encode_images` takes it.
-
-        Raises:
-            InputError: it is missing or does not decode, or a box lies outside of it.
-        """
+        """An image, or the boxes of it, as `Clip.encode_images` takes it; else an `InputError`."""
         image = self._load(record, name, boxes)
         with preprocessing(record, name):
             return self._finish(image)

@@ -84,11 +84,7 @@ def causal_tower(module: Any) -> CausalTower | None:
 
 
 def check_local(module: Any) -> None:
-    """Refuse a model whose towers have no features of patches or of words.
-
-    Raises:
-        HnclipError: it names the tower.
-    """
+    """`HnclipError` for a model with a tower that has no features of patches or of words."""
     visual = module.visual
     has_patches = isinstance(visual, ModifiedResNet) or (
         isinstance(visual, VisionTransformer)

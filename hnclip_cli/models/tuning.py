@@ -40,12 +40,7 @@ def interpolate(module: nn.Module, start: Mapping[str, Tensor], alpha: float) ->
 
 
 class LowRank(nn.Module):
-    """W ↦ W + B·A, for each of the parts that W is stacked from.
-
-    Attributes:
-        down: A, (parts, rank, columns), random as in `nn.Linear`.
-        up: B, (parts, rows of a part, rank), zeros: the first step starts from W itself.
-    """
+    """W ↦ W + B·A, for each of the parts that W is stacked from."""
 
     def __init__(self, weight: Tensor, parts: int, rank: int, generator: torch.Generator) -> None:
         super().__init__()
@@ -53,7 +48,9 @@ class LowRank(nn.Module):
         down = torch.empty(parts, rank, columns)
         for part in down:
             nn.init.kaiming_uniform_(part, a=math.sqrt(5), generator=generator)
+        # A, (parts, rank, columns), random as in `nn.Linear`.
         self.down = nn.Parameter(down.to(weight))
+        # B, (parts, rows of a part, rank), zeros: the first step starts from W itself.
         self.up = nn.Parameter(weight.new_zeros(parts, rows // parts, rank))
 
     def forward(self, weight: Tensor) -> Tensor:

@@ -78,12 +78,7 @@ def mine(
 
 @dataclass(eq=False)
 class Mined:
-    """The records that `mine` returns, with what was mined; they lie in a temporary file.
-
-    Attributes:
-        num_records: records handed out so far.
-        num_short: those among them that got fewer than k.
-    """
+    """The records that `mine` returns, with what was mined; they lie in a temporary file."""
 
     _pool: "_Pool"
     _corpus: Array
@@ -91,8 +86,8 @@ class Mined:
     _k: int
     _margins: tuple[float | None, float | None]
     _bounds: tuple[int, int]
-    num_records: int = 0
-    num_short: int = 0
+    num_records: int = 0  # records handed out so far
+    num_short: int = 0  # those among them that got fewer than k
 
     def __iter__(self) -> Iterator[Record]:
         pool = self._pool
@@ -150,20 +145,14 @@ class _Pool:
 
     An item is what can be mined: a caption, up to case and punctuation, or an image. One that
     several records have is found in the first whose row can be compared.
-
-    Attributes:
-        of: what the items are.
-        spool: the records, by position.
-        rows: the row of each record, shape (number of records,).
-        num_rows: rows of all lines, whether they are usable records or not.
     """
 
     def __init__(
         self, records: Iterable[Mapping[str, Any]], of: MineOf, policy: ErrorPolicy
     ) -> None:
-        self.of = of
-        self.spool = Spool()
-        self.num_rows = 0
+        self.of = of  # what the items are
+        self.spool = Spool()  # the records, by position
+        self.num_rows = 0  # rows of all lines, whether they are usable records or not
         rows, items, groups, captions = (array("Q") for _ in range(4))
         for gap, record in with_gaps(records):
             self.num_rows += gap
@@ -180,7 +169,7 @@ class _Pool:
                 groups.append(hash64(group))
                 captions.append(hash64(caption))
             self.num_rows += 1
-        self.rows = np.asarray(rows, np.int64)
+        self.rows = np.asarray(rows, np.int64)  # the row of each record, shape (number of records,)
         self._item = np.unique(items, return_inverse=True)[1].reshape(-1)
         self._sharing = [_Members(groups)] + ([_Members(captions)] if of == "image" else [])
 

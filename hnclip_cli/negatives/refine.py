@@ -101,14 +101,11 @@ def refine(
 
 @dataclass(eq=False)
 class Refined:
-    """The records that `refine` returns.
-
-    Attributes:
-        reports: what became of each kind, in the order in which the kinds appear.
-    """
+    """The records that `refine` returns."""
 
     _spool: Spool
     _kept: bytearray
+    # What became of each kind, in the order in which the kinds appear.
     reports: dict[str, KindReport]
 
     def __iter__(self) -> Iterator[Record]:
@@ -135,9 +132,8 @@ def fold(group: str) -> int:
 def choose(gaps: Sequence[float], order: Sequence[tuple[int, int]]) -> set[int]:
     """The pairs of one kind to keep, as indices.
 
-    Args:
-        gaps: for each pair, how much the text alone prefers the caption; below 0, the negative.
-        order: what decides among pairs of about the same difference, lowest first.
+    ``gaps`` say how much the text alone prefers the caption of each pair (below 0, the negative),
+    and ``order``, lowest first, decides among pairs of about the same difference.
 
     In bins of the absolute difference, as many are kept on either side; then the smallest left over
     on either side, so that both come to the number of the smaller. Ties stay. Where that would be

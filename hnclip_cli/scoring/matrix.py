@@ -20,13 +20,10 @@ class Logits(NamedTuple):
 def cosines(
     record: Record, images: np.ndarray, captions: np.ndarray, logits: Logits | None = None
 ) -> np.ndarray:
-    """Cosines of unit vectors, or logits, float32, shape (images, captions).
+    """Cosines of unit vectors, or logits, float32, (images, captions); `InputError` if not finite.
 
     Each cosine is computed for itself, in float32, so that the same vectors always give the
     same digits, whichever others stand beside them.
-
-    Raises:
-        InputError: a vector is not finite, as for records that embed skipped.
     """
     if not (np.isfinite(images).all() and np.isfinite(captions).all()):
         raise record.error(

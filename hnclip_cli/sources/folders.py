@@ -121,11 +121,7 @@ def in_record(name: str) -> bool:
 
 
 def decode_caption(data: bytes, where: str) -> str:
-    """A caption from a file of its own, without the space around it.
-
-    Raises:
-        InputError: too long for a caption, invalid UTF-8, or blank.
-    """
+    """A caption's file without the space around; `InputError` if too long, blank, or no UTF-8."""
     if len(data) > MAX_CAPTION_BYTES:
         raise InputError(f"a caption of more than {MAX_CAPTION_BYTES} bytes", where=where)
     try:

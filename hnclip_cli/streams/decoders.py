@@ -63,11 +63,7 @@ class Decoders(InProcesses[Request]):
         super().__init__(partial(_decoding, image_root, steps), workers, deadline)
 
     def __call__(self, record: Record, name: str, boxes: Sequence[Box] = ()) -> "Image":
-        """
-        Raises:
-            InputError: as `load_image`; or decoding crashed, or took too long.
-            HnclipError: no process can be started.
-        """
+        """`InputError` as `load_image`, or where decoding crashed or took too long."""
         from PIL import Image
 
         crop = record.crops.get(name)

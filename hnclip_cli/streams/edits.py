@@ -6,11 +6,7 @@ Edit = tuple[int, int, str]
 
 
 def apply_edits(caption: str, edits: Iterable[Edit]) -> str:
-    """Replace the character spans [start, end) of a caption.
-
-    Raises:
-        ValueError: spans overlap or leave the caption.
-    """
+    """Replace the spans [start, end) of a caption; `ValueError` where they overlap or leave it."""
     pieces = []
     position = 0
     for start, end, replacement in sorted(edits):

@@ -28,10 +28,7 @@ def atomic_output(path: str) -> Iterator[IO[bytes]]:
 
     The bytes go to a hidden neighbour, which then takes the name in one step; on any exception
     it is removed and what stood under the name before stays. Links are followed; devices and
-    named pipes are written directly.
-
-    Raises:
-        HnclipError: the file cannot be created.
+    named pipes are written directly. `HnclipError` where the file cannot be created.
     """
     target = os.path.realpath(path)
     if os.path.exists(target) and not os.path.isfile(target):
@@ -79,11 +76,7 @@ def open_for_writing(
 
 
 def inside(folder: str, name: str, what: str) -> str:
-    """Join a name from a data file to a folder that the user named.
-
-    Raises:
-        HnclipError: the name is absolute or climbs out of the folder.
-    """
+    """Join a name from a data file to a user's folder; `HnclipError` where it leads out of it."""
     if os.path.isabs(name) or ".." in Path(name).parts:
         raise HnclipError(f"{what} leaves its folder", got=repr(name), expected="a plain file name")
     return os.path.join(folder, name)

@@ -56,15 +56,13 @@ class RecordReader:
         source: its name in messages, ``-`` for standard input.
         policy: what to do with a line that is no record.
         shard: read only this part. The input must be counted first, so a pipe is spooled.
-
-    Attributes:
-        num_lines: non-blank lines of the input (or shard) read so far, good or bad.
     """
 
     stream: IO[bytes]
     source: str = "-"
     policy: ErrorPolicy = field(default_factory=ErrorPolicy)
     shard: Shard | None = None
+    # Non-blank lines of the input (or shard) read so far, good or bad.
     num_lines: int = field(default=0, init=False)
 
     def __iter__(self) -> Iterator[Record]:

@@ -23,20 +23,16 @@ class Vectors:
 
     A cosine is computed in float64 and rounded to float32, so it does not depend on tiles,
     threads or the library that multiplies matrices. That with a row of zeros is 0.
-
-    Attributes:
-        rows: what similarities are computed from.
-        unit: rows of length 1 within rounding, float32.
-        dtype: of the similarities.
     """
 
-    dtype: Any = np.float32
+    dtype: Any = np.float32  # of the similarities
 
     def __init__(self, rows: Array) -> None:
-        self.rows = rows
+        self.rows = rows  # what similarities are computed from
         self._norms = norms = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
         norms[norms == 0] = 1
         if len(norms) and norms.min() > 1e-30 and norms.max() < 1e30:
+            # Rows of length 1 within rounding, float32.
             self.unit = rows * (1 / norms).astype(np.float32)[:, None]
         else:  # float32 does not hold such a factor
             self.unit = (rows / norms[:, None]).astype(np.float32)

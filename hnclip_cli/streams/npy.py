@@ -79,21 +79,16 @@ class NpyWriter:
 
 
 class Rows:
-    """The rows of a 2-D array of floats, in memory or in a file.
-
-    Attributes:
-        array: shape (rows, D), for whoever needs them in any order; of a file it is mapped.
-        shape: (rows, D).
-        source: the array's name in messages.
-    """
+    """The rows of a 2-D array of floats, in memory or in a file."""
 
     def __init__(
         self, array: Array, source: str = "array", file: IO[bytes] | None = None, start: int = 0
     ) -> None:
+        # Shape (rows, D), for whoever needs them in any order; of a file it is mapped.
         self.array = np.asarray(array)
         _check(self.array.shape, self.array.dtype, source)
-        self.shape: tuple[int, int] = self.array.shape
-        self.source = source
+        self.shape: tuple[int, int] = self.array.shape  # (rows, D)
+        self.source = source  # the array's name in messages
         self._file, self._start = file, start
 
     @classmethod

@@ -43,17 +43,14 @@ class Record(dict[str, Any]):
 
     Known fields are checked whenever they are read, by properties that raise `InputError`;
     all other fields are carried along untouched.
-
-    Attributes:
-        source: the file's name, ``-`` for standard input, ``records`` for records of a program.
-        line: line number, from 1.
-        index: position among the non-blank lines of a reader's input (or shard), from 0.
     """
 
     def __init__(self, fields: Mapping[str, Any], source: str = "-", line: int = 0, index: int = 0):
         super().__init__(fields)
+        # The file's name, ``-`` for standard input, ``records`` for records of a program.
         self.source = source
-        self.line = line
+        self.line = line  # line number, from 1
+        # Position among the non-blank lines of a reader's input (or shard), from 0.
         self.index = index
 
     @property

@@ -13,20 +13,13 @@ _RECORDS_AT_ONCE = 256
 
 
 class Spool:
-    """Records in a temporary file, to be read again in any order, from any thread.
-
-    Attributes:
-        file: the lines, end to end.
-        offsets: where each line begins, and where the last one ends.
-        lines: the records' own line numbers.
-        source: where the records were read.
-    """
+    """Records in a temporary file, to be read again in any order, from any thread."""
 
     def __init__(self) -> None:
-        self.file: IO[bytes] = tempfile.TemporaryFile()
-        self.offsets = array("q", [0])
-        self.lines = array("q")
-        self.source = "-"
+        self.file: IO[bytes] = tempfile.TemporaryFile()  # the lines, end to end
+        self.offsets = array("q", [0])  # where each line begins, and where the last one ends
+        self.lines = array("q")  # the records' own line numbers
+        self.source = "-"  # where the records were read
 
     def __enter__(self) -> Self:
         return self

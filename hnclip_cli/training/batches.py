@@ -71,10 +71,8 @@ def make_sample(
 ) -> Sample:
     """Decode and tokenize one record; the choice of negatives depends on it, seed and epoch only.
 
-    Without ``load_pixels``, images are decoded in the calling thread.
-
-    Raises:
-        InputError: an image does not decode.
+    Without ``load_pixels``, images are decoded in the calling thread. One that does not decode is
+    an `InputError`.
     """
     record = store[index]
     captions, images = draw_slots(
@@ -218,12 +216,7 @@ class Batches:
         return collate(samples, self._num_slots)
 
     def check(self, *, failed: bool, empty: bool) -> None:
-        """Raise what has been kept, once all ranks know that one failed or the batch is empty.
-
-        Raises:
-            HnclipError: another rank failed, or no image of a whole epoch could be decoded.
-            Exception: what happened on this rank.
-        """
+        """Raise what was kept, once all ranks know; `HnclipError` after an epoch of bad images."""
         if self.error:
             raise self.error
         if failed:

@@ -134,11 +134,7 @@ def _writing(folder: str) -> Iterator[None]:
 
 
 def load_state(state: State, origin: Origin, folder: str) -> bool:
-    """Take up the state that a folder holds, in place; False where it holds none.
-
-    Raises:
-        HnclipError: the file is damaged, or belongs to a run with other settings or records.
-    """
+    """Take up a folder's state, in place; False for none, `HnclipError` for that of another run."""
     path = os.path.join(folder, STATE_NAME)
     if not os.path.exists(path):
         return False

@@ -17,56 +17,35 @@ class NumSlots(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """The settings of a run; the flags of ``hnclip train`` mirror them.
+    """The settings of a run; the flags of ``hnclip train`` mirror them."""
 
-    Attributes:
-        objective: a name of `OBJECTIVES`.
-        steps: optimizer steps; exactly one of ``steps``, ``epochs`` and ``seconds`` is set.
-        epochs: passes over the records.
-        seconds: wall-clock time of training; the schedule follows the clock.
-        batch_size: pairs in a step, of all processes together.
-        micro_batch: pairs that the encoders see at a time; 0 is all of them.
-        lr: peak learning rate.
-        warmup_steps: steps of linear warm-up before the cosine to 0.
-        weight_decay: AdamW's, on matrices only.
-        grad_clip: largest norm of all gradients together; 0 turns it off.
-        negatives_per_caption: K, the negative slots of each pair.
-        negative_images_per_caption: M, the slots for negative images of each pair.
-        imc_weight: weight of the intra-modal term; None takes the objective's.
-        cmr_weight: weight of the cross-modal rank term; None takes the objective's.
-        threshold_bound: upper bound of the adaptive thresholds, in logits.
-        log_every: steps between two lines of metrics.
-        checkpoint_every: steps between two checkpoints; 0 writes only the last.
-        lock: ``image`` or ``text``, the tower that is not trained.
-        lora_rank: rank of the low-rank updates that are trained in place of the weights; 0 trains
-            the weights.
-        wise_ft: α of the weights that are written, (1 - α)·start + α·trained.
-        seed: of the weights where none are loaded, of the order, and of the choice of negatives.
-        workers: threads that decode images ahead.
-    """
-
-    objective: str = "ce-clip"
+    objective: str = "ce-clip"  # a name of `OBJECTIVES`
+    # Optimizer steps; exactly one of ``steps``, ``epochs`` and ``seconds`` is set.
     steps: int | None = None
-    epochs: float | None = None
-    seconds: float | None = None
-    batch_size: int = 64
-    micro_batch: int = 0
-    lr: float = 5e-6
-    warmup_steps: int = 50
-    weight_decay: float = 0.1
-    grad_clip: float = 1.0
-    negatives_per_caption: int = 4
-    negative_images_per_caption: int = 1
-    imc_weight: float | None = None
+    epochs: float | None = None  # passes over the records
+    seconds: float | None = None  # wall-clock time of training; the schedule follows the clock
+    batch_size: int = 64  # pairs in a step, of all processes together
+    micro_batch: int = 0  # pairs that the encoders see at a time; 0 is all of them
+    lr: float = 5e-6  # peak learning rate
+    warmup_steps: int = 50  # steps of linear warm-up before the cosine to 0
+    weight_decay: float = 0.1  # AdamW's, on matrices only
+    grad_clip: float = 1.0  # largest norm of all gradients together; 0 turns it off
+    negatives_per_caption: int = 4  # K, the negative slots of each pair
+    negative_images_per_caption: int = 1  # M, the slots for negative images of each pair
+    imc_weight: float | None = None  # weight of the intra-modal term; None takes the objective's
+    # Weight of the cross-modal rank term; None takes the objective's.
     cmr_weight: float | None = None
-    threshold_bound: float = 10.0
-    log_every: int = 10
-    checkpoint_every: int = 0
+    threshold_bound: float = 10.0  # upper bound of the adaptive thresholds, in logits
+    log_every: int = 10  # steps between two lines of metrics
+    checkpoint_every: int = 0  # steps between two checkpoints; 0 writes only the last
+    # ``image`` or ``text``, the tower that is not trained.
     lock: Literal["image", "text"] | None = None
+    # Rank of the low-rank updates that are trained in place of the weights; 0 trains the weights.
     lora_rank: int = 0
-    wise_ft: float = 1.0
+    wise_ft: float = 1.0  # α of the weights that are written, (1 - α)·start + α·trained
+    # Of the weights where none are loaded, of the order, and of the choice of negatives.
     seed: int = 0
-    workers: int = 2
+    workers: int = 2  # threads that decode images ahead
 
     def __post_init__(self) -> None:
         if not 0 <= self.wise_ft <= 1:
@@ -74,11 +53,7 @@ class TrainConfig:
 
     @property
     def weights(self) -> Weights:
-        """The objective with the weights that were given, on the image side too.
-
-        Raises:
-            HnclipError: no objective has this name.
-        """
+        """The objective with the weights given, on both sides; `HnclipError` for an unknown one."""
         if self.objective not in OBJECTIVES:
             raise HnclipError(
                 "no such objective", got=self.objective, expected=f"one of {', '.join(OBJECTIVES)}"

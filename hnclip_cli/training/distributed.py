@@ -75,11 +75,7 @@ class Ranks:
         return shared[0]
 
     def first(self, action: Callable[[], T]) -> T | None:
-        """What rank 0 alone does while the others wait; None on these.
-
-        Raises:
-            Exception: what the action raised; on the others `Stopped` or `HnclipError`.
-        """
+        """What rank 0 does while the others wait; they get None, or an error where it fails."""
         result: T | None = None
         failure: Exception | None = None
         if self.rank == 0:

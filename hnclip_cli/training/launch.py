@@ -31,12 +31,9 @@ class Place:
 
 
 def find_place(environment: Mapping[str, str]) -> Place | None:
-    """Read torchrun's variables, else those of a Slurm step; None for a single process.
+    """torchrun's variables, else those of a Slurm step; `HnclipError` where some are missing.
 
-    Slurm's of the job say nothing: outside of ``srun`` one process runs, whatever its tasks.
-
-    Raises:
-        HnclipError: some of the variables are there and others, which are needed, are not.
+    None for a single process, as outside of ``srun`` in a job, whatever its tasks.
     """
     if "WORLD_SIZE" in environment or "RANK" in environment:
         size = _number(environment, "WORLD_SIZE")
@@ -72,9 +69,7 @@ def joined(place: Place | None, device: torch.device) -> Iterator[Ranks]:
     """Meet the other processes for a while; without a place, alone.
 
     After a failure nothing is said to the others: they notice that this process went away.
-
-    Raises:
-        HnclipError: the others did not come within a minute.
+    `HnclipError` where they do not come within a minute.
     """
     if place is None:
         yield Ranks()

@@ -23,19 +23,12 @@ from hnclip_cli.training.store import RecordStore
 
 @dataclass(frozen=True)
 class Trained:
-    """What `train` leaves.
+    """What `train` leaves."""
 
-    Attributes:
-        clip: the model that was written to the folder.
-        step: optimizer steps done.
-        num_skipped: bad records, of all processes.
-        rank: this process among those of the run; 0 is the one that speaks and writes.
-    """
-
-    clip: Clip
-    step: int
-    num_skipped: int
-    rank: int
+    clip: Clip  # the model that was written to the folder
+    step: int  # optimizer steps done
+    num_skipped: int  # bad records, of all processes
+    rank: int  # this process among those of the run; 0 is the one that speaks and writes
 
 
 def train(

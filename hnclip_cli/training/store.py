@@ -21,12 +21,6 @@ class RecordStore(Spool):
 
     Every record is checked on the way in: its fields, and that its image exists. Memory is 24
     bytes a record, and while reading the names of the groups.
-
-    Attributes:
-        kinds: the kinds of negatives, sorted; a kind's id is its position.
-        groups: of each record a number that records which describe the same image share.
-        has_negative_images: whether any record has some.
-        digest: hash of what was read, the same for a file and a pipe.
     """
 
     def __init__(
@@ -37,8 +31,9 @@ class RecordStore(Spool):
     ) -> None:
         super().__init__()
         self.image_root = image_root
+        # Of each record a number that records which describe the same image share.
         self.groups = array("q")
-        self.has_negative_images = False
+        self.has_negative_images = False  # whether any record has some
         digest, kinds = hashlib.blake2b(digest_size=16), set[str]()
         numbers: dict[str, int] = {}
         for record in as_records(records):
@@ -51,8 +46,8 @@ class RecordStore(Spool):
             self.groups.append(numbers.setdefault(record.group, len(numbers)))
             self.has_negative_images |= bool(record.negative_images)
             kinds.update(negative.kind for negative in record.negatives)
-        self.kinds = sorted(kinds)
-        self.digest = digest.hexdigest()
+        self.kinds = sorted(kinds)  # the kinds of negatives, sorted; a kind's id is its position
+        self.digest = digest.hexdigest()  # hash of what was read, the same for a file and a pipe
 
     @property
     def threshold_names(self) -> list[str]:

@@ -12,19 +12,14 @@ _FILLERS = ("DT", "JJ", "CD", "PRP$", "VBN", "RB")
 
 
 class Mention(NamedTuple):
-    """A noun of the lexicon in a caption, words [first, stop).
-
-    Attributes:
-        modifies: another noun follows that this one only describes, as in "dog house".
-        is_modified: an unknown noun stands before it in the same name, as in "key lime pie".
-    """
+    """A noun of the lexicon in a caption, words [first, stop)."""
 
     first: int
     stop: int
     noun: Noun
     is_plural: bool
-    modifies: bool
-    is_modified: bool
+    modifies: bool  # another noun follows that this one only describes, as in "dog house"
+    is_modified: bool  # an unknown noun stands before it in the same name, as in "key lime pie"
 
     @property
     def head(self) -> int:

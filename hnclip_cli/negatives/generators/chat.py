@@ -54,16 +54,7 @@ _FENCED = re.compile(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", re.DOTALL)
 
 
 def chat_maker(choosing: Choosing, endpoint: str, **how: Any) -> WrittenMaker:
-    """What a model writes; kinds are names from `INSTRUCTIONS`.
-
-    Args:
-        choosing: what to make; its seed is sent too.
-        endpoint: where to ask.
-        how: see `ChatClient`.
-
-    Raises:
-        HnclipError: the endpoint cannot be used.
-    """
+    """What a model writes, of kinds in `INSTRUCTIONS`; `HnclipError` for a bad endpoint."""
     client = ChatClient(endpoint, **how)
 
     def write(record: Record) -> list[Draft]:
@@ -99,11 +90,7 @@ def max_tokens(caption: str, kinds: Sequence[str]) -> int:
 
 
 def read_answer(text: str) -> list[Draft]:
-    """The negatives of an answer: JSON as asked for, bare or in one fenced block.
-
-    Raises:
-        Passing: it is anything else.
-    """
+    """The negatives of an answer, which is JSON, bare or in one fenced block; else `Passing`."""
     fenced = _FENCED.fullmatch(text)
     try:
         answer = json.loads(fenced[1] if fenced else text)

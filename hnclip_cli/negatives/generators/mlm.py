@@ -43,14 +43,8 @@ Templates = Mapping[Gap, list[Template]]
 class Filled:
     """Proposes what a masked language model fills in, for a `NegativeMaker`.
 
-    The model fills the gaps of the kinds that replace words; the other kinds are made by their
-    rules.
-
-    Args:
-        kinds: names from `KINDS`.
-        model: fills gaps.
-        top_k: words of the model that are considered for a gap.
-        batch_size: gaps that the model fills at a time.
+    The model fills the gaps of the kinds that replace words, ``batch_size`` at a time, and its
+    ``top_k`` words are considered for each; the other kinds are made by their rules.
     """
 
     def __init__(

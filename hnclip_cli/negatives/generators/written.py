@@ -21,13 +21,9 @@ Draft = tuple[str, str]
 class WrittenMaker:
     """Makes the ``negatives`` of records from what is written about them.
 
-    Args:
-        choosing: what to make.
-        write: gives the drafts for a record. It may be called from several threads, and raise
-            `InputError` where there are none to be had.
-
-    Raises:
-        HnclipError: a kind needs a tagger, and no English spaCy pipeline is installed.
+    ``write`` gives the drafts for a record. It may be called from several threads, and raise
+    `InputError` where there are none to be had. `HnclipError` where a kind needs a tagger, and no
+    English spaCy pipeline is installed.
     """
 
     def __init__(self, choosing: Choosing, write: Callable[[Record], Sequence[Draft]]) -> None:
@@ -39,11 +35,7 @@ class WrittenMaker:
         self._refused: Counter[str] = Counter()
 
     def negatives(self, records: Sequence[Record]) -> list[list[dict[str, Any]]]:
-        """The negatives of each record; none for a caption too long to be one.
-
-        Raises:
-            InputError: there are no drafts for a record.
-        """
+        """The negatives of each record, none of a caption too long; `InputError` without drafts."""
         made = []
         for record in records:
             drafts = self._write(record) if len(record.caption) <= MAX_CHARACTERS else ()

@@ -73,11 +73,7 @@ def compute_objective(
 
 
 def terms_of(objective: Objective) -> Iterator[tuple[str, Term, float]]:
-    """Name in the metrics, term and weight.
-
-    Raises:
-        HnclipError: a term is unknown, or a weight is no number.
-    """
+    """Name in the metrics, term and weight; `HnclipError` for an unknown term, or no number."""
     for key, weight in weights_of(objective).items():
         if not isinstance(weight, (int, float)):
             raise HnclipError(

@@ -85,11 +85,7 @@ TORCH_PASSES = Passes(merge_columns, form_gradient, lambda _: 1.0)
 
 
 def choose_passes(view: View) -> tuple[Passes, torch.dtype]:
-    """What works on a chunk, and the dtype of the features and cosines in it.
-
-    Raises:
-        ValueError: Triton was asked for, and cannot run here.
-    """
+    """What works on a chunk, and the dtype in it; `ValueError` if Triton is asked for in vain."""
     dtype, device = view.anchors.dtype, view.anchors.device
     # Unit vectors and cosines are at most 1: fp16 has 3 more bits for them than bf16. Sums of
     # the products must stay in float32, which older torch cannot ask of half precision.
