@@ -76,18 +76,14 @@ class Packing:
     """How packed rows make up sequences.
 
     A row may stand in several sequences, where all that it attends to is the same.
-
-    Attributes:
-        attend: attention within sequences, from queries, keys and values (P, 3·width) and
-            ``num_heads`` to (T, width), at T positions.
-        sources: (P,) for each packed row a position of the T where its attention is read; None
-            where each row stands at its own.
-        last: (n,) the packed rows that are wanted of the last block.
     """
 
+    # Attention within sequences, from queries, keys and values (P, 3·width) and ``num_heads`` to
+    # (T, width), at T positions.
     attend: Callable[..., Tensor]
+    # (P,) for each packed row a position of the T where its attention is read; None: at its own.
     sources: Tensor | None
-    last: Tensor
+    last: Tensor  # (n,) the packed rows that are wanted of the last block
 
 
 # Sequences that attend side by side, padded: how many and how long, and what each position may

@@ -49,18 +49,12 @@ class Shard:
 
 @dataclass(eq=False)
 class RecordReader:
-    """Read the records of a binary stream, in order.
+    """Read the records of a binary stream, in order."""
 
-    Args:
-        stream: where the lines come from.
-        source: its name in messages, ``-`` for standard input.
-        policy: what to do with a line that is no record.
-        shard: read only this part. The input must be counted first, so a pipe is spooled.
-    """
-
-    stream: IO[bytes]
-    source: str = "-"
-    policy: ErrorPolicy = field(default_factory=ErrorPolicy)
+    stream: IO[bytes]  # where the lines come from
+    source: str = "-"  # its name in messages, ``-`` for standard input
+    policy: ErrorPolicy = field(default_factory=ErrorPolicy)  # of lines that are no records
+    # Read only this part. The input must be counted first, so a pipe is spooled.
     shard: Shard | None = None
     # Non-blank lines of the input (or shard) read so far, good or bad.
     num_lines: int = field(default=0, init=False)
