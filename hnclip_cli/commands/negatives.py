@@ -1,5 +1,6 @@
 """hnclip negatives."""
 
+import math
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -15,6 +16,20 @@ from hnclip_cli.streams.jsonl import Shard
 _OPTIONS = {"generator_model": "model", "api_key_env": "key"}
 _masked = partial(click.option, cls=options.Grouped, group="With --generator mlm")
 _http = partial(click.option, cls=options.Grouped, group="With --generator http")
+
+
+def _read_price(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    try:
+        asked, answered = map(float, value.split(","))
+    except ValueError:
+        asked = answered = -1
+    if not (0 <= asked < math.inf and 0 <= answered < math.inf):
+        raise click.BadParameter(f"got {value!r}, expected two numbers, as in 0.15,0.60")
+    return asked, answered
 
 
 # fmt: off
@@ -56,9 +71,16 @@ _generator_options = options.together(
     _http("--requests-per-minute", type=click.FloatRange(min=0, min_open=True), metavar="N",
         help="Ask at most so often.  [default: without limit]"),
     _http("--timeout", type=click.FloatRange(min=0, min_open=True, max=86400), metavar="S",
-        help="Seconds for a connection, and for its answer.  [default: 60]"),
+        help="Seconds for a connection, for its answer, and for a wait that the server asks for."
+        "  [default: 60]"),
     _http("--retries", type=click.IntRange(min=0), metavar="N",
         help="Further attempts where one fails in passing.  [default: 4]"),
+    _http("--max-tokens", type=click.IntRange(min=1), metavar="N",
+        help="Tokens of an answer at most, with its reasoning.  [default: by caption and kinds]"),
+    _http("--resume", metavar="FILE",
+        help="Keep answers in FILE; those that are there are not asked for again."),
+    _http("--price", metavar="IN,OUT", callback=_read_price,
+        help="What a million tokens cost, asked and answered; the note at the end says the cost."),
 )
 # fmt: on
 
@@ -96,6 +118,8 @@ def negatives(
 
     if "-" in (true_captions, given["fitted"]):
         raise click.UsageError("--true-captions and --fitted are read first; name a file, not -")
+    if given["resume"] in ("-", output, input_):
+        raise click.UsageError("--resume needs a file of its own")
     chosen = chosen_kinds(kinds, presets)
     settings = _options(generator, workers, chosen, given)
     records, out = run.read(input_, shard), run.create(output)
@@ -132,5 +156,6 @@ def _options(
         if not found["key"]:
             raise click.UsageError(f"--api-key-env: the environment has no {given['api_key_env']}")
         if sends_in_the_clear(url := found["endpoint"]):
-            console.note(f"{url}: the API key travels unencrypted; https would hide it")
+            place = url.partition("?")[0]
+            console.note(f"{place}: the API key travels unencrypted; https would hide it")
     return found

@@ -1,6 +1,7 @@
 """hnclip negatives --generator against a real server on this machine; pipes among processes."""
 
 import io
+import json
 import os
 import signal
 import socket
@@ -14,7 +15,7 @@ from click.testing import CliRunner
 from hnclip_cli.cli import cli
 from tests.conftest import environment, parse_lines, to_lines
 from tests.negatives.generators.conftest import masked_folder, no_proxies, serve
-from tests.negatives.generators.server import failing, good, written
+from tests.negatives.generators.server import complaint, completion, failing, good, written
 
 __all__ = ["masked_folder", "no_proxies", "serve"]
 
@@ -74,7 +75,10 @@ def test_an_endpoint_writes_negatives_into_records(serve):
             ]
         }
     ]
-    assert errors == ["hnclip: 2 of 2 written negatives kept"]
+    assert errors == [
+        "hnclip: 2 of 2 written negatives kept",
+        "hnclip: 1 request; the endpoint does not say how many tokens",
+    ]
     ((_, headers, question),) = server.requests
     assert (headers["Authorization"], question["model"]) == (f"Bearer {KEY}", "m")
 
@@ -115,6 +119,113 @@ def test_a_question_that_fails_for_good_is_a_bad_record(serve):
     assert ([record["id"] for record in records], code) == (["0", "2"], 3)
     assert errors[0].startswith("hnclip: skipped: -:2: no negatives from the endpoint")
     assert errors[-1] == "hnclip: skipped 1 bad record"
+
+
+@pytest.mark.parametrize("policy", ["fail", "skip"])
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (complaint(429, "You exceeded your quota", code="insufficient_quota"), "exceeded your"),
+        (complaint(402, "Insufficient Balance"), "Insufficient Balance"),
+        (complaint(400, "Unknown parameter: 'max_tokens'."), "refuses max_tokens"),
+    ],
+)
+def test_what_no_record_can_mend_stops_at_once_with_one_line(serve, policy, reply, said):
+    server = serve(lambda _: reply)
+    args = ("--on-error", policy, "--workers", 1)
+    records, errors, code = run(*http(server, *args), records=dogs(50))
+    assert (records, code, len(errors)) == ([], 1, 1)
+    assert said in errors[0]
+    assert len(server.requests) <= 2
+
+
+def test_the_note_at_the_end_says_what_it_took(serve):
+    usage = {"prompt_tokens": 100, "completion_tokens": 20}
+
+    def behavior(handler):
+        if handler.number == 0:
+            return failing(500)
+        status, headers, content = good(handler)
+        return status, headers, content[:-1] + f', "usage": {json.dumps(usage)}}}'.encode()
+
+    server = serve(behavior)
+    args = ("--max-tokens", 77, "--price", "0.5,2", "--workers", 1)
+    _, errors, code = run(*http(server, *args), records=dogs(3))
+    assert code == 0
+    assert errors == [
+        "hnclip: 6 of 6 written negatives kept",
+        "hnclip: 4 requests (1 after failures); 300 tokens in, 60 out; cost 0.0003",
+    ]
+    assert {question["max_tokens"] for _, _, question in server.requests} == {77}
+
+
+def test_a_cut_answer_is_said(serve):
+    cut = completion("{", "length")
+    server = serve(lambda handler: cut if handler.caption[0] == "1" else good(handler))
+    args = ("--retries", 0, "--on-error", "skip")
+    records, errors, code = run(*http(server, *args), records=dogs(3))
+    assert ([record["id"] for record in records], code) == (["0", "2"], 3)
+    assert errors[0] == (
+        "hnclip: skipped: -:2: no negatives from the endpoint: the answer was cut off: it reached"
+        " the limit of its tokens, after 1 attempt"
+    )
+    assert "1 answer cut off by the limit of tokens (--max-tokens)" in errors[2]
+
+
+def test_what_was_answered_is_not_asked_again(serve, tmp_path):
+    """Not after an error, Ctrl-C or a kill, and the output is that of one run."""
+    whole, _, _ = run(*http(serve(good)), records=dogs(12))
+    resume = ("--resume", tmp_path / "answers.jsonl")
+
+    failed = serve(lambda handler: failing(401) if handler.number >= 3 else good(handler))
+    _, _, code = run(*http(failed, *resume, "--workers", 1), records=dogs(12))
+    assert code == 1
+    num_answered = count_lines(tmp_path / "answers.jsonl")
+    assert num_answered == 3
+
+    for signum, code in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
+        server = serve(
+            lambda handler: (
+                good(handler) if handler.number < 2 else handler.server.over.wait(60) and None
+            )
+        )
+        process = start(*http(server, *resume, "--workers", 2, "-o", tmp_path / "out.jsonl"))
+        process.stdin.write(to_lines(*dogs(12)))
+        process.stdin.flush()
+        while (
+            len(server.requests) < 4 or count_lines(tmp_path / "answers.jsonl") < num_answered + 2
+        ):
+            time.sleep(0.01)
+        num_answered += 2
+        process.send_signal(signum)
+        assert process.wait(20) == code
+        process.communicate()
+        assert not (tmp_path / "out.jsonl").exists()
+
+    with open(tmp_path / "answers.jsonl", "ab") as stream:
+        stream.write(b'{"asked": "00')
+    last = serve(good)
+    records, errors, code = run(*http(last, *resume), records=dogs(12))
+    assert (records, code) == (whole, 0)
+    assert len(last.requests) == 12 - num_answered == 5
+    assert errors[1] == (
+        "hnclip: 5 requests; the endpoint does not say how many tokens; 7 answers known from before"
+    )
+    nothing = serve(lambda _: failing(500))
+    assert run(*http(nothing, *resume), records=dogs(12))[0] == whole
+    assert nothing.requests == []
+
+
+def test_answers_of_other_questions_are_not_taken(serve, tmp_path):
+    server = serve(good)
+    resume = http(server, "--resume", tmp_path / "answers.jsonl")
+    for more in ((), ("--seed", 1), ("--generator-model", "m"), ("--kind", "negate"), ("-q",)):
+        assert run(*resume, *more)[2] == 0
+    assert len(server.requests) == 4
+
+
+def count_lines(path):
+    return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
 @pytest.mark.parametrize("policy", ["fail", "skip"])
@@ -227,6 +338,12 @@ def usage(*args):
         (["--generator", "http", "--endpoint", "x", "--fitted", "y"], "--fitted does nothing"),
         (["--generator", "mlm", "--generator-model", "x", "--workers", "2"],
          "--workers does nothing"),
+        (["--generator", "http", "--endpoint", "x", "--resume", "-"], "--resume needs a file"),
+        (["--generator", "http", "--endpoint", "x", "--resume", "y", "-o", "y"],
+         "--resume needs a file"),
+        (["--generator", "http", "--endpoint", "x", "--price", "1"], "as in 0.15,0.60"),
+        (["--generator", "http", "--endpoint", "x", "--price", "1,nan"], "as in 0.15,0.60"),
+        (["--max-tokens", "9"], "--max-tokens does nothing with --generator lexicon"),
         (["--endpoint", "http://x"], "--endpoint does nothing with --generator lexicon"),
         (["--generator-model", "x"], "--generator-model does nothing with --generator lexicon"),
     ],
@@ -242,6 +359,15 @@ def test_a_bad_address_is_an_error_of_one_line(url):
     code, text = usage("--generator", "http", "--endpoint", url)
     assert (code, text.count("\n")) == (1, 1)
     assert "bad --endpoint" in text and "hidden" not in text
+
+
+def test_a_file_of_something_else_is_not_resumed_from(serve, tmp_path):
+    path = tmp_path / "captions.jsonl"
+    path.write_bytes(to_lines(DOG))
+    code, text = usage(*http(serve(good), "--resume", path))
+    assert (code, text.count("\n")) == (1, 1)
+    assert "captions.jsonl:1: not an answer of an earlier run" in text
+    assert path.read_bytes() == to_lines(DOG)
 
 
 def test_a_key_over_an_open_connection_is_pointed_out(monkeypatch):

@@ -1,14 +1,15 @@
 """Negatives that a language model writes: what it is asked, and how its answer is read."""
 
 import json
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hnclip_cli.negatives.choosing.choice import Choosing
-from hnclip_cli.negatives.generators.endpoint import ChatClient, Passing, Unanswered
+from hnclip_cli.negatives.generators.answered import Answered
+from hnclip_cli.negatives.generators.endpoint import ChatClient
+from hnclip_cli.negatives.generators.replies import Passing, Unanswered
 from hnclip_cli.negatives.generators.written import Draft, WrittenMaker
-from hnclip_cli.streams.records import Record
+from hnclip_cli.streams.records import Record, hash64
 
 SYSTEM = """\
 You write hard negative captions. You get a caption that is true of a photograph, and kinds of \
@@ -50,26 +51,65 @@ INSTRUCTIONS = {
 _TOKENS_A_NEGATIVE = 40
 _CHARACTERS_A_TOKEN = 2
 
-_FENCED = re.compile(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", re.DOTALL)
 
+class ChatMaker(WrittenMaker):
+    """Takes what a model writes; kinds are names from `INSTRUCTIONS`.
 
-def chat_maker(choosing: Choosing, endpoint: str, **how: Any) -> WrittenMaker:
-    """What a model writes, of kinds in `INSTRUCTIONS`; `HnclipError` for a bad endpoint."""
-    client = ChatClient(endpoint, **how)
+    Args:
+        choosing: what to make; its seed is sent too.
+        endpoint: where to ask.
+        max_tokens: that an answer may have, reasoning included; None is enough for an answer
+            without reasoning.
+        price: of a million tokens asked, and of a million tokens answered.
+        resume: a file for answers: those in it are taken from there, and new ones added.
+        how: see `ChatClient`.
 
-    def write(record: Record) -> list[Draft]:
+    Raises:
+        HnclipError: the endpoint or the file cannot be used.
+    """
+
+    def __init__(
+        self,
+        choosing: Choosing,
+        endpoint: str,
+        *,
+        max_tokens: int | None = None,
+        price: tuple[float, float] | None = None,
+        resume: str | None = None,
+        **how: Any,
+    ) -> None:
+        self._client = ChatClient(endpoint, **how)
+        self._model = how.get("model") or ""
+        self._max_tokens = max_tokens
+        self._price = price
+        self._answered = None if resume is None else Answered(resume)
+        super().__init__(choosing, self._ask)
+
+    def summary(self) -> list[str]:
+        """What became of all that was written, and what it took."""
+        client = self._client
+        return [*super().summary(), client.spent.line(self._price), *client.summary()]
+
+    def _ask(self, record: Record) -> list[Draft]:
+        caption, kinds, seed = record.caption, self._choosing.kinds, self._choosing.seed
+        question = messages(caption, kinds)
+        asked = hash64(self._model, seed, record.id, json.dumps(question))
+        if self._answered and (known := self._answered.drafts(asked)) is not None:
+            self._client.spent.add(known=1)
+            return known
         try:
-            return client.ask(
-                messages(record.caption, choosing.kinds),
+            drafts = self._client.ask(
+                question,
                 read_answer,
                 name=record.id,
-                seed=choosing.seed,
-                max_tokens=max_tokens(record.caption, choosing.kinds),
+                seed=seed,
+                max_tokens=self._max_tokens or max_tokens(caption, kinds),
             )
         except Unanswered as error:
             raise record.error(f"no negatives from the endpoint: {error}") from None
-
-    return WrittenMaker(choosing, write)
+        if self._answered:
+            self._answered.add(asked, record.id, drafts)
+        return drafts
 
 
 def messages(caption: str, kinds: Sequence[str]) -> list[dict[str, str]]:
@@ -90,27 +130,51 @@ def max_tokens(caption: str, kinds: Sequence[str]) -> int:
 
 
 def read_answer(text: str) -> list[Draft]:
-    """The negatives of an answer, which is JSON, bare or in one fenced block; else `Passing`."""
-    fenced = _FENCED.fullmatch(text)
-    try:
-        answer = json.loads(fenced[1] if fenced else text)
-    except (ValueError, RecursionError):
-        raise Passing("the answer is not the JSON asked for") from None
-    items = answer.get("negatives") if isinstance(answer, dict) else None
-    if not isinstance(items, list):
-        raise Passing('the answer has no list "negatives"')
-    return [_draft(item) for item in items]
+    """The negatives of an answer, which is JSON, also fenced or among other words; else `Passing`.
+
+    An item without kind or caption becomes a draft without both.
+    """
+    first, last = text.find("{"), text.rfind("}")
+    for candidate in (text, *reversed(list(_fenced(text))), text[first : last + 1]):
+        try:
+            items = _list_in(json.loads(candidate))
+        except (ValueError, RecursionError):
+            continue
+        if items is not None:
+            drafts = [_draft(item) for item in items]
+            if items and not any(kind for kind, _ in drafts):
+                raise Passing("the answer has no negative with kind and caption")
+            return drafts
+    raise Passing("the answer is not the JSON asked for")
+
+
+def _fenced(text: str) -> Iterator[str]:
+    """What stands between lines of ``` or ~~~; the first of the two may say a language."""
+    fence = ""
+    block: list[str] = []
+    for line in text.split("\n"):
+        mark = line.strip()
+        if not fence and mark.startswith(("```", "~~~")):
+            fence, block = mark[:3], []
+        elif fence and mark.startswith(fence) and not mark.strip(fence[0]):
+            yield "\n".join(block)
+            fence = ""
+        else:
+            block.append(line)
+
+
+def _list_in(answer: Any) -> list[Any] | None:
+    """The list of an answer, or the only list in it."""
+    if isinstance(answer, dict):
+        lists = [value for value in answer.values() if isinstance(value, list)]
+        answer = answer.get("negatives", lists[0] if len(lists) == 1 else None)
+    return answer if isinstance(answer, list) else None
 
 
 def _draft(item: Any) -> Draft:
     try:
         kind, caption = item["kind"], item["caption"]
-    except (TypeError, KeyError):
-        kind = caption = None
-    if not isinstance(kind, str) or not isinstance(caption, str):
-        raise Passing("the answer has a negative without kind or caption")
-    try:
-        caption.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
-        raise Passing("the answer holds broken Unicode") from None
-    return kind, caption
+        caption.encode()  # half of a surrogate pair is no text
+    except (TypeError, LookupError, AttributeError, UnicodeEncodeError):
+        return "", ""
+    return (kind, caption) if isinstance(kind, str) and isinstance(caption, str) else ("", "")

@@ -4,45 +4,36 @@ By httpx, and not by OpenAI's own package: that sends what stands in OPENAI_CUST
 host, reads answers of any length for any time, and repeats a question only as it was.
 """
 
-import email.utils
-import json
 import math
-import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.negatives.generators.failures import Failures, Refused, Wait
+from hnclip_cli.negatives.generators.replies import (
+    Cut,
+    Declined,
+    Passing,
+    Unanswered,
+    complaint_of,
+    parsed,
+    text_of,
+    tokens_of,
+)
+from hnclip_cli.negatives.generators.spent import Spent
+from hnclip_cli.negatives.generators.waits import Pacer, backoff
 from hnclip_cli.streams.records import hash64
 
 T = TypeVar("T")
 
 MAX_ANSWER_BYTES = 1 << 20
-FIRST_BACKOFF = 0.5
-MAX_BACKOFF = 30.0
-# A server that asks for more patience than this has no capacity for this run.
-MAX_RETRY_AFTER = 300.0
+# One more wait that a server asks for, without an answer to anybody in between, ends the run.
+MAX_WAITS = 12
 
-_STOPPING = {
-    401: "a key that it knows, in the variable of --api-key-env",
-    403: "a key that may use this model, in the variable of --api-key-env",
-    404: "another --generator-model, or --endpoint up to the /v1",
-    405: "--endpoint up to the /v1",
-}
-_PASSING = {408, 409, 425, 429}
-
-
-class Unanswered(Exception):
-    """A question got no usable answer, and asking again would not help."""
-
-
-class Passing(Exception):
-    """An attempt failed, but the next one need not, after the seconds that the server asks for."""
-
-    def __init__(self, problem: str, retry_after: float | None = None) -> None:
-        super().__init__(problem)
-        self.retry_after = retry_after
+# What a question can do without; the answers are less repeatable then.
+_DISPENSABLE = {"temperature", "seed"}
 
 
 class ChatClient:
@@ -55,7 +46,8 @@ class ChatClient:
         endpoint: up to ``/v1``, or the whole way to ``/chat/completions``; http or https.
         model: its name there; None leaves it to the server.
         key: sent as a bearer token; shown nowhere.
-        timeout: seconds for a connection, and for the answer after it.
+        timeout: seconds for a connection, for the answer after it, and for a wait that the server
+            asks for.
         retries: further attempts where one fails in passing.
         requests_per_minute: None is without limit.
 
@@ -84,10 +76,13 @@ class ChatClient:
             expected = "printable ASCII without spaces"
             raise HnclipError("the API key cannot be sent in a header", expected=expected)
         self._question = {"temperature": 0} | ({"model": model} if model is not None else {})
-        self._key = key
         self._timeout = timeout
         self._retries = retries
-        self._pacer = _Pacer(60.0 / (requests_per_minute or math.inf))
+        self._pacer = Pacer(60.0 / (requests_per_minute or math.inf))
+        # What the server wants parameters to be called; None: it does not want them.
+        self._names: dict[str, str | None] = {}
+        self.spent = Spent()
+        self._failures = Failures(self.url, key)
         self._httpx = httpx
         headers = {"User-Agent": "hnclip", "Accept-Encoding": "identity"}
         headers |= {"Authorization": f"Bearer {key}"} if key else {}
@@ -109,9 +104,11 @@ class ChatClient:
     ) -> T:
         """What ``read`` makes of the answer, at temperature 0.
 
-        An attempt that fails in passing (no connection, no answer in time, 429, 5xx, an answer
-        that is not understood) is repeated: after what the server says in Retry-After, else after
-        ``FIRST_BACKOFF`` · 2ⁿ seconds, of which up to half is left off by a hash of ``name``.
+        An attempt that fails in passing (no connection, no answer in time, 5xx, an answer that is
+        not understood) is repeated after ``FIRST_BACKOFF`` · 2ⁿ seconds, of which up to half is
+        left off by a hash of ``name``. Where the server announces a wait, all requests wait for
+        it, and it is no attempt. A parameter that the server does not take is renamed, or left
+        out, where that helps.
 
         Args:
             messages: of the chat.
@@ -122,27 +119,78 @@ class ChatClient:
 
         Raises:
             Unanswered: no usable answer came.
-            HnclipError: none will ever come: a wrong key, model or address.
+            HnclipError: none will ever come: a wrong key, model or address, no credit, a parameter
+                that is refused, or waits without end.
         """
         question = {"messages": messages, "max_tokens": max_tokens, **self._question}
-        attempt = 0
+        attempt = waits = num_answers = 0
         while True:
             question["seed"] = hash64(seed, name, attempt) >> 33  # 31 bits: any server takes it
-            attempt += 1
-            self._pacer.wait()
+            share = hash64(seed, name, "jitter", attempt, waits) / 2**64
+            body = self._named(question)
+            self._pacer.wait(share)
             try:
-                return read(self._answer(question))
+                return read(self._answer(body))
+            except Refused as refused:
+                self._do_without(refused, body)
+            except Wait as wait:
+                if num_answers != self.spent["answers"]:
+                    waits, num_answers = 0, self.spent["answers"]
+                waits += 1
+                self._pause(wait, waits, share)
             except Passing as error:
+                attempt += 1
+                self.spent.add(cut=isinstance(error, Cut))
                 if attempt > self._retries:
                     tries = "1 attempt" if attempt == 1 else f"{attempt} attempts"
                     raise Unanswered(f"{error}, after {tries}") from None
-                if error.retry_after is None:
-                    time.sleep(_backoff(attempt, hash64(seed, name, "jitter", attempt)))
-                else:
-                    self._pacer.pause(error.retry_after)
+                self.spent.add(retries=1)
+                time.sleep(backoff(attempt, share))
+            except Declined:
+                self.spent.add(declined=1)
+                raise
+
+    def summary(self) -> list[str]:
+        """What the server did not take, a line each."""
+        return [
+            f"the endpoint takes {instead} for {name}"
+            if instead
+            else f"the endpoint refuses {name}, and was asked without"
+            for name, instead in self._names.items()
+        ]
+
+    def _named(self, question: dict[str, Any]) -> dict[str, Any]:
+        """A question with the names that the server takes."""
+        names = self._names
+        return {
+            name: value
+            for key, value in question.items()
+            if (name := names.get(key, key)) is not None
+        }
+
+    def _do_without(self, refused: Refused, body: dict[str, Any]) -> None:
+        """Ask differently from now on, unless that would be the same question again."""
+        name, instead = refused.name, refused.instead
+        if name not in body or (instead is None and name not in _DISPENSABLE):
+            raise refused.error
+        self._names = {**self._names, name: instead}
+
+    def _pause(self, wait: Wait, waits: int, share: float) -> None:
+        """Stop all requests for as long as the server asks for."""
+        seconds = wait.seconds
+        if seconds > self._timeout:
+            problem = f"the endpoint asks to wait {seconds:.0f} s"
+            raise self._failures.error(problem, str(wait), "later, or a longer --timeout")
+        if waits > MAX_WAITS:
+            problem = "the endpoint asks to wait again and again, and answers nothing"
+            hint = "later, or a lower --requests-per-minute"
+            raise self._failures.error(problem, str(wait), hint)
+        self.spent.add(waits=1)
+        self._pacer.pause(max(seconds, min(backoff(waits - 4, share), self._timeout)))
 
     def _answer(self, question: dict[str, Any]) -> str:
         """The text of the answer to one request."""
+        self.spent.add(requests=1)
         deadline = time.monotonic() + self._timeout
         try:
             with self._client.stream("POST", self.url, json=question) as response:
@@ -152,90 +200,21 @@ class ChatClient:
         except self._httpx.TimeoutException:
             raise Passing(f"no connection within {self._timeout:g} s") from None
         except self._httpx.TransportError as error:
-            text = self._shown(str(error) or type(error).__name__)
+            text = self._failures.shown(str(error) or type(error).__name__)
             if "CERTIFICATE_VERIFY_FAILED" in text:
                 hint = "SSL_CERT_FILE=FILE with the authority that signed it"
                 problem = "the endpoint's certificate is not trusted"
-                raise self._error(problem, text, hint) from None
+                raise self._failures.error(problem, text, hint) from None
             raise Passing(f"the connection failed ({text})") from None
+        reply = parsed(content)
         if response.status_code != 200:
-            raise self._failure(response, content)
-        return _text_of(content)
-
-    def _failure(self, response: Any, content: bytes) -> Exception:
-        """What a status other than 200 means."""
-        code = response.status_code
-        status = f"{code} {response.reason_phrase}".strip()
-        if 300 <= code < 400:
-            problem = "the endpoint is elsewhere, and redirects are not followed"
-            place = self._shown(response.headers.get("Location", "nowhere"))
-            hint = "--endpoint with that address, if you trust it"
-            return self._error(problem, f"{status} to {place}", hint)
-        if code in _STOPPING:
-            return self._error("the endpoint refuses requests", status, _STOPPING[code])
-        if code not in _PASSING and code < 500:
-            return Unanswered(f"the endpoint says {status}{self._explanation(content)}")
-        seconds = retry_after(response.headers.get("Retry-After"), time.time())
-        if seconds is not None and seconds > MAX_RETRY_AFTER:
-            hint = "a lower --requests-per-minute, or later"
-            return self._error(f"the endpoint asks to wait {seconds:.0f} s", status, hint)
-        return Passing(f"the endpoint says {status}", seconds)
-
-    def _error(self, problem: str, got: str, hint: str) -> HnclipError:
-        return HnclipError(problem, where=self.url, got=got, hint=hint)
-
-    def _explanation(self, content: bytes) -> str:
-        try:
-            text = json.loads(content)["error"]["message"]
-        except (ValueError, LookupError, TypeError, RecursionError):
-            return ""
-        return f" ({self._shown(text)})" if isinstance(text, str) else ""
-
-    def _shown(self, text: str) -> str:
-        """What a server said, short, printable, and without the key."""
-        if self._key:
-            text = text.replace(self._key, "…")
-        text = "".join(letter if letter.isprintable() else " " for letter in text)
-        return text[:160] + "…" if len(text) > 160 else text
-
-
-class _Pacer:
-    """Lets requests go one ``interval`` apart, and none during a pause."""
-
-    def __init__(self, interval: float) -> None:
-        self._interval = interval
-        self._next = 0.0
-        self._lock = threading.Lock()
-
-    def wait(self) -> None:
-        while True:
-            with self._lock:
-                now = time.monotonic()
-                delay = self._next - now
-                if delay <= 0:
-                    self._next = now + self._interval
-                    return
-            time.sleep(delay)
-
-    def pause(self, seconds: float) -> None:
-        with self._lock:
-            self._next = max(self._next, time.monotonic() + seconds)
-
-
-def _backoff(attempt: int, number: int) -> float:
-    """Seconds before a further attempt, counted from 1; ``number`` of 64 bits is the jitter."""
-    return min(math.ldexp(FIRST_BACKOFF, attempt - 1), MAX_BACKOFF) * (1 - number / 2**65)
-
-
-def retry_after(header: str | None, now: float) -> float | None:
-    """The seconds of a Retry-After header: a number, or an HTTP date; None for anything else."""
-    text = (header or "").strip()
-    if text.isascii() and text.isdecimal():
-        return float(text)
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - now)
-    except (ValueError, OverflowError):
-        return None
+            raise self._failures.of(response, complaint_of(reply))
+        if isinstance(reply, dict) and reply.get("error") and not reply.get("choices"):
+            raise self._failures.of(response, complaint_of(reply))
+        self.spent.add(answers=1)
+        if tokens := tokens_of(reply):
+            self.spent.add(counted=1, tokens_in=tokens[0], tokens_out=tokens[1])
+        return text_of(reply)
 
 
 def sends_in_the_clear(endpoint: str) -> bool:
@@ -272,16 +251,3 @@ def _read(pieces: Iterable[bytes], deadline: float) -> bytes:
         if time.monotonic() > deadline:
             raise TimeoutError
     return bytes(content)
-
-
-def _text_of(content: bytes) -> str:
-    try:
-        choice = json.loads(content)["choices"][0]
-        text, reason = choice["message"]["content"], choice.get("finish_reason")
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        raise Passing("the answer is no chat completion") from None
-    if not isinstance(text, str):
-        raise Passing("the answer holds no text")
-    if reason == "length":
-        raise Passing("the answer was cut off")
-    return text

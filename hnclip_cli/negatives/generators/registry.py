@@ -9,7 +9,7 @@ from hnclip_cli.negatives.choosing.choice import Choosing
 from hnclip_cli.negatives.choosing.fluency import Commonness, Fitted
 from hnclip_cli.negatives.choosing.maker import NegativeMaker
 from hnclip_cli.negatives.choosing.ranking import Ranked
-from hnclip_cli.negatives.generators.chat import INSTRUCTIONS, chat_maker
+from hnclip_cli.negatives.generators.chat import INSTRUCTIONS, ChatMaker
 from hnclip_cli.plugins import Table
 from hnclip_cli.streams.records import Record
 
@@ -78,9 +78,19 @@ _BUILT_IN = {
     ),
     # It is asked for all but shuffled words, which take no understanding.
     "http": Generator(
-        chat_maker,
+        ChatMaker,
         can_make=INSTRUCTIONS.__contains__,
-        options=("endpoint", "model", "key", "timeout", "retries", "requests_per_minute"),
+        options=(
+            "endpoint",
+            "model",
+            "key",
+            "timeout",
+            "retries",
+            "requests_per_minute",
+            "max_tokens",
+            "price",
+            "resume",
+        ),
         needs=("endpoint",),
         workers=4,
     ),

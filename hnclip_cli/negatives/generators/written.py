@@ -57,8 +57,10 @@ class WrittenMaker:
         offers: dict[str, list[list[Edit]]] = {kind: [] for kind in self._choosing.kinds}
         for kind, text in drafts:
             edits = edits_between(caption.text, text)
-            is_asked = kind in offers
-            reason = refusal(kind, caption, text, edits) if is_asked else "a kind not asked for"
+            if kind in offers:
+                reason = refusal(kind, caption, text, edits)
+            else:
+                reason = "a kind not asked for" if kind else "without kind or caption"
             if reason:
                 self._refused[reason] += 1
             else:

@@ -1,8 +1,7 @@
 import pytest
 
 from hnclip_cli.negatives.choosing import maker
-from hnclip_cli.negatives.generators import endpoint as endpoint_module
-from hnclip_cli.negatives.generators import written
+from hnclip_cli.negatives.generators import waits, written
 from tests.negatives.generators.server import ChatServer
 
 
@@ -24,7 +23,7 @@ def one_parser(parser, monkeypatch):
 @pytest.fixture
 def quick(monkeypatch):
     """Without waiting long between attempts."""
-    monkeypatch.setattr(endpoint_module, "FIRST_BACKOFF", 0.01)
+    monkeypatch.setattr(waits, "FIRST_BACKOFF", 0.01)
 
 
 @pytest.fixture

@@ -76,10 +76,18 @@ class ChatServer:
         self._server.server_close()
 
 
-def completion(text: str, finish_reason: str = "stop") -> Reply:
+def completion(text: object, finish_reason: str = "stop", usage: object = None, **more) -> Reply:
     """A chat completion that says this."""
-    choice = {"message": {"role": "assistant", "content": text}, "finish_reason": finish_reason}
-    return 200, {"Content-Type": "application/json"}, json.dumps({"choices": [choice]}).encode()
+    message = {"role": "assistant", "content": text, **more}
+    reply = {"choices": [{"message": message, "finish_reason": finish_reason}]}
+    if usage is not None:
+        reply["usage"] = usage
+    return 200, {"Content-Type": "application/json"}, json.dumps(reply).encode()
+
+
+def complaint(status: int, words: str, **more: object) -> Reply:
+    """A failure in the words of a server."""
+    return status, {}, json.dumps({"error": {"message": words, **more}}).encode()
 
 
 def written(*drafts: tuple[str, str]) -> Reply:

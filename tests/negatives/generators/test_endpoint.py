@@ -1,11 +1,10 @@
 """The client against a real server on this machine."""
 
-import email.utils
 import gzip
-import itertools
 import socket
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -13,15 +12,13 @@ from hnclip_cli.errors import HnclipError
 from hnclip_cli.negatives.generators import endpoint as endpoint_module
 from hnclip_cli.negatives.generators.chat import messages, read_answer
 from hnclip_cli.negatives.generators.endpoint import (
+    MAX_WAITS,
     ChatClient,
-    Passing,
-    Unanswered,
-    _Pacer,
     completions_url,
-    retry_after,
     sends_in_the_clear,
 )
-from tests.negatives.generators.server import completion, failing, written
+from hnclip_cli.negatives.generators.replies import Unanswered
+from tests.negatives.generators.server import complaint, completion, failing, written
 
 pytestmark = pytest.mark.usefixtures("quick")
 ANSWER = [("negate", "no dog")]
@@ -29,7 +26,10 @@ KEY = "sk-secret-123"
 
 
 def ask(url, name="1", seed=0, **how):
-    client = ChatClient(url, **how)
+    return asked(ChatClient(url, **how), name, seed)
+
+
+def asked(client, name="1", seed=0):
     return client.ask(
         messages("a dog", ["negate"]), read_answer, name=name, seed=seed, max_tokens=50
     )
@@ -40,6 +40,7 @@ def one_after_the_other(*replies):
     return lambda handler: replies[min(handler.number, len(replies) - 1)]
 
 
+TEXT = '{"negatives": [{"kind": "negate", "caption": "no dog"}]}'
 GOOD = written(*ANSWER)
 
 
@@ -76,8 +77,15 @@ def test_what_fails_in_passing_is_asked_again(serve, failure):
         ((200, {}, b"[" * 100_000), "the answer is no chat completion"),
         ((200, {}, b'{"choices": [{"message": {"content": null}}]}'), "the answer holds no text"),
         (completion("Sure!"), "the answer is not the JSON asked for"),
-        (completion('{"negatives"', "length"), "the answer was cut off"),
-        (failing(500), "the endpoint says 500 Internal Server Error"),
+        (
+            completion('{"negatives"', "length"),
+            "the answer was cut off: it reached the limit of its tokens",
+        ),
+        (failing(500), "the endpoint says 500 Internal Server Error (no luck)"),
+        (
+            (200, {}, b'{"error": {"code": 502, "message": "the model is gone"}}'),
+            "the endpoint says 502 in an answer (the model is gone)",
+        ),
     ],
 )
 def test_what_stays_bad_is_given_up(serve, reply, problem):
@@ -163,17 +171,133 @@ def test_redirects_are_not_followed(serve):
     assert other.requests == []
 
 
-def test_retry_after_is_honored_by_all_requests(serve):
-    server = serve(one_after_the_other(failing(429, Retry_After="1"), GOOD))
+@pytest.mark.parametrize(
+    "failure", [failing(429, Retry_After="0.2"), failing(503, retry_after_ms="200")]
+)
+def test_an_announced_wait_uses_up_no_attempt(serve, failure):
+    server = serve(one_after_the_other(*[failure] * 3, GOOD))
+    client = ChatClient(server.url, retries=0)
     started = time.monotonic()
-    assert ask(server.url, retries=1) == ANSWER
-    assert time.monotonic() - started >= 1
+    assert asked(client) == ANSWER
+    assert time.monotonic() - started >= 0.6
+    assert len({question["seed"] for _, _, question in server.requests}) == 1
+    assert "4 requests (3 after a wait)" in client.spent.line()
 
 
-def test_a_server_that_asks_for_too_much_patience_ends_the_run(serve):
-    server = serve(lambda _: failing(429, Retry_After="86400"))
-    with pytest.raises(HnclipError, match="asks to wait 86400 s"):
+def test_after_a_wait_requests_start_again_one_after_the_other(serve):
+    times = []
+
+    def behavior(handler):
+        if handler.number < 8:
+            return failing(429, Retry_After="1")
+        times.append(time.monotonic())
+        return GOOD
+
+    client = ChatClient(serve(behavior).url, retries=0)
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda name: asked(client, str(name)), range(8)))
+    assert answers == [ANSWER] * 8
+    assert max(times) - min(times) > 0.2
+
+
+def test_a_wait_longer_than_the_timeout_ends_the_run(serve):
+    server = serve(lambda _: failing(429, Retry_After="61"))
+    with pytest.raises(HnclipError, match=r"asks to wait 61 s; got 429 .*\(no luck\); .*--timeout"):
         ask(server.url)
+    assert len(server.requests) == 1
+
+
+def test_waits_without_an_answer_come_to_an_end(serve):
+    server = serve(lambda _: failing(429, Retry_After="0"))
+    with pytest.raises(HnclipError, match="asks to wait again and again, and answers nothing"):
+        ask(server.url, timeout=0.3)
+    assert len(server.requests) == MAX_WAITS + 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "hint"),
+    [
+        (complaint(429, "You exceeded your current quota", code="insufficient_quota"), "credit"),
+        (complaint(429, "over", type="insufficient_quota"), "credit"),
+        (complaint(402, "Insufficient Balance"), "credit"),
+        (complaint(400, "no such model", param="model"), "--generator-model"),
+        (complaint(400, "max_tokens is too large: 9. It may be 4."), "--max-tokens"),
+    ],
+)
+def test_what_no_question_can_mend_ends_the_run_at_once(serve, reply, hint):
+    server = serve(lambda _: reply)
+    with pytest.raises(HnclipError, match=hint) as caught:
+        ask(server.url, model="m")
+    assert str(reply[0]) in str(caught.value)
+    assert len(server.requests) == 1
+
+
+TAKES_NO_MAX_TOKENS = complaint(
+    400,
+    "Unsupported parameter: 'max_tokens' is not supported with this model. Use"
+    " 'max_completion_tokens' instead.",
+    type="invalid_request_error",
+    param="max_tokens",
+    code="unsupported_parameter",
+)
+TAKES_NO_TEMPERATURE = complaint(
+    400, "Unsupported value: 'temperature' does not support 0.", param="temperature"
+)
+
+
+def test_a_server_is_asked_in_its_own_words(serve):
+    def newer(handler):
+        if "max_tokens" in handler.question:
+            return TAKES_NO_MAX_TOKENS
+        if "temperature" in handler.question:
+            return TAKES_NO_TEMPERATURE
+        assert handler.question["max_completion_tokens"] == 50
+        return GOOD
+
+    server = serve(newer)
+    client = ChatClient(server.url, retries=0)
+    assert asked(client) == asked(client) == ANSWER
+    assert len(server.requests) == 4
+    assert client.summary() == [
+        "the endpoint takes max_completion_tokens for max_tokens",
+        "the endpoint refuses temperature, and was asked without",
+    ]
+
+
+@pytest.mark.parametrize("reply", [TAKES_NO_MAX_TOKENS, TAKES_NO_TEMPERATURE])
+def test_a_parameter_that_is_refused_again_ends_the_run(serve, reply):
+    server = serve(lambda _: reply)
+    with pytest.raises(HnclipError, match=r"the endpoint refuses \w+; got 400 .*Unsupported"):
+        ask(server.url)
+    assert len(server.requests) == 2
+
+
+def test_refusals_of_the_model_are_counted_and_not_repeated(serve):
+    server = serve(lambda _: completion("", "content_filter"))
+    client = ChatClient(server.url)
+    with pytest.raises(Unanswered, match="the model refuses to answer"):
+        asked(client)
+    assert len(server.requests) == 1
+    assert "1 refusal of the model" in client.spent.line()
+
+
+def test_tokens_are_counted_also_of_answers_that_are_of_no_use(serve):
+    usage = {"prompt_tokens": 1000, "completion_tokens": 200}
+    bad, cut = completion("Sure!", usage=usage), completion("{", "length", usage=usage)
+    server = serve(one_after_the_other(bad, cut, completion(TEXT, usage=usage), GOOD))
+    client = ChatClient(server.url)
+    assert asked(client) == asked(client) == ANSWER
+    assert client.spent.line((0.5, 2)) == (
+        "4 requests (2 after failures); 3,000 tokens in, 600 out in 3 of 4 answers; cost 0.0027;"
+        " 1 answer cut off by the limit of tokens (--max-tokens)"
+    )
+
+
+def test_the_query_of_the_address_is_in_no_message(serve):
+    server = serve(lambda _: failing(401))
+    with pytest.raises(HnclipError, match="401") as caught:
+        ask(f"{server.url}?token={KEY}")
+    assert KEY not in str(caught.value)
 
 
 def test_a_server_that_hangs_is_given_up(serve):
@@ -274,34 +398,3 @@ def test_other_addresses_are_refused(url):
 )  # fmt: skip
 def test_what_others_can_read_is_known(url, expected):
     assert sends_in_the_clear(url) is expected
-
-
-def test_retry_after_is_a_number_or_a_date():
-    now = 1_000_000.0
-    assert retry_after("7", now) == 7
-    assert retry_after(" 0 ", now) == 0
-    assert retry_after(email.utils.formatdate(now + 60, usegmt=True), now) == 60
-    assert retry_after(email.utils.formatdate(now - 60, usegmt=True), now) == 0
-    for nonsense in (None, "", "soon", "-1", "1.5", "²", "99 Xxx 9999 99:99:99 GMT"):
-        assert retry_after(nonsense, now) is None
-
-
-def test_requests_keep_their_distance():
-    pacer = _Pacer(0.05)
-    times = []
-    for _ in range(3):
-        pacer.wait()
-        times.append(time.monotonic())
-    assert all(later - sooner >= 0.049 for sooner, later in itertools.pairwise(times))
-
-
-def test_backoff_grows_with_jitter_and_is_bounded(monkeypatch):
-    monkeypatch.setattr(endpoint_module, "FIRST_BACKOFF", 0.5)
-    assert endpoint_module._backoff(1, 0) == 0.5
-    assert endpoint_module._backoff(3, 0) == 2
-    assert endpoint_module._backoff(3, 2**64 - 1) == pytest.approx(1)
-    assert endpoint_module._backoff(1000, 0) == endpoint_module.MAX_BACKOFF
-
-
-def test_passing_failures_say_how_long_to_wait():
-    assert Passing("x", 3).retry_after == 3 and Passing("x").retry_after is None

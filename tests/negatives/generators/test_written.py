@@ -5,7 +5,7 @@ import pytest
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.negatives.choosing.choice import Choosing
 from hnclip_cli.negatives.choosing.truth import TrueCaptions
-from hnclip_cli.negatives.generators.chat import chat_maker
+from hnclip_cli.negatives.generators.chat import ChatMaker
 from hnclip_cli.negatives.generators.written import WrittenMaker
 from hnclip_cli.streams.records import Record
 from tests.negatives.generators.server import failing, good, written
@@ -16,7 +16,7 @@ DOG = {"caption": "A red dog on a sofa."}
 
 
 def maker(url, **choices):
-    return chat_maker(Choosing(KINDS, **choices), url, retries=0)
+    return ChatMaker(Choosing(KINDS, **choices), url, retries=0)
 
 
 def ask(url, record, **choices):
@@ -40,7 +40,10 @@ def test_a_record_is_asked_about_and_judged(serve):
             },
         ]
     ]
-    assert writer.summary() == ["2 of 2 written negatives kept"]
+    assert writer.summary() == [
+        "2 of 2 written negatives kept",
+        "1 request; the endpoint does not say how many tokens",
+    ]
 
 
 def test_what_was_refused_is_counted_by_reason():
@@ -49,12 +52,13 @@ def test_what_was_refused_is_counted_by_reason():
         ("replace-noun", "A red cat on a sofa."),
         ("replace-noun", "A red cow on a sofa."),
         ("shuffle-words", "red A dog"),
+        ("", ""),
     ]
     writer = WrittenMaker(Choosing(KINDS), lambda record: drafts if record == DOG else [])
     assert len(writer.negatives([Record(DOG)])[0]) == 1
     assert writer.summary() == [
-        "1 of 4 written negatives kept; refused: 1 it says the same, 1 a kind not asked for,"
-        " 1 true of the image, double or not needed"
+        "1 of 5 written negatives kept; refused: 1 it says the same, 1 a kind not asked for,"
+        " 1 without kind or caption, 1 true of the image, double or not needed"
     ]
 
 
