@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from hnclip_cli.evaluation.compare import compare as compare
     from hnclip_cli.evaluation.report import evaluate as evaluate
     from hnclip_cli.models.load import load_clip
-    from hnclip_cli.negatives.choosing.fluency import fit as fit
+    from hnclip_cli.negatives.fitting import fit as fit
     from hnclip_cli.negatives.making import make_negatives as make_negatives
     from hnclip_cli.negatives.mining import mine as mine
     from hnclip_cli.negatives.refine import refine as refine
@@ -34,7 +34,7 @@ _PLACES = {
     "compare": "hnclip_cli.evaluation.compare:compare",
     "embed": "hnclip_cli.embedding.embed:embed",
     "evaluate": "hnclip_cli.evaluation.report:evaluate",
-    "fit": "hnclip_cli.negatives.choosing.fluency:fit",
+    "fit": "hnclip_cli.negatives.fitting:fit",
     "hard_negative_objective": (
         "hnclip_cli.training.objectives.hard_negatives:hard_negative_objective"
     ),

@@ -13,17 +13,19 @@ from hnclip_cli.streams.jsonl import Shard
 @options.shard_option
 @options.run
 def fit(run: Run, input_: str, output: str, shard: Shard | None) -> None:
-    """Fit a model of which words go together, for negatives --fitted.
+    """Fit a model of what goes with what, for negatives --fitted.
 
-    Reads records with "caption", writes one JSON file with the counts of their word trigrams.
-    Memory grows with the trigrams up to 1 GB; then those seen once are forgotten.
+    Reads records with "caption" and writes one JSON file: how often who does what, what is done to
+    what, what is where, and which words occur in one caption. The built-in model is fitted from
+    captions of COCO; one fitted from captions like yours makes negatives that fit them better.
+    Memory grows with the different pairs of words, up to 1 GB; then those seen once are forgotten.
 
     \b
     Example:
       hnclip fit caps.jsonl -o fitted.json
       hnclip negatives --fitted fitted.json caps.jsonl > hard.jsonl
     """
-    from hnclip_cli.negatives.choosing.fluency import fit
+    from hnclip_cli.negatives.fitting import fit
 
     fitted = fit(run.read(input_, shard), policy=run.policy)
     fitted.save(run.create(output))

@@ -11,16 +11,9 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import chain
-from typing import IO, NamedTuple, TypeVar
-
-from hnclip_cli.errors import HnclipError
-from hnclip_cli.streams.files import atomic_output
+from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
-
-FORMAT = "hnclip-trigrams"
-VERSION = 1
 
 # More distinct trigrams than this, and those seen once are forgotten: about 1 GB at the limit.
 MAX_TRIGRAMS = 4_000_000
@@ -35,7 +28,7 @@ _BITS = 21  # three numbers fit into 63 bits
 _MASK = (1 << _BITS) - 1
 _PAIR_MASK = (1 << 2 * _BITS) - 1
 
-# Half a surrogate pair is no text, and could not be written.
+# Half a surrogate pair is no text.
 _TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s\ud800-\udfff]|_")
 
 
@@ -88,109 +81,36 @@ class TrigramModel:
         model._derive()
         return model
 
-    @classmethod
-    def load(cls, stream: IO[bytes], source: str = "-") -> "TrigramModel":
-        """Read what `save` wrote.
-
-        Raises:
-            HnclipError: it is something else, or damaged.
-        """
-        import orjson
-
-        try:
-            data = orjson.loads(stream.read())
-            if data["format"] != FORMAT or data["version"] != VERSION:
-                raise ValueError
-            words = data["words"]
-            model = cls()
-            model.num_captions = int(data["captions"])
-            model._numbers |= {word: number for number, word in enumerate(words, len(_RESERVED))}
-            size = len(model._numbers)
-            if size != len(words) + len(_RESERVED) or set(map(type, words)) - {str}:
-                raise ValueError
-            for one, two, three, count in zip(*[iter(data["trigrams"])] * 4, strict=True):
-                key = (one << _BITS | two) << _BITS | three  # of other than integers: TypeError
-                if min(one, two, three) < 0 or max(one, two, three) >= size:
-                    raise ValueError
-                if count < 1 or count != int(count):
-                    raise ValueError
-                model._trigrams[key] = count
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise HnclipError(
-                "not a fitted model, or one of another version",
-                where=source,
-                expected=f'a file with "format": "{FORMAT}", "version": {VERSION}',
-                hint="writing it again with hnclip fit",
-            ) from None
-        model._derive()
-        return model
-
-    def save(self, target: str | IO[bytes]) -> None:
-        """Write the counts as one JSON object: the same bytes in whatever order captions came.
-
-        Args:
-            target: a file's name, or where the bytes go.
-        """
-        import orjson
-
-        if isinstance(target, str):
-            with atomic_output(target) as stream:
-                return self.save(stream)
-        words = sorted(self._numbers.keys() - set(_RESERVED))
-        new = {word: number for number, word in enumerate([*_RESERVED, *words])}
-        renumbered = [new[word] for word in self._numbers]
-        rows = sorted(
-            (*(renumbered[key >> shift & _MASK] for shift in (2 * _BITS, _BITS, 0)), count)
-            for key, count in self._trigrams.items()
-        )
-        data = {
-            "format": FORMAT,
-            "version": VERSION,
-            "captions": self.num_captions,
-            "words": words,
-            "trigrams": list(chain.from_iterable(rows)),
-        }
-        target.write(orjson.dumps(data, option=orjson.OPT_APPEND_NEWLINE))
-
     def log_probability(self, text: str) -> float:
         """The natural logarithm of the probability of a whole text with its end."""
         return math.fsum(self.log_probabilities(tokenize(text)))
 
     def log_probabilities(self, words: Sequence[str]) -> list[float]:
         """One natural logarithm for each word of a tokenized text, and one for its end."""
-        return [
-            math.log(self._probability(context, key, False)) for context, key in self._keys(words)
-        ]
-
-    def _keys(self, words: Sequence[str]) -> Iterator[tuple[int, int]]:
-        """The context and the trigram of each word and of the end."""
+        found = []
         context = 0
         for word in words:
-            number = self._numbers.get(word, _UNKNOWN)
-            key = context << _BITS | number
-            yield context, key
+            key = context << _BITS | self._numbers.get(word, _UNKNOWN)
+            found.append(math.log(self._probability(context, key)))
             context = key & _PAIR_MASK
-        yield context, context << _BITS | _END
+        found.append(math.log(self._probability(context, context << _BITS | _END)))
+        return found
 
-    def _probability(self, context: int, key: int, own: bool) -> float:
+    def _probability(self, context: int, key: int) -> float:
         """P(word | two words) of Kneser-Ney, all three orders interpolated."""
-        count = self._trigrams.get(key, 0)
-        own = own and count > 0
-        # A pair loses a context only with its last trigram; first words are counted as they come.
-        own_pair = own and (count == 1 or not context)
-        lower = self._probability_after_one(context & _MASK, key & _MASK, own_pair)
-        seen = self._contexts2.get(context)
-        return _interpolate(count, seen, own, self._discounts[2], lower)
+        lower = self._probability_after_one(context & _MASK, key & _MASK)
+        count, seen = self._trigrams.get(key, 0), self._contexts2.get(context)
+        return _interpolate(count, seen, self._discounts[2], lower)
 
-    def _probability_after_one(self, previous: int, word: int, own: bool) -> float:
+    def _probability_after_one(self, previous: int, word: int) -> float:
         count = self._bigrams.get(previous << _BITS | word, 0)
-        lower = self._probability_alone(word, own and count == 1)
-        return _interpolate(count, self._contexts1.get(previous), own, self._discounts[1], lower)
+        lower = self._probability_alone(word)
+        return _interpolate(count, self._contexts1.get(previous), self._discounts[1], lower)
 
-    def _probability_alone(self, word: int, own: bool) -> float:
+    def _probability_alone(self, word: int) -> float:
         uniform = 1.0 / (len(self._numbers) - 1)  # every word but the start
         count = self._unigrams.get(word, 0)
-        return _interpolate(count, self._alone, own, self._discounts[0], uniform)
+        return _interpolate(count, self._alone, self._discounts[0], uniform)
 
     def _derive(self) -> None:
         """The lower orders, which count in how many contexts a word was seen, not how often."""
@@ -205,29 +125,6 @@ class TrigramModel:
         self._discounts = [
             _discount(counts.values()) for counts in (self._unigrams, self._bigrams, self._trigrams)
         ]
-
-
-class HeldOut:
-    """A model as if one caption had not been counted, for that caption and its near-copies.
-
-    Otherwise a text is favored for having been in the corpus. This is leave-one-out, but that
-    totals of a context shrink by one only and the discounts stay.
-    """
-
-    def __init__(self, model: TrigramModel, words: Sequence[str]) -> None:
-        self._model = model
-        self._own = frozenset(key for _, key in model._keys(words))
-        # Near-copies share most of their trigrams.
-        self._known: dict[int, float] = {}
-
-    def log_probability(self, words: Sequence[str]) -> float:
-        """The natural logarithm of the probability of a tokenized text with its end."""
-        known = self._known
-        keys = list(self._model._keys(words))
-        for context, key in keys:
-            if key not in known:
-                known[key] = math.log(self._model._probability(context, key, key in self._own))
-        return math.fsum([known[key] for _, key in keys])
 
 
 class Texts(NamedTuple):
@@ -279,13 +176,9 @@ def _contexts(counts: Counter[int]) -> dict[int, tuple[int, int]]:
     return {context: (total, kinds[context]) for context, total in totals.items()}
 
 
-def _interpolate(
-    count: int, seen: tuple[int, int] | None, own: bool, discount: float, lower: float
-) -> float:
+def _interpolate(count: int, seen: tuple[int, int] | None, discount: float, lower: float) -> float:
     """A discounted frequency, and what the discounts left over shared out by the lower order."""
     total, kinds = seen or (0, 0)
-    if own:
-        total, kinds, count = total - 1, kinds - (count == 1), count - 1
     if total <= 0:
         return lower
     return (max(count - discount, 0.0) + discount * kinds * lower) / total

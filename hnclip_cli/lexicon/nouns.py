@@ -9,7 +9,7 @@ from hnclip_cli.lexicon.tables import Row, Tables
 NATURES = ("human", "animal", "vehicle", "building", "thing")
 PLACES = ("", "inside", "area", "surface", "ground")
 USES = ("either", "replaced", "neither")
-FAMILY_TRAITS = ("side by side", "any sort", "worn", "nested")
+FAMILY_TRAITS = ("side by side", "any sort", "worn", "nested", "drawn")
 NOUN_TRAITS = ("female", "male", "flies", "on", "in", "holder", "visited", "backdrop")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from hnclip_cli.errors import HnclipError, InputError
-from hnclip_cli.language.ngram import TrigramModel
+from hnclip_cli.language.usage import Usage
 from hnclip_cli.lexicon import Lexicon, load_lexicon
 from hnclip_cli.negatives.choosing.choice import Choosing
 from hnclip_cli.negatives.choosing.truth import TrueCaptions
@@ -45,7 +45,7 @@ def make_negatives(
     presets: Sequence[str] = (),
     per_caption: int | None = None,
     true_captions: Iterable[Mapping[str, Any]] | str = (),
-    fitted: TrigramModel | str | None = None,
+    fitted: Usage | str | None = None,
     words: Lexicon | str | None = None,
     generator: str = LEXICON,
     seed: int = 0,
@@ -81,13 +81,13 @@ def make_negatives(
         InputError: a bad record, where its turn comes, unless the policy skips it.
     """
     policy = policy or ErrorPolicy()
-    if isinstance(fitted, str):
-        with open_input_file(fitted) as stream:
-            fitted = TrigramModel.load(stream, fitted)
-    if fitted is not None:
-        options["fitted"] = fitted
     chosen = chosen_kinds(kinds or (), presets)
     lexicon = words if isinstance(words, Lexicon) else load_lexicon(words)
+    if isinstance(fitted, str):
+        with open_input_file(fitted) as stream:
+            fitted = Usage.load(stream, fitted, lexicon)
+    if fitted is not None:
+        options["fitted"] = fitted
     if isinstance(true_captions, str):
         with open_input_file(true_captions) as stream:
             truth = TrueCaptions(RecordReader(stream, true_captions, policy), policy, lexicon)

@@ -52,7 +52,7 @@ def test_the_example_in_python_runs(parser, capsys):
     (block,) = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     exec(block, {})
     first, second, summary, mined = capsys.readouterr().out.splitlines()
-    assert first.startswith("1 ['A ") and "black cat sits on a white sofa" not in first
+    assert first.startswith("1 ['A") and "black cat sits on a white sofa" not in first
     assert second == "2 []"
     assert summary.startswith("['refine: kept ")
     assert mined == "[['2.jpg'], ['1.jpg']]"

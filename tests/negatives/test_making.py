@@ -7,7 +7,7 @@ import pytest
 
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.negatives import making
-from hnclip_cli.negatives.choosing.fluency import fit
+from hnclip_cli.negatives.fitting import fit
 from hnclip_cli.negatives.generators.registry import GENERATORS, Generator
 from hnclip_cli.negatives.generators.written import WrittenMaker
 from hnclip_cli.negatives.making import make_negatives

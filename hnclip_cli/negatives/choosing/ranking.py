@@ -1,7 +1,7 @@
-"""Offers of what the kinds propose, those candidates first that read as well as the caption.
+"""Offers of what the kinds propose, drawn by how well it fits into the caption.
 
-A negative that holds a rare word, or words that never stand side by side, can be told from the
-caption without the image. So candidates are judged before one is chosen.
+A negative that holds a rare word, or words that never go together, can be told from the caption
+without the image, and teaches nothing. So candidates are judged before one is chosen.
 """
 
 import math
@@ -12,16 +12,12 @@ from typing import Protocol
 
 from hnclip_cli.language.caption import Caption
 from hnclip_cli.negatives.analysis.rewriting import with_articles
-from hnclip_cli.negatives.choosing.choice import Offers, drawn_order
+from hnclip_cli.negatives.choosing.choice import Offers, drawn, drawn_order
 from hnclip_cli.negatives.kinds.registry import KINDS, Kind
 from hnclip_cli.streams.edits import Edit
 
 # Of one kind and caption; real captions have a few dozen.
 MAX_CANDIDATES = 500
-# So many of them, by hash, are judged; the others are not needed.
-MAX_JUDGED = 32
-# The choice is among the best third: always the best would repeat the same few words.
-BEST_PART = 3
 
 # A candidate and its loss.
 _Judged = tuple[list[Edit], float]
@@ -60,32 +56,35 @@ class Ranked:
         ranked = self._ranked(caption)
         max_loss = self._preference.max_loss
         yield {
-            name: (edits for edits, loss in judged if loss <= max_loss)
+            name: (self._mended(name, caption, edits) for edits, loss in judged if loss <= max_loss)
             for name, judged in ranked.items()
         }
         misfits = [
-            (loss, {name: [edits]})
+            (loss, name, edits)
             for name, judged in ranked.items()
             for edits, loss in judged
             if loss > max_loss
         ]
-        yield from (offers for _, offers in sorted(misfits, key=itemgetter(0)))
+        for _, name, edits in sorted(misfits, key=itemgetter(0)):
+            yield {name: [self._mended(name, caption, edits)]}
+
+    def _mended(self, name: str, caption: Caption, edits: list[Edit]) -> list[Edit]:
+        return with_articles(caption, edits) if self._kinds[name].is_judged else edits
 
     def _ranked(self, caption: Caption) -> dict[str, Iterable[_Judged]]:
-        drawn = {
-            name: list(islice(drawn_candidates(name, kind, caption), MAX_JUDGED))
+        found = {
+            name: list(islice(kind.edits(caption), MAX_CANDIDATES))
             for name, kind in self._kinds.items()
             if kind.is_judged
         }
-        candidates = list(chain(*drawn.values()))
+        candidates = list(chain(*found.values()))
         losses = iter(self._preference.losses(caption, candidates) if candidates else ())
-        ranked: dict[str, Iterable[_Judged]] = {}
-        for name, kind in self._kinds.items():
-            if not kind.is_judged:
-                ranked[name] = zip(kind.edits(caption), repeat(-math.inf))
-            elif of_kind := drawn[name]:
-                ranked[name] = _best_part_first(list(zip(of_kind, losses, strict=False)))
-        return ranked
+        return {
+            name: _drawn_by_loss(caption.draw, name, list(zip(found[name], losses, strict=False)))
+            if kind.is_judged
+            else zip(kind.edits(caption), repeat(-math.inf))
+            for name, kind in self._kinds.items()
+        }
 
 
 def drawn_candidates(name: str, kind: Kind, caption: Caption) -> Iterator[list[Edit]]:
@@ -95,8 +94,15 @@ def drawn_candidates(name: str, kind: Kind, caption: Caption) -> Iterator[list[E
         yield with_articles(caption, found[index])
 
 
-def _best_part_first(drawn: Sequence[_Judged]) -> list[_Judged]:
-    """The best third in the order drawn, then the others by their losses."""
-    by_loss = sorted(range(len(drawn)), key=lambda place: drawn[place][1])
-    num_best = math.ceil(len(drawn) / BEST_PART)
-    return [drawn[place] for place in (*sorted(by_loss[:num_best]), *by_loss[num_best:])]
+def _drawn_by_loss(draw: bytes, kind: str, judged: Sequence[_Judged]) -> list[_Judged]:
+    """Candidates in an order drawn without replacement with probabilities of exp(-loss).
+
+    Always the best would repeat the same few words. Gumbel's trick: the order of the sums of
+    log-probabilities and numbers of the Gumbel distribution.
+    """
+
+    def place(index: int) -> float:
+        uniform = (int.from_bytes(drawn(draw, kind, str(index))) + 0.5) / 2**64
+        return judged[index][1] + math.log(-math.log(uniform))
+
+    return [judged[index] for index in sorted(range(len(judged)), key=place)]

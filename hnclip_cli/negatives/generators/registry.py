@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from hnclip_cli.language.ngram import TrigramModel
 from hnclip_cli.negatives.choosing.choice import Choosing
-from hnclip_cli.negatives.choosing.fluency import Commonness, Fitted
 from hnclip_cli.negatives.choosing.maker import NegativeMaker
 from hnclip_cli.negatives.choosing.ranking import Ranked
 from hnclip_cli.negatives.generators.chat import INSTRUCTIONS, ChatMaker
 from hnclip_cli.plugins import Table
 from hnclip_cli.streams.records import Record
+
+if TYPE_CHECKING:
+    from hnclip_cli.language.usage import Usage
 
 
 class Maker(Protocol):
@@ -48,9 +49,10 @@ class Generator:
     in_processes: bool = False
 
 
-def _by_lexicon(choosing: Choosing, fitted: TrigramModel | None = None) -> Maker:
-    preference = Commonness() if fitted is None else Fitted(fitted)
-    return NegativeMaker(choosing, Ranked(choosing.kinds, preference))
+def _by_lexicon(choosing: Choosing, fitted: "Usage | None" = None) -> Maker:
+    from hnclip_cli.negatives.choosing.plausibility import Plausible  # which imports numpy
+
+    return NegativeMaker(choosing, Ranked(choosing.kinds, Plausible(choosing.lexicon, fitted)))
 
 
 def _by_masked_model(

@@ -1,10 +1,13 @@
 """The kind that says another number of things."""
 
+import hashlib
 from collections.abc import Iterator
 from itertools import chain
 
 from hnclip_cli.language.caption import Caption
-from hnclip_cli.negatives.analysis.nouns import head_noun, noun_at
+from hnclip_cli.language.links import PATIENT, links
+from hnclip_cli.lexicon.spelling import article
+from hnclip_cli.negatives.analysis.nouns import Mention, head_noun, mentions, noun_at
 from hnclip_cli.negatives.analysis.rewriting import Span, replace
 from hnclip_cli.streams.edits import Edit
 
@@ -19,6 +22,97 @@ def replace_number(caption: Caption) -> Iterator[list[Edit]]:
     """Say another number of things, from two to ten, at most three away; or two for many."""
     for span, text in chain(_other_numbers(caption), _vague(caption)):
         yield [replace(caption, span, text)]
+    yield from _one_or_several(caption)
+
+
+# Who is several says so elsewhere too, and so does who is one.
+_SINGULAR = {
+    *("his", "her", "its", "it", "he", "she", "him", "himself", "herself", "itself"),
+    *("another", "other", "alone", "single", "lone", "each", "there"),
+}
+_PLURAL = {
+    "their",
+    "they",
+    "them",
+    "each",
+    "other",
+    "others",
+    "both",
+    "all",
+    "together",
+    "apart",
+    "there",
+}
+_TO_PLURAL = {"is": "are", "has": "have"}
+_TO_SINGULAR = {plural: singular for singular, plural in _TO_PLURAL.items()}
+# Captions say one far more often than two: as often in negatives, two would give them away.
+_ONE_IN = 4
+
+
+def _one_or_several(caption: Caption) -> Iterator[list[Edit]]:
+    """Two or three where the caption speaks first of one, and one where it speaks of several."""
+    found = mentions(caption)
+    if not found or found[0].modifies or found[0].noun.is_mass or found[0].noun.is_place:
+        return
+    mention = found[0]
+    first = caption.run_start(mention.first, ("JJ",)) - 1
+    counted = caption.lower(first)
+    words = caption.lexicon.numbers
+    is_one = counted in ("a", "an", "one") and not mention.is_plural
+    if not (is_one or (mention.is_plural and counted in words.values)):
+        return
+    if any(word.tag in ("IN", "VBG") for word in caption.words[:first]):
+        return
+    if caption.lowers & (_SINGULAR if is_one else _PLURAL) or _depends_on_number(caption, mention):
+        return
+    agreeing = _agreeing(caption, mention.stop, _TO_PLURAL if is_one else _TO_SINGULAR)
+    form = mention.noun.form(is_one)
+    if agreeing is None or not form:
+        return
+    named = replace(caption, (mention.first, mention.stop), form)
+    if is_one:
+        if (
+            int.from_bytes(hashlib.blake2b(caption.draw + b"several", digest_size=8).digest())
+            % _ONE_IN
+            == 0
+        ):
+            for text in ("two", "three"):
+                yield [replace(caption, (first, first + 1), text), named, *agreeing]
+    else:
+        following = caption.lower(first + 1) if first + 1 < mention.first else form
+        yield [replace(caption, (first, first + 1), article(following)), named, *agreeing]
+
+
+def _depends_on_number(caption: Caption, mention: Mention) -> bool:
+    """Whether what is said of a thing tells how many there are: "a man with a hat"."""
+    if caption.lower(mention.stop) in ("of", "and", "'s", ",", "&", "or"):
+        return True
+    if any(other.is_plural for other in mentions(caption)[1:]):
+        return True
+    return any(
+        link.at == mention.head
+        and link.relation in (PATIENT, "noun with", "noun in")
+        and not is_place(caption, link.to)
+        for link in links(caption)
+    )
+
+
+def is_place(caption: Caption, index: int) -> bool:
+    noun = noun_at(caption, index)
+    return noun is not None and noun.is_place
+
+
+def _agreeing(caption: Caption, start: int, forms: dict[str, str]) -> list[Edit] | None:
+    """The edits that make the verb behind a noun agree; None where its form is not known."""
+    verbs = [
+        index
+        for index in range(start, len(caption.words))
+        if caption.tag(index) in ("VBZ", "VBP", "VBD")
+        or (index == start and caption.tag(index) == "NNS")  # "a person in skis flies"
+    ]
+    if any(caption.lower(index) not in forms for index in verbs) or len(verbs) > 1:
+        return None
+    return [replace(caption, (index, index + 1), forms[caption.lower(index)]) for index in verbs]
 
 
 def _other_numbers(caption: Caption) -> Iterator[tuple[Span, str]]:
@@ -44,7 +138,7 @@ def _vague(caption: Caption) -> Iterator[tuple[Span, str]]:
     for index, word in enumerate(caption.words):
         if word.lower != two and word.lower not in numbers.vague:
             continue
-        if caption.lower(index - 1) in _OF_A_WHOLE:
+        if caption.lower(index - 1) in _OF_A_WHOLE or caption.lower(index - 1) in ("a", "an"):
             continue
         if word.lower == two and _are_known(caption, index + 1) and "other" not in caption.lowers:
             yield (index, index + 1), "several"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from hnclip_cli.language.caption import Caption
+from hnclip_cli.lexicon.nouns import Noun
 from hnclip_cli.negatives.analysis.nouns import Mention, before_phrase, mentions, named_things
 from hnclip_cli.negatives.analysis.relations import is_resting
 from hnclip_cli.negatives.analysis.rewriting import Span, replace
@@ -55,12 +56,23 @@ def replace_location(caption: Caption) -> Iterator[list[Edit]]:
             continue
         is_at = before_phrase(caption, mention.first) == "at"
         named = named_things(caption)
-        for rival in noun.rivals:
+        for rival in _other_places(caption, noun):
             if is_at and noun.family.place == "area" and "visited" not in rival.traits:
                 continue
             text = rival.form(mention.is_plural)
             if rival.key not in named and text:
                 yield [replace(caption, (mention.first, mention.stop), text)]
+
+
+def _other_places(caption: Caption, noun: Noun) -> Iterator[Noun]:
+    """Its rivals, then places of other families in which one is as in it."""
+    yield from noun.rivals
+    if noun.family.place in ("inside", "area"):
+        for family in caption.lexicon.nouns.families.values():
+            if family.place in ("inside", "area") and family is not noun.family:
+                for other in family.nouns:
+                    if other.may_replace and other.is_mass == noun.is_mass:
+                        yield other
 
 
 def _is_where(caption: Caption, mention: Mention) -> bool:

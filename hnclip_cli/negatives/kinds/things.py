@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from hnclip_cli.language.caption import Caption, once
+from hnclip_cli.language.links import JOINED, OBJECT, links
 from hnclip_cli.lexicon.nouns import Noun
 from hnclip_cli.lexicon.spelling import cased_like
 from hnclip_cli.lexicon.verbs import forms
@@ -16,6 +17,12 @@ _PRONOUNS = {
     "male": {"he": "she", "him": "her", "himself": "herself", "his PRP$": "her"},
     "female": {"she": "he", "herself": "himself", "her PRP$": "his", "her": "him"},
 }
+# A soccer player swings no bat.
+_GEAR = {
+    *("bat", "bats", "racket", "rackets", "racquet", "racquets", "ball", "balls", "base", "glove"),
+    *("batter", "pitcher", "catcher", "umpire", "serve", "serving", "swing", "swinging", "swings"),
+    *("pitch", "pitching", "bases", "plate", "net", "helmet", "mitt", "homerun", "hi"),
+}
 _GENDERED = {"he", "she", "his", "her", "hers", "him", "himself", "herself"}
 _LIST_WORDS = {"with", "and", "or", ",", "has", "have", "having", "of", "including", "containing"}
 _PLACING = {"in", "on", "at", "near", "inside", "outside", "into", "through", "across", "down"}
@@ -28,7 +35,7 @@ _UNSUITABLE_AFTER = {
 
 
 def replace_noun(caption: Caption) -> Iterator[list[Edit]]:
-    """Name another thing, mostly of the same family, never a synonym or one the caption names."""
+    """Name another thing, never a synonym or one the caption names."""
     for mention in mentions(caption):
         yield from _others(caption, mention)
     yield from _other_sports(caption)
@@ -68,6 +75,8 @@ def _is_replaceable(caption: Caption, mention: Mention, before: str) -> bool:
     noun = mention.noun
     if mention.modifies or caption.lower(mention.head) in caption.resumed:
         return False
+    if caption.lowers & _TWINS or caption.tag(mention.stop).startswith("JJ"):
+        return False  # "a dog and another dog", "a tree heavy area"
     if mention.is_modified and "any sort" not in noun.family.traits:  # "key lime pie"
         return False
     if noun.family.place == "ground" or (noun.is_place and before in _PLACING):
@@ -90,14 +99,67 @@ def _rivals(caption: Caption, mention: Mention, before: str) -> list[Noun]:
     further: list[Noun] = []
     if not is_busy_crowd and (noun.is_animate or not own):
         further = noun.stand_ins_at_rest if at_rest else noun.stand_ins
+    more = _at_hand(caption, mention)
     named = named_things(caption)
-    return [rival for rival in (*own, *further) if rival.key not in named]
+    found = dict.fromkeys((*own, *further, *more))
+    return [rival for rival in found if rival.key not in named]
+
+
+_FOOD = ("dish", "produce", "staple")
+_TWINS = {"other", "another", "others"}
+
+
+def _at_hand(caption: Caption, mention: Mention) -> list[Noun]:
+    """What someone may do the same with, or what may be the same of something."""
+    noun = mention.noun
+    if noun.is_human or noun.is_place:
+        return []
+    nouns = caption.lexicon.nouns.forms
+    around = [link for link in links(caption) if link.to == mention.head]
+    relations = {link.relation for link in around}
+    is_used = OBJECT in relations and not any(
+        link.relation == OBJECT and link.head in _SHARED for link in around
+    )
+    living = {"man", "woman", "boy", "girl", "person", "child", "kid", "lady", "player", "guy"}
+    is_carried = any(link.relation == "noun with" and link.head in living for link in around)
+    words = caption.lexicon.word_lists
+    found = [nouns[word] for word in words["salient"] if word in nouns]
+    if noun.family.place:
+        found = []
+    if is_used or is_carried:
+        found += [nouns[word] for word in words["at hand"] if word in nouns]
+    elif noun.family.name in _FOOD and JOINED not in relations:
+        found += [
+            other
+            for name in _FOOD
+            for other in caption.lexicon.nouns.families[name].nouns
+            if other.may_replace
+        ]
+    elif noun.is_animate:
+        found += [
+            other
+            for name in ("small animal", "large animal")
+            for other in caption.lexicon.nouns.families[name].nouns
+            if other.may_replace
+        ]
+    nested = "nested" in noun.family.traits
+    return [
+        other
+        for other in found
+        if other.key != noun.key
+        and other.is_mass == noun.is_mass
+        and not (nested and other.family is noun.family)
+    ]
+
+
+# Of these things there may be two at once: who wears a hat may wear a tie.
+_SHARED = {"to wear", "to contain", "to includ", "to featur", "to show", "to surround", "to cover"}
 
 
 def _other_sports(caption: Caption) -> Iterator[list[Edit]]:
     """A "tennis player" turned into a "baseball player"; "playing tennis" into another sport."""
     words = caption.lexicon.words
-    if len(caption.lowers & words["sport"]) != 1:
+    if len(caption.lowers & words["sport"]) != 1 or caption.lowers & _GEAR:
         return
     for index, word in enumerate(caption.words):
         if word.lower not in words["sport"] or not caption.is_plain(index):

@@ -1,12 +1,15 @@
 import pytest
 
+from hnclip_cli.negatives.kinds.registry import KINDS
+from hnclip_cli.streams.edits import apply_edits
 
-def test_numbers_change_within_three_and_never_to_one(candidates):
-    assert candidates("replace-number", "Two dogs run") == [
-        "Three dogs run", "Four dogs run", "Five dogs run", "Several dogs run",
+
+def test_numbers_change_within_three(candidates):
+    assert candidates("replace-number", "Two dogs sit") == [
+        "Three dogs sit", "Four dogs sit", "Five dogs sit", "Several dogs sit",
     ]  # fmt: skip
     assert candidates("replace-number", "9 red cups") == [
-        "6 red cups", "7 red cups", "8 red cups", "10 red cups",
+        "6 red cups", "7 red cups", "8 red cups", "10 red cups", "a red cup",
     ]  # fmt: skip
 
 
@@ -28,3 +31,39 @@ def test_many_become_two_and_a_couple_becomes_several(candidates):
 )
 def test_what_agrees_with_one_or_is_not_counted_is_left_alone(candidates, caption):
     assert candidates("replace-number", caption) == []
+
+
+def test_several_become_one_where_nothing_else_tells_their_number(candidates):
+    assert "A dog sitting on a bed" in candidates("replace-number", "Two dogs sitting on a bed")
+    assert "An old cow is in a field" in candidates(
+        "replace-number", "Three old cows are in a field"
+    )
+    for caption in (
+        "Two men with their dogs",
+        "Two men holding hats",
+        "There are two dogs in a field",
+        "Two dogs and a cat",
+    ):
+        made = candidates("replace-number", caption)
+        assert not any(text.startswith(("A ", "There are a")) for text in made)
+
+
+def test_one_becomes_several_now_and_then(parser):
+    """As seldom as captions speak of several: otherwise the number alone tells the negative."""
+    captions = parser.parse(["A dog is sitting on a bed"] * 40)
+    made = []
+    for number, caption in enumerate(captions):
+        caption.draw = str(number).encode()
+        for edits in KINDS["replace-number"].edits(caption):
+            made.append(apply_edits(caption.text, edits))
+    assert set(made) == {"Two dogs are sitting on a bed", "Three dogs are sitting on a bed"}
+    assert len(made) < 40
+
+
+@pytest.mark.parametrize(
+    "caption", ["A man with a hat", "A man holding a bat", "A dog licks itself", "A cup of tea"]
+)
+def test_one_stays_one_where_more_is_said_of_it(parser, caption):
+    for number, one in enumerate(parser.parse([caption] * 20)):
+        one.draw = str(number).encode()
+        assert list(KINDS["replace-number"].edits(one)) == []

@@ -8,7 +8,6 @@ import pytest
         ("A man next to a bus", "A man in a bus"),
         ("A bird near a bench.", "A bird on a bench."),
         ("Flowers in a glass vase", "Flowers next to a glass vase"),
-        ("A man standing in the water", "A man standing next to the water"),
         ("A dog in front of a wall", "A dog on a wall"),
         ("Zebras next to each other", "Zebras on top of each other"),
         ("A CAT ON A TABLE", "A CAT UNDER A TABLE"),
@@ -34,14 +33,17 @@ def test_what_is_no_place_of_a_thing_is_left_alone(candidates, caption):
     assert candidates("replace-relation", caption) == []
 
 
+@pytest.mark.parametrize("place", ["on a beach", "in the water", "in a field", "in a kitchen"])
+def test_beside_a_place_may_be_in_it(candidates, place):
+    assert candidates("replace-relation", f"A man {place}") == []
+
+
 def test_another_place_that_the_preposition_suits(candidates):
     assert "A dog on a beach" in candidates("replace-location", "A dog on a street")
     assert "A man in a bathroom" in candidates("replace-location", "A man in a kitchen")
     assert "Cows in the snow." in candidates("replace-location", "Cows in the grass.")
     assert candidates("replace-location", "A glass of water") == []
     assert candidates("replace-location", "Cows on a grassy hill") == []
-    assert candidates("replace-location", "Bears at a zoo") == [
-        "Bears at a park", "Bears at a parking lot", "Bears at a pool", "Bears at a river",
-        "Bears at a lake",
-    ]  # fmt: skip
+    visited = candidates("replace-location", "Bears at a zoo")
+    assert "Bears at a park" in visited and "Bears at a forest" not in visited
     assert candidates("replace-location", "A street with cars") == []

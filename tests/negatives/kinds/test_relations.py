@@ -9,7 +9,6 @@ import pytest
         ("a circle above a square", "a circle below a square"),
         ("A cat under a table", "A cat on top of a table"),
         ("A red star at the top.", "A red star at the bottom."),
-        ("A cat on top of a table", "A cat under a table"),
         ("A bus in front of a house", "A bus behind a house"),
         ("A bus behind a house", "A bus in front of a house"),
         ("A MAN INSIDE A BUS", "A MAN OUTSIDE A BUS"),
@@ -20,9 +19,8 @@ import pytest
         ("a sign on the side of a road", "a sign in the middle of a road"),
         ("a bed in the corner of a room", "a bed in the middle of a room"),
         ("a man in the air.", "a man on the ground."),
-        ("a tree with a bird on it", "a tree with a bird under it"),
         ("a street at night", "a street during the day"),
-        ("a star beneath a ring", "a star above a ring"),
+        ("a star beneath a red ring", "a star above a red ring"),
         ("a star is under a red ring", "a star is above a red ring"),
         ("a star over a red ring", "a star below a red ring"),
         ("Inside a bus", "Outside a bus"),
@@ -42,6 +40,8 @@ def test_a_relation_is_turned_around(candidates, caption, negative):
         "a car right next to a tree",
         "A plane on a sunny day",
         "a behind-the-scenes look",
+        "a kitchen with a sink in it",
+        "a plate with food on it",
     ],
 )
 def test_what_is_no_relation_is_left_alone(candidates, caption):

@@ -1,0 +1,484 @@
+"""What goes with what in captions: who does what, what is done to what, what is where and how.
+
+Counts the `links` of captions, and which words occur in one caption. A pair of words is as usual as
+the ratio of its count to the count that chance would give, shrunk towards the ratio of their
+families (families.tsv), so that pairs never seen borrow from their like:
+
+    ratio(a, b) = (count(a, b) + k r) / (count(a) count(b) / total + k)
+
+where r is the geometric mean of the ratios of (a, family of b) and (family of a, b), which are
+shrunk in the same way towards that of the two families. With a Gamma prior of mean r and weight k
+this is the posterior mean of a Poisson rate, as in DuMouchel, "Bayesian data mining in large
+frequency tables" (1999).
+"""
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from itertools import combinations
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import orjson
+
+from hnclip_cli.errors import HnclipError
+from hnclip_cli.language.caption import Caption
+from hnclip_cli.language.links import DETERMINER, lemmas, links, noun_lemma, verb_lemma
+from hnclip_cli.lexicon import Lexicon, load_lexicon
+from hnclip_cli.streams.files import atomic_output
+
+FORMAT, VERSION = "hnclip-usage", 1
+# Made by hnclip fit from captions of COCO 2017; docs/negatives.md says from which.
+BUILT_IN = Path(__file__).with_name("coco.json")
+
+# A word that fewer captions hold says nothing.
+MIN_COUNT = 2
+MAX_WORDS = 8_000
+# More distinct pairs than this, and those seen once are forgotten.
+MAX_PAIRS = 2_000_000
+# Weights of the priors: of a pair, of a word with a family, of two families; of how often a word
+# plays a part; of two words in one caption.
+_PAIR, _HALF, _FAMILIES, _PART, _SCENE = 0.5, 1.5, 4.0, 3.0, 0.5
+# How much each evidence counts: by logistic regression, of which noun stands in a gap of captions
+# of unseen images, and of which candidates a reader finds natural.
+_LINK_WEIGHT, _DETERMINER_WEIGHT, _PART_WEIGHT, _SCENE_WEIGHT = 0.47, 0.7, 0.44, 0.9
+# What it costs that no caption has a link, or holds two words.
+_UNSEEN_LINK, _UNSEEN_SCENE = 1.2, 1.5
+# Rows that are remembered, of 4 bytes a word each.
+_MAX_ROWS = 8_000
+
+# Where a word stands in a link.
+HEAD, DEPENDENT = 0, 1
+
+
+class Usage:
+    """How usual each word that may be put into a caption is in its place.
+
+    These C words are the choices: all that the lexicon may put in. Those of the captions may stand
+    around them.
+
+    Args:
+        words: lemmas of the captions.
+        frequencies: (W,) how many captions hold each.
+        relations: R names of relations.
+        pairs: (P, 4) relation, head, dependent, count.
+        scenes: (S, 3) two words, and how many captions hold both.
+        num_captions: all captions.
+        lexicon: knows the choices, and the families of nouns; by default the built-in one.
+
+    Attributes:
+        choices: the number of each choice.
+        log_frequencies: (C,) natural logarithms of relative frequencies.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        frequencies: np.ndarray,
+        relations: Sequence[str],
+        pairs: np.ndarray,
+        scenes: np.ndarray,
+        num_captions: int,
+        lexicon: Lexicon | None = None,
+    ) -> None:
+        self.words, self.frequencies, self.relations = words, frequencies, relations
+        self.pairs, self.scenes, self.num_captions = pairs, scenes, num_captions
+        lexicon = lexicon or load_lexicon()
+        choices = _choices(lexicon)
+        self.choices = {word: number for number, word in enumerate(choices)}
+        self._numbers = dict(self.choices)
+        for word in words:
+            self._numbers.setdefault(word, len(self._numbers))
+        renumbered = np.array([self._numbers[word] for word in words], "i8")
+        counts = np.zeros(len(self._numbers))
+        counts[renumbered] = frequencies
+        self._counts = counts
+        self._shares = (counts + 0.5) / max(1, counts.sum())
+        self.log_frequencies = np.log(self._shares[: len(choices)]).astype("f4")
+        families = _families(self._numbers, lexicon)
+        self._families = families
+        self._of_relation = {}
+        for number, name in enumerate(relations):
+            chosen = pairs[pairs[:, 0] == number]
+            self._of_relation[name] = [
+                _Side(
+                    renumbered[chosen[:, one]],
+                    renumbered[chosen[:, other]],
+                    chosen[:, 3],
+                    self._shares,
+                    families,
+                    len(choices),
+                )
+                for one, other in ((1, 2), (2, 1))
+            ]
+        one, other = renumbered[scenes[:, 0]], renumbered[scenes[:, 1]]
+        self._scenes = _Rows(
+            np.concatenate([one, other]),
+            np.concatenate([other, one]),
+            np.tile(scenes[:, 2], 2),
+            len(choices),
+        )
+        self._rows: OrderedDict[tuple[str, int, str], np.ndarray] = OrderedDict()
+
+    @classmethod
+    def fit(cls, captions: Iterable[Caption], lexicon: Lexicon | None = None) -> "Usage":
+        """Count the links of captions, which need tags; their order does not matter.
+
+        Beyond `MAX_PAIRS` distinct pairs, those seen only once so far are forgotten.
+        """
+        counter = _Counter()
+        for caption in captions:
+            counter.add(caption)
+        return cls(*counter.arrays(), lexicon)
+
+    @classmethod
+    def load(cls, stream: IO[bytes], source: str, lexicon: Lexicon | None = None) -> "Usage":
+        """Read what `save` wrote.
+
+        Raises:
+            HnclipError: it is something else, or damaged.
+        """
+        try:
+            data = orjson.loads(stream.read())
+            if data["format"] != FORMAT or data["version"] != VERSION:
+                raise ValueError
+            words, relations = map(_names, (data["words"], data["relations"]))
+            limit = len(words)
+            if len(data["frequencies"]) != limit:
+                raise ValueError
+            return cls(
+                words,
+                _table(data["frequencies"], 1, ())[:, 0],
+                relations,
+                _table(data["pairs"], 4, (len(relations), limit, limit)),
+                _table(data["scenes"], 3, (limit, limit)),
+                int(data["captions"]),
+                lexicon,
+            )
+        except (ValueError, KeyError, TypeError, OverflowError):
+            raise HnclipError(
+                "not a fitted model, or one of another version",
+                where=source,
+                expected=f'a file with "format": "{FORMAT}", "version": {VERSION}',
+                hint="writing it again with hnclip fit",
+            ) from None
+
+    @classmethod
+    def built_in(cls, lexicon: Lexicon | None = None) -> "Usage":
+        """The usage of COCO's captions (CC BY 4.0, cocodataset.org)."""
+        with BUILT_IN.open("rb") as stream:
+            return cls.load(stream, str(BUILT_IN), lexicon)
+
+    def save(self, target: str | IO[bytes]) -> None:
+        """Write the counts as one JSON object: the same bytes in whatever order captions came.
+
+        Args:
+            target: a file's name, or where the bytes go.
+        """
+        if isinstance(target, str):
+            with atomic_output(target) as stream:
+                return self.save(stream)
+        data = {
+            "format": FORMAT,
+            "version": VERSION,
+            "captions": self.num_captions,
+            "words": self.words,
+            "frequencies": self.frequencies.tolist(),
+            "relations": self.relations,
+            "pairs": self.pairs.ravel().tolist(),
+            "scenes": self.scenes.ravel().tolist(),
+        }
+        target.write(orjson.dumps(data, option=orjson.OPT_APPEND_NEWLINE))
+
+    def link_row(self, relation: str, side: int, other: str) -> np.ndarray | None:
+        """How usual each choice is on one side of a link, in nats, chance being 0.
+
+        Args:
+            relation: of the link.
+            side: ``HEAD`` or ``DEPENDENT``: where the choices are put.
+            other: the word on the other side.
+
+        Returns:
+            (C,), or None for an unknown relation or word.
+        """
+        if relation not in self._of_relation or other not in self._numbers:
+            return None
+        return self._remembered((relation, side, other), self._link_row)
+
+    def scene_row(self, other: str) -> np.ndarray | None:
+        """How usual each choice is in a caption that holds another word, in nats; (C,)."""
+        if other not in self._numbers:
+            return None
+        return self._remembered(("", 0, other), self._scene_row)
+
+    def link(self, relation: str, head: str, dependent: str) -> float:
+        """How usual a link is, in nats, chance being 0; 0 where nothing is known of its words."""
+        for side, word, other in ((DEPENDENT, dependent, head), (HEAD, head, dependent)):
+            if word in self.choices:
+                row = self.link_row(relation, side, other)
+                if row is not None:
+                    sides = self._of_relation[relation]
+                    known = sides[1 - side].log_part(self._numbers[other])
+                    return float(row[self.choices[word]] + _PART_WEIGHT * known)
+        return 0.0
+
+    def is_seen(self, relation: str, head: str, dependent: str) -> bool:
+        """Whether some caption has a link."""
+        sides = self._of_relation.get(relation)
+        if sides is None or head not in self._numbers or dependent not in self._numbers:
+            return False
+        return sides[DEPENDENT].is_seen(self._numbers[dependent], self._numbers[head])
+
+    def _remembered(
+        self, key: tuple[str, int, str], make: Callable[[str, int, str], np.ndarray]
+    ) -> np.ndarray:
+        row = self._rows.get(key)
+        if row is None:
+            row = self._rows[key] = make(*key)
+            if len(self._rows) > _MAX_ROWS:
+                self._rows.popitem(last=False)
+        else:
+            self._rows.move_to_end(key)
+        return row
+
+    def _scene_row(self, _: str, __: int, other: str) -> np.ndarray:
+        number, size = self._numbers[other], len(self.choices)
+        expected = self._counts[:size] * (self._counts[number] / max(1, self.num_captions))
+        row = np.full(size, _SCENE)
+        columns, values = self._scenes.of(number)
+        row[columns] += values
+        np.log(row / (expected + _SCENE), out=row)
+        row *= _SCENE_WEIGHT
+        row -= _UNSEEN_SCENE
+        row[columns] += _UNSEEN_SCENE
+        return row.astype("f4")
+
+    def _link_row(self, relation: str, side: int, other: str) -> np.ndarray:
+        number = self._numbers[other]
+        known = self._of_relation[relation][side]
+        weight = _DETERMINER_WEIGHT if relation == DETERMINER else _LINK_WEIGHT
+        return known.row(number, weight)
+
+
+class _Rows:
+    """A sparse matrix by rows, of which only the first columns are kept."""
+
+    def __init__(
+        self, rows: np.ndarray, columns: np.ndarray, values: np.ndarray, num_columns: int
+    ) -> None:
+        kept = np.flatnonzero(columns < num_columns)
+        order = kept[np.argsort(rows[kept], kind="stable")]
+        self._columns, self._values = columns[order], values[order].astype("f4")
+        numbers, starts = np.unique(rows[order], return_index=True)
+        stops = [*starts.tolist(), len(order)][1:]
+        spans = zip(numbers.tolist(), starts.tolist(), stops, strict=True)
+        self._spans = {number: (start, stop) for number, start, stop in spans}
+
+    def of(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+        """The columns and values of a row."""
+        start, stop = self._spans.get(row, (0, 0))
+        return self._columns[start:stop], self._values[start:stop]
+
+
+class _Side:
+    """One side of a relation: how usual each choice is there.
+
+    Args:
+        mine: (P,) the words on this side of each pair.
+        others: (P,) those on the other side.
+        counts: (P,) of the pairs.
+        shares: (W,) of all words.
+        families: (W,) of all words.
+        size: the number of choices.
+    """
+
+    def __init__(
+        self,
+        mine: np.ndarray,
+        others: np.ndarray,
+        counts: np.ndarray,
+        shares: np.ndarray,
+        families: np.ndarray,
+        size: int,
+    ) -> None:
+        self._mine, self._others, self._counts = mine, others, counts
+        self._shares, self._all_families = shares, families
+        self._families = families[:size]
+        self._num_families = int(families.max(initial=0)) + 1
+        self._total = max(1, int(counts.sum()))
+
+    @cached_property
+    def _rows(self) -> _Rows:
+        return _Rows(self._others, self._mine, self._counts, len(self._families))
+
+    @cached_property
+    def _own(self) -> np.ndarray:
+        return np.bincount(self._mine, self._counts, len(self._all_families))
+
+    @cached_property
+    def _of_others(self) -> np.ndarray:
+        """How often each word stands on the other side, as a share of all pairs; (W,)."""
+        return np.bincount(self._others, self._counts, len(self._all_families)) / self._total
+
+    @cached_property
+    def _own_of_families(self) -> np.ndarray:
+        """How often words of each family stand here; (F,)."""
+        return np.bincount(self._all_families, self._own, self._num_families)
+
+    @cached_property
+    def _part(self) -> np.ndarray:
+        """How usual it is for each word to stand here, in nats; (W,)."""
+        expected = self._total * self._shares
+        ratio = self._own_of_families + _PART
+        ratio /= np.bincount(self._all_families, expected, self._num_families) + _PART
+        part: np.ndarray = (self._own + _PART * ratio[self._all_families]) / (expected + _PART)
+        np.log(part, out=part)
+        return part
+
+    def is_seen(self, mine: int, other: int) -> bool:
+        """Whether some caption has a word here with another one on the other side."""
+        return (other, mine) in self._seen
+
+    @cached_property
+    def _seen(self) -> set[tuple[int, int]]:
+        return set(zip(self._others.tolist(), self._mine.tolist(), strict=True))
+
+    def log_part(self, number: int) -> float:
+        return float(self._part[number])
+
+    @cached_property
+    def _by_family(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+        return {}
+
+    def _with_family(self, family: int) -> tuple[np.ndarray, np.ndarray]:
+        """The ratios of each family (F,) and each choice (C,) to words of a family."""
+        if family not in self._by_family:
+            chosen = self._all_families[self._others] == family
+            counts = np.bincount(self._mine[chosen], self._counts[chosen], len(self._all_families))
+            share = self._of_others[self._all_families == family].sum()
+            both = np.bincount(self._all_families, counts, self._num_families) + _FAMILIES
+            both /= self._own_of_families * share + _FAMILIES
+            size = len(self._families)
+            ratio = counts[:size] + _HALF * both[self._families]
+            ratio /= self._own[:size] * share + _HALF
+            self._by_family[family] = both, ratio
+        return self._by_family[family]
+
+    def row(self, other: int, weight: float) -> np.ndarray:
+        """How usual each choice is with another word on the other side, in nats; (C,)."""
+        share = self._of_others[other]
+        columns, counts = self._rows.of(other)
+        both, ratio = self._with_family(int(self._all_families[other]))
+        families = np.bincount(self._families[columns], counts, self._num_families) + _HALF * both
+        families /= self._own_of_families * share + _HALF
+        row: np.ndarray = families[self._families]
+        row *= ratio
+        np.sqrt(row, out=row)
+        row *= _PAIR
+        row[columns] += counts
+        size = len(row)
+        row /= self._own[:size] * share + _PAIR
+        np.log(row, out=row)
+        row *= weight
+        row += _PART_WEIGHT * self._part[:size] - _UNSEEN_LINK
+        row[columns] += _UNSEEN_LINK
+        return row.astype("f4")
+
+
+class _Counter:
+    """Counts what `Usage` keeps."""
+
+    def __init__(self) -> None:
+        self._num_captions = 0
+        self._words: Counter[str] = Counter()
+        self._pairs: Counter[tuple[str, str, str]] = Counter()
+        self._scenes: Counter[tuple[str, str]] = Counter()
+
+    def add(self, caption: Caption) -> None:
+        found = links(caption)
+        named = sorted(set(lemmas(found).values()))
+        self._num_captions += 1
+        self._pairs.update([link[:3] for link in found])
+        self._words.update({word for link in found for word in link[1:3]})
+        self._scenes.update(combinations(named, 2))
+        for counts in (self._pairs, self._scenes):
+            if len(counts) > MAX_PAIRS:
+                for pair in [pair for pair, count in counts.items() if count == 1]:
+                    del counts[pair]
+
+    def arrays(self) -> tuple[list[str], np.ndarray, list[str], np.ndarray, np.ndarray, int]:
+        """The arguments of `Usage`, but for the lexicon."""
+        usual = sorted(self._words.items(), key=lambda item: (-item[1], item[0]))[:MAX_WORDS]
+        usual = [item for item in usual if item[1] >= MIN_COUNT]
+        words = [word for word, _ in usual]
+        numbers = {word: number for number, word in enumerate(words)}
+        relations = sorted({relation for relation, _, _ in self._pairs})
+        kinds = {name: number for number, name in enumerate(relations)}
+        pairs = [
+            (kinds[relation], numbers[head], numbers[dependent], count)
+            for (relation, head, dependent), count in self._pairs.items()
+            if head in numbers and dependent in numbers
+        ]
+        scenes = [
+            (numbers[one], numbers[other], count)
+            for (one, other), count in self._scenes.items()
+            if one in numbers and other in numbers
+        ]
+        return (
+            words,
+            np.array([count for _, count in usual], "i8"),
+            relations,
+            np.array(sorted(pairs), "i8").reshape(-1, 4),
+            np.array(sorted(scenes), "i8").reshape(-1, 3),
+            self._num_captions,
+        )
+
+
+def _names(values: Any) -> list[str]:
+    if not all(isinstance(value, str) for value in values) or len(set(values)) < len(values):
+        raise ValueError
+    return list(values)
+
+
+def _table(flat: Any, width: int, limits: Sequence[int]) -> np.ndarray:
+    """Rows of numbers below the limits of their columns, and of a count of at least one."""
+    table = np.array(flat)
+    if table.ndim != 1 or (table.size and table.dtype.kind != "i"):
+        raise ValueError
+    table = table.astype("i8").reshape(-1, width)
+    if table.size and (table.min() < 0 or table[:, -1].min() < 1):
+        raise ValueError
+    if any(table[:, column].max(initial=-1) >= limit for column, limit in enumerate(limits)):
+        raise ValueError
+    return table
+
+
+def _choices(lexicon: Lexicon) -> list[str]:
+    """The lemmas of all words that the lexicon may put into a caption."""
+    nouns = {noun_lemma(form, lexicon) for form in lexicon.nouns.forms}
+    verbs = {
+        verb_lemma(text.split(" ")[0])
+        for rules in lexicon.verbs.rules.values()
+        for rule in rules
+        for text in rule.instead
+    }
+    verbs |= {verb_lemma(form) for form in lexicon.verbs.rule_forms}
+    attributes = lexicon.attributes
+    described = {*attributes.looks, *attributes.sizes, *attributes.opposites, *attributes.known}
+    described |= {word for materials in attributes.made_of.values() for word in materials}
+    described |= {
+        word for states in attributes.states.values() for state in states for word in state.instead
+    }
+    placed = {*lexicon.relations.names, *(flip.instead for flip in lexicon.relations.flips)}
+    return sorted(nouns | verbs | described | placed)
+
+
+def _families(words: Iterable[str], lexicon: Lexicon) -> np.ndarray:
+    """The number of each word's family; nouns of no family share one, as do all other words."""
+    numbers = {name: number for number, name in enumerate(lexicon.nouns.families, 2)}
+    found = []
+    for word in words:
+        noun = lexicon.nouns.forms.get(word)
+        found.append(numbers[noun.family.name] if noun else int(word.startswith("to ")))
+    return np.array(found, "i8")

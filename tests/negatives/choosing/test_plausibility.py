@@ -1,0 +1,139 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hnclip_cli.language.usage import Usage
+from hnclip_cli.lexicon import load_lexicon
+from hnclip_cli.negatives.choosing.plausibility import MAX_LOSS, Plausible, rewritten
+from hnclip_cli.streams.edits import apply_edits
+from hnclip_cli.streams.records import Record
+from tests.negatives.makers import by_rules
+
+
+@pytest.fixture(scope="module")
+def plausible():
+    """By the built-in model."""
+    return Plausible(load_lexicon())
+
+
+@pytest.fixture(scope="module")
+def losses(parser, plausible):
+    """What it costs to put each word in the place of another."""
+
+    def lost(text, old, *words):
+        start = text.index(old)
+        changes = [[(start, start + len(old), word)] for word in words]
+        return plausible.losses(parser.parse([text])[0], changes)
+
+    return lost
+
+
+@pytest.fixture(scope="module")
+def made(parser):
+    makers = {}
+
+    def negatives(preference, caption, *kinds, **fields):
+        key = (id(preference), kinds)
+        if key not in makers:
+            makers[key] = by_rules(*kinds, preference=preference)
+        return makers[key].negatives([Record({"caption": caption, **fields})])[0]
+
+    return negatives
+
+
+@pytest.mark.parametrize(
+    ("caption", "old", "better", "worse"),
+    [
+        ("A zebra drinking from a river", "zebra", "horse", "umbrella"),
+        ("A man wearing a hat", "hat", "helmet", "suitcase"),
+        ("A boat in the water", "boat", "duck", "oven"),
+        ("People playing soccer on a green field", "field", "court", "street"),
+        ("A cat sitting on a couch", "on", "next to", "through"),
+        ("A man riding a horse", "riding", "holding", "eating"),
+        ("A cow in a grassy field", "grassy", "green", "wooden"),
+    ],
+)
+def test_what_captions_say_costs_less_than_what_they_do_not(losses, caption, old, better, worse):
+    good, bad = losses(caption, old, better, worse)
+    assert good < bad
+
+
+def test_words_that_no_caption_holds_are_refused(losses):
+    (loss,) = losses("A man riding a horse", "horse", "zork")
+    assert loss > MAX_LOSS
+
+
+def test_a_sort_that_no_caption_names_is_refused(losses):
+    good, bad = losses("A cat on a computer chair", "chair", "desk", "couch")
+    assert good < bad and bad > MAX_LOSS
+
+
+def test_swaps_are_read_in_both_directions(parser, plausible):
+    caption = parser.parse(["A dog chasing a cat"])[0]
+    swapped = [(2, 5, "cat"), (16, 19, "dog")]
+    absurd = parser.parse(["A man eating a pizza"])[0]
+    eaten = [(2, 5, "pizza"), (15, 20, "man")]
+    assert plausible.losses(caption, [swapped])[0] < plausible.losses(absurd, [eaten])[0]
+
+
+def test_edits_leave_the_words_that_they_say(parser):
+    caption = parser.parse(["A black cat sits on a red bed."])[0]
+    for edits in (
+        [(8, 11, "dog")],
+        [(2, 7, "red"), (22, 25, "black")],
+        [(12, 19, "is lying under")],
+        [(0, 0, "Look, ")],
+        [(17, 30, "")],
+    ):
+        words = rewritten(caption.words, edits)
+        text = apply_edits(caption.text, edits)
+        expected = parser.parse([text])[0].words
+        assert "".join(w.text for w in words).replace(",", "") == "".join(
+            w.text for w in expected
+        ).replace(",", "")
+    tags = {word.lower: word.tag for word in rewritten(caption.words, [(8, 11, "dog")])}
+    assert tags["dog"] == "NN"
+
+
+def test_a_fitted_model_chooses_what_its_captions_say(parser, made):
+    animals = ["cow", "goat", "deer"]
+    told = [f"A brown {animal} stands in a field." for animal in animals * 9]
+    fitted = Plausible(load_lexicon(), Usage.fit(parser.parse(told)))
+    texts = {
+        negative["caption"]
+        for number in range(20)
+        for negative in made(
+            fitted, "A brown horse stands in a field.", "replace-noun", id=str(number)
+        )
+    }
+    assert texts and texts <= {f"A brown {animal} stands in a field." for animal in animals}
+
+
+def test_a_misfit_is_left_out_unless_there_is_nothing_else(made, plausible):
+    caption = "A man riding an umbrella on a pizza"
+    strict = Plausible(load_lexicon())
+    strict.max_loss = -99.0
+    kinds = ("replace-noun", "replace-subject")
+    assert len(made(strict, caption, *kinds)) == 1  # the least bad of both kinds
+    assert len(made(None, caption, *kinds)) == 2
+
+
+def test_a_truth_that_refuses_the_best_leaves_the_next(made, plausible):
+    caption = "A man sitting on a bench in a park."
+    first = made(plausible, caption, "replace-noun")[0]["caption"]
+    (second,) = made(plausible, caption, "replace-noun", captions=[caption, first])
+    assert second["caption"] != first
+
+
+WORDS = ["a", "two", "red", "dog", "cat", "bus", "on", "near", ".", "😀", "\ud800", "<", "riding"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(WORDS)).map(" ".join))
+def test_any_text_gives_the_same_twice(made, plausible, text):
+    caption = f"a man {text}"
+    negatives = made(plausible, caption)
+    assert negatives == made(plausible, caption)
+    for negative in negatives:
+        edits = [tuple(edit) for edit in negative["edits"]]
+        assert apply_edits(caption, edits) == negative["caption"]
