@@ -109,7 +109,7 @@ class _Crew(Generic[T, R]):
             self._jobs.put(None)
 
     def _work(self) -> None:
-        while not self._is_closed and (job := self._jobs.get()):
+        while not (self._is_closed or self.failure) and (job := self._jobs.get()):
             future, item = job
             try:
                 future.set_result(self._function(item))

@@ -251,13 +251,26 @@ def test_requests_keep_to_the_rate(serve):
     assert time.monotonic() - started >= 1
 
 
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_stops_at_once_although_the_server_hangs(serve, signum, code, tmp_path):
-    server = serve(lambda handler: handler.server.over.wait(60) and None)
+def hang(handler):
+    handler.server.over.wait(60)
+
+
+def put_off(handler):
+    return failing(429, Retry_After="50")
+
+
+@pytest.mark.parametrize(
+    ("signum", "code", "behavior"),
+    [(signal.SIGINT, 130, hang), (signal.SIGTERM, 143, hang), (signal.SIGINT, 130, put_off)],
+)
+def test_a_signal_stops_at_once_although_the_server_does_not_answer(
+    serve, signum, code, behavior, tmp_path
+):
+    server = serve(behavior)
     process = start(*http(server, "-o", tmp_path / "out.jsonl"))
     process.stdin.write(to_lines(*dogs(20)))
     process.stdin.flush()
-    while len(server.requests) < 4:
+    while len(server.requests) < (4 if behavior is hang else 1):
         time.sleep(0.01)
     process.send_signal(signum)
     assert process.wait(20) == code

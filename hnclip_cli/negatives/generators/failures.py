@@ -3,6 +3,7 @@
 import re
 import time
 from typing import Any
+from urllib.parse import quote
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.negatives.generators.replies import Complaint, Passing, Unanswered
@@ -94,8 +95,8 @@ class Failures:
 
     def shown(self, text: str) -> str:
         """What a server said, short, printable, and without the key."""
-        if self._key:
-            text = text.replace(self._key, "…")
+        for key in filter(None, (self._key, quote(self._key, safe=""))):
+            text = text.replace(key, "…")
         text = "".join(letter if letter.isprintable() else " " for letter in text)
         return text[:MAX_WORDS] + "…" if len(text) > MAX_WORDS else text
 

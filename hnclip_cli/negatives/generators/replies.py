@@ -46,7 +46,7 @@ def text_of(reply: Any) -> str:
         content = "".join(map(_text_of_part, content))
     content = content if isinstance(content, str) else ""
     text = without_reasoning(content)
-    if reason == "length":
+    if str(reason).lower() in ("length", "max_tokens"):
         when = "" if text.strip() else " before it began"
         raise Cut(f"the answer was cut off{when}: it reached the limit of its tokens")
     if reason == "content_filter" or refused:

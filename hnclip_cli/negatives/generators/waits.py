@@ -24,15 +24,17 @@ _EPOCH, _EPOCH_MS = 1e9, 1e12
 def announced_wait(status: int, headers: Mapping[str, str], now: float) -> float | None:
     """The seconds that a server asks to wait before the next request; None where it does not.
 
-    ``retry-after-ms`` goes before ``Retry-After``. Without both, a 429 is over when the limit is
-    reset that has nothing left, of those in ``x-ratelimit-reset-*``; where none says that it has
-    nothing left, at the first reset.
+    Only a server with too much to do can ask for that (429, 503, 529). ``retry-after-ms`` goes
+    before ``Retry-After``. Without both, a 429 is over when the limit is reset that has nothing
+    left, of those in ``x-ratelimit-reset-*``; where none says so, at the first reset.
 
     Args:
         status: of the response.
         headers: of the response; names in lower case, or httpx's, which know no case.
         now: seconds since 1970.
     """
+    if status not in (429, 503, 529):
+        return None
     milliseconds = headers.get("retry-after-ms", "").strip()
     if _NUMBER.fullmatch(milliseconds):
         return float(milliseconds) / 1000

@@ -43,6 +43,7 @@ class Handler(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 64  # with 5, a connection among many at once may take seconds
 
     def handle_error(self, request, client_address):
         if not isinstance(sys.exception(), ConnectionError):  # the client is gone

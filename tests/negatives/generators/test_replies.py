@@ -65,6 +65,7 @@ def test_the_parts_of_an_answer_are_joined(content):
         (reply("<think>Hm {}"), Passing, "the answer holds only reasoning"),
         (reply("<think>Hm</think> "), Passing, "the answer holds only reasoning"),
         (reply("{", "length"), Cut, "the answer was cut off: it"),
+        (reply("{", "MAX_TOKENS"), Cut, "the answer was cut off: it"),
         (reply("<think>Hm", "length"), Cut, "the answer was cut off before it began"),
         (reply(None, "length", reasoning_content="Hm"), Cut, "cut off before it began"),
         (reply(None, refusal="I cannot"), Declined, "the model refuses to answer"),

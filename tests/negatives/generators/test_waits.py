@@ -40,7 +40,9 @@ def test_waits_are_numbers_durations_or_dates(text, seconds):
                "x-ratelimit-reset-tokens": "9s", "x-ratelimit-remaining-tokens": "0"}, 9),
         (429, {"x-ratelimit-reset-requests": "0s", "x-ratelimit-reset-tokens": "9s"}, 9),
         (429, {"x-ratelimit-reset": str(int(NOW) + 5)}, 5),
-        (500, {"x-ratelimit-reset-requests": "1s"}, None),
+        (503, {"x-ratelimit-reset-requests": "1s"}, None),
+        (529, {"retry-after": "3"}, 3),
+        (500, {"retry-after": "3"}, None),
     ],
 )  # fmt: skip
 def test_the_headers_of_a_failure_say_how_long_to_wait(status, headers, seconds):
