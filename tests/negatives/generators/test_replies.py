@@ -53,6 +53,12 @@ def test_the_parts_of_an_answer_are_joined(content):
     assert text_of(reply(content)) == "{}"
 
 
+@pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
+def test_an_answer_that_a_server_takes_for_reasoning_is_read(name):
+    assert text_of(reply(None, **{name: "\n\n{}"})) == "\n\n{}"
+    assert text_of(reply("[]", **{name: "{}"})) == "[]"
+
+
 @pytest.mark.parametrize(
     ("answer", "kind", "problem"),
     [
