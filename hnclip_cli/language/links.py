@@ -46,6 +46,9 @@ _JOINS_NOUNS = ("NN", "HYPH", "POS")
 
 NOUN, VERB, PREPOSITION, PARTICLE, AND, BEING, OTHER = range(7)
 
+# What the determiner of what is counted begins with.
+SEVERAL = "#"
+
 MODIFIER, COMPOUND, DETERMINER, PLACE = "modifier", "compound", "determiner", "place"
 SUBJECT, OBJECT, PATIENT, JOINED = "subject", "object", "patient", "and"
 
@@ -318,7 +321,7 @@ def _noun_phrase(words: Sequence[Word], first: int, lexicon: Lexicon) -> Unit:
 
 def _determiner(lower: str, tag: str) -> str:
     if (tag == "CD" and lower not in ("one", "1")) or lower in _SEVERAL:
-        return "#"
+        return SEVERAL
     if lower in _OWNING:
         return "his"
     return "a" if lower == "an" else lower

@@ -1,6 +1,6 @@
 """How usual a candidate is for what its caption says: the words it puts in, in their places."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -10,8 +10,11 @@ from hnclip_cli.language.links import (
     COMPOUND,
     DETERMINER,
     NOUN,
+    OBJECT,
     PLACE,
     PREPOSITION,
+    SEVERAL,
+    SUBJECT,
     VERB,
     Link,
     lemmas,
@@ -23,18 +26,21 @@ from hnclip_cli.language.links import (
 from hnclip_cli.language.usage import DEPENDENT, HEAD, Usage
 from hnclip_cli.lexicon import Lexicon
 from hnclip_cli.negatives.analysis.nouns import mentions
+from hnclip_cli.negatives.choosing.choice import drawn
 from hnclip_cli.streams.edits import Edit
 
+# A candidate that is e^3 times less usual than its caption is refused.
+MAX_LOSS = 3.0
 # Of a word that no caption held.
 UNKNOWN = -14.0
 # What is usual in its place, in nats.
 USUAL, VERY_USUAL = 3.0, 5.0
 USUAL_RELATION = 3.7
 UNKNOWN_RELATION = UNKNOWN_SORT = 9.0
+# What is left to those that get no other.
+RARE_NUMBER = MAX_LOSS + 0.5
 # An attribute that is less usual is still a fact of the image.
 MODIFIER_SHARE = 0.4
-# A candidate that is e^4 times less usual than its caption is refused.
-MAX_LOSS = 4.0
 
 
 class Plausible:
@@ -110,7 +116,9 @@ class _OfCaption:
         if kind == VERB or (" " in text and kind != NOUN):
             return None
         lemma = noun_lemma(text, self._caption.lexicon) if kind == NOUN else text
-        if kind == NOUN and not self._has_sort(index, lemma):
+        if kind == NOUN and not (
+            self._has_sort(index, lemma) and self._does_what_is_done(index, lemma)
+        ):
             return UNKNOWN_SORT
         row = self._row(index)
         loss = min(max(self._at(row, self._lemma(index)), USUAL), VERY_USUAL) - self._at(row, lemma)
@@ -123,6 +131,21 @@ class _OfCaption:
             for link in self._links
             if link.relation == COMPOUND and link.at == index
         )
+
+    def _does_what_is_done(self, index: int, lemma: str) -> bool:
+        """Whether captions say of a thing what this one says: one rides horses, and pets no books.
+
+        What is of one family does the same.
+        """
+        nouns = self._caption.lexicon.nouns.forms
+        old, new = nouns.get(self._lemma(index)), nouns.get(lemma)
+        if old and new and old.family is new.family:
+            return True
+        for relation, head, _, _, to in self._links:
+            says = to == index and relation in (OBJECT, SUBJECT, "noun of")
+            if says and not self._usage.is_seen(relation, head, lemma):
+                return False
+        return True
 
     def _lemma(self, index: int) -> str:
         return self._named.get(index, self._caption.lower(index))
@@ -170,7 +193,19 @@ class _OfCaption:
         words = rewritten(self._caption.words, edits)
         known = {link[:3] for link in self._links}
         new = {link[:3] for link in links_of(words, self._caption.lexicon)} - known
-        return sum(self._new_link(*link) for link in new)
+        loss = sum(self._new_link(*link) for link in new)
+        return loss + RARE_NUMBER if self._is_rare_number(new) else loss
+
+    def _is_rare_number(self, new: Iterable[tuple[str, str, str]]) -> bool:
+        """Whether several stand for one where captions, by a draw, would not say so.
+
+        Captions say one far more often than several: without the draw the number alone would tell
+        the negative.
+        """
+        counted = any(link[0] == DETERMINER and link[2].startswith(SEVERAL) for link in new)
+        if not counted or any(link.dependent.startswith(SEVERAL) for link in self._links):
+            return False
+        return drawn(self._caption.draw, "several")[0] >= 64  # of 256
 
     def _new_link(self, relation: str, head: str, dependent: str) -> float:
         is_seen = self._usage.is_seen(relation, head, dependent)

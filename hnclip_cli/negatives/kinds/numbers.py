@@ -1,6 +1,5 @@
 """The kind that says another number of things."""
 
-import hashlib
 from collections.abc import Iterator
 from itertools import chain
 
@@ -45,8 +44,6 @@ _PLURAL = {
 }
 _TO_PLURAL = {"is": "are", "has": "have"}
 _TO_SINGULAR = {plural: singular for singular, plural in _TO_PLURAL.items()}
-# Captions say one far more often than two: as often in negatives, two would give them away.
-_ONE_IN = 4
 
 
 def _one_or_several(caption: Caption) -> Iterator[list[Edit]]:
@@ -71,13 +68,8 @@ def _one_or_several(caption: Caption) -> Iterator[list[Edit]]:
         return
     named = replace(caption, (mention.first, mention.stop), form)
     if is_one:
-        if (
-            int.from_bytes(hashlib.blake2b(caption.draw + b"several", digest_size=8).digest())
-            % _ONE_IN
-            == 0
-        ):
-            for text in ("two", "three"):
-                yield [replace(caption, (first, first + 1), text), named, *agreeing]
+        for text in ("two", "three"):
+            yield [replace(caption, (first, first + 1), text), named, *agreeing]
     else:
         following = caption.lower(first + 1) if first + 1 < mention.first else form
         yield [replace(caption, (first, first + 1), article(following)), named, *agreeing]

@@ -33,10 +33,15 @@ def replace_relation(caption: Caption) -> Iterator[list[Edit]]:
             yield [replace(caption, span, "on top of")]
         if mention is None or mention.modifies or not _may_move(caption, span):
             continue
+        if mention.noun.family.name == "board":  # "doing a trick next to a skateboard"
+            continue
         name = caption.lower(mention.head)
         if caption.lower(mention.stop) in ("of", "while") or name in caption.resumed:
             continue
+        said = {word.lower for word in (*caption.words[: span[0]], *caption.words[span[1] :])}
         for text in relations.placements.get((mention.noun.key, relation), ()):
+            if text.split(" ")[0] in said:  # "in a meadow in a lake"
+                continue
             if text not in ("in", "on") or not mention.is_plural:
                 yield [replace(caption, span, text)]
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
 from hnclip_cli.language.caption import Caption
-from hnclip_cli.lexicon.nouns import Noun
 from hnclip_cli.negatives.analysis.attributes import (
     colors,
     described,
@@ -16,8 +15,6 @@ from hnclip_cli.negatives.analysis.nouns import known_head, noun_at
 from hnclip_cli.negatives.analysis.rewriting import replace
 from hnclip_cli.streams.edits import Edit
 
-# What is large of its sort, and seen to be; of a clock or a crowd it is a matter of opinion.
-_WITH_SCALE = ("animal", "vehicle", "building")
 _UNSTABLE_AFTER = {"very", "not", "too", "so", "half", "and", "brand"}
 _UNSTABLE_BEFORE = {"and", "fashioned", "looking", "style", "covered"}
 
@@ -45,16 +42,18 @@ def replace_color(caption: Caption) -> Iterator[list[Edit]]:
 
 
 def replace_size(caption: Caption) -> Iterator[list[Edit]]:
-    """Turn small to large, tall to short, wide to narrow, and back."""
+    """Turn tall to short, wide to narrow and back, and of drawn shapes small to large.
+
+    Whether a dog is large is a matter of opinion, also to who sees it.
+    """
     known = caption.lexicon.attributes
     if known.opposites.keys().isdisjoint(caption.lowers):
         return
     for modifier in sizes(caption):
         noun, word = known_head(caption, modifier.noun), caption.lower(modifier.first)
-        is_of_age = word == "little" and noun is not None and noun.is_human
         is_resumed = caption.lower(modifier.noun) in caption.resumed
-        has_scale = noun is not None and _has_scale(noun)
-        if word in known.opposites and has_scale and not is_resumed and not is_of_age:
+        is_drawn = noun is not None and "drawn" in noun.family.traits
+        if word in known.opposites and is_drawn and not is_resumed:
             yield _opposite(caption, modifier.first)
     others = known.opposites.keys() - known.sizes.keys()
     for index, head in described(caption, others, ("JJ",)):
@@ -94,10 +93,6 @@ def replace_material(caption: Caption) -> Iterator[list[Edit]]:
         for text in materials:
             if text not in named:
                 yield [replace(caption, (index, index + 1), text)]
-
-
-def _has_scale(noun: Noun) -> bool:
-    return noun.family.nature in _WITH_SCALE or "drawn" in noun.family.traits
 
 
 def _opposite(caption: Caption, index: int) -> list[Edit]:

@@ -23,6 +23,11 @@ _GEAR = {
     *("batter", "pitcher", "catcher", "umpire", "serve", "serving", "swing", "swinging", "swings"),
     *("pitch", "pitching", "bases", "plate", "net", "helmet", "mitt", "homerun", "hi"),
 }
+# In helmets and far away, one cannot tell who it is; a girl has no beard.
+_HIDING = (
+    *("ski", "snow", "surf", "wave", "motorcycl", "helmet", "baseball", "batter", "wetsuit"),
+    *("beard", "mustach", "bald", "pregnan", "toddler", "costume", "mask", "catcher", "umpire"),
+)
 _GENDERED = {"he", "she", "his", "her", "hers", "him", "himself", "herself"}
 _LIST_WORDS = {"with", "and", "or", ",", "has", "have", "having", "of", "including", "containing"}
 _PLACING = {"in", "on", "at", "near", "inside", "outside", "into", "through", "across", "down"}
@@ -99,10 +104,28 @@ def _rivals(caption: Caption, mention: Mention, before: str) -> list[Noun]:
     further: list[Noun] = []
     if not is_busy_crowd and (noun.is_animate or not own):
         further = noun.stand_ins_at_rest if at_rest else noun.stand_ins
-    more = _at_hand(caption, mention)
+    more = _at_hand(caption, mention) if _is_determined(caption, mention) else []
     named = named_things(caption)
     found = dict.fromkeys((*own, *further, *more))
-    return [rival for rival in found if rival.key not in named]
+    return [
+        rival
+        for rival in found
+        if rival.key not in named
+        and not (noun.is_animate and not rival.is_animate and not at_rest)
+        and not ({noun.gender, rival.gender} == {"female", "male"} and _hides_gender(caption))
+    ]
+
+
+def _is_determined(caption: Caption, mention: Mention) -> bool:
+    """Whether the noun needs no article that it lacks: "grass", for which no dog may stand."""
+    first = caption.run_start(mention.first, ("JJ", "NN", "VB", "HYPH"))
+    return mention.is_plural or caption.tag(first - 1) in ("DT", "PRP$", "CD", "POS", "PDT")
+
+
+@once
+def _hides_gender(caption: Caption) -> bool:
+    """Whether clothes hide, or other words say, who is a man or a woman."""
+    return any(word.startswith(_HIDING) for word in caption.lowers)
 
 
 _FOOD = ("dish", "produce", "staple")

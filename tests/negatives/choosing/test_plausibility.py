@@ -68,6 +68,22 @@ def test_a_sort_that_no_caption_names_is_refused(losses):
     assert good < bad and bad > MAX_LOSS
 
 
+def test_one_becomes_several_as_seldom_as_captions_say_so(parser, plausible):
+    """Otherwise the number alone tells the negative."""
+    captions = parser.parse(["A dog sitting on a bed"] * 200)
+    change = [(0, 1, "Two"), (2, 5, "dogs")]
+    kept = 0
+    for number, caption in enumerate(captions):
+        caption.draw = str(number).encode()
+        kept += plausible.losses(caption, [change])[0] <= MAX_LOSS
+    assert 30 < kept < 70  # a quarter
+
+
+def test_drawn_shapes_are_not_judged(parser, plausible):
+    caption = parser.parse(["A red ring left of a cross"])[0]
+    assert plausible.losses(caption, [[(6, 10, "star")], [(6, 10, "zork")]]) == [0, 0]
+
+
 def test_swaps_are_read_in_both_directions(parser, plausible):
     caption = parser.parse(["A dog chasing a cat"])[0]
     swapped = [(2, 5, "cat"), (16, 19, "dog")]

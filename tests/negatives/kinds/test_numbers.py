@@ -1,8 +1,5 @@
 import pytest
 
-from hnclip_cli.negatives.kinds.registry import KINDS
-from hnclip_cli.streams.edits import apply_edits
-
 
 def test_numbers_change_within_three(candidates):
     assert candidates("replace-number", "Two dogs sit") == [
@@ -14,7 +11,7 @@ def test_numbers_change_within_three(candidates):
 
 
 @pytest.mark.parametrize(
-    "caption", ["a two story house", "two-way traffic", "a bus at 5 o'clock", "two feet of snow"]
+    "caption", ["a two story house", "two-way traffic", "seen at 5 o'clock", "two feet of snow"]
 )
 def test_a_number_that_counts_no_things_is_left_alone(candidates, caption):
     assert candidates("replace-number", caption) == []
@@ -48,22 +45,14 @@ def test_several_become_one_where_nothing_else_tells_their_number(candidates):
         assert not any(text.startswith(("A ", "There are a")) for text in made)
 
 
-def test_one_becomes_several_now_and_then(parser):
-    """As seldom as captions speak of several: otherwise the number alone tells the negative."""
-    captions = parser.parse(["A dog is sitting on a bed"] * 40)
-    made = []
-    for number, caption in enumerate(captions):
-        caption.draw = str(number).encode()
-        for edits in KINDS["replace-number"].edits(caption):
-            made.append(apply_edits(caption.text, edits))
-    assert set(made) == {"Two dogs are sitting on a bed", "Three dogs are sitting on a bed"}
-    assert len(made) < 40
+def test_one_becomes_several(candidates):
+    assert candidates("replace-number", "A dog is sitting on a bed") == [
+        "Two dogs are sitting on a bed", "Three dogs are sitting on a bed",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "caption", ["A man with a hat", "A man holding a bat", "A dog licks itself", "A cup of tea"]
 )
-def test_one_stays_one_where_more_is_said_of_it(parser, caption):
-    for number, one in enumerate(parser.parse([caption] * 20)):
-        one.draw = str(number).encode()
-        assert list(KINDS["replace-number"].edits(one)) == []
+def test_one_stays_one_where_more_is_said_of_it(candidates, caption):
+    assert candidates("replace-number", caption) == []
