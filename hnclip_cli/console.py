@@ -161,7 +161,10 @@ class _Stdout:
 
     def write(self, data: Any) -> int:
         with _stdout_errors():
-            return self._stream.write(data)
+            written = self._stream.write(data)
+            while written < len(data):  # where PYTHONUNBUFFERED is set, a write may take a part
+                written += self._stream.write(data[written:])
+            return written
 
     def flush(self) -> None:
         with _stdout_errors():

@@ -59,6 +59,13 @@ def test_head_gets_its_lines_and_nothing_is_said(tmp_path):
     assert done.stderr == b""
 
 
+def test_a_long_line_that_is_read_in_part_is_no_success_where_python_does_not_buffer(tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(to_lines({"caption": "a" * 300_000}))
+    done = bash("PYTHONUNBUFFERED=1 hnclip negatives --kind replace-color a.jsonl | head -c 9; "
+                'echo " ${PIPESTATUS[@]}"', tmp_path)  # fmt: skip
+    assert (done.stdout.split(), done.stderr) == ([b'{"caption', b"141", b"0"], b"")
+
+
 @pytest.mark.parametrize("flags", ["", "-o /dev/full"])
 def test_a_full_disk_is_an_error_not_a_success(flags):
     done = bash(f"hnclip negatives --kind replace-color {flags} > /dev/full", stdin=CAPTION * 3)
