@@ -55,6 +55,11 @@ def test_the_help_of_benchmark_imports_no_reader():
     assert [name for name in imported if name.startswith("hnclip_cli.sources.benchmarks.")] == []
 
 
+def test_the_help_of_negatives_imports_no_client():
+    imported = run("negatives", "--help").stderr.split()
+    assert {"hnclip_cli.negatives.generators.chat", "email", "socket"} & {*imported} == set()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hnclip_cli.negatives.choosing.choice import Choosing
 from hnclip_cli.negatives.choosing.maker import NegativeMaker
 from hnclip_cli.negatives.choosing.ranking import Ranked
-from hnclip_cli.negatives.generators.chat import INSTRUCTIONS, ChatMaker
 from hnclip_cli.plugins import Table
 from hnclip_cli.streams.records import Record
 
@@ -65,6 +64,18 @@ def _by_masked_model(
     return NegativeMaker(choosing, Filled(choosing.kinds, loaded, **how))
 
 
+def _by_endpoint(choosing: Choosing, **how: Any) -> Maker:
+    from hnclip_cli.negatives.generators.chat import ChatMaker  # which help does not wait for
+
+    return ChatMaker(choosing, **how)
+
+
+def _can_be_asked_for(kind: str) -> bool:
+    from hnclip_cli.negatives.generators.chat import INSTRUCTIONS
+
+    return kind in INSTRUCTIONS
+
+
 LEXICON = "lexicon"
 _BUILT_IN = {
     # Pieces of this size are enough for spaCy, and few enough to share out evenly.
@@ -80,8 +91,8 @@ _BUILT_IN = {
     ),
     # It is asked for all but shuffled words, which take no understanding.
     "http": Generator(
-        ChatMaker,
-        can_make=INSTRUCTIONS.__contains__,
+        _by_endpoint,
+        can_make=_can_be_asked_for,
         options=(
             "endpoint",
             "model",
