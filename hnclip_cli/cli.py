@@ -16,7 +16,7 @@ from hnclip_cli.lazy import LazyGroup
 # In the order of a pipeline. A new command is a file of its name, and a line here.
 COMMANDS = {
     "data": "Make records: draw scenes, read the official files of a benchmark, find images.",
-    "fit": "Fit a model of which words go together, for negatives --fitted.",
+    "fit": "Fit a model of what goes with what, for negatives --fitted.",
     "negatives": "Add hard negative captions: near-copies that are false of the image.",
     "refine": "Drop the negatives that the text alone gives away.",
     "mine": "Add the nearest captions or images of other groups as negatives.",
