@@ -6,7 +6,7 @@ read in the same way where a model is fitted and where it is used.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -98,14 +98,24 @@ class Link(NamedTuple):
 @once
 def links(caption: Caption) -> list[Link]:
     """The links of a caption, in order of place; needs tags."""
-    return links_of(caption.words, caption.lexicon)
+    return _linked(caption.words, units(caption), caption.lexicon)
+
+
+@once
+def units(caption: Caption) -> list[Unit]:
+    """The noun phrases of a caption, and what stands between them; needs tags."""
+    return list(_units(caption.words, caption.lexicon))
 
 
 def links_of(words: Sequence[Word], lexicon: Lexicon) -> list[Link]:
-    """The links of tagged words."""
+    """The links of tagged words that are no caption."""
+    return _linked(words, _units(words, lexicon), lexicon)
+
+
+def _linked(words: Sequence[Word], read: Iterable[Unit], lexicon: Lexicon) -> list[Link]:
     found: list[Link] = []
     reader = _Reader(found, lexicon)
-    for unit in units(words, lexicon):
+    for unit in read:
         if unit.kind == NOUN:
             _describe(found, words, unit)
             reader.noun(unit)
@@ -230,8 +240,7 @@ def _describe(found: list[Link], words: Sequence[Word], noun: Unit) -> None:
     found.append(Link(DETERMINER, noun.lemma, noun.determiner, noun.head, noun.head))
 
 
-def units(words: Sequence[Word], lexicon: Lexicon) -> Iterator[Unit]:
-    """The noun phrases, and what stands between them."""
+def _units(words: Sequence[Word], lexicon: Lexicon) -> Iterator[Unit]:
     index = 0
     while index < len(words):
         unit = _unit(words, index, lexicon)

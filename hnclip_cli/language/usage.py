@@ -46,7 +46,7 @@ _LINK_WEIGHT, _DETERMINER_WEIGHT, _PART_WEIGHT, _SCENE_WEIGHT = 0.47, 0.7, 0.44,
 # What it costs that no caption has a link, or holds two words.
 _UNSEEN_LINK, _UNSEEN_SCENE = 1.2, 1.5
 # Rows that are remembered, of 4 bytes a word each.
-_MAX_ROWS = 8_000
+_MAX_ROWS = 4_000
 
 # Where a word stands in a link.
 HEAD, DEPENDENT = 0, 1
@@ -69,7 +69,8 @@ class Usage:
 
     Attributes:
         choices: the number of each choice.
-        log_frequencies: (C,) natural logarithms of relative frequencies.
+        families: (C,) numbers of the families of choices.
+        nouns: the number of each noun among the choices, by all its forms.
     """
 
     def __init__(
@@ -95,9 +96,10 @@ class Usage:
         counts[renumbered] = frequencies
         self._counts = counts
         self._shares = (counts + 0.5) / max(1, counts.sum())
-        self.log_frequencies = np.log(self._shares[: len(choices)]).astype("f4")
         families = _families(self._numbers, lexicon)
-        self._families = families
+        self.families = families[: len(choices)]
+        forms = lexicon.nouns.forms
+        self.nouns = {form: self.choices[noun_lemma(form, lexicon)] for form in forms}
         self._of_relation = {}
         for number, name in enumerate(relations):
             chosen = pairs[pairs[:, 0] == number]
@@ -223,6 +225,13 @@ class Usage:
                     return float(row[self.choices[word]] + _PART_WEIGHT * known)
         return 0.0
 
+    def seen_row(self, relation: str, side: int, other: str) -> np.ndarray:
+        """Which choices some caption has on one side of a link, (C,)."""
+        found = np.zeros(len(self.choices), bool)
+        if relation in self._of_relation and other in self._numbers:
+            found[self._of_relation[relation][side].columns(self._numbers[other])] = True
+        return found
+
     def is_seen(self, relation: str, head: str, dependent: str) -> bool:
         """Whether some caption has a link."""
         sides = self._of_relation.get(relation)
@@ -307,6 +316,7 @@ class _Side:
         self._families = families[:size]
         self._num_families = int(families.max(initial=0)) + 1
         self._total = max(1, int(counts.sum()))
+        self._by_family: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     @cached_property
     def _rows(self) -> _Rows:
@@ -336,20 +346,16 @@ class _Side:
         np.log(part, out=part)
         return part
 
+    def columns(self, other: int) -> np.ndarray:
+        """The choices that some caption has here with another word on the other side."""
+        return self._rows.of(other)[0]
+
     def is_seen(self, mine: int, other: int) -> bool:
         """Whether some caption has a word here with another one on the other side."""
-        return (other, mine) in self._seen
-
-    @cached_property
-    def _seen(self) -> set[tuple[int, int]]:
-        return set(zip(self._others.tolist(), self._mine.tolist(), strict=True))
+        return bool(np.any((self._mine == mine) & (self._others == other)))
 
     def log_part(self, number: int) -> float:
         return float(self._part[number])
-
-    @cached_property
-    def _by_family(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-        return {}
 
     def _with_family(self, family: int) -> tuple[np.ndarray, np.ndarray]:
         """The ratios of each family (F,) and each choice (C,) to words of a family."""
@@ -362,7 +368,7 @@ class _Side:
             size = len(self._families)
             ratio = counts[:size] + _HALF * both[self._families]
             ratio /= self._own[:size] * share + _HALF
-            self._by_family[family] = both, ratio
+            self._by_family[family] = both, ratio.astype("f4")
         return self._by_family[family]
 
     def row(self, other: int, weight: float) -> np.ndarray:

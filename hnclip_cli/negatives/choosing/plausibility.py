@@ -20,7 +20,6 @@ from hnclip_cli.language.links import (
     lemmas,
     links,
     links_of,
-    noun_lemma,
     units,
 )
 from hnclip_cli.language.usage import DEPENDENT, HEAD, Usage
@@ -31,12 +30,13 @@ from hnclip_cli.streams.edits import Edit
 
 # A candidate that is e^3 times less usual than its caption is refused.
 MAX_LOSS = 3.0
-# Of a word that no caption held.
+# What no caption held.
 UNKNOWN = -14.0
 # What is usual in its place, in nats.
 USUAL, VERY_USUAL = 3.0, 5.0
 USUAL_RELATION = 3.7
 UNKNOWN_RELATION = UNKNOWN_SORT = 9.0
+UNKNOWN_WORD = 17.0
 # What is left to those that get no other.
 RARE_NUMBER = MAX_LOSS + 0.5
 # An attribute that is less usual is still a fact of the image.
@@ -65,7 +65,10 @@ class Plausible:
             return []
         if any("drawn" in mention.noun.family.traits for mention in mentions(caption)):
             return [0.0] * len(candidates)
-        return list(map(_OfCaption(self._usage, caption).loss, candidates))
+        one = _OfCaption(self._usage, caption)
+        return [
+            one.noun_loss(edits) if len(edits) == 1 else one.loss(edits) for edits in candidates
+        ]
 
 
 class _OfCaption:
@@ -74,7 +77,7 @@ class _OfCaption:
     def __init__(self, usage: Usage, caption: Caption) -> None:
         self._usage, self._caption = usage, caption
         self._rows: dict[int, np.ndarray] = {}
-        self._kinds: dict[int, int] = {}  # of words by index
+        self._losses: dict[int, list[float]] = {}  # by the character where a noun ends
 
     @cached_property
     def _links(self) -> list[Link]:
@@ -89,7 +92,7 @@ class _OfCaption:
         """By the character where each unit ends: where it starts, its kind and its index."""
         words = self._caption.words
         found: dict[int, tuple[int, int, int]] = {}
-        for unit in units(words, self._caption.lexicon):
+        for unit in units(self._caption):
             if unit.kind == NOUN:
                 for index in unit.modifiers:
                     found[words[index].end] = words[index].start, -1, index
@@ -99,53 +102,71 @@ class _OfCaption:
                 found[last] = words[unit.first].start, unit.kind, unit.head
         return found
 
+    def noun_loss(self, edits: Sequence[Edit]) -> float:
+        """What one edit costs; most put a noun in, and are looked up."""
+        start, end, text = edits[0]
+        losses = self._losses.get(end) or self._losses_at(start, end)
+        if not losses:
+            return self.loss(edits)
+        nouns = self._usage.nouns
+        number = nouns.get(text) or nouns.get(text.lower())
+        return UNKNOWN_WORD if number is None else losses[number]
+
+    def _losses_at(self, start: int, end: int) -> list[float]:
+        """What each choice costs in the place of the noun of these characters; none for another."""
+        gap = self._gaps.get(end)
+        if not gap or gap[0] != start or gap[1] != NOUN:
+            return []
+        self._losses[end] = self._noun_losses(gap[2]).tolist()
+        return self._losses[end]
+
     def loss(self, edits: Sequence[Edit]) -> float:
-        made = [edit for edit in edits if edit[2].lower() not in ("a", "an")]
-        if len(made) == 1:
-            start, end, text = made[0]
+        if len(edits) == 1:
+            start, end, text = edits[0]
             gap = self._gaps.get(end)
-            if gap and gap[0] == start:
+            if gap is None:
+                if self._caption.text[start:end].lower() in self._caption.lexicon.numbers.values:
+                    return 0.0
+            elif gap[0] == start:
                 found = self._in_gap(gap[1], gap[2], text.lower())
                 if found is not None:
                     return found
-        return self._whole(made)
+        return self._whole(edits)
 
     def _in_gap(self, kind: int, index: int, text: str) -> float | None:
         if kind == PREPOSITION:
             return self._relation(index, text)
-        if kind == VERB or (" " in text and kind != NOUN):
+        if kind == VERB or " " in text:
             return None
-        lemma = noun_lemma(text, self._caption.lexicon) if kind == NOUN else text
-        if kind == NOUN and not (
-            self._has_sort(index, lemma) and self._does_what_is_done(index, lemma)
-        ):
-            return UNKNOWN_SORT
         row = self._row(index)
-        loss = min(max(self._at(row, self._lemma(index)), USUAL), VERY_USUAL) - self._at(row, lemma)
-        return loss if kind == NOUN else MODIFIER_SHARE * loss
+        own = min(max(self._at(row, self._lemma(index)), USUAL), VERY_USUAL)
+        return MODIFIER_SHARE * (own - self._at(row, text))
 
-    def _has_sort(self, index: int, lemma: str) -> bool:
-        """Whether captions know the sort: a "computer chair", but no "computer couch"."""
-        return all(
-            self._usage.is_seen(COMPOUND, lemma, link.dependent)
-            for link in self._links
-            if link.relation == COMPOUND and link.at == index
-        )
+    def _noun_losses(self, index: int) -> np.ndarray:
+        """What each choice costs in the place of a noun, (C,)."""
+        row = self._row(index)
+        own = min(max(self._at(row, self._lemma(index)), USUAL), VERY_USUAL)
+        losses = own - row
+        losses[~self._may_stand(index)] = UNKNOWN_SORT
+        return losses
 
-    def _does_what_is_done(self, index: int, lemma: str) -> bool:
-        """Whether captions say of a thing what this one says: one rides horses, and pets no books.
+    def _may_stand(self, index: int) -> np.ndarray:
+        """Which choices captions put here, (C,).
 
-        What is of one family does the same.
+        A sort must be known: there is a "computer chair", but no "computer couch". What is done to
+        a thing, or by it, is so to another one of its family, and else must be said: one rides
+        horses, and pets no books.
         """
-        nouns = self._caption.lexicon.nouns.forms
-        old, new = nouns.get(self._lemma(index)), nouns.get(lemma)
-        if old and new and old.family is new.family:
-            return True
-        for relation, head, _, _, to in self._links:
-            says = to == index and relation in (OBJECT, SUBJECT, "noun of")
-            if says and not self._usage.is_seen(relation, head, lemma):
-                return False
-        return True
+        usage = self._usage
+        may = np.ones(len(usage.choices), bool)
+        number = usage.choices.get(self._lemma(index))
+        family = -1 if number is None else usage.families[number]
+        for relation, head, dependent, at, to in self._links:
+            if at == index and relation == COMPOUND:
+                may &= usage.seen_row(relation, HEAD, dependent)
+            elif to == index and relation in (OBJECT, SUBJECT, "noun of"):
+                may &= usage.seen_row(relation, DEPENDENT, head) | (usage.families == family)
+        return may
 
     def _lemma(self, index: int) -> str:
         return self._named.get(index, self._caption.lower(index))
@@ -155,7 +176,7 @@ class _OfCaption:
         return UNKNOWN if number is None else float(row[number])
 
     def _row(self, index: int) -> np.ndarray:
-        """How usual each word is in the place of one, (W,)."""
+        """How usual each choice is in the place of a word, (C,)."""
         if index not in self._rows:
             usage = self._usage
             row = np.zeros(len(usage.choices), "f4")

@@ -77,10 +77,15 @@ class Ranked:
             for name, kind in self._kinds.items()
             if kind.is_judged
         }
-        candidates = list(chain(*found.values()))
-        losses = iter(self._preference.losses(caption, candidates) if candidates else ())
+        # Several kinds may propose the very same.
+        candidates = {id(edits): edits for edits in chain(*found.values())}
+        judged = self._preference.losses(caption, list(candidates.values())) if candidates else ()
+        losses = dict(zip(candidates, judged, strict=True))
+        max_loss = self._preference.max_loss
         return {
-            name: _drawn_by_loss(caption.draw, name, list(zip(found[name], losses, strict=False)))
+            name: _drawn_by_loss(
+                caption.draw, name, [(edits, losses[id(edits)]) for edits in found[name]], max_loss
+            )
             if kind.is_judged
             else zip(kind.edits(caption), repeat(-math.inf))
             for name, kind in self._kinds.items()
@@ -94,15 +99,19 @@ def drawn_candidates(name: str, kind: Kind, caption: Caption) -> Iterator[list[E
         yield with_articles(caption, found[index])
 
 
-def _drawn_by_loss(draw: bytes, kind: str, judged: Sequence[_Judged]) -> list[_Judged]:
-    """Candidates in an order drawn without replacement with probabilities of exp(-loss).
+def _drawn_by_loss(
+    draw: bytes, kind: str, judged: Sequence[_Judged], max_loss: float
+) -> list[_Judged]:
+    """Those that fit in an order drawn without replacement with probabilities of exp(-loss).
 
     Always the best would repeat the same few words. Gumbel's trick: the order of the sums of
-    log-probabilities and numbers of the Gumbel distribution.
+    log-probabilities and numbers of the Gumbel distribution. The misfits stand behind.
     """
 
     def place(index: int) -> float:
         uniform = (int.from_bytes(drawn(draw, kind, str(index))) + 0.5) / 2**64
         return judged[index][1] + math.log(-math.log(uniform))
 
-    return [judged[index] for index in sorted(range(len(judged)), key=place)]
+    fitting = [index for index, (_, loss) in enumerate(judged) if loss <= max_loss]
+    misfits = [one for one in judged if one[1] > max_loss]
+    return [*(judged[index] for index in sorted(fitting, key=place)), *misfits]

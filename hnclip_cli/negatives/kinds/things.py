@@ -1,9 +1,12 @@
 """Kinds that put another noun in the place of one."""
 
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import chain
 
 from hnclip_cli.language.caption import Caption, once
 from hnclip_cli.language.links import JOINED, OBJECT, links
+from hnclip_cli.lexicon import Lexicon
 from hnclip_cli.lexicon.nouns import Noun
 from hnclip_cli.lexicon.spelling import cased_like
 from hnclip_cli.lexicon.verbs import forms
@@ -29,6 +32,12 @@ _HIDING = (
     *("beard", "mustach", "bald", "pregnan", "toddler", "costume", "mask", "catcher", "umpire"),
 )
 _GENDERED = {"he", "she", "his", "her", "hers", "him", "himself", "herself"}
+_FOOD = ("dish", "produce", "staple")
+_ANIMALS = ("small animal", "large animal")
+_TWINS = {"other", "another", "others"}
+_CARRIERS = {"man", "woman", "boy", "girl", "person", "child", "kid", "lady", "player", "guy"}
+# Of these things there may be two at once: who wears a hat may wear a tie.
+_SHARED = {"to wear", "to contain", "to includ", "to featur", "to show", "to surround", "to cover"}
 _LIST_WORDS = {"with", "and", "or", ",", "has", "have", "having", "of", "including", "containing"}
 _PLACING = {"in", "on", "at", "near", "inside", "outside", "into", "through", "across", "down"}
 _WALKING = forms("walk") | forms("run")
@@ -63,16 +72,18 @@ def _others(caption: Caption, mention: Mention) -> list[list[Edit]]:
     unsuitable = _UNSUITABLE_AFTER.get(before)
     flies = _flies(caption) and "flies" in mention.noun.traits
     start, end = caption.words[mention.first].start, caption.words[mention.head].end
+    old, gender, is_full = caption.text[start:end], mention.noun.gender, _is_full(caption, mention)
     found = []
     for rival in _rivals(caption, mention, before):
         text = rival.form(mention.is_plural or not mention.noun.singular)
-        if not text or unsuitable in rival.traits or (flies and "flies" not in rival.traits):
+        traits = rival.traits
+        if not text or unsuitable in traits or (flies and "flies" not in traits):
             continue
-        if not _suits_contents(caption, mention, rival):
+        if is_full and "holder" not in traits:
             continue
-        pronouns = _pronoun_edits(caption, mention, rival)
+        pronouns = [] if rival.gender == gender else _pronoun_edits(caption, mention, rival)
         if pronouns is not None:
-            found.append([(start, end, cased_like(text, caption.text[start:end])), *pronouns])
+            found.append([(start, end, cased_like(text, old)), *pronouns])
     return found
 
 
@@ -91,7 +102,7 @@ def _is_replaceable(caption: Caption, mention: Mention, before: str) -> bool:
         return False
     if noun.singular == "floor" and before != "on":
         return False
-    return _suits_contents(caption, mention, noun)
+    return not _is_full(caption, mention) or "holder" in noun.traits
 
 
 def _rivals(caption: Caption, mention: Mention, before: str) -> list[Noun]:
@@ -128,43 +139,24 @@ def _hides_gender(caption: Caption) -> bool:
     return any(word.startswith(_HIDING) for word in caption.lowers)
 
 
-_FOOD = ("dish", "produce", "staple")
-_TWINS = {"other", "another", "others"}
-
-
 def _at_hand(caption: Caption, mention: Mention) -> list[Noun]:
     """What someone may do the same with, or what may be the same of something."""
     noun = mention.noun
     if noun.is_human or noun.is_place:
         return []
-    nouns = caption.lexicon.nouns.forms
     around = [link for link in links(caption) if link.to == mention.head]
     relations = {link.relation for link in around}
     is_used = OBJECT in relations and not any(
         link.relation == OBJECT and link.head in _SHARED for link in around
     )
-    living = {"man", "woman", "boy", "girl", "person", "child", "kid", "lady", "player", "guy"}
-    is_carried = any(link.relation == "noun with" and link.head in living for link in around)
-    words = caption.lexicon.word_lists
-    found = [nouns[word] for word in words["salient"] if word in nouns]
-    if noun.family.place:
-        found = []
+    is_carried = any(link.relation == "noun with" and link.head in _CARRIERS for link in around)
+    found = _listed(caption.lexicon, "salient")
     if is_used or is_carried:
-        found += [nouns[word] for word in words["at hand"] if word in nouns]
+        found += _listed(caption.lexicon, "at hand")
     elif noun.family.name in _FOOD and JOINED not in relations:
-        found += [
-            other
-            for name in _FOOD
-            for other in caption.lexicon.nouns.families[name].nouns
-            if other.may_replace
-        ]
+        found += _of_families(caption.lexicon, _FOOD)
     elif noun.is_animate:
-        found += [
-            other
-            for name in ("small animal", "large animal")
-            for other in caption.lexicon.nouns.families[name].nouns
-            if other.may_replace
-        ]
+        found += _of_families(caption.lexicon, _ANIMALS)
     nested = "nested" in noun.family.traits
     return [
         other
@@ -175,8 +167,18 @@ def _at_hand(caption: Caption, mention: Mention) -> list[Noun]:
     ]
 
 
-# Of these things there may be two at once: who wears a hat may wear a tie.
-_SHARED = {"to wear", "to contain", "to includ", "to featur", "to show", "to surround", "to cover"}
+@lru_cache
+def _listed(lexicon: Lexicon, name: str) -> tuple[Noun, ...]:
+    """The nouns of a class of words.tsv."""
+    nouns = lexicon.nouns.forms
+    return tuple(nouns[word] for word in lexicon.word_lists[name] if word in nouns)
+
+
+@lru_cache
+def _of_families(lexicon: Lexicon, names: tuple[str, ...]) -> tuple[Noun, ...]:
+    families = lexicon.nouns.families
+    nouns = chain.from_iterable(families[name].nouns for name in names)
+    return tuple(noun for noun in nouns if noun.may_replace)
 
 
 def _other_sports(caption: Caption) -> Iterator[list[Edit]]:
@@ -227,13 +229,12 @@ def _suits_action(caption: Caption, mention: Mention) -> bool:
     )
 
 
-def _suits_contents(caption: Caption, mention: Mention, noun: Noun) -> bool:
-    """Whether a noun may stand before "of", where there is one.
+def _is_full(caption: Caption, mention: Mention) -> bool:
+    """Whether "of" follows, before which few nouns may stand.
 
     A bowl of soup may be a cup of soup but no umbrella of it; a statue of a man is nothing else.
     """
-    is_of = caption.lower(mention.stop) == "of" and not mention.noun.is_animate
-    return not is_of or "holder" in noun.traits
+    return caption.lower(mention.stop) == "of" and not mention.noun.is_animate
 
 
 def _pronoun_edits(caption: Caption, mention: Mention, rival: Noun) -> list[Edit] | None:
