@@ -1,5 +1,6 @@
 """Captions as words: what the kinds see of them."""
 
+import re
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache, partial
 from typing import NamedTuple, TypeVar, TypeVarTuple, cast
@@ -14,6 +15,9 @@ Ts = TypeVarTuple("Ts")
 MAX_CHARACTERS = 2000
 
 _JOINERS = {"-", "–", "/", "_", "@", "#"}
+
+# HTML's tags and entities.
+_MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|<!--.*?-->|&(?:#\d+|#[xX][\da-fA-F]+|[a-zA-Z]\w*);")
 
 # What a kind needs to know of a caption. Each level holds the ones before it.
 TEXT, TAGS, PHRASES = 0, 1, 2
@@ -141,13 +145,16 @@ class Caption:
 
     @cached_property
     def protected(self) -> list[tuple[int, int]]:
-        """The characters [start, end) of words that must not be changed."""
+        """The characters [start, end) of words and of markup that must not be changed."""
         pattern = self.lexicon.protected
-        return [match.span() for match in pattern.finditer(self.text)] if pattern else []
+        found = [match.span() for match in pattern.finditer(self.text)] if pattern else []
+        if "<" in self.text or "&" in self.text:
+            found += [match.span() for match in _MARKUP.finditer(self.text)]
+        return found
 
     def protects(self, edits: Iterable[Edit]) -> bool:
-        """Whether some edit changes a word that must not be changed."""
-        return self.lexicon.protected is not None and any(
+        """Whether some edit changes what is `protected`."""
+        return bool(self.protected) and any(
             start < stop and first < end
             for start, end, _ in edits
             for first, stop in self.protected

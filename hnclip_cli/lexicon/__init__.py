@@ -45,6 +45,18 @@ class Lexicon(Tables):
         return Numbers(self)
 
     @cached_property
+    def fixed(self) -> dict[str, list[tuple[str, ...]]]:
+        """Names of several words that are one: what follows their first word, the longest first."""
+        found: dict[str, list[tuple[str, ...]]] = {}
+        for row in self.rows("fixed"):
+            for name in filter(None, (row["name"], row["plural"])):
+                first, *others = name.replace("'s", " 's").split()  # as spaCy divides them
+                if not others:
+                    raise row.fault("a name of one word", got=name, expected="two or more")
+                found.setdefault(first, []).append(tuple(others))
+        return {first: sorted(names, key=len, reverse=True) for first, names in found.items()}
+
+    @cached_property
     def protected(self) -> re.Pattern[str] | None:
         """Finds words that must not be changed."""
         words = [re.escape(row["word"]) for row in self.rows("protect")]
@@ -53,7 +65,7 @@ class Lexicon(Tables):
 
     def check(self) -> None:
         """Read everything, so that the first fault in a table is raised."""
-        _ = self.numbers, self.protected, self.nouns.classes
+        _ = self.numbers, self.protected, self.fixed, self.nouns.classes
         _ = self.verbs.actors, self.verbs.actions, self.verbs.postures
         _ = self.attributes.color_names, self.attributes.states
         _ = self.attributes.color_range(None, ""), self.attributes.describing

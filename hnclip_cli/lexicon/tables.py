@@ -53,6 +53,7 @@ TABLES = {
     "placements": Table(("place", "relation"), ("instead",)),
     "flips": Table(("relation", "before", "after"), ("instead",)),
     "numbers": Table(("words",), ("number",)),
+    "fixed": Table(("name",), (), ("plural",)),
     "protect": Table(("word",)),
 }
 # Key columns that may be empty: what must follow an action, what a state is said of, …

@@ -178,3 +178,13 @@ def test_a_lexicon_goes_to_another_process_by_its_folder(words):
     lexicon = words(nouns=["wombat|small animal|either"])
     assert "wombat" in pickle.loads(pickle.dumps(lexicon)).nouns.forms
     assert pickle.loads(pickle.dumps(load_lexicon())) is load_lexicon()
+
+
+def test_fixed_names_have_two_words_or_more(words):
+    lexicon = words(fixed=["disc golf", "farmer's hat|farmer's hats", "-city street"])
+    assert lexicon.fixed["disc"] == [("golf",)]
+    assert lexicon.fixed["farmer"][:2] == [("'s", "market"), ("'s", "markets")]
+    assert ("'s", "hats") in lexicon.fixed["farmer"]
+    assert ("street",) not in lexicon.fixed["city"]
+    with pytest.raises(HnclipError, match="a name of one word; got disc, expected two or more"):
+        words(fixed=["disc"])

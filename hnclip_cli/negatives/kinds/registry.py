@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial, wraps
 
 from hnclip_cli.language.caption import PHRASES, TAGS, TEXT, Caption
+from hnclip_cli.negatives.analysis.locks import locks
 from hnclip_cli.negatives.kinds import (
     actions,
     additions,
@@ -29,7 +30,7 @@ class Kind:
 
     Attributes:
         candidates: yields lists of edits, each of which makes one negative; a/an before an edit
-            is mended afterwards, and what would change a protected word is left out.
+            is mended afterwards, and what would change a name or what is denied is left out.
         level: what the function reads of a caption: ``TEXT``, ``TAGS`` or ``PHRASES``.
         source: whose negative it is.
         change: what the edits do: ``replace``, ``swap`` or ``add`` words, ``deny``, ``flip`` a
@@ -54,11 +55,16 @@ class Kind:
     needs_phrases: Callable[[Caption], bool] = lambda caption: True
 
     def edits(self, caption: Caption) -> Iterable[list[Edit]]:
-        """The candidates that leave protected words alone."""
+        """The candidates that leave alone what must stay as it is.
+
+        That is protected words and markup; for all but orders of words also what is denied, and
+        names, of which only the whole may be replaced or exchanged.
+        """
         found = self.candidates(caption)
-        if caption.lexicon.protected is None:
-            return found
-        return (edits for edits in found if not caption.protects(edits))
+        if caption.protected:
+            found = (edits for edits in found if not caption.protects(edits))
+        locked = locks(caption) if self.change != "order" else None
+        return (edits for edits in found if not locked.hold(edits)) if locked else found
 
 
 _default = partial(Kind, is_default=True)

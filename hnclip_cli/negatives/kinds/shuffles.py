@@ -64,7 +64,7 @@ def _pieces(caption: Caption) -> list[_Piece]:
     if not is_readable(caption.text):
         return []
     pieces = [(*found.span(), found[0]) for found in _PIECE.finditer(caption.text)]
-    if caption.lexicon.protected:
+    if caption.protected:
         pieces = [piece for piece in pieces if not caption.protects([piece])]
     while pieces and not any(map(str.isalnum, pieces[-1][2])):
         pieces.pop()

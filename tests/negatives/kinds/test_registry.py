@@ -1,3 +1,5 @@
+import re
+
 from hnclip_cli.language.caption import TEXT
 from hnclip_cli.language.parser import Parser
 from hnclip_cli.lexicon import load_lexicon
@@ -33,3 +35,14 @@ def test_a_parser_hands_its_lexicon_on(tmp_path):
     (tmp_path / "words.tsv").write_text("class\tword\nsport\tcurling\n")
     lexicon = load_lexicon(tmp_path)
     assert Parser(TEXT, lexicon).parse(["a"])[0].lexicon is lexicon
+
+
+def test_no_kind_breaks_markup(parser):
+    text = 'a <b>red</b> car &amp; a blue bus on <a href="x y">the</a> street &#39;s <br/>'
+    (caption,) = parser.parse([text])
+    marks = ["<b>", "</b>", "&amp;", '<a href="x y">', "</a>", "&#39;", "<br/>"]
+    for name, kind in KINDS.items():
+        made = [apply_edits(text, edits) for edits in kind.edits(caption)]
+        assert made or not name.startswith("shuffle")
+        for negative in made:
+            assert re.findall("<[^>]*>|&[^ ]*;", negative) == marks

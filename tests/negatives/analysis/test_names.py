@@ -1,0 +1,42 @@
+import pytest
+
+from hnclip_cli.negatives.analysis.names import fixed_names, proper_names
+
+
+@pytest.mark.parametrize(
+    ("caption", "names"),
+    [
+        ("A tabby cat eats a corn dog", ["tabby cat", "corn dog"]),
+        ("A bird's eye view of Sail Boats", ["bird's eye view", "Sail Boats"]),
+        ("A hot dog bun and a hot dog", ["hot dog bun", "hot dog"]),
+        ("A three year old at home", ["year old"]),
+        ("Two pieces of a corn cob, and a dog", []),
+        ("A hot day", []),
+    ],
+)
+def test_fixed_names_are_found(parser, caption, names):
+    (parsed,) = parser.parse([caption])
+    assert [parsed.span(*name) for name in fixed_names(parsed)] == names
+
+
+@pytest.mark.parametrize(
+    ("caption", "names"),
+    [
+        ("iPhone 12 Case", ["iPhone 12 Case"]),
+        ("Nike Air Max 90 Running Shoes Red", ["Nike Air Max 90"]),
+        ("Canon EOS 5D Mark IV Camera Body", ["Canon EOS 5D Mark IV"]),
+        ("Samsung Galaxy S21 Ultra Black Leather Phone Case", ["Samsung Galaxy S21 Ultra"]),
+        ("Louis Vuitton Women's Brown Leather Handbag", ["Louis Vuitton"]),
+        ("A man in front of the Eiffel Tower", ["Eiffel Tower"]),
+        ("Apple MacBook Pro on a wooden desk", ["MacBook Pro"]),
+        ("A Boeing 747 airplane on the runway", ["Boeing 747"]),
+        ("A STOP sign on a street in New York City", ["New York City"]),
+        ("Two dogs on the 2nd floor at 10am", []),
+        ("A black dog lies on the couch.", []),
+        ("Wooden Table With Four Chairs", []),
+        ("ALL CAPS DOG ON A SOFA", []),
+    ],
+)
+def test_proper_names_are_found(parser, caption, names):
+    (parsed,) = parser.parse([caption])
+    assert [parsed.span(*name) for name in proper_names(parsed)] == names
