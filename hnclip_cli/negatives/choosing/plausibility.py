@@ -9,6 +9,7 @@ from hnclip_cli.language.caption import Caption, Word
 from hnclip_cli.language.links import (
     COMPOUND,
     DETERMINER,
+    MODIFIER,
     NOUN,
     OBJECT,
     PLACE,
@@ -214,6 +215,11 @@ class _OfCaption:
         words = rewritten(self._caption.words, edits)
         known = {link[:3] for link in self._links}
         new = {link[:3] for link in links_of(words, self._caption.lexicon)} - known
+        if _swaps(self._caption.text, edits) and not all(
+            link[0] in (MODIFIER, COMPOUND, DETERMINER) or self._usage.is_seen(*link)
+            for link in new
+        ):
+            return UNKNOWN_SORT  # plausible in both directions, or not at all
         loss = sum(self._new_link(*link) for link in new)
         return loss + RARE_NUMBER if self._is_rare_number(new) else loss
 
@@ -231,6 +237,12 @@ class _OfCaption:
     def _new_link(self, relation: str, head: str, dependent: str) -> float:
         is_seen = self._usage.is_seen(relation, head, dependent)
         return (0.0 if is_seen else 1.2) - 0.3 * self._usage.link(relation, head, dependent)
+
+
+def _swaps(text: str, edits: Sequence[Edit]) -> bool:
+    """Whether the edits put the same words elsewhere."""
+    old = sorted(text[start:end].lower() for start, end, _ in edits)
+    return len(edits) > 1 and old == sorted(new.lower() for *_, new in edits)
 
 
 def rewritten(words: Sequence[Word], edits: Sequence[Edit]) -> list[Word]:

@@ -6,6 +6,7 @@ from hnclip_cli.language.caption import Caption
 from hnclip_cli.negatives.analysis.rewriting import Span, replace
 from hnclip_cli.streams.edits import Edit
 
+_DEPTHS = {"foreground", "background"}
 _CHANGING = {"not", "no", "all", "left", "from", "very", "so", "n't", "half"}
 
 
@@ -21,6 +22,8 @@ def flip_relation(caption: Caption) -> Iterator[list[Edit]]:
         for match in flip.pattern.finditer(text):
             first, stop = borders.get(match.start("x")), borders.get(match.end("x") + 1)
             if first is None or stop is None:
+                continue
+            if flip.instead in _DEPTHS & caption.lowers:
                 continue
             if (first, stop) not in done and _is_relation(caption, first, stop):
                 yield [replace(caption, (first, stop), flip.instead)]

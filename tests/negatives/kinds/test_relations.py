@@ -14,8 +14,6 @@ import pytest
         ("A MAN INSIDE A BUS", "A MAN OUTSIDE A BUS"),
         ("A man sitting outside.", "A man sitting inside."),
         ("Birds flying over the water", "Birds flying under the water"),
-        ("a man walking up some stairs", "a man walking down some stairs"),
-        ("a bench in the middle of a street", "a bench on the side of a street"),
         ("a sign on the side of a road", "a sign in the middle of a road"),
         ("a bed in the corner of a room", "a bed in the middle of a room"),
         ("a man in the air.", "a man on the ground."),
@@ -41,6 +39,9 @@ def test_a_relation_is_turned_around(candidates, caption, negative):
         "A plane on a sunny day",
         "a behind-the-scenes look",
         "a kitchen with a sink in it",
+        "a man behind a glass",  # the viewpoint decides
+        "a man in the foreground and a dog in the background",
+        "a dog walking up a hill",  # a photograph does not show which way
         "a plate with food on it",
     ],
 )
