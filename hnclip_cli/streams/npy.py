@@ -131,24 +131,12 @@ class Rows:
     def check_length(self, num_rows: int) -> None:
         """Raise an error where there are more or fewer rows than records have."""
         if self.shape[0] != num_rows:
-            raise HnclipError(
-                "the array does not belong to the records",
-                where=self.source,
-                got=f"{self.shape[0]} rows",
-                expected=f"{num_rows}, one for each",
-                hint="embedding the same records again",
-            )
+            raise self._misfit("does not belong to the records", f"{num_rows}, one for each")
 
     def read(self, start: int, stop: int) -> Array:
         """Rows [start, stop) as float32; it is an error where the array has fewer."""
         if stop > len(self.array):
-            raise HnclipError(
-                "the array has too few rows for the records",
-                where=self.source,
-                got=f"{len(self.array)} rows",
-                expected=f"at least {stop}",
-                hint="embedding the same records again",
-            )
+            raise self._misfit("has too few rows for the records", f"at least {stop}")
         if self._file is None:
             return self.array[start:stop].astype(np.float32)
         # Rows that are read once need no place among the pages that are mapped.
@@ -156,6 +144,15 @@ class Rows:
         data = os.pread(self._file.fileno(), (stop - start) * size, self._start + start * size)
         rows: Array = np.frombuffer(data, self.array.dtype).reshape(-1, self.shape[1])
         return rows.astype(np.float32)
+
+    def _misfit(self, problem: str, expected: str) -> HnclipError:
+        return HnclipError(
+            f"the array {problem}",
+            where=self.source,
+            got=f"{self.shape[0]} rows",
+            expected=expected,
+            hint="embedding the same records again",
+        )
 
 
 def _check(
