@@ -32,7 +32,8 @@ say "drawing scenes, writing their hard negatives"
 kinds=(--kind swap-adjective --kind swap-noun --kind swap-noun-phrase --kind flip-relation)
 hnclip data scenes train -n 6000 --max-objects 2 --seed "$seed" > scenes.jsonl
 hnclip data scenes test -n 600 --max-objects 2 --seed "$seed" --split test |
-    hnclip negatives > test.jsonl & jobs+=($!)
+    hnclip negatives "${kinds[@]}" --kind replace-color --kind replace-noun --kind replace-size \
+        > test.jsonl & jobs+=($!)
 for part in 0 1; do
     hnclip negatives "${kinds[@]}" --shard $part/2 scenes.jsonl -o train-$part.jsonl & jobs+=($!)
 done

@@ -232,7 +232,7 @@ class _OfCaption:
         counted = any(link[0] == DETERMINER and link[2].startswith(SEVERAL) for link in new)
         if not counted or any(link.dependent.startswith(SEVERAL) for link in self._links):
             return False
-        return drawn(self._caption.draw, "several")[0] >= 64  # of 256
+        return drawn(self._caption.draw, "several")[0] >= 26  # of 256
 
     def _new_link(self, relation: str, head: str, dependent: str) -> float:
         is_seen = self._usage.is_seen(relation, head, dependent)

@@ -90,7 +90,8 @@ _BUILT_IN = {
         places.replace_relation, TAGS, "SugarCrepe's replace-rel, FSC-CLIP"
     ),
     "replace-color": _default(states.replace_color, TAGS, "Rösch's and SVLC's color", of="color"),
-    "replace-size": _default(states.replace_size, TAGS, "Rösch's and SVLC's size"),
+    # Whether a dog is large is a matter of opinion: not by default.
+    "replace-size": Kind(states.replace_size, TAGS, "Rösch's and SVLC's size"),
     "replace-material": _default(states.replace_material, TAGS, "SVLC's material"),
     "replace-state": _default(states.replace_state, TAGS, "SVLC's state"),
     "replace-number": _default(numbers.replace_number, TAGS, "VALSE's counting"),

@@ -42,18 +42,15 @@ def replace_color(caption: Caption) -> Iterator[list[Edit]]:
 
 
 def replace_size(caption: Caption) -> Iterator[list[Edit]]:
-    """Turn tall to short, wide to narrow and back, and of drawn shapes small to large.
-
-    Whether a dog is large is a matter of opinion, also to who sees it.
-    """
+    """Turn small to large, tall to short, wide to narrow, and back."""
     known = caption.lexicon.attributes
     if known.opposites.keys().isdisjoint(caption.lowers):
         return
     for modifier in sizes(caption):
         noun, word = known_head(caption, modifier.noun), caption.lower(modifier.first)
+        is_of_age = word == "little" and noun is not None and noun.is_human
         is_resumed = caption.lower(modifier.noun) in caption.resumed
-        is_drawn = noun is not None and "drawn" in noun.family.traits
-        if word in known.opposites and is_drawn and not is_resumed:
+        if word in known.opposites and not is_resumed and not is_of_age:
             yield _opposite(caption, modifier.first)
     others = known.opposites.keys() - known.sizes.keys()
     for index, head in described(caption, others, ("JJ",)):

@@ -28,7 +28,7 @@ def test_each_default_kind_gives_at_most_one_negative_of_a_scene(parser):
     kinds = [negative["kind"] for negative in made(by_rules(), SCENE)]
     assert kinds == [kind for kind in DEFAULT_KINDS if kind in kinds]
     assert {"swap-noun", "swap-adjective", "swap-noun-phrase", "replace-subject", "replace-noun",
-            "replace-color", "replace-size", "flip-relation"} <= set(kinds)  # fmt: skip
+            "replace-color", "flip-relation"} <= set(kinds)  # fmt: skip
 
 
 def test_a_record_of_which_nothing_can_be_made_has_an_empty_list(maker):

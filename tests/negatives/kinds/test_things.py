@@ -94,11 +94,10 @@ def test_orange_counts_as_a_color_before_a_noun(candidates):
 
 
 def test_sizes_turn_to_their_opposites(candidates):
-    assert candidates("replace-size", "A tiny ring by a tall tower") == [
-        "A huge ring by a tall tower",
-        "A tiny ring by a short tower",
+    assert candidates("replace-size", "A tiny dog by a tall tower") == [
+        "A huge dog by a tall tower",
+        "A tiny dog by a short tower",
     ]
-    assert candidates("replace-size", "A large dog") == []  # a matter of opinion
     assert candidates("replace-size", "A little girl") == []
     assert candidates("replace-size", "Big Ben") == []
 
