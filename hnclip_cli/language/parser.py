@@ -3,7 +3,8 @@
 import contextlib
 import importlib.util
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 from hnclip_cli.errors import HnclipError
@@ -51,6 +52,7 @@ class Parser:
         if level == TEXT:
             return
         self._nlp = load_pipeline(level)
+        self._num_strings = len(self._nlp.vocab.strings)
         embed_distinct_words(self._nlp.get_pipe("tok2vec"))
         self._tagging = [part for name, part in self._nlp.pipeline if name != "parser"]
         self._parsing: Any = self._nlp.get_pipe("parser") if level == PHRASES else None
@@ -82,6 +84,10 @@ class Parser:
                 pairs = zip(captions, docs, strict=True)
                 self._add_phrases([pair for pair in pairs if needs_phrases(pair[0])])
             return captions
+
+    def vocabulary(self) -> Iterable[str]:
+        """The strings of spaCy's pipeline, without those that were met since; none at ``TEXT``."""
+        return islice(self._nlp.vocab.strings, self._num_strings) if self._nlp else ()
 
     def _caption(self, text: str, doc: Any) -> Caption:
         strings = self._nlp.vocab.strings

@@ -5,7 +5,7 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache, cached_property
 
 from hnclip_cli.lexicon.attributes import Attributes, Numbers
@@ -21,8 +21,12 @@ class Lexicon(Tables):
     A pickled one is read again from its folder.
     """
 
-    def __reduce__(self) -> tuple[Callable[[str | None], "Lexicon"], tuple[str | None]]:
-        return load_lexicon, (self.folder,)
+    def __init__(self, folder: str | None = None, protect: tuple[str, ...] = ()) -> None:
+        super().__init__(folder)
+        self.protect = protect
+
+    def __reduce__(self) -> tuple[Callable[..., "Lexicon"], tuple[str | None, tuple[str, ...]]]:
+        return load_lexicon, (self.folder, self.protect)
 
     @cached_property
     def nouns(self) -> Nouns:
@@ -59,8 +63,8 @@ class Lexicon(Tables):
     @cached_property
     def protected(self) -> re.Pattern[str] | None:
         """Finds words that must not be changed."""
-        words = [re.escape(row["word"]) for row in self.rows("protect")]
-        longest_first = "|".join(sorted(words, key=len, reverse=True))
+        words = [*(row["word"] for row in self.rows("protect")), *self.protect]
+        longest_first = "|".join(sorted(map(re.escape, words), key=len, reverse=True))
         return re.compile(rf"(?<!\w)(?:{longest_first})(?!\w)", re.IGNORECASE) if words else None
 
     def check(self) -> None:
@@ -72,15 +76,18 @@ class Lexicon(Tables):
         _ = self.relations.flips, self.relations.placements
 
 
-def load_lexicon(folder: str | os.PathLike[str] | None = None) -> Lexicon:
-    """The lexicon, with the tables of a folder laid over the built-in ones.
+def load_lexicon(
+    folder: str | os.PathLike[str] | None = None, protect: Iterable[str] = ()
+) -> Lexicon:
+    """The lexicon, with the tables of a folder laid over the built-in ones, and words protected.
 
     Without a folder it is read once a process, and each part when it is first asked for; with one
     at once, so that the `HnclipError` of a faulty line comes before any work is done.
     """
+    protect = tuple(protect)
     if folder is None:
-        return _built_in()
-    lexicon = Lexicon(os.fspath(folder))
+        return Lexicon(None, protect) if protect else _built_in()
+    lexicon = Lexicon(os.fspath(folder), protect)
     lexicon.check()
     return lexicon
 

@@ -2,8 +2,9 @@
 
 import contextlib
 import gc
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -11,8 +12,10 @@ import orjson
 
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.language.usage import Usage
+from hnclip_cli.language.window import CONTEXT_LENGTH
 from hnclip_cli.lexicon import Lexicon, load_lexicon
 from hnclip_cli.negatives.choosing.choice import Choosing
+from hnclip_cli.negatives.choosing.maker import summary_of
 from hnclip_cli.negatives.choosing.truth import TrueCaptions
 from hnclip_cli.negatives.generators.registry import (
     GENERATORS,
@@ -30,6 +33,8 @@ from hnclip_cli.streams.threads import chunked, map_arriving
 
 Piece = list[Record]
 Negatives = list[list[dict[str, Any]]]
+# The negatives of a piece, and how many were refused, by the reason.
+Answer = tuple[Negatives, dict[str, int]]
 
 # Pieces, for each worker, that may be begun before the first of them is done.
 AHEAD = 4
@@ -47,6 +52,8 @@ def make_negatives(
     true_captions: Iterable[Mapping[str, Any]] | str = (),
     fitted: Usage | str | None = None,
     words: Lexicon | str | None = None,
+    protect: Iterable[str] | str = (),
+    context_length: int = CONTEXT_LENGTH,
     generator: str = LEXICON,
     seed: int = 0,
     workers: int | None = None,
@@ -65,6 +72,9 @@ def make_negatives(
         fitted: what `fit` returned, or a file of it: negatives read like the captions it was
             fitted from.
         words: a folder of tables laid over the built-in ones, or what `load_lexicon` made of it.
+        protect: words or names that no negative changes, or a file of them, one a line.
+        context_length: tokens that the model reads; a negative that differs only behind them
+            would be its caption to the model, and is not made.
         generator: a name from `GENERATORS`: where negatives come from.
         seed: of all choices.
         workers: processes, or threads where the generator only waits; None leaves it to the
@@ -82,7 +92,13 @@ def make_negatives(
     """
     policy = policy or ErrorPolicy()
     chosen = chosen_kinds(kinds or (), presets)
+    if isinstance(protect, str):
+        with open_input_file(protect) as stream:
+            protect = stream.read().decode("utf-8-sig", "replace").splitlines()
+    protected = tuple(filter(None, map(str.strip, protect)))
     lexicon = words if isinstance(words, Lexicon) else load_lexicon(words)
+    if protected:
+        lexicon = load_lexicon(lexicon.folder, (*lexicon.protect, *protected))
     if isinstance(fitted, str):
         with open_input_file(fitted) as stream:
             fitted = Usage.load(stream, fitted, lexicon)
@@ -93,7 +109,7 @@ def make_negatives(
             truth = TrueCaptions(RecordReader(stream, true_captions, policy), policy, lexicon)
     else:
         truth = TrueCaptions(true_captions, policy, lexicon)
-    choosing = Choosing(chosen, per_caption, truth, seed, lexicon)
+    choosing = Choosing(chosen, per_caption, truth, seed, lexicon, context_length)
     entry = GENERATORS[generator]
     workers = entry.workers if workers is None else workers
     make = partial(make_maker, generator, choosing, **options)
@@ -112,11 +128,12 @@ class Made:
     _workers: int
     _make: Callable[[], Maker]
     _maker: Maker | None  # None where each process makes its own
+    _refused: Counter[str] = field(default_factory=Counter)  # by these
 
     def __iter__(self) -> Iterator[Record]:
         with _collecting_rarely(), self._function() as function:
 
-            def work(piece: Piece) -> tuple[Piece, Negatives | InputError]:
+            def work(piece: Piece) -> tuple[Piece, Answer | InputError]:
                 try:
                     return piece, function(piece)
                 except InputError as error:
@@ -137,22 +154,25 @@ class Made:
                     if isinstance(made, InputError):
                         self._policy.bad(made)
                         continue
-                    for record, negatives in zip(piece, made, strict=True):
+                    found_negatives, refused = made
+                    self._refused.update(refused)
+                    for record, negatives in zip(piece, found_negatives, strict=True):
                         record["negatives"] = negatives
                         yield record
 
     def summary(self) -> list[str]:
         """What there is to say at the end, a line each."""
-        return self._maker.summary() if self._maker else []
+        return self._maker.summary() if self._maker else summary_of(self._refused)
 
     @contextlib.contextmanager
-    def _function(self) -> Iterator[Callable[[Piece], Negatives]]:
+    def _function(self) -> Iterator[Callable[[Piece], Answer]]:
         """What makes the negatives of a piece, as long as it is needed."""
         if self._maker is None:
             with InProcesses(partial(_loaded, self._make), self._workers) as processes:
                 yield lambda piece: orjson.loads(processes.call(piece))
         else:
-            yield self._maker.negatives
+            maker = self._maker
+            yield lambda piece: (maker.negatives(piece), {})
 
     def _pieces(self) -> Iterator[Iterable[Piece]]:
         """What can be worked on, as it comes."""
@@ -188,8 +208,11 @@ def _loaded(make: Callable[[], Maker]) -> Callable[[Piece], bytes]:
     """What a process of `InProcesses` does; its answer is JSON, faster to read than a pickle."""
     maker = make()
 
+    refused: dict[str, int] = getattr(maker, "refused", {})
+
     def work(piece: Piece) -> bytes:
         with _collecting_rarely():
-            return orjson.dumps(maker.negatives(piece))
+            refused.clear()
+            return orjson.dumps((maker.negatives(piece), refused))
 
     return work

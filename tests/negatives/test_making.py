@@ -135,3 +135,39 @@ def test_a_generator_may_be_a_function_that_writes(monkeypatch):
 def test_a_generator_that_is_not_there_is_no_surprise():
     with pytest.raises(KeyError, match="nobody"):
         make_negatives([], generator="nobody")
+
+
+def test_captions_that_are_not_english_get_no_negatives_and_are_counted():
+    records = [{"caption": "Ein Hund liegt auf dem Sofa"}, {"caption": "A dog on a sofa"}]
+    for workers in (1, 2):
+        made = make_negatives(records, workers=workers)
+        german, english = list(made)
+        assert german["negatives"] == [] and english["negatives"]
+        assert made.summary() == ["captions that are not English, and get no negatives: 1"]
+    made = make_negatives(records, ["shuffle-words"])
+    assert all(record["negatives"] for record in made) and made.summary() == []
+
+
+def test_what_clip_does_not_read_is_no_place_for_a_negative():
+    long = "They are here and there, and they are glad to be where they are. " * 6
+    records = [{"caption": f"{long} A red car is behind a bus."}]
+    made = make_negatives(records)
+    assert next(iter(made))["negatives"] == []
+    (line,) = made.summary()
+    assert line.startswith("candidates refused, as they change only words that CLIP does not read")
+    assert next(iter(make_negatives(records, context_length=248)))["negatives"]
+
+
+@pytest.mark.parametrize("is_file", [False, True])
+def test_protected_words_stay(tmp_path, is_file):
+    (tmp_path / "words").write_text("bus\n\n Red Car \n")
+    protect = str(tmp_path / "words") if is_file else ["bus", "Red Car"]
+    for workers in (1, 2):
+        (record,) = make_negatives(
+            [{"caption": "A red car behind a bus."}],
+            protect=protect,
+            per_caption=20,
+            workers=workers,
+        )
+        negatives = [negative["caption"] for negative in record["negatives"]]
+        assert negatives and all("red car" in text and "bus" in text for text in negatives)

@@ -8,6 +8,7 @@ from itertools import chain, cycle, islice
 from typing import Any, TypeVar
 
 from hnclip_cli.language.caption import MAX_CHARACTERS, Caption
+from hnclip_cli.language.window import CONTEXT_LENGTH, are_read_alike
 from hnclip_cli.lexicon import Lexicon, load_lexicon
 from hnclip_cli.negatives.choosing.truth import (
     TrueCaptions,
@@ -40,6 +41,7 @@ class Choosing:
         truth: what else is true of the images.
         seed: of all choices; with the record's id and the kind it decides everything.
         lexicon: what is known about words.
+        context_length: tokens that the model reads; what changes only later ones is refused.
     """
 
     kinds: tuple[str, ...]
@@ -47,6 +49,7 @@ class Choosing:
     truth: TrueCaptions = field(default_factory=TrueCaptions)
     seed: int = 0
     lexicon: Lexicon = field(default_factory=load_lexicon)
+    context_length: int = CONTEXT_LENGTH
 
     def check(self, record: Record) -> None:
         """See that a record has what a choice reads.
@@ -70,6 +73,9 @@ class Choice:
         choosing: what is to be made.
         record: `Choosing.check` has found it good.
         caption: the record's, with its ``draw``.
+
+    Attributes:
+        num_unread: candidates that were refused because the model does not read what they change.
     """
 
     def __init__(self, choosing: Choosing, record: Record, caption: Caption) -> None:
@@ -78,6 +84,8 @@ class Choice:
         self._group = record.group if choosing.truth else ""
         self._caption = caption
         self._others = _listed(record)
+        self._context_length = choosing.context_length
+        self.num_unread = 0
         self._taken = {normalized(text) for text in (caption.text, *self._others)}
 
     def of(self, offers: Offers) -> list[dict[str, Any]]:
@@ -101,6 +109,9 @@ class Choice:
             letters = normalized(text)
             if letters not in self._taken and self._is_false(text, letters, edits):
                 self._taken.add(letters)
+                if are_read_alike(self._caption.text, text, edits, self._context_length):
+                    self.num_unread += 1
+                    continue
                 yield {"caption": text, "kind": kind, "edits": list(map(list, edits))}
 
     def _is_false(self, text: str, letters: str, edits: Sequence[Edit]) -> bool:

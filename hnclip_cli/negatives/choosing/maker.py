@@ -1,13 +1,19 @@
 """From records to their negatives: parse the captions, propose candidates, choose among them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from hnclip_cli.language.caption import PHRASES, Caption
+from hnclip_cli.language.caption import PHRASES, TEXT, Caption
+from hnclip_cli.language.english import English
 from hnclip_cli.language.parser import Parser
 from hnclip_cli.negatives.choosing.choice import Choice, Choosing, Offers
 from hnclip_cli.negatives.kinds.registry import KINDS
 from hnclip_cli.streams.records import Record
+
+# What is refused: captions, and candidates.
+FOREIGN = "captions that are not English, and get no negatives"
+UNREAD = "candidates refused, as they change only words that CLIP does not read"
 
 # For each caption offers in turn: the first ones of which something can be taken count.
 Propose = Callable[[Sequence[Caption]], Iterable[Iterable[Offers]]]
@@ -20,6 +26,9 @@ class NegativeMaker:
         choosing: what to make.
         propose: offers candidates, as `ranking.Ranked` does.
 
+    Attributes:
+        refused: how many captions or candidates were refused, by the reason.
+
     Raises:
         HnclipError: no English spaCy pipeline is installed.
     """
@@ -29,7 +38,12 @@ class NegativeMaker:
         self._propose = propose
         kinds = [KINDS[name] for name in choosing.kinds]
         self._sieves = [kind.needs_phrases for kind in kinds if kind.level == PHRASES]
-        self._parser = Parser(max(kind.level for kind in kinds), choosing.lexicon)
+        level = max(kind.level for kind in kinds)
+        self._parser = Parser(level, choosing.lexicon)
+        # Orders of words can be made of any language.
+        self._is_english = English(choosing.lexicon, self._parser.vocabulary)
+        self._reads_tags = level > TEXT
+        self.refused: Counter[str] = Counter()
 
     def negatives(self, records: Sequence[Record]) -> list[list[dict[str, Any]]]:
         """The negatives of each record of a batch; batching changes nothing.
@@ -40,14 +54,25 @@ class NegativeMaker:
         captions = self._parser.parse([record.caption for record in records], self._needs_phrases)
         for record, caption in zip(records, captions, strict=True):
             caption.draw = self._choosing.draw(record)
-        made = []
+        made: list[list[dict[str, Any]]] = []
         for record, caption, offers in zip(records, captions, self._propose(captions), strict=True):
+            if self._reads_tags and not self._is_english(caption):
+                self.refused[FOREIGN] += 1
+                made.append([])
+                continue
             choice = Choice(self._choosing, record, caption)
             made.append(next(filter(None, map(choice.of, offers)), []))
+            if choice.num_unread:
+                self.refused[UNREAD] += choice.num_unread
         return made
 
     def summary(self) -> list[str]:
-        return []
+        return summary_of(self.refused)
 
     def _needs_phrases(self, caption: Caption) -> bool:
         return any(needs(caption) for needs in self._sieves)
+
+
+def summary_of(refused: Mapping[str, int]) -> list[str]:
+    """A line for each reason why something was refused, with how often it was."""
+    return [f"{reason}: {count}" for reason, count in sorted(refused.items())]
