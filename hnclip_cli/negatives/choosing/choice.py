@@ -10,14 +10,8 @@ from typing import Any, TypeVar
 from hnclip_cli.language.caption import MAX_CHARACTERS, Caption
 from hnclip_cli.language.window import CONTEXT_LENGTH, are_read_alike
 from hnclip_cli.lexicon import Lexicon, load_lexicon
-from hnclip_cli.negatives.choosing.truth import (
-    TrueCaptions,
-    content_words,
-    facts,
-    first_word,
-    normalized,
-    parts,
-)
+from hnclip_cli.negatives.choosing.sameness import Saying, content_words
+from hnclip_cli.negatives.choosing.truth import TrueCaptions, facts, normalized
 from hnclip_cli.streams.edits import Edit, apply_edits
 from hnclip_cli.streams.records import Record
 
@@ -116,21 +110,19 @@ class Choice:
 
     def _is_false(self, text: str, letters: str, edits: Sequence[Edit]) -> bool:
         """Whether nothing that is known to be true says the same, or names what is put in."""
-        if self._has_parts_of_caption(text, edits):
+        if self._says_the_same(text, edits):
             return False
         if self._truth and self._truth.has(self._group, letters):
             return False
         return not ((self._truth or self._others) and self._names_another_fact(text))
 
-    def _has_parts_of_caption(self, text: str, edits: Sequence[Edit]) -> bool:
+    def _says_the_same(self, text: str, edits: Sequence[Edit]) -> bool:
         if len(edits) <= _FEW_EDITS:  # other words? then there is no need to look at the whole
             old = " ".join(self._caption.text[start:end] for start, end, _ in edits)
             new = " ".join(replacement for *_, replacement in edits)
             if content_words(old) != content_words(new):
                 return False
-        elif first_word(text) not in self._first_words:  # nor here
-            return False
-        return parts(text) == self._parts
+        return self._saying.is_said_by(text)
 
     def _names_another_fact(self, text: str) -> bool:
         return any(
@@ -139,12 +131,8 @@ class Choice:
         )
 
     @cached_property
-    def _parts(self) -> list[list[str]]:
-        return parts(self._caption.text)
-
-    @cached_property
-    def _first_words(self) -> set[str]:
-        return {"", *(words[0] for words in self._parts)}
+    def _saying(self) -> Saying:
+        return Saying(self._caption.text, self._caption.lexicon)
 
     @cached_property
     def _facts(self) -> set[str]:

@@ -4,7 +4,6 @@ import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from itertools import filterfalse, groupby
 from typing import Any
 
 from hnclip_cli.errors import InputError
@@ -14,10 +13,6 @@ from hnclip_cli.streams.records import as_records, hash64
 
 _MARKS = re.compile(r"[\W_]+")
 _ASCII_MARKS = bytes(code for code in range(128) if not chr(code).isalnum())
-_WORD_OR_PAUSE = re.compile(r"[^\W_]+|[,;.&]")
-_PAUSES = {"and", ",", ";", ".", "&"}
-_ARTICLES = {"a", "an", "the"}
-_NO_CONTENT = _PAUSES | _ARTICLES
 
 
 def normalized(caption: str) -> str:
@@ -28,28 +23,6 @@ def normalized(caption: str) -> str:
     else:
         letters = _MARKS.sub("", folded)
     return letters or folded.strip()
-
-
-def parts(caption: str) -> list[list[str]]:
-    """The conjuncts of a caption in alphabetic order: "A and B" says what "B and A" says.
-
-    Without articles and without marks that are not a pause.
-    """
-    words = filterfalse(_ARTICLES.__contains__, _WORD_OR_PAUSE.findall(caption.casefold()))
-    pieces = groupby(words, _PAUSES.__contains__)
-    return sorted(list(part) for is_pause, part in pieces if not is_pause)
-
-
-def content_words(caption: str) -> list[str]:
-    """The words of all `parts` in alphabetic order."""
-    words = _WORD_OR_PAUSE.findall(caption.casefold())
-    return sorted(filterfalse(_NO_CONTENT.__contains__, words))
-
-
-def first_word(caption: str) -> str:
-    """The first of the `content_words` as they stand; "" where there is none."""
-    words = (found[0] for found in _WORD_OR_PAUSE.finditer(caption.casefold()))
-    return next((word for word in words if word not in _NO_CONTENT), "")
 
 
 def facts(caption: str, lexicon: Lexicon) -> set[str]:
