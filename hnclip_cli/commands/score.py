@@ -1,7 +1,7 @@
 """hnclip score."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,6 +9,9 @@ from hnclip_cli import console, options
 from hnclip_cli.console import Run
 from hnclip_cli.streams.jsonl import Shard
 from hnclip_cli.streams.records import Record
+
+if TYPE_CHECKING:
+    from hnclip_cli.models.clip import Clip
 
 _EMBEDDINGS = ("image_embeddings", "caption_embeddings", "negative_embeddings")
 
@@ -81,6 +84,8 @@ def score(
         **settings,
     )
     noted = _noting(scored) if settings["method"] == "comclip" else scored
+    if model and not files:
+        noted = _counting_alike(noted, settings["model"])
     console.write_records(console.progress(noted, unit="record"), out, at_once=batch_size)
 
 
@@ -111,3 +116,17 @@ def _noting(records: Iterable[Record]) -> Iterable[Record]:
         yield record
     if num_plain:
         console.note(f"{num_plain} of {num_records} records have no regions: plain cosines")
+
+
+def _counting_alike(records: Iterable[Record], clip: "Clip") -> Iterable[Record]:
+    """The records; at the end a note on negatives that are their captions to the model."""
+    num_negatives = num_alike = 0
+    for record in records:
+        if not record.is_matching and record.negatives:
+            texts = [negative.caption for negative in record.negatives]
+            num_negatives += len(texts)
+            num_alike += clip.num_alike(record.caption, texts)
+        yield record
+    if num_alike:
+        share = f"{num_alike} of {num_negatives} negatives"
+        console.note(f"{share} have the same tokens as their captions")

@@ -64,6 +64,11 @@ class Clip:
             known |= zip(new, self.tokenizer(new), strict=True)
         return torch.stack([known[text] for text in texts])
 
+    def num_alike(self, caption: str, others: Sequence[str]) -> int:
+        """How many other texts have the same tokens as a caption, as far as the model reads."""
+        tokens = self.tokenize([caption, *others])
+        return int((tokens[1:] == tokens[0]).all(dim=1).sum())
+
     def encode_images(self, pixels: Tensor) -> Tensor:
         """Pixels to unit vectors, float32, shape (n, D).
 

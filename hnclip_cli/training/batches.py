@@ -180,6 +180,7 @@ class Batches:
         size = config.batch_size
         first, last = size * ranks.rank // ranks.size, size * (ranks.rank + 1) // ranks.size
         self._num_rows = last - first
+        self._num_negatives = self._num_alike = 0
         self._num_empty, self._max_empty = 0, len(store) // size
 
         loader = self._loader = PixelLoader(clip, store.image_root, config.workers)
@@ -213,7 +214,18 @@ class Batches:
                     self._policy.bad(result)
         except Exception as error:  # the other ranks have to hear of it first
             self.error = error
-        return collate(samples, self._num_slots)
+        batch = collate(samples, self._num_slots)
+        captions = batch.captions.repeat_interleave(batch.mask.sum(dim=1), dim=0)
+        self._num_alike += int((captions == batch.negatives).all(dim=1).sum())
+        self._num_negatives += len(batch.negatives)
+        return batch
+
+    def notes(self) -> list[str]:
+        """A line where negatives were no others than their captions to the model."""
+        if not self._num_alike:
+            return []
+        share = f"{self._num_alike} of {self._num_negatives} negatives that were drawn"
+        return [f"{share} have the same tokens as their captions"]
 
     def check(self, *, failed: bool, empty: bool) -> None:
         """Raise what was kept, once all ranks know; `HnclipError` after an epoch of bad images."""

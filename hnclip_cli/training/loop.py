@@ -33,6 +33,7 @@ def train(
     policy: ErrorPolicy,
     save: Callable[[bool], None] = lambda finished: None,
     stop: Callable[[], bool] = lambda: False,
+    note: Callable[[str], None] = lambda text: None,
     validate: Callable[[], Metrics] | None = None,
     ranks: Ranks = Ranks(),
 ) -> Iterator[Metrics]:
@@ -45,6 +46,7 @@ def train(
         save: called on rank 0, while the others wait, at checkpoints, before stopping (with
             False) and at the end (with True).
         stop: whether to stop; asked between two steps.
+        note: called at the end with lines for the user, on what this rank has drawn.
         validate: called on rank 0, while the others wait, before the first step, at checkpoints
             and at the end; may raise `Stopped`.
 
@@ -113,6 +115,8 @@ def train(
                     yield _validated(state, validate, ranks)
         if unsaid:
             yield _said(unsaid, store)
+    for line in batches.notes():
+        note(line)
     module.eval()
     ranks.first(partial(save, True))
     if validate:

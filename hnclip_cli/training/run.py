@@ -111,6 +111,7 @@ def train(
         stop.wait_for_steps()
         metrics = loop.train(
             state, store, config, policy=policy, save=save, stop=stop, ranks=ranks,
+            note=note if ranks.rank == 0 else lambda text: None,
             validate=(lambda: validate(export.clip())) if validate else None,
         )  # fmt: skip
         _hand_on(metrics, on_metrics if ranks.rank == 0 else lambda _: None, stop)

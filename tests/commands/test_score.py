@@ -141,3 +141,13 @@ def test_flags_that_do_not_go_together_are_wrong_usage(flags):
     result = hnclip("score", *flags, input="")
     assert result.exit_code == 2
     assert "Error: " in result.stderr
+
+
+def test_negatives_that_the_model_does_not_tell_apart_are_counted(records, tiny_run):
+    long = "word " * 100
+    for record in records:
+        record["caption"] = f"{long}red"
+        record["negatives"] = [{"caption": f"{text}", "kind": "x"} for text in (f"{long}blue", "b")]
+    result = hnclip("score", "--model", tiny_run, input=to_lines(*records))
+    assert result.exit_code == 0
+    assert "3 of 6 negatives have the same tokens as their captions" in result.stderr

@@ -70,3 +70,18 @@ def test_a_log_that_cannot_be_written_stops_the_run_and_is_named():
     stop = StopSignals()
     with pytest.raises(HnclipError, match="no space left"):
         run._hand_on(metrics(), full, stop)
+
+
+def test_negatives_that_the_model_does_not_tell_apart_are_counted(tmp_path):
+    records, notes = make_records(tmp_path), []
+    long = "word " * 100
+    for record in records:
+        record["caption"] = f"{long}red"
+        record["negatives"] = [{"caption": f"{text}", "kind": "x"} for text in (f"{long}blue", "b")]
+    config = hnclip.TrainConfig(**SETTINGS, negatives_per_caption=2)
+    hnclip.train(
+        records, config, model="hnclip-tiny", output=str(tmp_path / "run"),
+        image_root=str(tmp_path), device="cpu", note=notes.append,
+    )  # fmt: skip
+    line = "6 of 12 negatives that were drawn have the same tokens as their captions"
+    assert notes[0] == line
