@@ -1,20 +1,11 @@
 """What goes with what in captions: who does what, what is done to what, what is where and how.
 
-Counts the `links` of captions, and which words occur in one caption. A pair of words is as usual as
-the ratio of its count to the count that chance would give, shrunk towards the ratio of their
-families (families.tsv), so that pairs never seen borrow from their like:
-
-    ratio(a, b) = (count(a, b) + k r) / (count(a) count(b) / total + k)
-
-where r is the geometric mean of the ratios of (a, family of b) and (family of a, b), which are
-shrunk in the same way towards that of the two families. With a Gamma prior of mean r and weight k
-this is the posterior mean of a Poisson rate, as in DuMouchel, "Bayesian data mining in large
-frequency tables" (1999).
+Counts the `links` of captions, and which words occur in one caption; `ratios` says how usual a pair
+of words is by these counts.
 """
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 from typing import IO, Any
@@ -25,6 +16,7 @@ import orjson
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.language.caption import Caption
 from hnclip_cli.language.links import DETERMINER, lemmas, links, noun_lemma, verb_lemma
+from hnclip_cli.language.ratios import PART_WEIGHT, Rows, Side
 from hnclip_cli.lexicon import Lexicon, load_lexicon
 from hnclip_cli.streams.files import atomic_output
 
@@ -37,14 +29,13 @@ MIN_COUNT = 2
 MAX_WORDS = 8_000
 # More distinct pairs than this, and those seen once are forgotten.
 MAX_PAIRS = 2_000_000
-# Weights of the priors: of a pair, of a word with a family, of two families; of how often a word
-# plays a part; of two words in one caption.
-_PAIR, _HALF, _FAMILIES, _PART, _SCENE = 0.5, 1.5, 4.0, 3.0, 0.5
+# The weight of the prior of two words in one caption: that they have nothing to do with each other.
+_SCENE = 0.5
 # How much each evidence counts: by logistic regression, of which noun stands in a gap of captions
 # of unseen images, and of which candidates a reader finds natural.
-_LINK_WEIGHT, _DETERMINER_WEIGHT, _PART_WEIGHT, _SCENE_WEIGHT = 0.47, 0.7, 0.44, 0.9
-# What it costs that no caption has a link, or holds two words.
-_UNSEEN_LINK, _UNSEEN_SCENE = 1.2, 1.5
+_LINK_WEIGHT, _DETERMINER_WEIGHT, _SCENE_WEIGHT = 0.47, 0.7, 0.9
+# What it costs that no caption holds two words.
+_UNSEEN_SCENE = 1.5
 # Rows that are remembered, of 4 bytes a word each.
 _MAX_ROWS = 4_000
 
@@ -104,7 +95,7 @@ class Usage:
         for number, name in enumerate(relations):
             chosen = pairs[pairs[:, 0] == number]
             self._of_relation[name] = [
-                _Side(
+                Side(
                     renumbered[chosen[:, one]],
                     renumbered[chosen[:, other]],
                     chosen[:, 3],
@@ -115,7 +106,7 @@ class Usage:
                 for one, other in ((1, 2), (2, 1))
             ]
         one, other = renumbered[scenes[:, 0]], renumbered[scenes[:, 1]]
-        self._scenes = _Rows(
+        self._scenes = Rows(
             np.concatenate([one, other]),
             np.concatenate([other, one]),
             np.tile(scenes[:, 2], 2),
@@ -222,7 +213,7 @@ class Usage:
                 if row is not None:
                     sides = self._of_relation[relation]
                     known = sides[1 - side].log_part(self._numbers[other])
-                    return float(row[self.choices[word]] + _PART_WEIGHT * known)
+                    return float(row[self.choices[word]] + PART_WEIGHT * known)
         return 0.0
 
     def seen_row(self, relation: str, side: int, other: str) -> np.ndarray:
@@ -268,128 +259,6 @@ class Usage:
         known = self._of_relation[relation][side]
         weight = _DETERMINER_WEIGHT if relation == DETERMINER else _LINK_WEIGHT
         return known.row(number, weight)
-
-
-class _Rows:
-    """A sparse matrix by rows, of which only the first columns are kept."""
-
-    def __init__(
-        self, rows: np.ndarray, columns: np.ndarray, values: np.ndarray, num_columns: int
-    ) -> None:
-        kept = np.flatnonzero(columns < num_columns)
-        order = kept[np.argsort(rows[kept], kind="stable")]
-        self._columns, self._values = columns[order], values[order].astype("f4")
-        numbers, starts = np.unique(rows[order], return_index=True)
-        stops = [*starts.tolist(), len(order)][1:]
-        spans = zip(numbers.tolist(), starts.tolist(), stops, strict=True)
-        self._spans = {number: (start, stop) for number, start, stop in spans}
-
-    def of(self, row: int) -> tuple[np.ndarray, np.ndarray]:
-        """The columns and values of a row."""
-        start, stop = self._spans.get(row, (0, 0))
-        return self._columns[start:stop], self._values[start:stop]
-
-
-class _Side:
-    """One side of a relation: how usual each choice is there.
-
-    Args:
-        mine: (P,) the words on this side of each pair.
-        others: (P,) those on the other side.
-        counts: (P,) of the pairs.
-        shares: (W,) of all words.
-        families: (W,) of all words.
-        size: the number of choices.
-    """
-
-    def __init__(
-        self,
-        mine: np.ndarray,
-        others: np.ndarray,
-        counts: np.ndarray,
-        shares: np.ndarray,
-        families: np.ndarray,
-        size: int,
-    ) -> None:
-        self._mine, self._others, self._counts = mine, others, counts
-        self._shares, self._all_families = shares, families
-        self._families = families[:size]
-        self._num_families = int(families.max(initial=0)) + 1
-        self._total = max(1, int(counts.sum()))
-        self._by_family: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-
-    @cached_property
-    def _rows(self) -> _Rows:
-        return _Rows(self._others, self._mine, self._counts, len(self._families))
-
-    @cached_property
-    def _own(self) -> np.ndarray:
-        return np.bincount(self._mine, self._counts, len(self._all_families))
-
-    @cached_property
-    def _of_others(self) -> np.ndarray:
-        """How often each word stands on the other side, as a share of all pairs; (W,)."""
-        return np.bincount(self._others, self._counts, len(self._all_families)) / self._total
-
-    @cached_property
-    def _own_of_families(self) -> np.ndarray:
-        """How often words of each family stand here; (F,)."""
-        return np.bincount(self._all_families, self._own, self._num_families)
-
-    @cached_property
-    def _part(self) -> np.ndarray:
-        """How usual it is for each word to stand here, in nats; (W,)."""
-        expected = self._total * self._shares
-        ratio = self._own_of_families + _PART
-        ratio /= np.bincount(self._all_families, expected, self._num_families) + _PART
-        part: np.ndarray = (self._own + _PART * ratio[self._all_families]) / (expected + _PART)
-        np.log(part, out=part)
-        return part
-
-    def columns(self, other: int) -> np.ndarray:
-        """The choices that some caption has here with another word on the other side."""
-        return self._rows.of(other)[0]
-
-    def is_seen(self, mine: int, other: int) -> bool:
-        """Whether some caption has a word here with another one on the other side."""
-        return bool(np.any((self._mine == mine) & (self._others == other)))
-
-    def log_part(self, number: int) -> float:
-        return float(self._part[number])
-
-    def _with_family(self, family: int) -> tuple[np.ndarray, np.ndarray]:
-        """The ratios of each family (F,) and each choice (C,) to words of a family."""
-        if family not in self._by_family:
-            chosen = self._all_families[self._others] == family
-            counts = np.bincount(self._mine[chosen], self._counts[chosen], len(self._all_families))
-            share = self._of_others[self._all_families == family].sum()
-            both = np.bincount(self._all_families, counts, self._num_families) + _FAMILIES
-            both /= self._own_of_families * share + _FAMILIES
-            size = len(self._families)
-            ratio = counts[:size] + _HALF * both[self._families]
-            ratio /= self._own[:size] * share + _HALF
-            self._by_family[family] = both, ratio.astype("f4")
-        return self._by_family[family]
-
-    def row(self, other: int, weight: float) -> np.ndarray:
-        """How usual each choice is with another word on the other side, in nats; (C,)."""
-        share = self._of_others[other]
-        columns, counts = self._rows.of(other)
-        both, ratio = self._with_family(int(self._all_families[other]))
-        families = np.bincount(self._families[columns], counts, self._num_families) + _HALF * both
-        families /= self._own_of_families * share + _HALF
-        row: np.ndarray = families[self._families]
-        row *= ratio
-        np.sqrt(row, out=row)
-        row *= _PAIR
-        row[columns] += counts
-        size = len(row)
-        row /= self._own[:size] * share + _PAIR
-        np.log(row, out=row)
-        row *= weight
-        row += _PART_WEIGHT * self._part[:size] - _UNSEEN_LINK
-        row[columns] += _UNSEEN_LINK
-        return row.astype("f4")
 
 
 class _Counter:
