@@ -84,7 +84,7 @@ def test_training_on_photographs_lowers_the_loss(outputs):
     metrics = parse_lines(outputs[0]["log.jsonl"])
     assert [line["step"] for line in metrics] == [10, 20]
     assert metrics[1]["loss"] < metrics[0]["loss"]
-    assert {"swap-noun", "replace-noun", "flip-relation"} <= set(metrics[1]["thresholds"])
+    assert {"replace-subject", "replace-noun", "flip-relation"} <= set(metrics[1]["thresholds"])
 
 
 def test_every_sugarcrepe_case_is_scored(outputs):
