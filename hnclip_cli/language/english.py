@@ -3,7 +3,6 @@
 import importlib.util
 import re
 import runpy
-from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import cache, cached_property
 from itertools import chain
@@ -42,22 +41,24 @@ class English:
         lowers = caption.lowers
         if 5 * len(self._common & lowers) >= 3 * len(lowers):
             return True
-        words = _WORD.findall(caption.text)
-        found = Counter(self._sort(word, word.lower()) for word in words)
-        against = found["foreign"] + found["unknown"] / 2
-        return against <= found["common"] + found["known"] / 5
-
-    def _sort(self, word: str, lower: str) -> str:
-        is_common = lower in self._common
-        if lower in self._frequent_elsewhere:
-            return "" if is_common else "foreign"
-        if is_common:
-            return "common"
-        if _FOREIGN_LETTER.search(lower):
-            return "foreign"
-        if word in self._known:
-            return "known"
-        return "unknown" if word == lower else ""  # else it may be a name
+        common = foreign = 0
+        others: list[str] = []
+        for word in _WORD.findall(caption.text):
+            lower = word.lower()
+            if lower in self._frequent_elsewhere:
+                foreign += lower not in self._common
+            elif lower in self._common:
+                common += 1
+            elif _FOREIGN_LETTER.search(lower):
+                foreign += 1
+            else:
+                others.append(word)
+        if foreign + len(others) / 2 <= common:  # even if none of the others is known
+            return True
+        known = sum(map(self._known.__contains__, others))
+        # What has a capital may be a name.
+        unknown = sum(word.islower() and word not in self._known for word in others)
+        return foreign + unknown / 2 <= common + known / 5
 
     @cached_property
     def _frequent(self) -> frozenset[str]:
