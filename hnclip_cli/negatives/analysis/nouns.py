@@ -86,7 +86,7 @@ def _mention_at(
                 continue
         elif others != tuple([word.lower for word in words[first + 1 : stop]]):
             continue
-        nouns, attributes = caption.lexicon.nouns, caption.lexicon.attributes
+        attributes = caption.lexicon.attributes
         if caption.lower(stop) in _COMPOUNDING:
             return None
         if noun.singular in attributes.looks and caption.tag(stop).startswith(("JJ", "NN", "CC")):
@@ -98,11 +98,19 @@ def _mention_at(
             stop,
             noun,
             is_plural=_is_plural(noun, words[first:stop]),
-            modifies=caption.tag(stop).startswith("NN") or caption.lower(stop) in nouns.forms,
+            modifies=_describes_next(caption, stop, noun),
             is_modified=caption.tag(first - 1).startswith("NN")
             and caption.lower(first - 1) not in attributes.describing,
         )
     return None
+
+
+def _describes_next(caption: Caption, stop: int, noun: Noun) -> bool:
+    """Whether the word behind a noun is one that it describes; taggers may take a verb for one."""
+    tag, lower = caption.tag(stop), caption.lower(stop)
+    if noun.is_animate and (tag.startswith("VB") or lower.endswith("ing")):
+        return False  # "a man cooks outside", "a man smoking"
+    return tag.startswith("NN") or lower in caption.lexicon.nouns.forms
 
 
 def _is_plural(noun: Noun, words: Sequence[Word]) -> bool:
