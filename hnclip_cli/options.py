@@ -1,6 +1,7 @@
 """Flags that mean the same in every command."""
 
 import functools
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -212,3 +213,18 @@ def check_has_weights(model: str, pretrained: str | None) -> None:
             f"--model {model} has no weights (it is no folder); "
             "try --pretrained TAG, or the folder that train wrote"
         )
+
+
+def read_price(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[float, float] | None:
+    """Two prices, as in "0.15,0.60"."""
+    if value is None:
+        return None
+    try:
+        asked, answered = map(float, value.split(","))
+    except ValueError:
+        asked = answered = -1
+    if not (0 <= asked < math.inf and 0 <= answered < math.inf):
+        raise click.BadParameter(f"got {value!r}, expected two numbers, as in 0.15,0.60")
+    return asked, answered

@@ -1,6 +1,5 @@
 """hnclip negatives."""
 
-import math
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -16,20 +15,6 @@ from hnclip_cli.streams.jsonl import Shard
 _OPTIONS = {"generator_model": "model", "api_key_env": "key"}
 _masked = partial(click.option, cls=options.Grouped, group="With --generator mlm")
 _http = partial(click.option, cls=options.Grouped, group="With --generator http")
-
-
-def _read_price(
-    ctx: click.Context, param: click.Parameter, value: str | None
-) -> tuple[float, float] | None:
-    if value is None:
-        return None
-    try:
-        asked, answered = map(float, value.split(","))
-    except ValueError:
-        asked = answered = -1
-    if not (0 <= asked < math.inf and 0 <= answered < math.inf):
-        raise click.BadParameter(f"got {value!r}, expected two numbers, as in 0.15,0.60")
-    return asked, answered
 
 
 # fmt: off
@@ -79,7 +64,7 @@ _generator_options = options.together(
         help="Tokens of an answer at most, with its reasoning.  [default: by caption and kinds]"),
     _http("--resume", metavar="FILE",
         help="Keep answers in FILE; those that are there are not asked for again."),
-    _http("--price", metavar="IN,OUT", callback=_read_price,
+    _http("--price", metavar="IN,OUT", callback=options.read_price,
         help="What a million tokens cost, asked and answered; the note at the end says the cost."),
 )
 # fmt: on
