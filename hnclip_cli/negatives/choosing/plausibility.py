@@ -140,14 +140,12 @@ class _OfCaption:
         if kind == VERB or " " in text:
             return None
         row = self._row(index)
-        own = min(max(self._at(row, self._lemma(index)), USUAL), VERY_USUAL)
-        return MODIFIER_SHARE * (own - self._at(row, text))
+        return MODIFIER_SHARE * (self._own(row, index) - self._at(row, text))
 
     def _noun_losses(self, index: int) -> np.ndarray:
         """What each choice costs in the place of a noun, (C,)."""
         row = self._row(index)
-        own = min(max(self._at(row, self._lemma(index)), USUAL), VERY_USUAL)
-        losses = own - row
+        losses = self._own(row, index) - row
         losses[~self._may_stand(index)] = UNKNOWN_SORT
         return losses
 
@@ -168,6 +166,10 @@ class _OfCaption:
             elif to == index and relation in (OBJECT, SUBJECT, "noun of"):
                 may &= usage.seen_row(relation, DEPENDENT, head) | (usage.families == family)
         return may
+
+    def _own(self, row: np.ndarray, index: int) -> float:
+        """How usual the caption's own word is; how odd or how fixed it is does not count."""
+        return min(max(self._at(row, self._lemma(index)), USUAL), VERY_USUAL)
 
     def _lemma(self, index: int) -> str:
         return self._named.get(index, self._caption.lower(index))
@@ -190,8 +192,8 @@ class _OfCaption:
                     continue
                 if found is not None:
                     row += found
-            others = set(self._named.values()) - {self._lemma(index)}
-            for word in others:
+            # In order: rounding must not depend on how a process hashes words.
+            for word in sorted(set(self._named.values()) - {self._lemma(index)}):
                 found = usage.scene_row(word)
                 if found is not None:
                     row += found
@@ -214,7 +216,8 @@ class _OfCaption:
         """What any edits cost, by the links that they make."""
         words = rewritten(self._caption.words, edits)
         known = {link[:3] for link in self._links}
-        new = {link[:3] for link in links_of(words, self._caption.lexicon)} - known
+        made = dict.fromkeys(link[:3] for link in links_of(words, self._caption.lexicon))
+        new = [link for link in made if link not in known]
         if _swaps(self._caption.text, edits) and not all(
             link[0] in (MODIFIER, COMPOUND, DETERMINER) or self._usage.is_seen(*link)
             for link in new

@@ -30,16 +30,7 @@ _SINGULAR = {
     *("another", "other", "alone", "single", "lone", "each", "there"),
 }
 _PLURAL = {
-    "their",
-    "they",
-    "them",
-    "each",
-    "other",
-    "others",
-    "both",
-    "all",
-    "together",
-    "apart",
+    *("their", "they", "them", "each", "other", "others", "both", "all", "together", "apart"),
     "there",
 }
 _TO_PLURAL = {"is": "are", "has": "have"}
@@ -84,12 +75,12 @@ def _depends_on_number(caption: Caption, mention: Mention) -> bool:
     return any(
         link.at == mention.head
         and link.relation in (PATIENT, "noun with", "noun in")
-        and not is_place(caption, link.to)
+        and not _is_place(caption, link.to)
         for link in links(caption)
     )
 
 
-def is_place(caption: Caption, index: int) -> bool:
+def _is_place(caption: Caption, index: int) -> bool:
     noun = noun_at(caption, index)
     return noun is not None and noun.is_place
 
