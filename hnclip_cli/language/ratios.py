@@ -106,7 +106,15 @@ class Side:
 
     def is_seen(self, mine: int, other: int) -> bool:
         """Whether some caption has a word here with another one on the other side."""
-        return bool(np.any((self._mine == mine) & (self._others == other)))
+        key = other * len(self._all_families) + mine
+        place = int(np.searchsorted(self._keys, key))
+        return place < len(self._keys) and bool(self._keys[place] == key)
+
+    @cached_property
+    def _keys(self) -> np.ndarray:
+        """The pairs as numbers, in order; (P,)."""
+        keys: np.ndarray = self._others * len(self._all_families) + self._mine
+        return np.sort(keys)
 
     def log_part(self, number: int) -> float:
         return float(self._part[number])
