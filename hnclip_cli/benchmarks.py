@@ -16,6 +16,7 @@ Leaf = tuple[str, ...]
 # Groups of measures that mean the same of different forms of record (docs/eval.md).
 IMAGE_TO_TEXT = ("item", "image_to_text")
 TEXT_TO_IMAGE = ("text_to_image",)
+TEXT_TO_TEXT = ("text_to_text",)
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,9 @@ class Metric:
     joined: LeafOf | None = None  # records of one key are one observation, right if each is
     members: int = 1  # how many records such a key must have
     vl_compo: bool = False  # the number that vl_compo's mean of twelve takes
+    # What the official mean is without (`hnclip eval --without`); where nothing is left out, the
+    # number's name says so.
+    is_without: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,11 @@ def official_metrics(name: str) -> tuple[Metric, ...]:
     return BENCHMARKS[name].official if name in BENCHMARKS else ()
 
 
+def compares_texts(name: str) -> bool:
+    """Whether the official score needs cosines of captions with captions."""
+    return any(TEXT_TO_TEXT in metric.measures for metric in official_metrics(name))
+
+
 def by_subset(place: Place) -> Leaf | None:
     """Parts are the subsets."""
     return (place.subset,) if place.subset else None
@@ -138,9 +147,9 @@ def accuracy(*metrics: Metric) -> tuple[Metric, ...]:
     return (*metrics, Metric("accuracy, micro"))
 
 
-def mean(parts: str, leaf: LeafOf, *, least: int = 1, vl_compo: bool = False) -> Metric:
-    """The mean of the accuracies of some parts."""
-    return Metric(f"accuracy, mean of {{}} {parts}", leaf=leaf, least=least, vl_compo=vl_compo)
+def mean(parts: str, leaf: LeafOf, **more: Any) -> Metric:
+    """The mean of the accuracies of some parts; ``more`` are fields of `Metric`."""
+    return Metric(f"accuracy, mean of {{}} {parts}", leaf=leaf, **more)
 
 
 def winoground(*metrics: Metric, vl_compo: bool = False) -> tuple[Metric, ...]:

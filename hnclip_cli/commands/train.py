@@ -45,6 +45,8 @@ _settings = options.together(
     _loss("--cmr-weight", _SIZE,
         "Weight of the cross-modal rank term.  [default: the objective's]"),
     _loss("--threshold-bound", _SIZE, "Upper bound of the adaptive thresholds, in logits."),
+    _loss("--groups", click.Choice(["image", "none"]),
+        "image does not contrast pairs of one image with each other; none does, as the papers."),
     _step("--batch-size", _COUNT, "Pairs in a step."),
     _step("--micro-batch", _WHOLE,
         "Pairs that the model sees at a time, with the same result; 0: all."),

@@ -10,7 +10,6 @@ from typing import Any
 from hnclip_cli.errors import InputError
 from hnclip_cli.evaluation.blind import captions_of
 from hnclip_cli.evaluation.margins import matching_margins
-from hnclip_cli.evaluation.tally import per_class
 from hnclip_cli.streams.images import load_image
 from hnclip_cli.streams.records import Record
 
@@ -83,7 +82,7 @@ def judge(record: Record) -> Failure | None:
     benchmark, subset = str(record.get("benchmark") or ""), str(record.get("subset") or "")
     if record.is_matching:
         matching = record.matching
-        count = per_class(record, len(matching.captions))
+        count = record.prompts_per_class
         found = matching_margins(record["scores"], matching.truth, per_class=count)
         margins = found.get("group") or [margin for part in found.values() for margin in part]
         if not margins:

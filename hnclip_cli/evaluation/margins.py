@@ -6,6 +6,7 @@ right, zero is a tie and wrong, so a model that scores everything alike gets not
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +78,23 @@ def matching_margins(
         top, everyone = query_margins(*side, rank)
         found |= {measure: top.tolist(), f"{measure}_all": everyone.tolist()}
     return found
+
+
+def text_margin(scores: Scores, true: Collection[int]) -> float | None:
+    """How much closer the least alike true captions are than a true and a false one.
+
+    Args:
+        scores: caption by caption.
+        true: the true ones, by index.
+
+    Returns:
+        The margin, None without two true captions and a false one.
+    """
+    false = set(range(len(scores))).difference(true)
+    if len(true) < 2 or not false:
+        return None
+    among = min(scores[a][b] for a, b in permutations(true, 2))
+    return among - max(scores[a][b] for a in true for b in false)
 
 
 def query_margins(scores: Floats, truth: Bools, rank: int = 1) -> tuple[Floats, Floats]:

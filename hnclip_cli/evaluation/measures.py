@@ -36,6 +36,7 @@ MEASURES = {
     "text_to_image": Measure("text to image, top 1"),
     "image_to_text_all": Measure("image to text, all true", is_textual=True),
     "text_to_image_all": Measure("text to image, all true"),
+    "text_to_text": Measure("text to text, all true"),
 }
 
 

@@ -11,12 +11,17 @@ from typing import Any
 import numpy as np
 
 from hnclip_cli.benchmarks import Place, official_metrics
-from hnclip_cli.evaluation.margins import matching_margins
+from hnclip_cli.evaluation.margins import matching_margins, text_margin
 from hnclip_cli.evaluation.observations import Label, Margins, Observations
 from hnclip_cli.streams.records import Record
 
 NUMBERS = frozenset((float, int))
 PLACE_FIELDS = ("benchmark", "subset")
+# Matrices of records, and what their rows and columns are.
+SHAPES = {
+    "scores": "a row an image, a column a caption",
+    "caption_scores": "a row and a column a caption",
+}
 
 Texts = tuple[str, ...]
 
@@ -122,14 +127,19 @@ def _of_short(
 def _of_matching(record: Record, ranks: Sequence[int]) -> dict[tuple[str, int], Sequence[float]]:
     item = record.matching
     scores = read_scores(record, len(item.images), len(item.captions))
-    count = per_class(record, len(item.captions))
-    return {
+    count = record.prompts_per_class
+    found = {
         (measure, rank): margins
         for rank in ranks
         for measure, margins in matching_margins(
             scores, item.truth, per_class=count, rank=rank
         ).items()
     }
+    if "caption_scores" in record:
+        texts = read_scores(record, len(item.captions), len(item.captions), "caption_scores")
+        margin = text_margin(texts, {caption for _, caption in item.truth})
+        found["text_to_text", 1] = [] if margin is None else [margin]
+    return found
 
 
 def cluster_key(record: Record) -> int:
@@ -162,16 +172,18 @@ def _kinds(record: Record) -> list[str]:
     return [negative.kind for negative in record.negatives]
 
 
-def read_scores(record: Record, num_images: int, num_captions: int) -> list[list[float]]:
-    """The scores as floats; `InputError` where they are of another shape or not finite."""
-    scores: Any = record["scores"]
+def read_scores(
+    record: Record, num_rows: int, num_columns: int, name: str = "scores"
+) -> list[list[float]]:
+    """A matrix of scores as floats; `InputError` where it has another shape or is not finite."""
+    scores: Any = record[name]
     is_matrix = type(scores) is list and all(type(row) is list for row in scores)
     widths = {len(row) for row in scores} if is_matrix else set()
-    if not is_matrix or len(scores) != num_images or widths != {num_captions}:
+    if not is_matrix or len(scores) != num_rows or widths != {num_columns}:
         raise record.error(
-            _naming(record, 'field "scores" has the wrong shape'),
+            _naming(record, f'field "{name}" has the wrong shape'),
             got=_shape(scores, is_matrix, widths),
-            expected=f"{num_images} × {num_captions}, a row an image, a column a caption",
+            expected=f"{num_rows} × {num_columns}, {SHAPES[name]}",
             hint="scoring it again",
         )
     rows = []
@@ -198,18 +210,6 @@ def _finite(row: list[Any]) -> list[float] | None:
     except OverflowError:  # an integer beyond the floats
         return None
     return floats if all(map(isfinite, floats)) else None
-
-
-def per_class(record: Record, num_captions: int) -> int:
-    """Prompts of each class, side by side; `InputError` where they do not divide the captions."""
-    count = record.get("prompts_per_class", 1)
-    if type(count) is not int or count < 1 or num_captions % count:
-        raise record.error(
-            'field "prompts_per_class" does not fit the captions',
-            got=json.dumps(count)[:40],
-            expected=f"a divisor of {num_captions}",
-        )
-    return count
 
 
 def _shape(scores: Any, is_matrix: bool, widths: set[int]) -> str:

@@ -49,8 +49,10 @@ def official_accuracies(
                     part = {leaf[1:]: tree[leaf] for leaf in tree if leaf[0] == name}
                     yield Accuracy.of((*path, metric.name.format(name)), part, is_textual)
             else:
-                num_parts = len({leaf[:1] for leaf in tree})
-                yield Accuracy.of((*path, metric.name.format(num_parts)), tree, is_textual)
+                name = metric.name.format(len({leaf[:1] for leaf in tree}))
+                if metric.is_without and not without:
+                    name += f" (not official: {metric.is_without} count)"
+                yield Accuracy.of((*path, name), tree, is_textual)
             if metric.vl_compo:
                 composed[benchmark] = tree, is_textual
     yield from _vl_compo(composed)

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hnclip_cli.benchmarks import compares_texts
 from hnclip_cli.streams.records import Record
 
 
@@ -23,7 +24,8 @@ def cosines(
     """Cosines of unit vectors, or logits, float32, (images, captions); `InputError` if not finite.
 
     Each cosine is computed for itself, in float32, so that the same vectors always give the
-    same digits, whichever others stand beside them.
+    same digits, whichever others stand beside them. With ``prompts_per_class`` a caption's cosine
+    is that of its class.
     """
     if not (np.isfinite(images).all() and np.isfinite(captions).all()):
         raise record.error(
@@ -31,8 +33,33 @@ def cosines(
             got="NaN or infinity in its row",
             hint="--on-error skip, if embed skipped this record",
         )
+    per_class = record.prompts_per_class if record.is_matching else 1
+    if per_class > 1:
+        captions = class_embeddings(captions, per_class)
     scores: np.ndarray = np.einsum("id,cd->ic", images, captions, optimize=False)
+    scores = np.repeat(scores, per_class, axis=1)
     return logits.of(scores) if logits else scores
+
+
+def caption_scores(record: Record, captions: np.ndarray) -> dict[str, list[list[float]]]:
+    """The cosines of unit vectors of captions (n, D) with each other, where the official score of
+    the record's benchmark goes by them, else nothing.
+    """
+    name = record.get("benchmark")
+    if not (record.is_matching and isinstance(name, str) and compares_texts(name)):
+        return {}
+    captions = captions[: len(record.matching.captions)]
+    return {"caption_scores": in_digits(np.einsum("id,cd->ic", captions, captions, optimize=False))}
+
+
+def class_embeddings(prompts: np.ndarray, per_class: int) -> np.ndarray:
+    """The mean of each class's prompts, brought back to length 1, (classes, D).
+
+    As open_clip's ``build_zero_shot_classifier``. Prompts (n, D) of a class lie side by side.
+    """
+    means: np.ndarray = prompts.reshape(-1, per_class, prompts.shape[1]).mean(axis=1)
+    norms = np.linalg.norm(means, axis=1, keepdims=True)
+    return means / np.where(norms > 0, norms, 1)
 
 
 def in_digits(scores: np.ndarray) -> list[list[float]]:

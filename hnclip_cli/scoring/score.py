@@ -10,7 +10,7 @@ from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.encoder import Encoder, View
 from hnclip_cli.models.load import as_clip
 from hnclip_cli.scoring.explain import explanation, texts_to_explain
-from hnclip_cli.scoring.matrix import Logits, cosines, in_digits
+from hnclip_cli.scoring.matrix import Logits, caption_scores, cosines, in_digits
 from hnclip_cli.streams.images import ImageRoot
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.npy import Rows, as_rows, rows_beside
@@ -102,6 +102,7 @@ def score_with_arrays(
         try:
             captions = _caption_rows(record, units)
             record["scores"] = in_digits(cosines(record, units["image"], captions, logits))
+            record |= caption_scores(record, captions)
         except InputError as error:
             policy.bad(error)
         else:
@@ -156,6 +157,7 @@ def score_with_model(
             if explain:
                 scores = dict(zip(wanted, found[0].tolist(), strict=True))
                 record["explain"] = explanation(record, scores)
+            record |= caption_scores(record, columns)
             yield record
 
 

@@ -180,6 +180,18 @@ class Record(dict[str, Any]):
         images, captions = self.texts("images"), self.texts("captions")
         return Matching(images, captions, self._truth(len(images), len(captions)))
 
+    @property
+    def prompts_per_class(self) -> int:
+        """So many captions of the general item, side by side, are the prompts of one class."""
+        count, num_captions = self.get("prompts_per_class", 1), len(self.texts("captions"))
+        if type(count) is not int or count < 1 or num_captions % count:
+            raise self.error(
+                'field "prompts_per_class" does not fit the captions',
+                got=shorten(count),
+                expected=f"a divisor of {num_captions}",
+            )
+        return count
+
     def num_rows(self, of: RowsOf) -> int:
         """Rows that it takes up in an array of embeddings, also where its values are bad."""
         if of == "negatives":

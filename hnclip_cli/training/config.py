@@ -35,6 +35,9 @@ class TrainConfig:
     imc_weight: float | None = None  # weight of the intra-modal term; None takes the objective's
     # Weight of the cross-modal rank term; None takes the objective's.
     cmr_weight: float | None = None
+    # ``image``: pairs of one image (or ``group``) are not contrasted with each other; ``none``:
+    # they are, as in the losses of the papers.
+    groups: Literal["image", "none"] = "image"
     threshold_bound: float = 10.0  # upper bound of the adaptive thresholds, in logits
     log_every: int = 10  # steps between two lines of metrics
     checkpoint_every: int = 0  # steps between two checkpoints; 0 writes only the last

@@ -58,7 +58,7 @@ def forward_backward(
     outcome = compute_objective(
         config.weights,
         Features(**features),
-        _slots(batch, clip.device),
+        _slots(batch, config, clip.device),
         clip.logit_scale,
         thresholds,
         threshold_bound=config.threshold_bound,
@@ -166,10 +166,11 @@ def _none(clip: Clip, batch: Batch, config: TrainConfig) -> Named:
     return features
 
 
-def _slots(batch: Batch, device: torch.device) -> Slots:
+def _slots(batch: Batch, config: TrainConfig, device: torch.device) -> Slots:
     move = partial(Tensor.to, device=device, non_blocking=True)
     image_mask = move(batch.image_mask) if batch.image_mask.shape[1] else None
-    return Slots(move(batch.mask), move(batch.kinds), move(batch.groups), image_mask)
+    groups = move(batch.groups) if config.groups == "image" else None
+    return Slots(move(batch.mask), move(batch.kinds), groups, image_mask)
 
 
 def _packed(mask: Tensor, rows: slice) -> slice:

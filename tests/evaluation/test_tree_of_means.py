@@ -102,6 +102,24 @@ def test_sugarcrepe_pp_needs_both_captions_above_the_negative():
     }
 
 
+def test_sugarcrepe_pp_needs_its_captions_to_be_closest_to_each_other():
+    truth, ones = [[0, 0], [0, 1]], [[0.9, 0.8, 0.5]]
+    near = [[1, 0.7, 0.6], [0.7, 1, 0.5], [0.6, 0.5, 1]]
+    far = [[1, 0.7, 0.6], [0.7, 1, 0.8], [0.6, 0.8, 1]]  # the second is nearer to the negative
+    tied = [[1, 0.7, 0.7], [0.7, 1, 0.1], [0.7, 0.1, 1]]
+    records = [
+        queries(ones, truth, "sugarcrepe-pp", subset, caption_scores=scores)
+        for scores, subset in ((near, "swap_obj"), (far, "swap_obj"), (tied, "replace_att"))
+    ]
+    found = scores_of(*records)["sugarcrepe-pp"]
+    assert {name: value for name, value in found.items() if name.startswith("TOT")} == {
+        "TOT, mean of 2 files": 0.25,
+        "TOT, replace_att": 0.0,
+        "TOT, swap_obj": 0.5,
+        "TOT, micro": pytest.approx(1 / 3),
+    }
+
+
 def test_aro_averages_relations_and_pairs_of_attributes_that_are_frequent():
     relation = [
         *[item(RIGHT, "aro-vg-relation", tags={"relation": "on"}) for _ in range(3)],
@@ -113,7 +131,7 @@ def test_aro_averages_relations_and_pairs_of_attributes_that_are_frequent():
     ]
     found = scores_of(*relation, *attribution)
     assert found["aro-vg-relation"] == {
-        "accuracy, mean of 2 relations": 0.5,
+        "accuracy, mean of 2 relations (not official: symmetric relations count)": 0.5,
         "accuracy, micro": 0.75,
     }
     assert found["aro-vg-attribution"] == {
@@ -191,19 +209,19 @@ def test_imagecode_is_pooled_and_told_apart_by_static_and_video():
     }
 
 
-@pytest.mark.parametrize(("benchmark", "names"), [
-    ("svo-probes", ["subj", "verb", "obj"]),
-    ("comvg", ["subject", "verb", "object"]),
+@pytest.mark.parametrize(("benchmark", "names", "number"), [
+    ("svo-probes", ["subj", "verb", "obj"], "choice of image (vl_compo, ComCLIP)"),
+    ("comvg", ["subject", "verb", "object"], "accuracy"),
 ])  # fmt: skip
-def test_sentences_that_choose_an_image_are_averaged_over_subject_verb_and_object(benchmark, names):
+def test_choices_of_an_image_are_averaged_over_subject_verb_and_object(benchmark, names, number):
     records = [
         queries([[right], [0.5]], [[0, 0]], benchmark, name)
         for name, right in zip(names, (1, 0, 0), strict=True)
     ]
     records.append(queries([[1], [0.5]], [[0, 0]], benchmark, names[0]))
     found = scores_of(*records)[benchmark]
-    assert found["accuracy, mean of 3 types"] == pytest.approx(1 / 3)
-    assert found["accuracy, subj"] == 1.0 and found["accuracy, micro"] == 0.5
+    assert found[f"{number}, mean of 3 types"] == pytest.approx(1 / 3)
+    assert found[f"{number}, subj"] == 1.0 and found[f"{number}, micro"] == 0.5
 
 
 def whatsup(right, relation, objects, subset="controlled_images_dataset"):

@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import open_clip
 import pytest
 import torch
 from PIL import Image
@@ -210,6 +211,42 @@ def test_logits_are_cosines_times_the_scale_of_the_model_and_its_bias(clip, reco
     for record, plain in zip(scored, from_model(clip, data, tmp_path), strict=True):
         expected = np.array(plain["scores"]) * logits.scale - 10
         np.testing.assert_allclose(record["scores"], expected, atol=1e-5)
+
+
+def test_prompts_of_a_class_score_as_the_classifier_of_open_clip(clip, tmp_path):
+    make_records(tmp_path, 2)
+    classes, templates = ["dog", "old cat", "car"], open_clip.SIMPLE_IMAGENET_TEMPLATES
+    count = len(templates)
+    item = {
+        "images": ["0.png", "1.png"],
+        "captions": [template(name) for name in classes for template in templates],
+        "truth": [[image, i] for image in range(2) for i in range(count)],
+        "prompts_per_class": count,
+    }
+    (record,) = score([item], model=clip, image_root=str(tmp_path))
+    weights = open_clip.build_zero_shot_classifier(clip.module, clip.tokenizer, classes, templates)
+    pixels = [clip.preprocess(Image.open(tmp_path / name)) for name in item["images"]]
+    with torch.no_grad():
+        expected = clip.encode_images(torch.stack(pixels)) @ weights
+    np.testing.assert_allclose(
+        record["scores"], expected.repeat_interleave(count, dim=1), atol=1e-6
+    )
+    assert len(set(record["scores"][0])) == len(
+        classes
+    )  # to the last digit the same within a class
+
+
+def test_captions_are_compared_where_the_official_score_asks_for_it(clip, tmp_path):
+    make_records(tmp_path, 1)
+    item = {"images": ["0.png"], "captions": ["a cat", "one cat", "dog"], "truth": [[0, 0], [0, 1]]}
+    item |= {"benchmark": "sugarcrepe-pp"}
+    lines = to_lines(item, item | {"benchmark": "sugarcrepe"})
+    named, other = from_model(clip, lines, tmp_path)
+    units = clip.encode_captions(item["captions"]).detach()
+    np.testing.assert_allclose(named["caption_scores"], units @ units.T, atol=2e-6)
+    assert "caption_scores" not in other
+    arrays = {of: array_of(clip, lines, of, tmp_path) for of in ("image", "caption")}
+    assert from_arrays(lines, arrays)[0]["caption_scores"] == named["caption_scores"]
 
 
 def test_an_explanation_is_that_of_the_scores(clip, tmp_path):

@@ -2,6 +2,7 @@ import io
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from hnclip_cli.models.load import load_clip
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
@@ -66,6 +67,23 @@ def test_micro_batches_change_nothing(clip, store, objective):
         for name, grad in grads.items():
             scale = expected[name].norm()
             assert (grad - expected[name]).norm() <= 1e-9 * scale, (micro_batch, name)
+
+
+def test_pairs_of_one_image_are_contrasted_where_groups_are_none(clip, store):
+    by_image, _ = gradients(clip, store, "clip", 0)
+    as_papers, _ = gradients(clip, store, "clip", 0, groups="none")
+    config = TrainConfig(objective="clip")
+    samples = [
+        make_sample(store, index, 0, clip, slots_of(config, False), 0) for index in range(SIZE)
+    ]
+    with torch.no_grad():
+        images = clip.encode_images(torch.stack([sample.pixels for sample in samples]).double())
+        texts = clip.encode_tokens(torch.stack([sample.caption for sample in samples]))
+        logits = clip.logit_scale * images @ texts.T
+    true = torch.arange(SIZE)
+    plain = (F.cross_entropy(logits, true) + F.cross_entropy(logits.T, true)) / 2
+    torch.testing.assert_close(as_papers.loss, plain)
+    assert by_image.loss < as_papers.loss  # records 0 and 4 show one image
 
 
 def test_randomness_is_repeated_in_the_second_pass(clip, store, monkeypatch):

@@ -64,25 +64,26 @@ def _choice(
     )
 
 
-def _official(*, vl_compo: bool = False) -> tuple[Metric, ...]:
+def _choices(name: str, *, vl_compo: bool = False) -> tuple[Metric, ...]:
     """The type says which word of the sentence the false image changes."""
     leaf = by_word(*TYPES)
     return (
-        Metric("accuracy, mean of {} types", (TEXT_TO_IMAGE,), leaf, vl_compo=vl_compo),
-        Metric("accuracy, {}", (TEXT_TO_IMAGE,), leaf, each=True),
-        Metric("accuracy, micro", (TEXT_TO_IMAGE,)),
+        Metric(f"{name}, mean of {{}} types", (TEXT_TO_IMAGE,), leaf, vl_compo=vl_compo),
+        Metric(f"{name}, {{}}", (TEXT_TO_IMAGE,), leaf, each=True),
+        Metric(f"{name}, micro", (TEXT_TO_IMAGE,)),
     )
 
 
 SVO_PROBES = benchmark(
     "svo-probes",
     reader(lambda files: files.csv_items(files.first(SVO_FILE), SVO_COLUMNS), _svo_probes),
-    _official(vl_compo=True),
+    # The authors' notebook asks of each image alone whether it matches; cosines do not say that.
+    _choices("choice of image (vl_compo, ComCLIP)", vl_compo=True),
 )
 COMVG = benchmark(
     "comvg",
     reader(lambda files: files.csv_items(files.first(COMVG_FILE), COMVG_COLUMNS), _comvg),
-    _official(),
+    _choices("accuracy"),
 )
 
 SETS_FILE = "valid_data.json"

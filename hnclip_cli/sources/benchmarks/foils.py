@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from hnclip_cli.benchmarks import Leaf, Metric, Place, accuracy, by_subset, mean
+from hnclip_cli.benchmarks import TEXT_TO_TEXT, Leaf, Metric, Place, accuracy, by_subset, mean
 from hnclip_cli.sources.benchmarks.files import Files, benchmark, reader
 from hnclip_cli.sources.benchmarks.items import Item
 from hnclip_cli.sources.benchmarks.karpathy import places
@@ -28,7 +28,9 @@ PP_FILES = (
     "swap_obj.json",
 )
 SUGARCREPE_FILES = ("add_att.json", "add_obj.json", *PP_FILES)
-BOTH = (("image_to_text_all",),)  # both captions above the negative
+# Both captions above the negative, for the image (ITT), and closer to each other than either is to
+# the negative (TOT, as in the official code).
+PP_TASKS = {"ITT": ("image_to_text_all",), "TOT": TEXT_TO_TEXT}
 
 
 def _sugarcrepe(item: Item) -> dict[str, Any]:
@@ -61,10 +63,14 @@ SUGARCREPE = benchmark(
 SUGARCREPE_PP = benchmark(
     "sugarcrepe-pp",
     reader(lambda files: files.json_items(files.paths(PP_FILES), list), _sugarcrepe_pp),
-    (
-        Metric("ITT, mean of {} files", BOTH, by_subset),
-        Metric("ITT, {}", BOTH, by_subset, each=True),
-        Metric("ITT, micro", BOTH),
+    tuple(
+        metric
+        for task, measure in PP_TASKS.items()
+        for metric in (
+            Metric(f"{task}, mean of {{}} files", (measure,), by_subset),
+            Metric(f"{task}, {{}}", (measure,), by_subset, each=True),
+            Metric(f"{task}, micro", (measure,)),
+        )
     ),
 )
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from hnclip_cli.benchmarks import Metric
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.language.window import tokens
 from hnclip_cli.models.zero_shot import class_prompts
-from hnclip_cli.sources.benchmarks.files import Files, benchmark, read_json
+from hnclip_cli.sources.benchmarks.files import Files, benchmark, listed, read_json
 from hnclip_cli.sources.benchmarks.items import Item
 from hnclip_cli.streams.files import inside
 
@@ -15,16 +16,25 @@ from hnclip_cli.streams.files import inside
 def read_imagefolder(files: Files) -> Iterator[dict[str, Any]]:
     """A record an image, with the prompts of all classes; those of its own class are true.
 
-    The prompts of a class follow one another, ``prompts_per_class`` of them.
+    The prompts of a class follow one another, ``prompts_per_class`` of them. Classes of the same
+    prompts, as ImageNet's two of sunglasses, are true for each other's images: no model can tell
+    them apart.
     """
     names = _class_names(files)
     prompts = class_prompts(list(names.values()), files.templates)
     captions = [prompt for of_class in prompts for prompt in of_class]
     count = len(prompts[0])
+    alike: dict[tuple[str, ...], list[int]] = {}
+    keys = [tuple(tokens(of_class[0])) for of_class in prompts]
+    for number, key in enumerate(keys):
+        alike.setdefault(key, []).append(number)
     truths = {
-        folder: [[0, number * count + i] for i in range(count)]
-        for number, folder in enumerate(names)
+        folder: [[0, number * count + i] for number in alike[key] for i in range(count)]
+        for folder, key in zip(names, keys, strict=True)
     }
+    shared = [prompts[numbers[0]][0] for numbers in alike.values() if len(numbers) > 1]
+    if shared:
+        files.note(f"{files.path}: classes of one prompt count as one class: {listed(shared)}")
 
     def convert(item: Item) -> dict[str, Any]:
         folder = item["class"]

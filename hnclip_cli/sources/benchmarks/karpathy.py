@@ -22,6 +22,7 @@ from hnclip_cli.benchmarks import Metric
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.language.caption import TAGS
 from hnclip_cli.language.parser import Parser
+from hnclip_cli.language.window import tokens
 from hnclip_cli.sources.benchmarks.files import Files, benchmark, read_json, reader
 from hnclip_cli.sources.benchmarks.items import Item, negative
 
@@ -147,16 +148,22 @@ def _order_items(files: Files, name: str) -> Iterator[Item]:
 def _negatives(item: Item, caption: str) -> list[dict[str, Any]]:
     """The perturbed captions.
 
-    One that comes out as the caption itself is no negative. The official evaluation compares
+    One that is the caption itself, or is to CLIP, is no negative. The official evaluation compares
     the caption with it, finds a tie and counts a tie as right, so leaving it out is the same.
     """
     found = []
     for kind, perturb in PERTURBATIONS.items():
         order = _order(f"{item.image}/{item.caption}/{kind}")
         text = normalized(" ".join(perturb(item.caption, item["tagged"], order)))
-        if text and text != caption:
+        if text and not _is_same(text, caption):
             found.append(negative(caption, text, kind))
     return found
+
+
+def _is_same(text: str, caption: str) -> bool:
+    """Whether CLIP's tokens are the same, as those of "a field ," and "a field,"."""
+    alike = "".join(text.split()) == "".join(caption.split())
+    return alike and (text == caption or tokens(text) == tokens(caption))
 
 
 def _order(seed: str) -> Order:

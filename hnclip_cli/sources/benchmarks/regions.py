@@ -44,7 +44,9 @@ def _aro(item: Item, kind: str, tags: dict[str, str]) -> dict[str, Any]:
 ARO_VG_RELATION = benchmark(
     "aro-vg-relation",
     reader(lambda files: files.json_items(files.paths([RELATION_FILE]), list), _relation),
-    accuracy(mean("relations", by_tag("relation"), vl_compo=True)),
+    accuracy(
+        mean("relations", by_tag("relation"), vl_compo=True, is_without="symmetric relations")
+    ),
 )
 ARO_VG_ATTRIBUTION = benchmark(
     "aro-vg-attribution",

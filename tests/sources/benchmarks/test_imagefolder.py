@@ -34,6 +34,17 @@ def test_a_json_file_names_the_classes(folder):
     assert [record["captions"][0] for record in records] == ["a photo of a striped cat."] * 2
 
 
+def test_classes_of_the_same_prompts_are_one(folder):
+    folder.image("DOG/9.jpg")
+    records = folder.read("imagefolder", folder.images)
+    truths = {record["id"].split("/")[2]: record["truth"] for record in records}
+    both = [[0, 0], [0, 1], [0, 2], [0, 3]]
+    assert truths == {"DOG": both, "dog": both, "tabby_cat": [[0, 4], [0, 5]]}
+    assert folder.notes == [
+        f"{folder.images}: classes of one prompt count as one class: a photo of a DOG."
+    ]
+
+
 @pytest.mark.parametrize(
     ("classes", "message"),
     [

@@ -91,6 +91,17 @@ def test_a_perturbation_that_changes_nothing_is_no_negative(folder):
     assert all(negative["caption"] != record["caption"] for negative in record["negatives"])
 
 
+def test_a_perturbation_of_the_same_tokens_is_no_negative(folder, monkeypatch):
+    perturbations = {
+        "other-words": lambda text, tagged, order: ["a", "field", ",", "a", "dog"],
+        "other-tokens": lambda text, tagged, order: ["a", "fie", "ld,", "a", "dog"],
+    }
+    monkeypatch.setattr(karpathy, "PERTURBATIONS", perturbations)
+    write(folder, ["A field, a dog."])
+    (record,) = read(folder)
+    assert [negative["caption"] for negative in record["negatives"]] == ["a fie ld, a dog"]
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
