@@ -10,6 +10,7 @@ import click
 
 from hnclip_cli import console, plugins
 from hnclip_cli.errors import ExitCode
+from hnclip_cli.streams.files import MAX_WORDS_BYTES, read_rest
 from hnclip_cli.streams.jsonl import Shard
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -109,8 +110,8 @@ def _read_names(ctx: click.Context, param: click.Parameter, path: str | None) ->
     if path is None:
         return []
     with console.open_input(path) as stream:
-        lines = stream.read().decode("utf-8", "replace").splitlines()
-    return [line.strip() for line in lines if line.strip()]
+        text = read_rest(stream, path, MAX_WORDS_BYTES).decode("utf-8", "replace")
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 # fmt: off

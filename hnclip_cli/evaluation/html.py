@@ -4,6 +4,7 @@ import base64
 import difflib
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from importlib import resources
 from typing import Any
@@ -12,13 +13,15 @@ from markupsafe import Markup, escape
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.evaluation.blind import captions_of
-from hnclip_cli.evaluation.gallery import MAX_CAPTIONS, Failure, thumbnails
+from hnclip_cli.evaluation.gallery import MAX_CAPTIONS, MAX_IMAGES, Failure, thumbnails
 from hnclip_cli.evaluation.table import is_clear, points, sections, summary
 
 # A word or a mark with the space before it.
 _WORD = re.compile(r"\s*(?:\w+(?:['’-]\w+)*|[^\w\s])")
 
 ALIKE = 0.4  # share of words in common
+MAX_LETTERS = 2_000  # of a caption that is shown
+MAX_EQUAL = 4_000  # pairs of equal words, whose number squared is what finding edits takes
 
 STATUS = {
     "wrong": "a false caption scores higher",
@@ -136,7 +139,7 @@ def _card(failure: Failure, pictures: list[str | None]) -> dict[str, Any]:
         "kind": kind,
         "status": failure.status,
         "id": record.id,
-        "caption": captions_of(record)[0],
+        "caption": _short(captions_of(record)[0]),
         "tags": list({name.replace("_", "-"): name for name in names if name}.values()),
         "pictures": pictures,
         "captions": list(_captions(failure)),
@@ -149,7 +152,7 @@ def _captions(failure: Failure) -> Iterator[tuple[Markup, list[dict[str, Any]]]]
     Of negatives those that score at least as high as the caption, the highest first.
     """
     record = failure.record
-    captions = captions_of(record)
+    captions = list(map(_short, captions_of(record)))
     truth = set(record.matching.truth) if record.is_matching else {(0, 0)}
     columns = list(range(len(captions)))[:MAX_CAPTIONS]
     if not record.is_matching:
@@ -166,7 +169,7 @@ def _captions(failure: Failure) -> Iterator[tuple[Markup, list[dict[str, Any]]]]
             shown,
             [
                 {"text": _score(failure, image, column), "is_true": (image, column) in truth}
-                for image in range(len(record["scores"]))
+                for image in range(min(len(record["scores"]), MAX_IMAGES))
             ],
         )
 
@@ -177,15 +180,22 @@ def _score(failure: Failure, image: int, column: int) -> str:
     return " → ".join(f"{table[image][column]:.3f}" for table in tables if table)
 
 
+def _short(caption: str) -> str:
+    return caption if len(caption) <= MAX_LETTERS else caption[:MAX_LETTERS] + "…"
+
+
 def edited(caption: str, negative: str) -> Markup:
     """A negative with what it does not share with the caption marked, word by word.
 
-    One that shares little is left as it is: it would be marked from end to end.
+    One that shares little is left as it is, as it would be marked from end to end; so is one
+    that says the same words again and again.
     """
     old, new = _WORD.findall(caption), _WORD.findall(negative)
-    matcher = difflib.SequenceMatcher(
-        None, [word.strip() for word in old], [word.strip() for word in new], autojunk=False
-    )
+    old_words, new_words = ([word.strip() for word in text] for text in (old, new))
+    before, after = Counter(old_words), Counter(new_words)
+    if sum(before[word] * count for word, count in after.items()) > MAX_EQUAL:
+        return escape(negative)
+    matcher = difflib.SequenceMatcher(None, old_words, new_words, autojunk=False)
     if matcher.ratio() < ALIKE:
         return escape(negative)
     marked = Markup()

@@ -1,13 +1,16 @@
 """The report for people: aligned text of at most 80 columns, without color."""
 
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from hnclip_cli.evaluation.measures import MEASURES
 
 NAME_WIDTH = 36
 COMPARED_WIDTH = 28
+MAX_LETTERS = 200  # of a name or label
 MAX_IDS = 3
 Row = tuple[str, dict[str, Any]]
 
@@ -206,20 +209,22 @@ def _fit(name: str, width: int = NAME_WIDTH) -> str:
     """Cut or pad a name to its column, counting wide characters as two."""
     name = _printable(name)
     width -= 2
-    if _columns(name) >= width:
-        while _columns(name) > width - 2:
-            name = name[:-1]
-        name += "…"
-    return name + " " * (width - _columns(name))
+    ends = list(accumulate(map(_columns, name)))  # columns up to each letter
+    used = ends[-1]
+    if used >= width:
+        fitting = bisect_right(ends, width - 2)
+        name, used = name[:fitting] + "…", ends[fitting - 1] + 1
+    return name + " " * (width - used)
 
 
-def _columns(text: str) -> int:
-    return sum(
-        0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
-        for c in text
-    )
+def _columns(letter: str) -> int:
+    if unicodedata.combining(letter):
+        return 0
+    return 1 + (unicodedata.east_asian_width(letter) in "WF")
 
 
 def _printable(text: str) -> str:
-    """Labels come from the data: no control characters may reach the terminal."""
+    """Labels come from the data: no control characters may reach the terminal, and no novels."""
+    if len(text) > MAX_LETTERS:
+        text = text[: MAX_LETTERS - 1] + "…"
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text) or '""'

@@ -18,7 +18,7 @@ from hnclip_cli.language.caption import Caption
 from hnclip_cli.language.links import DETERMINER, lemmas, links, noun_lemma, verb_lemma
 from hnclip_cli.language.ratios import PART_WEIGHT, Rows, Side
 from hnclip_cli.lexicon import Lexicon, load_lexicon
-from hnclip_cli.streams.files import atomic_output
+from hnclip_cli.streams.files import atomic_output, read_rest
 
 FORMAT, VERSION = "hnclip-usage", 1
 # Made by hnclip fit from captions of COCO 2017; docs/negatives.md says from which.
@@ -133,7 +133,7 @@ class Usage:
             HnclipError: it is something else, or damaged.
         """
         try:
-            data = orjson.loads(stream.read())
+            data = orjson.loads(read_rest(stream, source))
             if data["format"] != FORMAT or data["version"] != VERSION:
                 raise ValueError
             words, relations = map(_names, (data["words"], data["relations"]))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.streams.files import MAX_WORDS_BYTES, read_whole
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -247,10 +248,7 @@ def _read(path: Path, table: Table, is_own: bool) -> dict[tuple[str, ...], Row]:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """The lines that say something, and their numbers."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise HnclipError(f"cannot read it: {error.strerror}", where=str(path)) from None
+    data = read_whole(str(path), MAX_WORDS_BYTES)
     for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
         try:
             text = line.decode().rstrip()

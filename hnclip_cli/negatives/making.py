@@ -25,7 +25,7 @@ from hnclip_cli.negatives.generators.registry import (
     make_maker,
 )
 from hnclip_cli.negatives.kinds.presets import chosen_kinds
-from hnclip_cli.streams.files import open_input_file
+from hnclip_cli.streams.files import MAX_WORDS_BYTES, open_input_file, read_whole
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.streams.processes import Died, InProcesses
 from hnclip_cli.streams.records import Record, as_records
@@ -93,8 +93,7 @@ def make_negatives(
     policy = policy or ErrorPolicy()
     chosen = chosen_kinds(kinds or (), presets)
     if isinstance(protect, str):
-        with open_input_file(protect) as stream:
-            protect = stream.read().decode("utf-8-sig", "replace").splitlines()
+        protect = read_whole(protect, MAX_WORDS_BYTES).decode("utf-8-sig", "replace").splitlines()
     protected = tuple(filter(None, map(str.strip, protect)))
     lexicon = words if isinstance(words, Lexicon) else load_lexicon(words)
     if protected:

@@ -1,25 +1,117 @@
 """Files that are read plainly or through gzip, and written whole or not at all."""
 
 import contextlib
+import errno
 import gzip
 import os
 import stat
+import time
 import uuid
+import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from hnclip_cli.errors import HnclipError
 
+# Seconds until somebody must have opened the other end of a named pipe.
+OPEN_SECONDS = 60.0
+# Of a file that is held in memory as a whole, unpacked.
+MAX_WHOLE_BYTES = 1 << 29
+MAX_WORDS_BYTES = 1 << 26  # of a file with words or names, likewise
+_CHUNK = 1 << 20
+
 
 def open_input_file(path: str) -> IO[bytes]:
-    """Open a file for reading; ``.gz`` is unpacked on the way."""
+    """Open a file for reading; ``.gz`` is unpacked on the way.
+
+    Raises:
+        HnclipError: it cannot be opened, or is a named pipe that nobody writes to.
+    """
     try:
-        return cast(IO[bytes], gzip.open(path, "rb")) if path.endswith(".gz") else open(path, "rb")
-    except OSError as error:
+        stream = open(path, "rb", opener=_open_patiently)
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        reason = error.strerror if isinstance(error, OSError) else str(error)
         raise HnclipError(
-            f"cannot read it: {error.strerror}", where=path, hint="another path, or - for stdin"
+            f"cannot read it: {reason}", where=path, hint="another path, or - for stdin"
         ) from None
+    if not path.endswith(".gz"):
+        return stream
+    unpacked: Any = gzip.GzipFile(fileobj=stream)
+    unpacked.myfileobj = stream  # so that it closes that too
+    return cast(IO[bytes], unpacked)
+
+
+def read_whole(path: str, max_bytes: int = MAX_WHOLE_BYTES) -> bytes:
+    """What `open_input_file` gives, in memory; `HnclipError` also where that is larger."""
+    with open_input_file(path) as stream:
+        return read_rest(stream, path, max_bytes)
+
+
+def read_rest(stream: IO[bytes], where: str, max_bytes: int = MAX_WHOLE_BYTES) -> bytes:
+    """What is left of a stream; `HnclipError` where that is more, or damaged gzip."""
+    pieces, size = [], 0
+    with unpacking(where):
+        while piece := stream.read(min(_CHUNK, max_bytes + 1 - size)):
+            pieces.append(piece)
+            size += len(piece)
+    if size > max_bytes:
+        raise HnclipError("the file is too large", where=where, expected=in_bytes(max_bytes))
+    return b"".join(pieces)
+
+
+def in_bytes(bound: int) -> str:
+    """A bound of sizes as messages show it."""
+    for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+        if bound >= unit and bound % unit == 0:
+            return f"at most {bound // unit} {name}"
+    return f"at most {bound} bytes"
+
+
+@contextlib.contextmanager
+def unpacking(where: str) -> Iterator[None]:
+    """Turn errors of gzip into `HnclipError`."""
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise HnclipError(f"damaged gzip file ({error})", where=where) from None
+
+
+def _open_patiently(path: str, flags: int) -> int:
+    """Open a file as `os.open` does, but wait at a named pipe only so long for its other end."""
+    open_it = partial(os.open, path, flags, 0o666)
+    try:
+        is_pipe = stat.S_ISFIFO(os.stat(path).st_mode)
+    except OSError:
+        is_pipe = False
+    if not is_pipe:
+        return open_it()
+    if flags & os.O_ACCMODE == os.O_RDONLY:
+        from hnclip_cli.streams.threads import within  # here, so that --help does not wait for it
+
+        with contextlib.suppress(TimeoutError):
+            return within(OPEN_SECONDS, open_it)
+        with contextlib.suppress(OSError):  # let go of the thread that still waits
+            os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+        raise _lonely(path, "writes to", "a program that writes to it, or a plain file")
+    deadline = time.monotonic() + OPEN_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            descriptor = os.open(path, flags | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:  # nobody reads
+                raise
+            time.sleep(0.05)
+        else:
+            os.set_blocking(descriptor, True)
+            return descriptor
+    raise _lonely(path, "reads", "a program that reads it, or a plain file")
+
+
+def _lonely(path: str, does: str, hint: str) -> HnclipError:
+    problem = f"nobody {does} this named pipe, within {OPEN_SECONDS:g} seconds"
+    return HnclipError(problem, where=path, hint=hint)
 
 
 @contextlib.contextmanager
@@ -32,7 +124,7 @@ def atomic_output(path: str) -> Iterator[IO[bytes]]:
     """
     target = os.path.realpath(path)
     if os.path.exists(target) and not os.path.isfile(target):
-        with open_for_writing(path, target, "wb") as stream:
+        with open_for_writing(path, target, "wb", _open_patiently) as stream:
             yield stream
     else:
         with atomic_path(path) as temporary, open(temporary, "r+b") as stream:

@@ -13,17 +13,15 @@ from typing import IO, TYPE_CHECKING
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.streams.files import open_regular
 from hnclip_cli.streams.records import Record
-from hnclip_cli.streams.regions import cropped
+from hnclip_cli.streams.regions import MAX_RATIO, cropped, is_narrow
 from hnclip_cli.streams.remote import fetch, without_credentials
 from hnclip_cli.streams.tars import Shards, split_member
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# Of a tar member or a download; both are held in memory.
+# Of an image as it is stored: a file, a tar member or a download.
 MAX_BYTES = 256 << 20
-# Of the longer to the shorter side.
-MAX_RATIO = 1000
 # What Pillow may try. Not EPS, which it hands to Ghostscript, nor TGA, which any bytes may be.
 FORMATS = (
     "AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP",
@@ -124,7 +122,11 @@ def _open(path: str) -> IO[bytes]:
         return io.BytesIO(fetch(path, MAX_BYTES))
     if inside := split_member(path):
         return io.BytesIO(_shards.read(*inside, MAX_BYTES))
-    return open_regular(path)
+    stream = open_regular(path)
+    if (size := os.fstat(stream.fileno()).st_size) > MAX_BYTES:
+        stream.close()
+        raise ValueError(f"{size} bytes, {MAX_BYTES} allowed")
+    return stream
 
 
 def _decode(stream: IO[bytes]) -> "Image":
@@ -136,9 +138,13 @@ def _decode(stream: IO[bytes]) -> "Image":
             raise ValueError(
                 f"a decompression bomb? {image.width} x {image.height} pixels, {limit} allowed"
             )
-        if max(image.size) > MAX_RATIO * min(image.size):  # resizing would blow it up
-            raise ValueError(f"too narrow: {image.width} x {image.height} pixels")
+        _check_sides(*image.size)
         return image.convert("RGB")
+
+
+def _check_sides(width: int, height: int) -> None:
+    if is_narrow(width, height):  # resizing would blow it up
+        raise ValueError(f"too narrow: {width} x {height} pixels, {MAX_RATIO} to 1 allowed")
 
 
 @cache
@@ -168,6 +174,7 @@ def _read_frame(stream: IO[bytes]) -> "Image":
     limit = Image.MAX_IMAGE_PIXELS or 0
     if not 0 < shape[0] * shape[1] <= limit:
         raise ValueError(f"{shape[0]} x {shape[1]} pixels, 1 to {limit} allowed")
+    _check_sides(shape[1], shape[0])
     data = stream.read(prod(shape))
     if len(data) < prod(shape):
         raise ValueError("the array is truncated")

@@ -1,19 +1,21 @@
 """JSONL in: bytes to records, as fast as they come and as slowly."""
 
-import gzip
 import io
 import itertools
 import sys
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO
 
-from hnclip_cli.errors import ExitCode, HnclipError, InputError
+from hnclip_cli.errors import ExitCode, InputError
+from hnclip_cli.streams.files import in_bytes, unpacking
 from hnclip_cli.streams.records import Record, parse_record
 from hnclip_cli.streams.spool import seekable
 
 CHUNK_BYTES = 1 << 16
+# Of one line. With --on-error skip a longer one is read past, but not without end.
+MAX_LINE_BYTES = 1 << 26
+MAX_SKIPPED_BYTES = 1 << 32
 
 
 @dataclass
@@ -78,16 +80,18 @@ class RecordReader:
         stream = self.stream
         if self.shard:
             stream = seekable(stream)
-            num_lines = sum(map(len, _numbered_lines(stream, self.source)))
+            num_lines = sum(map(len, self._numbered_lines(stream)))
             start, stop = self.shard.bounds(num_lines)
             stream.seek(0)
         first, end = 0, 0  # of the lines of a read
-        for lines in _numbered_lines(stream, self.source):
+        for lines in self._numbered_lines(stream):
             first, end = end, end + len(lines)
             batch = []
             for number, line in lines[max(start - first, 0) : stop - first]:
                 self.num_lines += 1
                 try:
+                    if len(line) > MAX_LINE_BYTES:
+                        raise _too_long(self.source, number, MAX_LINE_BYTES)
                     batch.append(parse_record(line, self.source, number, self.num_lines - 1))
                 except InputError as error:
                     if self.policy.on_error == "fail" and batch:
@@ -97,31 +101,40 @@ class RecordReader:
             if end >= stop:
                 return
 
+    def _numbered_lines(self, stream: IO[bytes]) -> Iterator[list[tuple[int, bytes]]]:
+        """The non-blank lines that each read completes, with their numbers from 1.
 
-def _numbered_lines(stream: IO[bytes], source: str) -> Iterator[list[tuple[int, bytes]]]:
-    """The non-blank lines that each read completes, with their numbers from 1."""
-    read = getattr(stream, "read1", stream.read)
-    number = 0
-    pending: list[bytes] = []
-    while True:
-        try:
-            chunk = read(CHUNK_BYTES)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise HnclipError(f"damaged gzip file ({error})", where=source) from None
-        head, newline, tail = chunk.rpartition(b"\n")
-        if chunk and not newline:  # a long line: keep collecting, join once
-            pending.append(chunk)
-            yield []
-            continue
-        complete = b"".join([*pending, head])
-        pending = [tail]
-        lines = []
-        for line in complete.split(b"\n"):
-            number += 1
-            if number == 1:
-                line = line.removeprefix(b"\xef\xbb\xbf")
-            if line.strip():
-                lines.append((number, line))
-        yield lines
-        if not chunk:
-            return
+        Of one that is too long enough comes to tell.
+        """
+        read = getattr(stream, "read1", stream.read)
+        longest = MAX_LINE_BYTES if self.policy.on_error == "fail" else MAX_SKIPPED_BYTES
+        number = num_pending = 0
+        pending: list[bytes] = []
+        while True:
+            with unpacking(self.source):
+                chunk = read(CHUNK_BYTES)
+            head, newline, tail = chunk.rpartition(b"\n")
+            if chunk and not newline:  # a long line: keep collecting, join once
+                if num_pending <= MAX_LINE_BYTES:
+                    pending.append(chunk)
+                num_pending += len(chunk)
+                if num_pending > longest:
+                    raise _too_long(self.source, number + 1, longest)
+                yield []
+                continue
+            complete = b"".join([*pending, head])
+            pending, num_pending = [tail], len(tail)
+            lines = []
+            for line in complete.split(b"\n"):
+                number += 1
+                if number == 1:
+                    line = line.removeprefix(b"\xef\xbb\xbf")
+                if line.strip():
+                    lines.append((number, line))
+            yield lines
+            if not chunk:
+                return
+
+
+def _too_long(source: str, number: int, bound: int) -> InputError:
+    return InputError("the line is too long", where=f"{source}:{number}", expected=in_bytes(bound))

@@ -4,7 +4,6 @@ import io
 import os
 import shutil
 import stat
-import struct
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import prod
@@ -14,11 +13,13 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.streams.files import open_input_file
+from hnclip_cli.streams.files import open_input_file, unpacking
 from hnclip_cli.streams.records import Record, RowsOf, with_gaps
 
 Array = np.ndarray
 
+MAX_SIDE = (1 << 31) - 1  # rows or columns of an array
+_CHUNK = 1 << 20
 _READ_HEADER = {
     (1, 0): npy_format.read_array_header_1_0,
     (2, 0): npy_format.read_array_header_2_0,
@@ -99,29 +100,25 @@ class Rows:
             HnclipError: not an NPY file, truncated, or an array that is not 2-D, C-ordered and of
                 floats. Object arrays, which would need pickle, are refused.
         """
-        try:
-            read_header = _READ_HEADER[npy_format.read_magic(stream)]
-            shape, fortran_order, dtype = read_header(stream)
-        except (ValueError, KeyError, EOFError, struct.error) as error:
-            raise HnclipError(
-                f"not an NPY array ({error})", where=source, hint="hnclip embed to make one"
-            ) from None
+        shape, fortran_order, dtype = read_header(stream, source)
         _check(shape, dtype, source, c_order=not fortran_order)
+        promised = prod(shape) * dtype.itemsize
         file, start = stream, 0
         is_plain = isinstance(stream, io.BufferedReader)
         if is_plain and stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             start = stream.tell()
         else:
             file = tempfile.TemporaryFile()
-            shutil.copyfileobj(stream, file)
+            with unpacking(source):
+                _copy(stream, file, promised + 1)
             file.flush()
-        promised = prod(shape) * dtype.itemsize
         found = os.fstat(file.fileno()).st_size - start
         if found != promised:
+            is_short = found < promised
             raise HnclipError(
-                "the array is truncated" if found < promised else "something follows the array",
+                "the array is truncated" if is_short else "something follows the array",
                 where=source,
-                got=f"{found // max(1, shape[1] * dtype.itemsize)} rows",
+                got=f"{found // max(1, shape[1] * dtype.itemsize)} rows" if is_short else "more",
                 expected=f"the {shape[0]} rows its header promises",
             )
         if not promised:  # nothing cannot be mapped
@@ -153,6 +150,34 @@ class Rows:
             expected=expected,
             hint="embedding the same records again",
         )
+
+
+def read_header(stream: IO[bytes], source: str) -> tuple[tuple[int, ...], bool, "np.dtype[Any]"]:
+    """Shape, whether it is in Fortran order, and type of an NPY array.
+
+    Raises:
+        HnclipError: it is none.
+    """
+    try:
+        with unpacking(source):
+            read = _READ_HEADER[npy_format.read_magic(stream)]
+            shape, is_fortran, dtype = read(stream)
+        if not all(0 <= size <= MAX_SIDE for size in shape):
+            raise ValueError(f"its shape is {shape}, sides of at most {MAX_SIDE} allowed")
+    except HnclipError:
+        raise
+    except Exception as error:  # numpy reads it as Python, which fails in many ways
+        raise HnclipError(
+            f"not an NPY array ({error})", where=source, hint="hnclip embed to make one"
+        ) from None
+    return shape, is_fortran, dtype
+
+
+def _copy(stream: IO[bytes], file: IO[bytes], max_bytes: int) -> None:
+    """Copy so much of what comes, which may have no end."""
+    while max_bytes > 0 and (piece := stream.read(min(_CHUNK, max_bytes))):
+        file.write(piece)
+        max_bytes -= len(piece)
 
 
 def _check(

@@ -17,6 +17,9 @@ RowsOf = Literal["image", "caption", "negatives"]
 # orjson turns integers beyond 64 bits into floats; lines that may hold one are parsed again.
 _LONG_INTEGER = re.compile(rb"\d{19}")
 
+MAX_DIGITS = 300  # of an integer, so that each is a finite float
+MAX_DEPTH = 200  # of lists and objects in each other, so that orjson can write them
+
 _MAX_SIDE = 1 << 24  # of a box; beyond it a float32 no longer counts pixels
 
 _TYPE_NAMES = {str: "a string", list: "a list", dict: "an object", int: "a number"}
@@ -275,7 +278,9 @@ def parse_record(line: bytes, source: str = "-", number: int = 0, index: int = 0
     try:
         value = orjson.loads(line)
         if _LONG_INTEGER.search(line):
-            value = json.loads(text)
+            value = json.loads(text, parse_int=_integer)
+        if line.count(b"[") + line.count(b"{") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+            raise ValueError(f"lists and objects in each other more than {MAX_DEPTH} deep")
     except (ValueError, RecursionError) as error:
         raise InputError(
             f"broken JSON ({error})", where=where, got=shorten(text), expected="one JSON object"
@@ -283,6 +288,25 @@ def parse_record(line: bytes, source: str = "-", number: int = 0, index: int = 0
     if not isinstance(value, dict):
         raise InputError("not a record", where=where, got=shorten(text), expected="a JSON object")
     return Record(value, source, number, index)
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"an integer of {len(digits)} digits, {MAX_DIGITS} allowed")
+    return int(digits)
+
+
+def _is_deeper(value: object, depth: int) -> bool:
+    """Whether more lists and objects than that lie in each other."""
+    level = [value]
+    for _ in range(depth + 1):
+        level = [
+            item
+            for part in level
+            if isinstance(part, list | dict)
+            for item in (part.values() if isinstance(part, dict) else part)
+        ]
+    return bool(level)
 
 
 def format_record(record: dict[str, Any]) -> bytes:

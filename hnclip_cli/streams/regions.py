@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 # A crop may reach beyond its image, but not for ever.
 MAX_PIXELS = 1 << 26
+# Of an image or a crop, the longer side to the shorter one.
+MAX_RATIO = 1000
 ROLES = ("subject", "relation", "object")
 
 
@@ -116,4 +118,15 @@ def cropped(record: Record, name: str, image: "Image") -> "Image":
             got=f"left {left}, top {top}, width {width}, height {height}",
             expected=f"a part of {image.width} x {image.height} pixels",
         )
+    if is_narrow(width, height):
+        raise record.error(
+            "a crop is too narrow",
+            got=f"{width} x {height} pixels",
+            expected=f"sides of at most {MAX_RATIO} to 1",
+        )
     return image.crop((left, top, right, bottom))
+
+
+def is_narrow(width: int, height: int) -> bool:
+    """Whether resizing it by its shorter side would make too many pixels."""
+    return max(width, height) > MAX_RATIO * min(width, height)

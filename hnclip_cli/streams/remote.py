@@ -1,15 +1,10 @@
 """Images behind URLs, fetched through fsspec: only where the user asked for it."""
 
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
-from threading import Thread
-from typing import TypeVar
 from urllib.parse import urlsplit
 
 from hnclip_cli.errors import HnclipError
-
-T = TypeVar("T")
+from hnclip_cli.streams.threads import within
 
 ATTEMPTS = 3
 TIMEOUT = 30.0  # seconds, for one attempt
@@ -37,7 +32,7 @@ def fetch(url: str, max_bytes: int) -> bytes:
         if attempt:
             time.sleep(PAUSE * 2 ** (attempt - 1))
         try:
-            data = _within(TIMEOUT, lambda: _read(url, max_bytes))
+            data = within(TIMEOUT, lambda: _read(url, max_bytes))
         except FileNotFoundError:
             raise HnclipError("image not found", got=shown) from None
         except ImportError as error:
@@ -81,17 +76,3 @@ def _read(url: str, max_bytes: int) -> bytes:
         while chunk := stream.read(min(max_bytes + 1 - len(data), _CHUNK)):
             data += chunk
     return bytes(data)
-
-
-def _within(seconds: float, function: Callable[[], T]) -> T:
-    """Call a function in a thread that is left behind when it does not answer in time."""
-    future: Future[T] = Future()
-
-    def call() -> None:
-        try:
-            future.set_result(function())
-        except BaseException as error:
-            future.set_exception(error)
-
-    Thread(target=call, daemon=True).start()
-    return future.result(seconds)

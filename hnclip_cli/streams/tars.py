@@ -8,7 +8,7 @@ from array import array
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.streams.files import open_regular
@@ -16,6 +16,7 @@ from hnclip_cli.streams.records import hash64
 
 # Members whose places are remembered, over all shards: about 100 MB.
 MAX_REMEMBERED = 4_000_000
+MAX_HEADER_BYTES = 1 << 18  # of a member's name and attributes
 
 _MEMBER_NAME = re.compile(r"^(.*?\.(?:tar|tgz|tbz2?|txz)(?:\.\w+)?)::(.*)$", re.DOTALL)
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -51,14 +52,16 @@ def iter_members(stream: IO[bytes], where: str) -> Iterator[Member]:
     size = os.fstat(stream.fileno()).st_size
     try:
         tar: Any  # "members" is missing from its type
-        with tarfile.open(fileobj=stream, mode="r:") as tar:
+        with tarfile.open(fileobj=cast(IO[bytes], _Headers(stream)), mode="r:") as tar:
             last = -1
             while info := tar.next():
                 tar.members.clear()  # tarfile keeps all headers otherwise
+                tar.pax_headers.clear()
                 if info.size < 0 or tar.offset <= last:  # a crafted size would lead in circles
                     raise ValueError("a negative size")
                 last = tar.offset
-                if info.isreg() and info.offset_data + info.size > size:
+                is_cut = info.isreg() and info.offset_data + info.size > size
+                if is_cut or tar.offset > size + _BLOCK:
                     raise ValueError(f"cut off inside of {info.name!r}")
                 if info.isreg() and not info.issparse():
                     yield Member(info.name, info.offset_data, info.size)
@@ -79,6 +82,19 @@ def iter_members(stream: IO[bytes], where: str) -> Iterator[Member]:
                 ) from None
         reason = str(error) or type(error).__name__
         raise HnclipError(f"damaged tar file ({reason})", where=where) from None
+
+
+class _Headers:
+    """A tar as tarfile reads it, which holds each header in memory: so none that is large."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.tell, self.seek = stream.tell, stream.seek
+
+    def read(self, size: int) -> bytes:
+        if not 0 <= size <= MAX_HEADER_BYTES:
+            raise ValueError(f"a header of {size} bytes, {MAX_HEADER_BYTES} allowed")
+        return self._stream.read(size)
 
 
 def read_at(stream: IO[bytes], member: Member) -> bytes:

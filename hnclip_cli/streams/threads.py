@@ -16,6 +16,26 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+def within(seconds: float, function: Callable[[], R]) -> R:
+    """Call a function in a thread that is left behind when it does not return in time.
+
+    So signals are heard meanwhile, whatever the function waits for.
+
+    Raises:
+        TimeoutError: it did not.
+    """
+    future: Future[R] = Future()
+
+    def call() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=call, daemon=True).start()
+    return future.result(seconds)
+
+
 def map_ahead(
     function: Callable[[T], R], items: Iterable[T], workers: int, depth: int = 64
 ) -> Generator[R, None, None]:

@@ -332,3 +332,13 @@ def test_the_stored_page_is_a_whole_document(scored):
     assert page.startswith(b'<!doctype html>\n<html lang="en">')
     assert page.endswith(b"</html>\n")
     assert io.BytesIO(page).read().decode("utf-8")
+
+
+def test_captions_that_would_take_for_ever_are_not_marked():
+    long = "a b " * 4000
+    assert edited(long, long.replace("b", "c", 3)) == long.replace("b", "c", 3)
+
+
+def test_a_page_shows_the_beginning_of_a_very_long_caption():
+    page = page_of(short([0.1, 0.9], caption="word " * 8000))
+    assert len(page) < 100_000

@@ -5,7 +5,13 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hnclip_cli.evaluation.table import format_comparison, format_table
+from hnclip_cli.evaluation.table import (
+    MAX_LETTERS,
+    _fit,
+    _printable,
+    format_comparison,
+    format_table,
+)
 
 SETTINGS = {
     "bootstrap": {"rounds": 1000, "level": 0.95, "seed": 0, "resampled": "image groups"},
@@ -257,3 +263,8 @@ def test_a_column_that_is_not_there_is_not_explained():
     blind = {"blind": {"model": "trigrams", "captions": 5}}
     assert "near:" in format_table(report())
     assert "near:" not in format_table(report(**blind))
+
+
+def test_a_very_long_label_is_cut():
+    assert _fit("x" * 60_000) == "x" * 32 + "… "
+    assert len(_printable("x" * 60_000)) == MAX_LETTERS

@@ -70,3 +70,8 @@ def test_one_image_cannot_have_two_crops(photograph):
     fields = {"images": ["a.png"] * 2, "captions": ["x"], "crops": [[0, 0, 1, 1], [1, 1, 1, 1]]}
     with pytest.raises(InputError, match="one box an image"):
         load(photograph, fields)
+
+
+def test_a_narrow_crop_is_refused(photograph):
+    with pytest.raises(InputError, match="a crop is too narrow; got 3001 x 1 pixels, expected"):
+        load(photograph, {"image": "a.png", "crops": [[-1500, 1, 3001, 1]]})

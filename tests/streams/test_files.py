@@ -1,10 +1,19 @@
+import gzip
 import os
 import stat
+import threading
 
 import pytest
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.streams.files import atomic_output, atomic_path, inside, open_input_file
+from hnclip_cli.streams import files
+from hnclip_cli.streams.files import (
+    atomic_output,
+    atomic_path,
+    inside,
+    open_input_file,
+    read_whole,
+)
 
 
 def test_a_file_appears_whole(tmp_path):
@@ -75,3 +84,46 @@ def test_names_from_data_files_stay_inside(name):
 
 def test_plain_names_are_joined():
     assert inside("images/val", "a/b.jpg", "image") == "images/val/a/b.jpg"
+
+
+def test_a_named_pipe_is_waited_for_only_so_long(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "OPEN_SECONDS", 0.2)
+    pipe = str(tmp_path / "pipe")
+    os.mkfifo(pipe)
+    with pytest.raises(HnclipError, match=r"nobody writes to this named pipe, within 0\.2 seconds"):
+        open_input_file(pipe)
+    os.mkfifo(other := str(tmp_path / "other"))
+    with pytest.raises(HnclipError, match="nobody reads this named pipe"), atomic_output(other):
+        pass
+
+
+def test_a_named_pipe_with_both_ends_works(tmp_path):
+    pipe = str(tmp_path / "pipe")
+    os.mkfifo(pipe)
+
+    def write():
+        with atomic_output(pipe) as stream:
+            stream.write(b"a line\n")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert read_whole(pipe) == b"a line\n"
+    writer.join()
+
+
+def test_what_is_held_in_memory_has_a_bound(tmp_path):
+    path = str(tmp_path / "many.gz")
+    with gzip.open(path, "wb") as stream:
+        stream.write(bytes(1 << 20))
+    assert len(read_whole(path)) == 1 << 20
+    with pytest.raises(HnclipError, match=r"too large; expected at most 1023 bytes"):
+        read_whole(path, 1023)
+    with pytest.raises(HnclipError, match="too large; expected at most 64 MiB"):
+        read_whole("/dev/zero", 1 << 26)
+
+
+def test_a_damaged_gzip_file_is_named(tmp_path):
+    path = tmp_path / "names.gz"
+    path.write_bytes(gzip.compress(b"a" * 1000)[:-9])
+    with pytest.raises(HnclipError, match=r"names\.gz: damaged gzip file"):
+        read_whole(str(path))

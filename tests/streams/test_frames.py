@@ -52,3 +52,8 @@ def test_a_header_that_promises_too_much_is_refused_before_reading(tmp_path):
     )
     with pytest.raises(InputError, match="99999 x 99999 pixels"):
         load(tmp_path, data=data)
+
+
+def test_a_narrow_frame_is_refused(tmp_path):
+    with pytest.raises(InputError, match="too narrow: 1 x 3000 pixels, 1000 to 1 allowed"):
+        load(tmp_path, np.zeros((3000, 1, 3), np.uint8))

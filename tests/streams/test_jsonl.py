@@ -113,3 +113,25 @@ def test_gzip_is_unpacked_and_damage_is_named(tmp_path):
     path.write_bytes(gzip.compress(lines(100))[:-20])
     with open_input_file(str(path)) as stream, pytest.raises(HnclipError, match="damaged gzip"):
         list(RecordReader(stream, str(path)))
+
+
+def test_a_line_has_a_bound(monkeypatch):
+    monkeypatch.setattr(jsonl, "MAX_LINE_BYTES", 100)
+    monkeypatch.setattr(jsonl, "CHUNK_BYTES", 30)
+    data = lines(1) + b'{"n":"' + b"x" * 200 + b'"}\n' + lines(2)
+    with pytest.raises(InputError, match=r"^x\.jsonl:2: the line is too long; expected at most"):
+        list(reader(data))
+    policy = ErrorPolicy("skip")
+    assert [record.line for record in reader(data, policy=policy)] == [1, 3, 4]
+    assert policy.num_skipped == 1
+
+
+@pytest.mark.parametrize("on_error", ["fail", "skip"])
+def test_a_line_without_end_is_not_read_for_ever(monkeypatch, on_error):
+    monkeypatch.setattr(jsonl, "MAX_LINE_BYTES", 1 << 20)
+    monkeypatch.setattr(jsonl, "MAX_SKIPPED_BYTES", 1 << 24)
+    with (
+        open_input_file("/dev/zero") as stream,
+        pytest.raises(InputError, match=r"^/dev/zero:1: the line is too long"),
+    ):
+        list(RecordReader(stream, "/dev/zero", ErrorPolicy(on_error)))

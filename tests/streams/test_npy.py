@@ -109,7 +109,9 @@ def test_truncation_names_the_rows():
 
 def test_what_follows_the_array_is_told():
     data = saved(np.ones((2, 3), np.float32)) * 2
-    with pytest.raises(HnclipError, match="something follows the array; got 14 rows, expected"):
+    with pytest.raises(
+        HnclipError, match="something follows the array; got more, expected the 2 rows"
+    ):
         everything(data)
 
 
@@ -199,3 +201,34 @@ def test_arrays_of_other_records_are_refused():
     arrays = {"image": as_rows(np.ones((1, 2)), "i"), "caption": as_rows(np.ones((1, 3)), "c")}
     with pytest.raises(HnclipError, match="rows of different lengths; got i: 2, c: 3"):
         list(rows_beside([{}], arrays))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (-2, -3)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 10**18)}",
+        f"{{'descr': '<f4', 'fortran_order': False, 'shape': (0, {10**18})}}",
+        f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({10**18}, 2)}}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (True, 2), 1: 2}",
+        "{" * 2000,
+        "(" * 2000 + "1",
+        "{'descr': [], 'fortran_order': [], 'shape': {}}",
+        "\x00'\\",
+    ],
+)
+def test_a_strange_header_is_no_array(header):
+    data = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode("latin-1")
+    with pytest.raises(HnclipError, match=r"^x\.npy: (not an NPY array|the array cannot be used)"):
+        everything(data + bytes(24))
+
+
+def test_a_stream_without_end_is_not_copied_for_ever():
+    with open("/dev/zero", "rb") as zeros:
+
+        class Endless(io.BytesIO):
+            def read(self, size=-1):
+                return super().read(size) or zeros.read(size)
+
+        with pytest.raises(HnclipError, match="something follows the array; got more"):
+            everything(saved(np.ones((2, 3), np.float32)), Endless)

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from hnclip_cli.errors import InputError
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.streams.records import (
+    MAX_DEPTH,
+    MAX_DIGITS,
     Matching,
     Negative,
     Record,
@@ -161,3 +163,35 @@ def test_a_hash_depends_on_all_parts_of_its_key():
     assert hash64("a", 1) == hash64("a", "1")
     assert len({hash64("a", "b"), hash64("ab"), hash64("a"), hash64("a\udc80"), hash64("a?")}) == 5
     assert 0 <= hash64("a") < 1 << 64
+
+
+def nested(depth):
+    return b'{"a":' * depth + b"1" + b"}" * depth
+
+
+def test_what_is_read_can_be_written():
+    record = parse_record(nested(MAX_DEPTH))
+    assert parse_record(format_record(record)) == record
+    record = parse_record(b'{"a":' + b"9" * MAX_DIGITS + b"}")
+    assert parse_record(format_record(record)) == record and float(record["a"]) > 1e299
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        nested(MAX_DEPTH + 1),
+        nested(2000),
+        b'{"a":' + b"[" * 999 + b"]" * 999 + b"}",
+        b'{"a":1' + b"0" * MAX_DIGITS + b"}",
+        b'{"a":' + b"9" * 5000 + b"}",
+        b'{"a":1e999}',
+    ],
+)
+def test_depth_and_digits_have_bounds(line):
+    with pytest.raises(InputError, match=r"^x:3: broken JSON") as caught:
+        parse_record(line, "x", 3)
+    assert len(str(caught.value)) < 250
+
+
+def test_brackets_in_texts_are_not_counted():
+    assert parse_record(b'{"a":"' + b"[" * 999 + b'"}')

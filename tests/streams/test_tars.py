@@ -13,7 +13,13 @@ from PIL import Image
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.streams.images import check_image, load_image
 from hnclip_cli.streams.records import Record
-from hnclip_cli.streams.tars import Shards, iter_members, join_member, split_member
+from hnclip_cli.streams.tars import (
+    MAX_HEADER_BYTES,
+    Shards,
+    iter_members,
+    join_member,
+    split_member,
+)
 
 RECORD = Record({}, "x.jsonl", 4)
 LONG = "d" * 90 + "/" + "e" * 80 + "/ü.png"
@@ -235,3 +241,20 @@ def test_threads_share_an_index(shard):
     for thread in threads:
         thread.join()
     assert found == [png(5)] * 8
+
+
+def test_a_large_header_is_not_read(tmp_path):
+    path = make_tar(tmp_path / "b.tar", [("n" * (MAX_HEADER_BYTES + 1), b"")])
+    with open(path, "rb") as stream, pytest.raises(HnclipError, match="a header of 262656 bytes"):
+        list(iter_members(stream, path))
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, b"Z"])
+@pytest.mark.parametrize("size", [2**60, 2**33])
+def test_a_header_that_promises_too_much_is_a_damage(tmp_path, kind, size):
+    info = tarfile.TarInfo("a")
+    info.type, info.size = kind, size
+    path = tmp_path / "c.tar"
+    path.write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    with open(path, "rb") as stream, pytest.raises(HnclipError, match="damaged tar file"):
+        list(iter_members(stream, str(path)))

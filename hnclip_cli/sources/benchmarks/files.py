@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import IO, Any
 
 from hnclip_cli.benchmarks import Benchmark, Metric
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.sources.benchmarks.items import Item
-from hnclip_cli.streams.files import open_input_file
-from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
+from hnclip_cli.streams.files import in_bytes, open_input_file, read_whole, unpacking
+from hnclip_cli.streams.jsonl import MAX_LINE_BYTES, ErrorPolicy, RecordReader
 
 _MAX_NAMES = 8  # official files that a message names
 
@@ -112,10 +112,9 @@ class Files:
 
         The ``columns`` must be there; ``by_place`` in this order, whatever the header calls them.
         """
-        with open_input_file(path) as stream:
-            text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
+        with open_input_file(path) as stream, unpacking(path):
             try:
-                rows = csv.DictReader(text, strict=True)
+                rows = csv.DictReader(_lines(stream, path), strict=True)
                 header = list(rows.fieldnames or ())
                 if by_place and len(header) == len(columns):
                     rows.fieldnames = list(columns)
@@ -185,8 +184,7 @@ def read_json(path: str, kind: type = object) -> Any:
     """The content of a JSON file, which must be of this kind."""
     import orjson
 
-    with open_input_file(path) as stream:
-        data = stream.read()
+    data = read_whole(path)
     try:
         content = orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
     except ValueError as error:
@@ -201,6 +199,16 @@ def read_json(path: str, kind: type = object) -> Any:
             expected="one object that holds the items by key" if kind is dict else "a list",
         )
     return content
+
+
+def _lines(stream: IO[bytes], path: str) -> Iterator[str]:
+    """The lines of a CSV file; a field that the csv module takes has at most 131,072 letters."""
+    text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
+    while line := text.readline(MAX_LINE_BYTES + 1):
+        if len(line) > MAX_LINE_BYTES:
+            expected = in_bytes(MAX_LINE_BYTES)
+            raise HnclipError("the line is too long", where=path, expected=expected)
+        yield line
 
 
 def listed(names: Sequence[str]) -> str:

@@ -13,8 +13,9 @@ from hnclip_cli.benchmarks import Leaf, Metric, Place, accuracy, mean
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.sources.benchmarks.files import Files, benchmark, listed, reader
 from hnclip_cli.sources.benchmarks.items import Item
-from hnclip_cli.streams.files import inside, open_input_file
+from hnclip_cli.streams.files import inside, read_whole
 
+MAX_YAML_BYTES = 1 << 20
 CORPUS = os.path.join("corpus", "v1")
 
 
@@ -66,11 +67,11 @@ def _corpus(files: Files, root: str, name: str) -> Corpus:
     import yaml
 
     path = os.path.join(root, name)
-    with open_input_file(path) as stream:
-        try:
-            config = yaml.safe_load(stream)
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise HnclipError(f"broken YAML ({error})", where=path) from None
+    data = read_whole(path, MAX_YAML_BYTES)
+    try:
+        config = yaml.safe_load(data)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise HnclipError(f"broken YAML ({error})", where=path) from None
     match config:
         case {"ANNO_PATH": str(annotation), "IMG_ROOT": str(images)}:
             subset, file = os.path.split(name)
