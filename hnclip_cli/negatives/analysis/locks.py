@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from hnclip_cli.language.caption import Caption, once
-from hnclip_cli.negatives.analysis.names import fixed_names, proper_names
+from hnclip_cli.negatives.analysis.doubts import doubted
+from hnclip_cli.negatives.analysis.names import fixed_names, proper_names, quoted
 from hnclip_cli.negatives.analysis.scope import denied
 from hnclip_cli.streams.edits import Edit
 
 # How characters are locked: they stay; they change as a whole; they move as a whole.
-DENIED, FIXED, PROPER = 0, 1, 2
+STAYS, FIXED, PROPER = 0, 1, 2
 
 
 class Locks(NamedTuple):
@@ -37,7 +38,7 @@ class Locks(NamedTuple):
             end = start
         if not (start < stop and first < end):
             return False
-        if how == DENIED or first < start or end < stop:
+        if how == STAYS or first < start or end < stop:
             return True
         return how == PROPER and all(self.text[first:stop] not in other for *_, other in edits)
 
@@ -46,7 +47,10 @@ class Locks(NamedTuple):
 def locks(caption: Caption) -> Locks | None:
     """What is locked; None where nothing is. Needs tags."""
     words = caption.words
-    spans = [(start, end, DENIED) for start, end in denied(caption)]
+    spans = [
+        (start, end, STAYS)
+        for start, end in (*denied(caption), *doubted(caption), *quoted(caption))
+    ]
     for how, names in ((FIXED, fixed_names(caption)), (PROPER, proper_names(caption))):
         spans += [(words[first].start, words[stop - 1].end, how) for first, stop in names]
     return Locks(caption.text, spans) if spans else None

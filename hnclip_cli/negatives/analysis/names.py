@@ -1,16 +1,19 @@
-"""Names in a caption: fixed ones of several words (fixed.tsv), and those of brands and places."""
+"""Names in a caption: fixed ones of several words (fixed.tsv), brands, places, and titles."""
 
 import re
 from itertools import islice
 
-from hnclip_cli.language.caption import Caption, Word, once
+from hnclip_cli.language.caption import Caption, once
 
 _PROPER = ("NNP", "NNPS")
 _MIXED = re.compile(r"[a-z].*[A-Z]|[A-Z]{2,}.*[a-z]{2}")
 # "12K" and "S21", but no "2nd", "10am" or "1950s".
 _WITH_DIGITS = re.compile(r"(?=.*[^\W\d_])(?=.*\d)(?!\d+(?:st|nd|rd|th|s|am|pm)$).+", re.IGNORECASE)
+# Behind these a text begins anew, also with a capital.
+_BREAKS = {*"-–—|/;(#•·*", "--"}
 _MODELS = {"pro", "max", "plus", "mini", "ultra"}
-
+# What stands between quotation marks; an inch or an apostrophe stands behind a letter or a digit.
+_QUOTED = re.compile(r"""(?<!\w)(?:"[^"]+"|“[^”]+”|«[^»]+»|'[^\s'][^']*'|‘[^’]+’)(?!\w)""")
 
 # Words [first, stop).
 Name = tuple[int, int]
@@ -33,18 +36,26 @@ def fixed_names(caption: Caption) -> list[Name]:
 
 
 @once
+def quoted(caption: Caption) -> list[tuple[int, int]]:
+    """The characters [start, end) of titles and of what is written somewhere, by their marks."""
+    found = [match.span() for match in _QUOTED.finditer(caption.text)]
+    return [(start, end) for start, end in found if end - start < len(caption.text.strip())]
+
+
+@once
 def proper_names(caption: Caption) -> list[Name]:
     """The names of brands, models, people and places, as tags and letters show them.
 
-    A word is one if it is tagged so and no table knows it, if its capitals are mixed ("iPhone"), or
-    if it has letters and digits. What stands beside it in capitals, and a number behind it,
+    A word is one if it is tagged so and no table knows it, if its capitals are mixed ("iPhone"), if
+    it has letters and digits, or if a number is its own ("runway 27"). In a sentence the capital of
+    a noun is enough. What stands beside it in capitals, and a number or a noun right behind it,
     belongs to it; a common word of a caption in Title Case does not.
     """
     text = caption.text
     has_digits = any(map(str.isdecimal, text))
     if not has_digits and text[1:] == text[1:].lower():
         return []
-    is_part = [_is_name(caption, word) for word in caption.words]
+    is_part = [_is_name(caption, index) for index in range(len(caption.words))]
     if True not in is_part:
         return []
     found: list[Name] = []
@@ -60,20 +71,38 @@ def proper_names(caption: Caption) -> list[Name]:
             is_part[stop] or _joins(caption, stop) or _is_within(caption, stop, is_part)
         ):
             stop += 1
+        is_sure = stop - first > 1 or not _starts(caption, first)
+        if is_sure and not _is_title(caption) and not caption.words[stop - 1].text.islower():
+            stop = caption.run_stop(stop, ("NN",))  # "a Vespa scooter"
         found.append((first, stop))
         index = stop
     return found
 
 
-def _is_name(caption: Caption, word: Word) -> bool:
-    if _WITH_DIGITS.fullmatch(word.text):
+def _is_name(caption: Caption, index: int) -> bool:
+    word = caption.words[index]
+    if _WITH_DIGITS.fullmatch(word.text) or _is_numbered(caption, index):
         return True
     if not word.text[0].isalpha() or word.text.islower() or caption.text.isupper():
         return False
     if _MIXED.search(word.text):
         return True
-    is_tagged = word.tag in _PROPER or (word.text.isupper() and len(word.text) > 1)
-    return is_tagged and not _is_common(caption, word.lower)
+    is_upper = word.text.isupper() and len(word.text) > 1
+    if word.is_noun and not is_upper and not _starts(caption, index) and not _is_title(caption):
+        return word.lower not in caption.lexicon.words["proper"]
+    return (word.tag in _PROPER or is_upper) and not _is_common(caption, word.lower)
+
+
+def _is_numbered(caption: Caption, index: int) -> bool:
+    """Whether the number behind a noun says which one it is: "runway 27", not "a set 80 pieces"."""
+    if not caption.words[index].is_noun or not caption.lower(index + 1)[:1].isdecimal():
+        return False
+    return caption.tag(index) != "NNS" and not caption.tag(index + 2).startswith(("NN", "JJ"))
+
+
+def _starts(caption: Caption, index: int) -> bool:
+    """Whether a capital is due here, whatever the word."""
+    return caption.starts_sentence(index) or caption.lower(index - 1) in _BREAKS
 
 
 def _is_common(caption: Caption, lower: str) -> bool:
@@ -93,11 +122,14 @@ def _joins(caption: Caption, index: int) -> bool:
     word = caption.words[index]
     if not word.text[0].isupper() or caption.text.isupper():
         return False
-    if _is_title(caption) or caption.starts_sentence(index):
+    if word.lower in caption.lexicon.words["proper"]:
+        return False
+    if _is_title(caption):
         return word.tag in _PROPER and not _is_common(caption, word.lower)
     return word.is_noun or word.tag.startswith("JJ")
 
 
+@once
 def _is_title(caption: Caption) -> bool:
     """Whether capitals say nothing; a few words in capitals around a name are no title."""
     nouns = (word for word in caption.words if word.is_noun)

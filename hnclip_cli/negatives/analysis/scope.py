@@ -10,7 +10,7 @@ from hnclip_cli.negatives.analysis.nouns import noun_at
 # These deny a clause, or the noun phrase that follows where they stand after a preposition.
 _OF_CLAUSES = {
     *("no", "not", "n't", "n’t", "nt", "never", "none", "nobody", "noone", "nothing", "nowhere"),
-    *("neither", "nor", "cannot"),
+    *("neither", "nor", "cannot", "hardly", "barely", "scarcely", "rarely", "seldom"),
 }
 _OF_PHRASES = {"without", "w/o", "lacking", "lacks", "minus"}
 _PAIRS_OF_PHRASES = {
@@ -19,7 +19,21 @@ _PAIRS_OF_PHRASES = {
     *(("opposed", "to"), ("missing", "a"), ("missing", "an"), ("missing", "its")),
     *(("missing", "his"), ("missing", "her"), ("missing", "their"), ("missing", "the")),
 }
-_BEGINNINGS = _OF_CLAUSES | _OF_PHRASES | {first for first, _ in _PAIRS_OF_PHRASES}
+# Behind these there are a few.
+_BEFORE_SOME = {
+    "a",
+    "an",
+    "the",
+    "these",
+    "those",
+    "quite",
+    "last",
+    "first",
+    "past",
+    "next",
+    "every",
+}
+_BEGINNINGS = {"few"} | _OF_CLAUSES | _OF_PHRASES | {first for first, _ in _PAIRS_OF_PHRASES}
 _CONJUNCTIONS = {"that", "while", "as", "if", "because", "although", "though", "whether", "since"}
 _ENDS = {*".;!?:", "but", "while", "whereas", "except", "besides", "although", "though", "because"}
 _LIST_TAGS = ("NN", "JJ", ",")
@@ -48,6 +62,8 @@ def _size(caption: Caption, index: int) -> int:
     """How many words deny, if some do here."""
     lower = caption.lower(index)
     if lower in _OF_CLAUSES or lower in _OF_PHRASES:
+        return 1
+    if lower == "few" and caption.lower(index - 1) not in _BEFORE_SOME:
         return 1
     if (lower, caption.lower(index + 1)) in _PAIRS_OF_PHRASES:
         return 1 if lower == "missing" else 2

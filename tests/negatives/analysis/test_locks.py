@@ -37,6 +37,8 @@ def all_candidates(candidates):
         ("A bird's eye view of a boat", "bird's eye view"),
         ("A man beside a Boeing 747 airplane", "Boeing 747"),
         ("A black iPhone 12 on a table", "iPhone 12"),
+        ("A dog or a cat on a red sofa", "A dog or a cat"),
+        ('A woman holds a sign that says "two black dogs"', '"two black dogs"'),
         ("Nike Air Max 90 Running Shoes Red", "Nike Air Max 90"),
     ],
 )

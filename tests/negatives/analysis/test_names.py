@@ -1,6 +1,6 @@
 import pytest
 
-from hnclip_cli.negatives.analysis.names import fixed_names, proper_names
+from hnclip_cli.negatives.analysis.names import fixed_names, proper_names, quoted
 
 
 @pytest.mark.parametrize(
@@ -28,9 +28,16 @@ def test_fixed_names_are_found(parser, caption, names):
         ("Samsung Galaxy S21 Ultra Black Leather Phone Case", ["Samsung Galaxy S21 Ultra"]),
         ("Louis Vuitton Women's Brown Leather Handbag", ["Louis Vuitton"]),
         ("A man in front of the Eiffel Tower", ["Eiffel Tower"]),
-        ("Apple MacBook Pro on a wooden desk", ["MacBook Pro"]),
-        ("A Boeing 747 airplane on the runway", ["Boeing 747"]),
+        ("Apple MacBook Pro on a wooden desk", ["Apple MacBook Pro"]),
+        ("A Boeing 747 airplane on the runway", ["Boeing 747 airplane"]),
         ("A STOP sign on a street in New York City", ["New York City"]),
+        ("Green Day performs on stage in Chicago", ["Green Day", "Chicago"]),
+        ("Black Lives Matter march in a city street", ["Black Lives Matter march"]),
+        ("A Greenpeace ship and a Vespa scooter", ["Greenpeace ship", "Vespa scooter"]),
+        ("A plane on runway 27L by gate 5", ["runway 27L", "gate 5"]),
+        ("Kids train with 80 pieces, set 12 dogs", []),
+        ("Two women: Black dress and red shoes | White hat with a ribbon", []),
+        ("A young Asian woman holds a STOP sign", []),
         ("Two dogs on the 2nd floor at 10am", []),
         ("A black dog lies on the couch.", []),
         ("Wooden Table With Four Chairs", []),
@@ -40,3 +47,18 @@ def test_fixed_names_are_found(parser, caption, names):
 def test_proper_names_are_found(parser, caption, names):
     (parsed,) = parser.parse([caption])
     assert [parsed.span(*name) for name in proper_names(parsed)] == names
+
+
+@pytest.mark.parametrize(
+    ("caption", "literal"),
+    [
+        ('A sign that says "black cats" on a wall', ['"black cats"']),
+        ("Vincent van Gogh, “Two Sunflowers”, 1888", ["“Two Sunflowers”"]),
+        ("The word 'dog' on a white mug", ["'dog'"]),
+        ("A dog's bowl and the cats' bed, 12\" by 14\" wide", []),
+        ('"A dog on a sofa."', []),
+    ],
+)
+def test_what_is_quoted_is_found(parser, caption, literal):
+    (parsed,) = parser.parse([caption])
+    assert [caption[start:end] for start, end in quoted(parsed)] == literal

@@ -45,6 +45,8 @@ from hnclip_cli.negatives.analysis.scope import denied
         ("A room with a lack of furniture", "lack of furniture"),
         ("A woman holds a banana instead of a phone.", "instead of a phone"),
         ("A teddy bear missing an eye", "missing an eye"),
+        ("A beach with few people and a big dog", "few people"),
+        ("There are hardly any people on the beach", "There are hardly any people on the beach"),
     ],
 )
 def test_a_scope_ends_with_its_phrase_or_clause(parser, caption, scope):

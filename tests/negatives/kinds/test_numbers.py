@@ -11,7 +11,11 @@ def test_numbers_change_within_three(candidates):
 
 
 @pytest.mark.parametrize(
-    "caption", ["a two story house", "two-way traffic", "seen at 5 o'clock", "two feet of snow"]
+    "caption",
+    [
+        *("a two story house", "two-way traffic", "seen at 5 o'clock", "two feet of snow"),
+        *("7 reasons for a walk", "a house with 3 bedrooms"),
+    ],
 )
 def test_a_number_that_counts_no_things_is_left_alone(candidates, caption):
     assert candidates("replace-number", caption) == []

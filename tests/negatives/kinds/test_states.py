@@ -18,7 +18,19 @@ def test_a_state_turns_to_its_opposite(candidates, caption, negative):
     assert negative in candidates("replace-state", caption)
 
 
-@pytest.mark.parametrize("caption", ["a young boy", "very old man", "open-air market", "old"])
+@pytest.mark.parametrize(
+    "caption",
+    [
+        *("a young boy", "very old man", "open-air market", "old"),
+        *(
+            "an electric car",
+            "stuffed mushrooms",
+            "fresh flowers",
+            "a high speed chase",
+            "wild rice",
+        ),
+    ],
+)
 def test_a_state_that_has_no_clear_opposite_is_left_alone(candidates, caption):
     assert candidates("replace-state", caption) == []
 
