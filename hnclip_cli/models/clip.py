@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.pixels import byte_table, look_up_bytes
 from hnclip_cli.models.text import encode_text, encode_text_local
 from hnclip_cli.models.vision import encode_image, encode_image_local
@@ -61,8 +62,19 @@ class Clip:
         known = self._tokens
         new = [text for text in dict.fromkeys(texts) if text not in known]
         if new:
-            known |= zip(new, self.tokenizer(new), strict=True)
+            known |= zip(new, self._checked(self.tokenizer(new)), strict=True)
         return torch.stack([known[text] for text in texts])
+
+    def _checked(self, tokens: Tensor) -> Tensor:
+        """Tokens that the model knows; `HnclipError` where its tokenizer is another model's."""
+        size = getattr(getattr(self.module, "text", self.module), "vocab_size", None)
+        if size and int(tokens.max()) >= size:
+            raise HnclipError(
+                "the tokenizer is not that of the model",
+                got=f"token {int(tokens.max())}",
+                expected=f"one of {size}",
+            )
+        return tokens
 
     def num_alike(self, caption: str, others: Sequence[str]) -> int:
         """How many other texts have the same tokens as a caption, as far as the model reads."""
@@ -78,7 +90,7 @@ class Clip:
         """
         with self._autocast():
             features = encode_image(self.module, self._on_device(pixels))
-        return _unit(features)
+        return self._unit(features)
 
     def _on_device(self, pixels: Tensor) -> Tensor:
         pixels = pixels.to(self.device, non_blocking=True)
@@ -94,19 +106,19 @@ class Clip:
         """Token ids (n, context length), on any device, to unit vectors, float32, (n, D)."""
         with self._autocast():
             features = encode_text(self.module, tokens)
-        return _unit(features)
+        return self._unit(features)
 
     def encode_images_local(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """As `encode_images`, and the patches' features (n, P, D), which are not normalized."""
         with self._autocast():
             features, patches = encode_image_local(self.module, self._on_device(pixels))
-        return _unit(features), _at_least_float32(patches)
+        return self._unit(features), _at_least_float32(patches)
 
     def encode_tokens_local(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """As `encode_tokens`, the words' features (n, L, D), unnormalized, and which are words."""
         with self._autocast():
             features, words, are_words = encode_text_local(self.module, tokens.to(self.device))
-        return _unit(features), _at_least_float32(words), are_words
+        return self._unit(features), _at_least_float32(words), are_words
 
     def encode_captions(self, captions: Sequence[str]) -> Tensor:
         """Unit vectors, float32, shape (n, D)."""
@@ -129,14 +141,20 @@ class Clip:
             "torch": str(torch.__version__),
         }
 
+    def _unit(self, features: Tensor) -> Tensor:
+        if features.ndim != 2 or features.shape[1] != self.embed_dim:
+            raise HnclipError(
+                "the model does not give a vector for each input",
+                got=f"features of shape {tuple(features.shape)}",
+                expected=f"(n, {self.embed_dim})",
+                hint="the pool_type of another model's configuration",
+            )
+        return F.normalize(_at_least_float32(features), dim=-1)
+
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
         if self.precision == "fp32":
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, AUTOCAST_DTYPES[self.precision])
-
-
-def _unit(features: Tensor) -> Tensor:
-    return F.normalize(_at_least_float32(features), dim=-1)
 
 
 def _at_least_float32(features: Tensor) -> Tensor:

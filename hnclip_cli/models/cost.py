@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import open_clip
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from hnclip_cli.models.load import model_config, quiet_open_clip, resolve_name
+from hnclip_cli.models.load import build_on_meta, found_model, quiet_open_clip
 
 
 @dataclass(frozen=True)
@@ -34,10 +33,8 @@ class ModelCost:
 
 def measure_cost(name: str) -> ModelCost:
     """Run both towers once on torch's ``meta`` device; `HnclipError` if there is no such model."""
-    name = resolve_name(name, None)
-    config = model_config(name)
-    with quiet_open_clip():
-        module: Any = open_clip.create_model(name, device="meta", load_weights=False)
+    with found_model(name) as (source, config), quiet_open_clip():
+        module = build_on_meta(source)
     size = module.visual.image_size
     height, width = size if isinstance(size, tuple) else (size, size)
     context = int(config.get("text_cfg", {}).get("context_length", 77))
@@ -56,10 +53,8 @@ def measure_cost(name: str) -> ModelCost:
 
 def mean_tokens(name: str, texts: Sequence[str]) -> float:
     """Mean length of texts in tokens, with start and end; `HnclipError` as `measure_cost`."""
-    name = resolve_name(name, None)
-    model_config(name)
-    with quiet_open_clip():
-        tokens = open_clip.get_tokenizer(name)(list(texts))
+    with found_model(name) as (source, _), quiet_open_clip():
+        tokens = open_clip.get_tokenizer(source)(list(texts))
     return float((tokens != 0).sum(dim=1).float().mean())
 
 

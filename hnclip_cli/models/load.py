@@ -4,25 +4,27 @@ import contextlib
 import dataclasses
 import json
 import logging
+import math
 import os
 import warnings
 from collections.abc import Iterator
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import open_clip
 import torch
+from open_clip.coca_model import CoCa
+from open_clip.model import CLIP, CustomTextCLIP
 from safetensors.torch import save
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.clip import Clip
+from hnclip_cli.models.config import Config, check_config, check_tower
 from hnclip_cli.models.device import resolve_device
+from hnclip_cli.models.folder import CONFIG_NAME, TOWER_NAME, WEIGHTS_NAME, open_folder
 from hnclip_cli.streams.files import atomic_output
 
 CONFIG_FOLDER = Path(__file__).parent / "configs"
-CONFIG_NAME = "open_clip_config.json"
-WEIGHTS_NAME = "open_clip_model.safetensors"
 
 
 def load_clip(
@@ -37,7 +39,7 @@ def load_clip(
 
     Args:
         name: ``ViT-B-32``, ``hnclip-tiny``, ``hf-hub:…``, ``local-dir:…``, or a folder in
-            open_clip's ``local-dir`` format.
+            open_clip's ``local-dir`` format. A folder is not trusted, see `folder`.
         pretrained: open_clip tag or weights file, for plain names only. A tag brings its own
             activation (QuickGELU or not), which open_clip leaves to the caller.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
@@ -45,30 +47,25 @@ def load_clip(
         seed: of the weights where none are loaded.
 
     Raises:
-        HnclipError: no such model, tag, folder or device, or weights that do not fit.
+        HnclipError: no such model, tag, folder or device, or weights that do not fit or are not
+            finite.
     """
-    name = resolve_name(name, pretrained)
     where = resolve_device(device)
     torch.manual_seed(seed)
-    config = model_config(name)
-    tag = open_clip.get_pretrained_cfg(name, pretrained) if pretrained else None
-    if tag and tag.get("quick_gelu"):
-        config["quick_gelu"] = True
-    try:
-        with quiet_open_clip():
+    with found_model(name, pretrained) as (source, config):
+        tag = open_clip.get_pretrained_cfg(source, pretrained) if pretrained else None
+        if tag and tag.get("quick_gelu"):
+            config["quick_gelu"] = True
+        with _loading(name):
             module, _, preprocess = open_clip.create_model_and_transforms(
-                name,
+                source,
                 pretrained,
                 device=where,
                 force_quick_gelu=bool(config.get("quick_gelu", False)),
+                pretrained_text=False,  # else a name without weights gets some from the network
             )
-            tokenizer = open_clip.get_tokenizer(name)
-    except Exception as error:  # open_clip, torch, safetensors and the hub each have their own
-        raise HnclipError(
-            f"model cannot be loaded ({error})",
-            where=name,
-            hint="hnclip train to make a folder, or another --pretrained",
-        ) from error
+            tokenizer = open_clip.get_tokenizer(source)
+    _check_finite(module, pretrained or name)
     module.eval()
     return Clip(module, preprocess, tokenizer, config, where, precision)
 
@@ -87,6 +84,10 @@ def save_clip(clip: Clip, folder: str) -> None:
     save_tokenizer = getattr(clip.tokenizer, "save_pretrained", None)
     if save_tokenizer:  # Hugging Face tokenizers; CLIP's own is part of open_clip
         save_tokenizer(folder)
+    tower = getattr(getattr(clip.module, "text", None), "config", None)
+    if tower is not None:  # of transformers, which would look for it in the hub
+        with atomic_output(os.path.join(folder, TOWER_NAME)) as stream:
+            stream.write(json.dumps(check_tower(tower.to_dict(), folder), indent=2).encode())
     with atomic_output(os.path.join(folder, WEIGHTS_NAME)) as stream:
         stream.write(save(tensors))
     preprocess: Any = clip.module.visual.preprocess_cfg
@@ -102,37 +103,103 @@ def as_clip(model: Clip | str) -> Clip:
     return load_clip(model) if isinstance(model, str) else model
 
 
-def resolve_name(name: str, pretrained: str | None) -> str:
-    """The name as open_clip understands it."""
-    for config in CONFIG_FOLDER.glob("*.json"):
-        open_clip.add_model_config(config)
+@contextlib.contextmanager
+def found_model(name: str, pretrained: str | None = None) -> Iterator[tuple[str, Config]]:
+    """The name of a model as open_clip understands it, for this block, and its ``model_cfg``.
+
+    Raises:
+        HnclipError: no such model, a folder that `open_folder` refuses, or whose configuration
+            describes a far larger model than its weights are.
+    """
+    for path in CONFIG_FOLDER.glob("*.json"):
+        open_clip.add_model_config(path)
     folder = Path(name.removeprefix("local-dir:"))
-    has_config = (folder / CONFIG_NAME).is_file()
-    if name.startswith("local-dir:") or has_config:
-        if not has_config:
-            raise HnclipError(f"no {CONFIG_NAME} in the folder", where=str(folder))
-        if not any(folder.glob("*.safetensors")):
-            raise HnclipError("no *.safetensors weights in the folder", where=str(folder))
+    if name.startswith("local-dir:") or os.path.lexists(folder / CONFIG_NAME):
         if pretrained:
             raise HnclipError("a model folder brings its weights", hint="without --pretrained")
-        return f"local-dir:{folder}"
-    if name.startswith("hf-hub:") or name in open_clip.list_models():
-        return name
-    if folder.is_dir():
+        with open_folder(folder) as (private, config, num_weights):
+            _check_size(f"local-dir:{private}", num_weights, name)
+            yield f"local-dir:{private}", config
+    elif name.startswith("hf-hub:"):
+        if pretrained:
+            raise HnclipError("a model of the hub brings its weights", hint="without --pretrained")
+        with _loading(name):
+            config = open_clip.get_model_config(name)
+        yield name, check_config(config, name)[0]
+    elif name in open_clip.list_models():
+        yield name, open_clip.get_model_config(name)
+    elif folder.is_dir():
         raise HnclipError(f"no {CONFIG_NAME} in the folder", where=name)
-    raise HnclipError(
-        f"no model {name!r}",
-        expected="an open_clip name, hnclip-tiny, or a folder",
-        hint="python -c 'import open_clip; print(*open_clip.list_models())'",
-    )
+    else:
+        raise HnclipError(
+            f"no model {name!r}",
+            expected="an open_clip name, hnclip-tiny, or a folder",
+            hint="python -c 'import open_clip; print(*open_clip.list_models())'",
+        )
 
 
-def model_config(name: str) -> dict[str, Any]:
-    """open_clip's configuration of a model; `HnclipError` where there is none or it is damaged."""
+def build_on_meta(source: str) -> Any:
+    """A model without memory for its weights, on torch's ``meta`` device.
+
+    Raises:
+        HnclipError: its configuration describes none that can be built.
+    """
+    config = open_clip.get_model_config(source)
+    for tower in ("vision_cfg", "text_cfg"):
+        config[tower].pop("timm_model_pretrained", None)
+    if config["text_cfg"].get("hf_model_name"):
+        config["text_cfg"]["hf_model_pretrained"] = False
+    is_custom = config.pop("custom_text", False) or config["text_cfg"].get("hf_model_name")
+    kind = CustomTextCLIP if is_custom else CLIP
+    if is_custom and "multimodal_cfg" in config:
+        kind = CoCa
+    with torch.device("meta"):
+        return kind(**config)
+
+
+def _check_size(source: str, num_weights: int, name: str) -> None:
+    """Before memory is taken; open_clip compares shapes, but only of a model that it has made."""
+    with _loading(name):
+        module = build_on_meta(source)
+    promised = sum(tensor.numel() for tensor in module.state_dict().values())
+    if promised > 2 * num_weights:  # positions may be interpolated, so not all need be there
+        raise HnclipError(
+            "the configuration is not that of the weights",
+            where=name,
+            got=f"a model of {promised:,} numbers",
+            expected=f"about the {num_weights:,} of the weights",
+        )
+
+
+def _check_finite(module: Any, where: str) -> None:
+    for name, tensor in module.state_dict().items():
+        if tensor.is_floating_point() and tensor.numel():
+            low, high = torch.aminmax(tensor)  # many times as fast as isfinite
+            if not (math.isfinite(low) and math.isfinite(high)):
+                raise HnclipError(
+                    "the weights are not finite",
+                    where=where,
+                    got=f"NaN or infinity in {name}",
+                    hint="an earlier checkpoint",
+                )
+
+
+@contextlib.contextmanager
+def _loading(name: str) -> Iterator[None]:
+    """What goes wrong in here as one line: open_clip, torch, the hub… have errors of their own."""
     try:
-        return deepcopy(open_clip.get_model_config(name))
-    except (OSError, ValueError) as error:
-        raise HnclipError(f"bad model configuration ({error})", where=name) from None
+        with quiet_open_clip():
+            yield
+    except BaseException as error:
+        # The tokenizers' panics in Rust are no `Exception`.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        reason = (" ".join(str(error).split()) or type(error).__name__)[:300]
+        raise HnclipError(
+            f"model cannot be loaded ({reason})",
+            where=name,
+            hint="hnclip train to make a folder, or another --pretrained",
+        ) from error
 
 
 @contextlib.contextmanager

@@ -17,7 +17,8 @@ from torch import Tensor
 from hnclip_cli import __version__
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.models.load import CONFIG_NAME, WEIGHTS_NAME, save_clip
+from hnclip_cli.models.folder import CONFIG_NAME, WEIGHTS_NAME
+from hnclip_cli.models.load import save_clip
 from hnclip_cli.streams.files import atomic_output, atomic_path
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.distributed import Ranks

@@ -103,6 +103,7 @@ def test_a_tag_with_quick_gelu_brings_its_activation(monkeypatch, vit_b_32):
     [
         ("no-such-model", None, "no model 'no-such-model'"),
         ("ViT-B-32", "no-such-tag", "model cannot be loaded .*no-such-tag"),
+        ("hf-hub:org/name", "openai", "a model of the hub brings its weights"),
         ("local-dir:/no/such/folder", None, "/no/such/folder: no open_clip_config.json"),
     ],
 )
@@ -122,6 +123,16 @@ def test_weights_that_do_not_fit_are_refused(tmp_path):
     (folder / "open_clip_model.safetensors").unlink()
     with pytest.raises(HnclipError, match=r"no \*\.safetensors weights"):
         load_clip(str(folder), device="cpu")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_weights_that_are_not_finite_are_named(tiny_run, tmp_path, value):
+    clip = load_clip(tiny_run, device="cpu")
+    with torch.no_grad():
+        clip.module.visual.layer1[0].conv1.weight[0, 0, 0, 0] = value
+    save_clip(clip, str(tmp_path / "run"))
+    with pytest.raises(HnclipError, match=r"not finite; got NaN or .* in visual.layer1.0.conv1"):
+        load_clip(str(tmp_path / "run"), device="cpu")
 
 
 @pytest.mark.parametrize("device", ["tpu9", "cuda:99"])
