@@ -2,6 +2,7 @@
 
 import functools
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +15,9 @@ from hnclip_cli.streams.files import MAX_WORDS_BYTES, read_rest
 from hnclip_cli.streams.jsonl import Shard
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_SHARD = re.compile(r"\d{1,9}/\d{1,9}", re.ASCII)
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?", re.ASCII)
 
 
 class PathType(click.ParamType[str]):
@@ -32,6 +36,39 @@ class PathType(click.ParamType[str]):
 
 
 PATH = PathType()
+MAX_COUNT = (1 << 31) - 1
+MAX_NUMBER = 1e9
+MAX_SEED = (1 << 63) - 1
+MAX_WORKERS = 1024
+
+
+class Whole(click.IntRange):
+    """A whole number in a range, and not beyond what libraries count to."""
+
+    def __init__(self, min: int, max: int | None = None, *, largest: int = MAX_COUNT) -> None:
+        super().__init__(min, max)
+        self._largest = largest
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        number = super().convert(value, param, ctx)
+        if number > self._largest:
+            self.fail(f"it is too large, expected at most {self._largest:,}", param, ctx)
+        return number
+
+
+class Number(click.FloatRange):
+    """A number in a range: finite, and not beyond all use."""
+
+    def __init__(self, min: float, max: float | None = None, *, min_open: bool = False) -> None:
+        super().__init__(min, max, min_open=min_open)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = super().convert(value, param, ctx)
+        if not number <= MAX_NUMBER:  # nor is "nan", which no range refuses
+            self.fail(f"got {number}, expected at most {MAX_NUMBER:,.0f}", param, ctx)
+        return number
 
 
 class TableName(click.ParamType[str]):
@@ -96,11 +133,17 @@ def _load_plugins(ctx: click.Context, param: click.Parameter, names: tuple[str, 
         plugins.load_plugin(name)
 
 
+def read_device(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not _DEVICE.fullmatch(value):
+        raise click.BadParameter(f"got {value!r}, expected auto, cpu, cuda or cuda:N")
+    return value
+
+
 def _read_shard(ctx: click.Context, param: click.Parameter, value: str | None) -> Shard | None:
     if value is None:
         return None
     index, _, count = value.partition("/")
-    if not (index.isdecimal() and count.isdecimal() and int(index) < int(count)):
+    if not (_SHARD.fullmatch(value) and int(index) < int(count)):
         raise click.BadParameter(f"got {value!r}, expected I/N with I from 0 to N-1, as in 0/4")
     return Shard(int(index), int(count))
 
@@ -122,15 +165,15 @@ on_error_option = click.option("--on-error", type=click.Choice(["fail", "skip"])
     help="A bad record ends the run (exit 1), or is named and counted (exit 3).")
 shard_option = click.option("--shard", metavar="I/N", callback=_read_shard,
     help="Only part I of N (from 0); the parts joined with cat are the whole.")
-seed_option = click.option("--seed", type=click.IntRange(min=0), default=0,
+seed_option = click.option("--seed", type=Whole(0, largest=MAX_SEED), default=0,
     help="Seed of all choices.")
 image_root_option = click.option("--image-root", metavar="DIR",
     help="Where relative image paths start.  [default: the input file's folder; . for stdin]")
 remote_images_option = click.option("--remote-images", is_flag=True,
     help="Fetch images whose name is a URL, through fsspec.  [default: such a record is bad]")
-batch_size_option = click.option("--batch-size", type=click.IntRange(min=1), default=64,
+batch_size_option = click.option("--batch-size", type=Whole(1), default=64,
     help="Records encoded at a time.")
-workers_option = click.option("--workers", type=click.IntRange(min=0), default=2,
+workers_option = click.option("--workers", type=Whole(0, MAX_WORKERS), default=2,
     help="Processes that decode images ahead; 0 decodes in line.")
 format_option = click.option("--format", "format_", type=click.Choice(["json", "table"]),
     help="[default: table on a terminal, else json]")
@@ -149,7 +192,7 @@ report_options = together(
     click.option("--by", multiple=True, metavar="FIELD",
         help="Break the measures down by a field, repeatable."
         "  [default: kind, benchmark, subset]"),
-    click.option("--bootstrap", "rounds", type=click.IntRange(min=0), default=1000, metavar="N",
+    click.option("--bootstrap", "rounds", type=Whole(0, 1_000_000), default=1000, metavar="N",
         help="Rounds behind each interval; 0 gives none."),
     seed_option,
     click.option("--without", metavar="F", callback=_read_names,
@@ -170,7 +213,7 @@ def model_options(*, required: bool = True) -> Callable[[F], F]:
         click.option("--pretrained", metavar="TAG|FILE",
             help="Weights for an open_clip model name: a tag such as openai, or a file."),
         click.option("--device", default="auto", metavar="auto|cpu|cuda[:N]",
-            help="Where the model runs; auto takes CUDA where there is one."),
+            callback=read_device, help="Where the model runs; auto takes CUDA where there is one."),
         click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]),
             help="Arithmetic of the model.  [default: bf16 in train on CUDA, else fp32]"),
     )

@@ -15,11 +15,11 @@ _options = options.together(
     click.option("--queries", metavar="NPY",
         help="Embeddings to compare those of NPY with, for captions near to an image, for"
         " example.  [default: NPY]"),
-    click.option("-k", type=click.IntRange(min=1), default=3,
+    click.option("-k", type=options.Whole(1), default=3,
         help="How many to add to a record."),
-    click.option("--margin", type=click.FloatRange(min=0), metavar="X",
+    click.option("--margin", type=options.Number(0, 2), metavar="X",
         help="Only what is at least X less similar than the record's own pair."),
-    click.option("--relative-margin", type=click.FloatRange(min=0), metavar="X",
+    click.option("--relative-margin", type=options.Number(0, 2), metavar="X",
         help="The same, X being a part of the similarity of the record's own pair, as 0.05."),
 )
 # fmt: on

@@ -16,7 +16,7 @@ _OF: dict[str, RowsOf] = {"text": "caption", "image": "image"}
 @options.output_option
 @click.option(
     "-k",
-    type=click.IntRange(min=1),
+    type=options.Whole(1),
     default=10,
     metavar="N",
     help="How many rows to find for each query.",

@@ -25,8 +25,8 @@ def _setting(group: str, flag: str, type_: Any, text: str) -> Any:
     )
 
 
-_COUNT, _SIZE = click.IntRange(min=1), click.FloatRange(min=0)
-_MORE, _WHOLE = click.FloatRange(min=0, min_open=True), click.IntRange(min=0)
+_COUNT, _SIZE = options.Whole(1), options.Number(0)
+_MORE, _WHOLE = options.Number(0, min_open=True), options.Whole(0)
 _OBJECTIVE = options.TableName("objective", "hnclip_cli.training.objectives:OBJECTIVES")
 _length, _loss, _step, _said = (
     partial(_setting, group)

@@ -15,6 +15,8 @@ def resolve_device(device: str) -> torch.device:
         raise HnclipError(
             "no such device", got=repr(device), expected="auto, cpu, cuda or cuda:N"
         ) from None
+    if chosen.type not in ("cpu", "cuda"):
+        raise HnclipError("no such device", got=repr(device), expected="cpu, cuda or cuda:N")
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         raise HnclipError(
             f"device {device} is not there",

@@ -1,6 +1,7 @@
 """What a training run is made of."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -51,6 +52,10 @@ class TrainConfig:
     workers: int = 2  # threads that decode images ahead
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise HnclipError(f"bad {field.name}", got=str(value), expected="a finite number")
         if not 0 <= self.wise_ft <= 1:
             raise HnclipError("bad wise_ft", got=str(self.wise_ft), expected="0 to 1")
 

@@ -120,8 +120,8 @@ def _text(environment: Mapping[str, str], name: str, default: str | None = None)
 
 def _number(environment: Mapping[str, str], name: str, default: str | None = None) -> int:
     text = _text(environment, name, default)
-    if not text.isdecimal():
-        raise HnclipError(f"{name} is no number", got=repr(text))
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise HnclipError(f"{name} is no number", got=repr(text), expected="at most nine digits")
     return int(text)
 
 

@@ -9,9 +9,7 @@ from hnclip_cli import console, options
 
 @click.command("scenes")
 @click.argument("folder", metavar="DIR", type=options.PATH)
-@click.option(
-    "-n", "num_scenes", type=click.IntRange(min=0), required=True, help="How many scenes."
-)
+@click.option("-n", "num_scenes", type=options.Whole(0), required=True, help="How many scenes.")
 @click.option(
     "--split",
     type=click.Choice(["train", "test"]),
@@ -21,14 +19,14 @@ from hnclip_cli import console, options
 @options.seed_option
 @click.option(
     "--image-size",
-    type=click.IntRange(min=32, max=2048),
+    type=options.Whole(32, 2048),
     default=64,
     metavar="PIXELS",
     help="Width and height of the images.",
 )
 @click.option(
     "--max-objects",
-    type=click.IntRange(1, 3),
+    type=options.Whole(1, 3),
     default=3,
     help="Most objects in a scene.",
 )

@@ -1,0 +1,51 @@
+"""Flags that take numbers take no others than there are."""
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from hnclip_cli import options
+from hnclip_cli.cli import cli
+from tests.test_docs import commands
+
+NUMBERS = {
+    f"{' '.join(names)} {parameter.opts[0]}": kind
+    for names, command in commands()
+    for parameter in command.params
+    for kind in getattr(parameter.type, "types", [parameter.type])
+    if isinstance(kind, click.types.IntParamType | click.types.FloatParamType)
+}
+ABSURD = ["nan", "-nan", "inf", "-inf", "1e999", "1" + "0" * 20, str(2**63), "9" * 400, "9" * 5000,
+          "", "0x10", "-1"]  # fmt: skip
+
+
+@pytest.mark.parametrize("flag", NUMBERS)
+@pytest.mark.parametrize("text", ABSURD)
+def test_absurd_numbers_are_wrong_usage(flag, text):
+    assert isinstance(NUMBERS[flag], options.Whole | options.Number)
+    with pytest.raises(click.BadParameter):
+        NUMBERS[flag].convert(text, None, None)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["negatives", "--shard", "0/" + "9" * 5000],
+        ["negatives", "--shard", "-1/2"],
+        ["negatives", "--shard", "٠/٢"],
+        ["negatives", "--generator", "http", "--endpoint", "http://a", "--price", "nan,1"],
+        ["negatives", "--generator", "http", "--endpoint", "http://a", "--price", "1,inf"],
+        ["embed", "--of", "image", "--model", "x:y", "--device", "cuda:" + "9" * 20],
+        ["embed", "--of", "image", "--model", "x:y", "--device", "meta"],
+        ["train", "--model", "a", "-o", "b", "--steps", "1", "--set", "lora_rank", "nan"],
+        ["train", "--model", "a", "-o", "b", "--steps", "1", "--set", "weight_decay", "inf"],
+    ],
+)
+def test_so_are_those_that_stand_in_other_words(arguments):
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2, result.output
+    assert "Invalid value" in result.stderr
+
+
+def test_a_seed_may_have_63_bits():
+    assert options.Whole(0, largest=options.MAX_SEED).convert(str(2**63 - 1), None, None)
