@@ -5,6 +5,9 @@ import os
 import signal
 import sys
 import threading
+import traceback
+import warnings
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import click
@@ -12,6 +15,7 @@ import click
 from hnclip_cli import __version__, console, plugins
 from hnclip_cli.errors import ExitCode, HnclipError, ReaderGone, Stopped
 from hnclip_cli.lazy import LazyGroup
+from hnclip_cli.saying import MAX_LINE, shown
 
 # In the order of a pipeline. A new command is a file of its name, and a line here.
 COMMANDS = {
@@ -36,39 +40,62 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "sh
 class Pipeline(LazyGroup):
     """The root group, which maps every ending to an exit code."""
 
+    def main(self, *args: Any, **settings: Any) -> Any:
+        with console.guarded_streams():
+            return super().main(*args, **settings)
+
+    def make_context(self, *args: Any, **settings: Any) -> click.Context:
+        with _ending():  # --help and --version end here
+            return super().make_context(*args, **settings)
+
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with _ending():
             result = super().invoke(ctx)
-        except ReaderGone:
-            ctx.exit(ExitCode.READER_GONE)
-        except KeyboardInterrupt:
-            ctx.exit(ExitCode.INTERRUPTED)
-        except Stopped as stopped:
-            console.note(str(stopped))
-            ctx.exit(ExitCode.STOPPED)
-        except (click.ClickException, click.Abort, click.exceptions.Exit):
-            raise  # wrong usage and help, whatever plug-ins are in use
-        except Exception as error:
-            said = _in_words(error)
-            if console.verbosity > 1 or not said:
-                raise
-            console.complain(said)
-            ctx.exit(ExitCode.FAILED)
+            console.flush_stdout()
         if isinstance(result, ExitCode):
             ctx.exit(result)
         return result
 
 
-def _in_words(error: Exception) -> str | None:
-    """The line for a failure; None for one of our own making."""
+@contextlib.contextmanager
+def _ending() -> Iterator[None]:
+    """Say how something ends, and exit with the code for it."""
+    try:
+        yield
+        return
+    except ReaderGone:
+        code = ExitCode.READER_GONE
+    except KeyboardInterrupt:
+        code = ExitCode.INTERRUPTED
+    except Stopped as stopped:
+        console.note(str(stopped))
+        code = ExitCode.STOPPED
+    except (click.Abort, click.exceptions.Exit, click.exceptions.NoArgsIsHelpError):
+        raise
+    except click.ClickException as error:  # wrong usage, whatever plug-ins are in use
+        vars(error)["message"] = shown(error.message, MAX_LINE)
+        raise
+    except Exception as error:
+        if console.verbosity > 1:
+            traceback.print_exception(error)
+        console.complain(_in_words(error))
+        code = ExitCode.FAILED
+    raise click.exceptions.Exit(code)
+
+
+def _in_words(error: Exception) -> str:
+    """The line for a failure that nobody else has put in words."""
     if isinstance(error, HnclipError):
         return str(error)
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}"
+    if isinstance(error, MemoryError):
+        return "out of memory; try a smaller --batch-size, fewer --workers or a part of the input"
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if known := ", ".join(sorted(plugins.in_use)):
-        return f"{type(error).__name__}: {error}; plug-ins in use: {known}; try -v"
-    return None
+        said += f"; plug-ins in use: {known}"
+    return f"{said}; try -v"
 
 
 @click.group(
@@ -104,6 +131,7 @@ def _terminate(signum: int, frame: object) -> None:
 def main() -> None:
     """Run the command line; SIGTERM unwinds, so that half-written files are removed."""
     signal.signal(signal.SIGTERM, _terminate)
+    warnings.showwarning = lambda text, *details: console.note(f"warning: {text}")
     # Ctrl-C can also strike outside of invoke, while click parses or exits.
     try:
         cli()
@@ -120,11 +148,16 @@ def _leave(code: str | int | None) -> NoReturn:
     the whole process aborts.
     """
     if code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
-        console.drop_stdout()  # whoever reads it may have stopped, and flushing would wait for them
-    if threading.active_count() > 1 and isinstance(code, int):
-        for stream in (sys.stdout, sys.stderr):
+        console.drop(1)  # whoever reads it may have stopped, and flushing would wait for them
+    if isinstance(code, str):  # of a library
+        console.complain(code)
+        code = ExitCode.FAILED
+    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+        try:
             if stream is not None:
-                with contextlib.suppress(OSError, ValueError):
-                    stream.flush()
-        os._exit(code)
+                stream.flush()
+        except (OSError, ValueError):
+            console.drop(number)
+    if threading.active_count() > 1:
+        os._exit(code or 0)
     sys.exit(code)

@@ -5,9 +5,10 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 from hnclip_cli.errors import ExitCode, HnclipError, InputError, ReaderGone
+from hnclip_cli.saying import MAX_LINE, Printable, shown
 from hnclip_cli.streams.files import atomic_output, open_input_file
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader, Shard
 from hnclip_cli.streams.records import format_record
@@ -34,7 +35,26 @@ def complain(text: str) -> None:
     """A line on stderr, whatever the verbosity."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
-            print(f"hnclip: {text}", file=sys.stderr, flush=True)
+            print(f"hnclip: {shown(text, MAX_LINE)}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def guarded_streams() -> Iterator[None]:
+    """Meanwhile others (click, warnings, tracebacks) write to the standard streams as we do.
+
+    What comes to stderr is made printable, and failures of stdout are `_stdout_errors`.
+    """
+    streams = sys.stdout, sys.stderr
+    if sys.stdout is not None:
+        sys.stdout = cast(TextIO, _Stdout(sys.stdout))
+    if sys.stderr is not None:
+        sys.stderr = cast(TextIO, Printable(sys.stderr))
+    try:
+        yield
+    finally:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+        sys.stdout, sys.stderr = streams
 
 
 def progress(items: Iterable[T], *, unit: str, total: int | None = None) -> Iterable[T]:
@@ -79,6 +99,16 @@ class Run(contextlib.ExitStack):
     def create(self, path: str, *, binary: bool = False) -> IO[bytes]:
         """A file to write, as `open_output` opens it."""
         return self.enter_context(open_output(path, binary=binary))
+
+    def __exit__(self, kind: Any, failure: BaseException | None, trace: Any) -> bool | None:
+        """Close all; what fails there does not hide why it was closed."""
+        try:
+            return super().__exit__(kind, failure, trace)
+        except Exception as error:
+            if failure is None or error is failure:
+                raise
+            complain(f"and while that was cleaned up: {error}")
+            return False
 
     def end(self) -> ExitCode:
         """Say how many records were skipped."""
@@ -156,10 +186,15 @@ class _Stdout:
     It does not seek, also where it is redirected to a file: the shell may append to that file.
     """
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: IO[Any]) -> None:
         self._stream = stream
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
     def write(self, data: Any) -> int:
+        if data == "":  # click tries; a full device refuses even that
+            return 0
         with _stdout_errors():
             written = self._stream.write(data)
             while written < len(data):  # where PYTHONUNBUFFERED is set, a write may take a part
@@ -179,17 +214,26 @@ def _stdout_errors() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        drop_stdout()
+        drop(1)
         raise ReaderGone from None
     except OSError as error:
-        drop_stdout()
+        drop(1)
         raise HnclipError(
             f"cannot write it: {error.strerror}", where="standard output", hint="-o FILE"
         ) from None
 
 
-def drop_stdout() -> None:
-    """Point standard output at nothing, so that Python's flush at exit cannot fail again."""
+def flush_stdout() -> None:
+    """Hand on what was written to standard output; fails as writing to it does."""
+    if sys.stdout is not None:
+        _Stdout(sys.stdout).flush()
+
+
+def drop(descriptor: int) -> None:
+    """Point standard output (1) or error (2) at nothing: Python's flush at exit cannot fail again.
+
+    Nor can it wait there.
+    """
     null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
+    os.dup2(null, descriptor)
     os.close(null)

@@ -2,6 +2,8 @@
 
 from enum import IntEnum
 
+from hnclip_cli.saying import MAX_LINE, shown
+
 
 class ExitCode(IntEnum):
     """Exit codes of every hnclip command."""
@@ -20,20 +22,21 @@ class HnclipError(Exception):
     """A failure the user can mend; its text is one line.
 
     The line reads ``WHERE: what is wrong; got X, expected Y; try Z``, with the parts that are
-    known.
+    known, each as `shown` makes it.
     """
 
     def __init__(
         self, problem: str, *, where: str = "", got: str = "", expected: str = "", hint: str = ""
     ) -> None:
-        compared = ", ".join(
-            f"{word} {value}" for word, value in (("got", got), ("expected", expected)) if value
-        )
-        parts = [problem, compared, f"try {hint}" if hint else ""]
+        compared = [f"got {shown(got)}"] if got else []
+        compared += [f"expected {shown(expected, MAX_LINE)}"] if expected else []
+        parts = [
+            shown(problem, MAX_LINE),
+            ", ".join(compared),
+            f"try {shown(hint)}" if hint else "",
+        ]
         line = "; ".join(part for part in parts if part)
-        if where:
-            line = f"{where}: {line}"
-        super().__init__(" ".join(line.split()))
+        super().__init__(shown(f"{shown(where)}: {line}" if where else line, MAX_LINE))
 
 
 class InputError(HnclipError):

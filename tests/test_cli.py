@@ -1,12 +1,19 @@
+import contextlib
+import io
+import os
 import subprocess
 import sys
 import time
+import zlib
 
 import pytest
 from click.testing import CliRunner
 
-from hnclip_cli import plugins
+from hnclip_cli import console, plugins
 from hnclip_cli.cli import COMMANDS, cli
+from tests.conftest import environment
+
+BAD = "x\x1b[31m\nhnclip: done " + "y" * 3000
 
 # A thread that is still busy when the command line ends, however it ends.
 SCRIPT = """
@@ -53,3 +60,84 @@ def test_plug_ins_in_use_take_no_blame_for_wrong_usage_or_help(monkeypatch, argu
     result = CliRunner().invoke(cli, arguments)
     assert result.exit_code == (0 if "-h" in arguments else 2)
     assert "some-plugin" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (MemoryError(), "out of memory; try"),
+        (RecursionError("too deep"), "RecursionError: too deep; try -v"),
+        (ModuleNotFoundError("No module named 'x'"), "ModuleNotFoundError: No module named 'x'"),
+        (zlib.error("Error -3"), "error: Error -3; try -v"),
+        (OSError(5, "Input/output error", "a\x1bb"), r"a\x1bb: Input/output error"),
+        (ValueError("one\ntwo\x1b[2J"), r"ValueError: one two\x1b[2J; try -v"),
+        (EOFError(), "EOFError; try -v"),
+    ],
+    ids=lambda case: type(case).__name__,
+)
+def test_whatever_reaches_the_top_is_one_line(monkeypatch, error, line):
+    def fail(*args, **options):
+        raise error
+
+    monkeypatch.setattr("hnclip_cli.negatives.fitting.fit", fail)
+    result = CliRunner().invoke(cli, ["fit"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"hnclip: {line}") and result.stderr.count("\n") == 1
+    result = CliRunner().invoke(cli, ["fit", "-v"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Traceback") and f"\nhnclip: {line}" in result.stderr
+    assert "\x1b" not in result.stderr
+
+
+def test_a_failed_cleanup_does_not_hide_its_cause(monkeypatch):
+    @contextlib.contextmanager
+    def open_output(path, binary=False):
+        try:
+            yield io.BytesIO()
+        finally:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(console, "open_output", open_output)
+    result = CliRunner().invoke(cli, ["negatives"], input=b"{}\n")
+    assert result.exit_code == 1
+    cleanup, cause = result.stderr.splitlines()
+    assert cleanup.startswith("hnclip: and while that was cleaned up: ")
+    assert cause.startswith('hnclip: -:1: missing field "caption"')
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["negatives", "--seed", BAD], [BAD], ["eval", "x", BAD], ["--" + BAD], ["compare", BAD]],
+)
+def test_usage_errors_echo_nothing_that_a_terminal_obeys(arguments):
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2
+    assert "\x1b" not in result.stderr and "\nhnclip: done" not in result.stderr
+    assert max(map(len, result.stderr.splitlines())) <= 1000
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["fit", "--help"]])
+@pytest.mark.parametrize("target", ["full", "gone"])
+def test_help_that_nobody_can_read_is_no_success(arguments, target):
+    reading, gone = os.pipe()
+    os.close(reading)
+    stdout = gone if target == "gone" else os.open("/dev/full", os.O_WRONLY)
+    done = subprocess.run(
+        [sys.executable, "-m", "hnclip_cli", *arguments],
+        stdout=stdout, stderr=subprocess.PIPE, env=environment(),
+    )  # fmt: skip
+    os.close(gone)
+    if target == "gone":
+        assert (done.returncode, done.stderr) == (141, b"")
+    else:
+        assert done.returncode == 1
+        assert done.stderr.startswith(b"hnclip: standard output: cannot write it: No space")
+        assert done.stderr.count(b"\n") == 1
+
+
+def test_where_stderr_is_full_the_exit_code_still_counts():
+    with open("/dev/full", "wb") as full:
+        for arguments, code in ((["--nope"], 2), (["eval", "nope"], 1)):
+            command = [sys.executable, "-m", "hnclip_cli", *arguments]
+            done = subprocess.run(command, stderr=full, env=environment())
+            assert done.returncode == code

@@ -8,21 +8,23 @@ from docs.generate_map import PACKAGE, PAGE, imports, modules, render, room_of
 
 ROOMS = ["sources", "negatives", "embedding", "training", "scoring", "evaluation"]
 
-BELOW = ["errors", "plugins", "streams", "lexicon", "language", "models", "benchmarks"]
+BELOW = ["saying", "errors", "plugins", "streams", "lexicon", "language", "models", "benchmarks"]
 
 # What a module may import of hnclip_cli, by the room it lies in.
 ALLOWED = {
-    "errors": [],
-    "plugins": ["errors"],
-    "streams": ["errors", "streams"],
+    "saying": [],
+    "errors": ["saying"],
+    "plugins": ["saying", "errors"],
+    "streams": ["saying", "errors", "streams"],
     "lexicon": ["errors", "streams", "lexicon"],
     "language": ["errors", "streams", "lexicon", "language"],
-    "models": ["errors", "streams", "models"],
+    "models": ["saying", "errors", "streams", "models"],
     "benchmarks": ["plugins"],
     **{room: [*BELOW, room, "__version__"] for room in ROOMS},
-    "console": ["errors", "streams"],
-    "options": ["errors", "console", "plugins", "streams"],
+    "console": ["saying", "errors", "streams"],
+    "options": ["saying", "errors", "console", "plugins", "streams"],
     "commands": [
+        "saying",
         "errors",
         "plugins",
         "streams",
@@ -39,7 +41,7 @@ ALLOWED = {
     ],
     "lazy": [],
     "validating": ["errors", "streams", "models", *ROOMS],
-    "cli": ["errors", "console", "plugins", "lazy", "__version__"],
+    "cli": ["saying", "errors", "console", "plugins", "lazy", "__version__"],
     "__init__": ["plugins", "models", "validating", *ROOMS],
     "__main__": ["cli"],
 }

@@ -1,6 +1,7 @@
 """hnclip negatives."""
 
 import os
+import re
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -139,8 +140,9 @@ def _options(
     if "key" in found:
         found["key"] = os.environ.get(found["key"], "").strip()
         if not found["key"]:
-            raise click.UsageError(f"--api-key-env: the environment has no {given['api_key_env']}")
+            name = given["api_key_env"]  # or the key itself, by mistake
+            shown = name if re.fullmatch("[A-Z_]+", name) else "variable of this name"
+            raise click.UsageError(f"--api-key-env: the environment has no {shown}")
         if sends_in_the_clear(url := found["endpoint"]):
-            place = url.partition("?")[0]
-            console.note(f"{place}: the API key travels unencrypted; https would hide it")
+            console.note(f"{url}: the API key travels unencrypted; https would hide it")
     return found

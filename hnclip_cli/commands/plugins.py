@@ -6,6 +6,7 @@ import click
 
 from hnclip_cli import console, options
 from hnclip_cli.errors import ExitCode, HnclipError
+from hnclip_cli.saying import shown
 
 
 @click.command("plugins")
@@ -29,7 +30,7 @@ def plugins(format_: str | None, output: str) -> ExitCode:
 
     def table() -> str:
         return "".join(
-            f"{line['table']:<11} {line['name']:<24} {line['from']}"
+            f"{line['table']:<11} {shown(line['name']):<24} {shown(line['from'])}"
             + (f"  ({line['error']})\n" if "error" in line else "\n")
             for line in lines
         )

@@ -7,10 +7,10 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from hnclip_cli.evaluation.measures import MEASURES
+from hnclip_cli.saying import printable
 
 NAME_WIDTH = 36
 COMPARED_WIDTH = 28
-MAX_LETTERS = 200  # of a name or label
 MAX_IDS = 3
 Row = tuple[str, dict[str, Any]]
 
@@ -49,7 +49,7 @@ def format_comparison(report: dict[str, Any]) -> str:
     else:
         heads = f"{'A %':>6}" + "".join(f"{letter + ' − A':>7} " for letter in letters[1:]).rstrip()
     row = _of_two if two else _of_many
-    lines = [f"{letter}  {_printable(report[letter.lower()])}" for letter in letters]
+    lines = [f"{letter}  {printable(report[letter.lower()])}" for letter in letters]
     lines += [summary(report), "", f"{'':{COMPARED_WIDTH}}{heads}"]
     for title, rows, _ in sections(report):
         lines += [title, *(row(name, entry) for name, entry in rows)]
@@ -88,7 +88,7 @@ def summary(report: dict[str, Any]) -> str:
 
 
 def _named(ids: list[str]) -> str:
-    return ", ".join([*map(_printable, ids[:MAX_IDS]), *(["…"] if ids[MAX_IDS:] else [])])
+    return ", ".join([*map(printable, ids[:MAX_IDS]), *(["…"] if ids[MAX_IDS:] else [])])
 
 
 def _of_two(name: str, entry: dict[str, Any]) -> str:
@@ -123,7 +123,7 @@ def _notes(report: dict[str, Any]) -> Iterator[str]:
     if "blind" in report:
         how = report["blind"]
         trained = f" trained on {how['captions']} true captions" if "captions" in how else ""
-        yield f"blind: {_printable(how['model'])}{trained}, no image; a tie is half right."
+        yield f"blind: {printable(how['model'])}{trained}, no image; a tie is half right."
     if "retrieval" in report:
         yield "In retrieval, ties rank by index."
     if bootstrap["rounds"]:
@@ -140,7 +140,7 @@ def sections(report: dict[str, Any]) -> Iterator[Section]:
         rows = [(MEASURES[measure].title, entry) for measure, entry in overall.items()]
         yield Section("overall", rows, is_main=True)
     for benchmark, metrics in report.get("benchmarks", {}).items():
-        title = f"official scores of {_printable(benchmark)}"
+        title = f"official scores of {printable(benchmark)}"
         yield Section(title, list(metrics.items()), is_main=True)
     if "vl_compo" in report:
         rows = []
@@ -155,7 +155,7 @@ def sections(report: dict[str, Any]) -> Iterator[Section]:
             for measure in MEASURES
         }
         for title, same in _joined(by_measure):
-            yield Section(f"{title} by {_printable(field)}", same, is_main=field == "kind")
+            yield Section(f"{title} by {printable(field)}", same, is_main=field == "kind")
     for benchmark, measures in report.get("averages", {}).items():
         if benchmark in report.get("benchmarks", {}):
             continue  # its official scores have said so
@@ -169,7 +169,7 @@ def sections(report: dict[str, Any]) -> Iterator[Section]:
                     (f"macro over {num} subsets", macro),
                 ]
         for title, same in _joined(by_measure):
-            yield Section(f"{title}, averages of {_printable(benchmark)}", same)
+            yield Section(f"{title}, averages of {printable(benchmark)}", same)
     for direction, recalls in report.get("retrieval", {}).items():
         counts = {key: recalls[key] for key in ("n", "num_ties")}
         rows = [
@@ -207,7 +207,7 @@ def _line(name: str, entry: dict[str, Any], is_blind: bool = False) -> str:
 
 def _fit(name: str, width: int = NAME_WIDTH) -> str:
     """Cut or pad a name to its column, counting wide characters as two."""
-    name = _printable(name)
+    name = printable(name) or '""'
     width -= 2
     ends = list(accumulate(map(_columns, name)))  # columns up to each letter
     used = ends[-1]
@@ -221,10 +221,3 @@ def _columns(letter: str) -> int:
     if unicodedata.combining(letter):
         return 0
     return 1 + (unicodedata.east_asian_width(letter) in "WF")
-
-
-def _printable(text: str) -> str:
-    """Labels come from the data: no control characters may reach the terminal, and no novels."""
-    if len(text) > MAX_LETTERS:
-        text = text[: MAX_LETTERS - 1] + "…"
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text) or '""'

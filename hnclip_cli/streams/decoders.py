@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
-from hnclip_cli.streams.images import ImageRoot, load_image, shown
+from hnclip_cli.streams.images import ImageRoot, load_image
 from hnclip_cli.streams.processes import Died, InProcesses
 from hnclip_cli.streams.records import Box, Record
 from hnclip_cli.streams.regions import only
@@ -70,7 +70,7 @@ class Decoders(InProcesses[Request]):
         try:
             answer = self.call((record.source, record.line, name, boxes, crop))
         except Died as death:
-            raise record.error(f"image cannot be decoded ({death})", got=shown(name)) from None
+            raise record.error(f"image cannot be decoded ({death})", got=repr(name)) from None
         return Image.frombuffer("RGB", _SIZE.unpack(answer[-_SIZE.size :]), answer)
 
 
@@ -101,7 +101,7 @@ def preprocessing(record: Record, name: str) -> Iterator[None]:
     except Exception as error:
         raise record.error(
             f"image cannot be preprocessed ({str(error) or type(error).__name__})",
-            got=shown(name),
+            got=repr(name),
         ) from None
 
 

@@ -14,7 +14,7 @@ from hnclip_cli.errors import HnclipError
 from hnclip_cli.streams.files import open_regular
 from hnclip_cli.streams.records import Record
 from hnclip_cli.streams.regions import MAX_RATIO, cropped, is_narrow
-from hnclip_cli.streams.remote import fetch, without_credentials
+from hnclip_cli.streams.remote import fetch
 from hnclip_cli.streams.tars import Shards, split_member
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def load_image(record: Record, name: str, image_root: str | ImageRoot) -> "Image
         except Exception as error:  # Pillow's decoders raise nearly anything on damaged files
             reason = str(error).partition(" <_io")[0] or type(error).__name__
             raise HnclipError(
-                f"image cannot be decoded ({reason})", got=shown(path), expected="an image file"
+                f"image cannot be decoded ({reason})", got=repr(path), expected="an image file"
             ) from None
     return cropped(record, name, decoded)
 
@@ -97,7 +97,7 @@ def _found(record: Record, name: str, image_root: str | ImageRoot) -> Iterator[s
     except FileNotFoundError:
         elsewhere = root.folder != "." and os.path.exists(name)
         hint = "--image-root ." if elsewhere else "--image-root DIR"
-        raise record.error("image not found", got=shown(path), hint=hint) from None
+        raise record.error("image not found", got=repr(path), hint=hint) from None
     except HnclipError as error:
         raise record.error(str(error)) from None
 
@@ -108,11 +108,11 @@ def _place(name: str, root: ImageRoot) -> str:
     if not root.remote:
         raise HnclipError(
             "image is a URL, and hnclip fetches nothing",
-            got=shown(name),
+            got=repr(name),
             hint="a local copy of it, or --remote-images",
         )
     if "::" in name:
-        raise HnclipError("image is a chain of URLs", got=shown(name), expected="a plain URL")
+        raise HnclipError("image is a chain of URLs", got=repr(name), expected="a plain URL")
     # The same care as for paths: fsspec would wait at a named pipe.
     return name.removeprefix("file://") if name.startswith("file:///") else name
 
@@ -179,8 +179,3 @@ def _read_frame(stream: IO[bytes]) -> "Image":
     if len(data) < prod(shape):
         raise ValueError("the array is truncated")
     return Image.frombytes("RGB", (shape[1], shape[0]), data, "raw", "BGR")
-
-
-def shown(path: str) -> str:
-    """The name of an image as messages show it: quoted, and without credentials."""
-    return repr(without_credentials(path) if "://" in path else path)

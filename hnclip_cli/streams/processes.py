@@ -18,6 +18,7 @@ from queue import LifoQueue
 from typing import Any, Generic, NoReturn, Self, TypeVar
 
 from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.saying import shown
 
 T = TypeVar("T")
 
@@ -28,6 +29,7 @@ _ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
 # A new interpreter that finds what this one would find.
 _START = "import sys; sys.path[:] = {path!r}; from {module} import run; run({fd})"
 _ERRORS = {b"input": InputError, b"other": HnclipError}
+_DIED = b"died"
 
 
 class Died(Exception):
@@ -78,7 +80,7 @@ class InProcesses(Generic[T]):
         Raises:
             HnclipError: of the function or its making; or no process can be started, or the
                 processes have been ended.
-            Died: the process did; any other exception of the function ends it, with a trace.
+            Died: the process did; any other exception of the function ends it.
         """
         process = self._free.get()
         is_started = process is not None
@@ -90,6 +92,8 @@ class InProcesses(Generic[T]):
                 process.send(self._make)
             process.send(item)
             kind, answer = process.receive(self._deadline), process.receive(self._deadline)
+            if kind == _DIED:
+                raise Died(answer.decode())
         except Died as death:
             assert process is not None
             with self._lock:
@@ -104,7 +108,7 @@ class InProcesses(Generic[T]):
         finally:
             self._free.put(process)
         if kind:
-            raise _ERRORS[kind](answer.decode("utf-8", "surrogatepass"))
+            raise _ERRORS[kind](answer.decode())
         return answer
 
     def _start(self) -> "_Process":
@@ -182,7 +186,9 @@ def run(fd: int) -> None:
                 kind, answer = b"", function(item)
             except HnclipError as error:
                 kind = b"input" if isinstance(error, InputError) else b"other"
-                answer = str(error).encode("utf-8", "surrogatepass")
+                answer = str(error).encode()
+            except Exception as error:
+                kind, answer = _DIED, shown(f"{type(error).__name__}: {error}").encode()
             connection.send_bytes(kind)
             connection.send_bytes(answer)
 

@@ -1,7 +1,6 @@
 """Images behind URLs, fetched through fsspec: only where the user asked for it."""
 
 import time
-from urllib.parse import urlsplit
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.streams.threads import within
@@ -12,21 +11,12 @@ PAUSE = 0.5  # seconds before the second attempt, doubled for the third
 _CHUNK = 1 << 20
 
 
-def without_credentials(url: str) -> str:
-    """The URL as messages may show it: no user, password, query (signatures!) or fragment."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url.partition("://")[0] + "://…"
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
 def fetch(url: str, max_bytes: int) -> bytes:
     """The bytes behind a URL of any protocol that fsspec knows.
 
     Failures that may pass are tried again. Messages show the URL without credentials.
     """
-    shown = repr(without_credentials(url))
+    shown = repr(url)
     reason = ""
     for attempt in range(ATTEMPTS):
         if attempt:

@@ -344,6 +344,8 @@ def usage(*args):
          "--generator http does not make shuffle-words"),
         (["--generator", "http", "--endpoint", "http://x", "--api-key-env", "NO_SUCH_VARIABLE"],
          "the environment has no NO_SUCH_VARIABLE"),
+        (["--generator", "http", "--endpoint", "x", "--api-key-env", "sk-0123"],
+         "the environment has no variable of this name"),
         (["--generator", "mlm", "--generator-model", "x", "--retries", "1"],
          "--retries does nothing"),
         (["--generator", "http", "--endpoint", "x", "--batch-size", "1"],

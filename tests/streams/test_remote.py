@@ -11,7 +11,7 @@ from hnclip_cli.streams import images, remote
 from hnclip_cli.streams.decoders import Decoders
 from hnclip_cli.streams.images import ImageRoot, check_image, load_image
 from hnclip_cli.streams.records import Record
-from hnclip_cli.streams.remote import fetch, without_credentials
+from hnclip_cli.streams.remote import fetch
 
 fsspec = pytest.importorskip("fsspec")
 RECORD = Record({}, "x.jsonl", 4)
@@ -143,19 +143,6 @@ def test_no_message_holds_credentials(server, path, monkeypatch):
 def test_credentials_reach_the_server(server):
     assert fetch(f"{server.url}/a.png?signature=x%2Fy", 1000) == png()
     assert server.requests == ["/a.png?signature=x%2Fy"]
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("https://user:secret@x.org:1/a?b#c", "https://x.org:1/a"),
-        ("s3://bucket/a.png", "s3://bucket/a.png"),
-        ("https://[bad/secret", "https://…"),
-        ("https://a@b:secret@x.org/a", "https://x.org/a"),
-    ],
-)
-def test_urls_are_shown_without_credentials(url, shown):
-    assert without_credentials(url) == shown
 
 
 def test_any_protocol_of_fsspec_is_read():

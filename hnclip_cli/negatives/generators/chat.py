@@ -9,6 +9,7 @@ from hnclip_cli.negatives.generators.answered import Answered
 from hnclip_cli.negatives.generators.endpoint import ChatClient
 from hnclip_cli.negatives.generators.replies import Passing, Unanswered
 from hnclip_cli.negatives.generators.written import Draft, WrittenMaker
+from hnclip_cli.saying import without_secrets
 from hnclip_cli.streams.records import Record, hash64
 
 SYSTEM = """\
@@ -177,4 +178,6 @@ def _draft(item: Any) -> Draft:
         caption.encode()  # half of a surrogate pair is no text
     except (TypeError, LookupError, AttributeError, UnicodeEncodeError):
         return "", ""
-    return (kind, caption) if isinstance(kind, str) and isinstance(caption, str) else ("", "")
+    if not (isinstance(kind, str) and isinstance(caption, str)):
+        return "", ""
+    return without_secrets(kind), without_secrets(caption)

@@ -5,10 +5,11 @@ host, reads answers of any length for any time, and repeats a question only as i
 """
 
 import math
+import re
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.negatives.generators.failures import Failures, Refused, Wait
@@ -24,6 +25,7 @@ from hnclip_cli.negatives.generators.replies import (
 )
 from hnclip_cli.negatives.generators.spent import Spent
 from hnclip_cli.negatives.generators.waits import Pacer, backoff
+from hnclip_cli.saying import keep_secret, shown
 from hnclip_cli.streams.records import hash64
 
 T = TypeVar("T")
@@ -32,6 +34,8 @@ MAX_ANSWER_BYTES = 1 << 20
 # One more wait that a server asks for, without an answer to anybody in between, ends the run.
 MAX_WAITS = 12
 
+# Names of what a URL may hold beside a server's settings.
+_SECRET = re.compile("key|token|secret|sig|auth|pass|code", re.IGNORECASE)
 # What a question can do without; the answers are less repeatable then.
 _DISPENSABLE = {"temperature", "seed"}
 
@@ -71,7 +75,11 @@ class ChatClient:
         except ImportError:
             hint = "pip install 'hnclip[http]'"
             raise HnclipError("httpx is not installed", hint=hint) from None
+        keep_secret(key)
         self.url = completions_url(endpoint)
+        for name, value in parse_qsl(urlsplit(self.url).query):
+            if _SECRET.search(name):
+                keep_secret(value)
         if not (key.isascii() and key.isprintable()) or " " in key:
             expected = "printable ASCII without spaces"
             raise HnclipError("the API key cannot be sent in a header", expected=expected)
@@ -82,7 +90,7 @@ class ChatClient:
         # What the server wants parameters to be called; None: it does not want them.
         self._names: dict[str, str | None] = {}
         self.spent = Spent()
-        self._failures = Failures(self.url, key)
+        self._failures = Failures(self.url)
         self._httpx = httpx
         headers = {"User-Agent": "hnclip", "Accept-Encoding": "identity"}
         headers |= {"Authorization": f"Bearer {key}"} if key else {}
@@ -200,7 +208,7 @@ class ChatClient:
         except self._httpx.TimeoutException:
             raise Passing(f"no connection within {self._timeout:g} s") from None
         except self._httpx.TransportError as error:
-            text = self._failures.shown(str(error) or type(error).__name__)
+            text = shown(str(error) or type(error).__name__)
             if "CERTIFICATE_VERIFY_FAILED" in text:
                 hint = "SSL_CERT_FILE=FILE with the authority that signed it"
                 problem = "the endpoint's certificate is not trusted"
@@ -219,7 +227,10 @@ class ChatClient:
 
 def sends_in_the_clear(endpoint: str) -> bool:
     """Whether others on the network could read what is sent there."""
-    parts = urlsplit(endpoint)
+    try:
+        parts = urlsplit(endpoint)
+    except ValueError:  # nothing will be sent
+        return False
     return parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1")
 
 
@@ -228,14 +239,15 @@ def completions_url(endpoint: str) -> str:
     try:
         parts = urlsplit(endpoint)
         _ = parts.port
-    except ValueError as error:
-        raise HnclipError(f"bad --endpoint ({error})") from None
+    except ValueError:  # whose text may hold a password
+        raise HnclipError("bad --endpoint: its host or port cannot be read") from None
     if parts.username is not None or parts.password is not None:
         raise HnclipError("bad --endpoint: it holds a password", hint="--api-key-env VAR")
     is_address = parts.scheme in ("http", "https") and parts.hostname
     if not is_address or not (endpoint.isascii() and endpoint.isprintable()) or " " in endpoint:
         expected = "http://… or https://… in percent-encoded ASCII, as in …/v1"
-        raise HnclipError("bad --endpoint", got=repr(endpoint), expected=expected)
+        got = "another scheme, or none" if not is_address else "other characters"
+        raise HnclipError("bad --endpoint", got=got, expected=expected)
     path = parts.path.rstrip("/")
     if not path.endswith("/chat/completions"):
         path += "/chat/completions"

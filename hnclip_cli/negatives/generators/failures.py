@@ -3,11 +3,11 @@
 import re
 import time
 from typing import Any
-from urllib.parse import quote
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.negatives.generators.replies import Complaint, Passing, Unanswered
 from hnclip_cli.negatives.generators.waits import announced_wait
+from hnclip_cli.saying import shown
 
 MAX_WORDS = 160  # characters of a server's words in a message
 
@@ -53,27 +53,25 @@ class Refused(Exception):
 
 
 class Failures:
-    """Turns the responses of one endpoint into exceptions, whose texts do not hold its key.
+    """Turns the responses of one endpoint into exceptions.
 
     Args:
-        url: of the endpoint; its query, which may be secret, is not shown.
-        key: that is sent there.
+        url: of the endpoint.
     """
 
-    def __init__(self, url: str, key: str) -> None:
-        self._place = url.partition("?")[0]
-        self._key = key
+    def __init__(self, url: str) -> None:
+        self._place = url
 
     def of(self, response: Any, complaint: Complaint) -> Exception:
         """What a status other than 200 means, or a complaint in place of an answer."""
         code, reason = response.status_code, response.reason_phrase
         if code == 200:
             code, reason = complaint.status or 500, "in an answer"
-        words = self.shown(complaint.words)
-        status = f"{code} {reason}".strip() + (f" ({words})" if words else "")
+        words = shown(complaint.words, MAX_WORDS)
+        status = shown(f"{code} {reason}", MAX_WORDS) + (f" ({words})" if words else "")
         if 300 <= code < 400:
             problem = "the endpoint is elsewhere, and redirects are not followed"
-            place = self.shown(response.headers.get("Location", "nowhere"))
+            place = shown(response.headers.get("Location", "nowhere"), MAX_WORDS)
             hint = "--endpoint with that address, if you trust it"
             return self.error(problem, f"{status} to {place}", hint)
         for sign in (code, *sorted(complaint.codes)):
@@ -92,13 +90,6 @@ class Failures:
 
     def error(self, problem: str, got: str, hint: str) -> HnclipError:
         return HnclipError(problem, where=self._place, got=got, hint=hint)
-
-    def shown(self, text: str) -> str:
-        """What a server said, short, printable, and without the key."""
-        for key in filter(None, (self._key, quote(self._key, safe=""))):
-            text = text.replace(key, "…")
-        text = "".join(letter if letter.isprintable() else " " for letter in text)
-        return text[:MAX_WORDS] + "…" if len(text) > MAX_WORDS else text
 
 
 def _blamed(complaint: Complaint) -> str:

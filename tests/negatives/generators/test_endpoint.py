@@ -1,6 +1,7 @@
 """The client against a real server on this machine."""
 
 import gzip
+import json
 import socket
 import sys
 import time
@@ -123,6 +124,44 @@ def test_the_key_is_in_no_message(serve):
     with pytest.raises(HnclipError) as refused:
         ChatClient("http://x/", key=f"{KEY}\r\nHost: y")
     assert KEY not in str(refused.value)
+
+
+@pytest.mark.parametrize("status", [302, 401, 418, 429, 500])
+@pytest.mark.parametrize("said", [KEY, f"{KEY[:12]}…", f"\x1b[8m{KEY}\x1b[0m"])
+def test_a_server_that_repeats_the_key_does_not_spread_it(serve, status, said):
+    def behavior(handler):
+        handler.responses = {status: (f"Invalid {said}".encode("ascii", "replace").decode(), "")}
+        headers = {"Location": f"http://x/?key={KEY}", "Retry-After": "1000"}
+        return status, headers, json.dumps({"error": {"message": f"{said} is odd"}}).encode()
+
+    with pytest.raises((HnclipError, Unanswered)) as caught:
+        ask(serve(behavior).url, key=KEY, retries=0)
+    text = str(caught.value)
+    assert "secret" not in text and text.isprintable()
+
+
+def test_a_key_in_an_answer_is_not_kept(serve):
+    server = serve(lambda _: written(("negate", f"no {KEY}")))
+    assert ask(server.url, key=KEY) == [("negate", "no …")]
+
+
+def test_a_signature_in_the_url_is_in_no_message(serve):
+    reply = complaint(401, "unknown signature 0123456789abcdef")
+    with pytest.raises(HnclipError) as caught:
+        ask(f"{serve(lambda _: reply).url}?api-version=1.2.3&sig=0123456789abcdef")
+    assert "0123" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["http://us:pa-ss@x/v1", "us:pa-ss@x/v1", "http://us:pa-ss", "http://[pa-ss@x", "pa-ss\n://x",
+     "http://us:pa-ss/@x/v1"],
+)  # fmt: skip
+def test_a_password_in_a_bad_address_is_in_no_message(endpoint):
+    sends_in_the_clear(endpoint)  # which is asked first
+    with pytest.raises(HnclipError) as caught:
+        ChatClient(endpoint)
+    assert "pa-ss" not in str(caught.value)
 
 
 def test_nothing_of_the_environment_is_sent(serve, monkeypatch, tmp_path):
