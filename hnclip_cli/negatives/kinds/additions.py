@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from hnclip_cli.language.caption import Caption
-from hnclip_cli.lexicon.spelling import article
+from hnclip_cli.language.caption import Caption, Word
+from hnclip_cli.lexicon.spelling import article, cased_like
 from hnclip_cli.negatives.analysis.attributes import named_looks
 from hnclip_cli.negatives.analysis.nouns import (
     Mention,
@@ -14,31 +14,40 @@ from hnclip_cli.negatives.analysis.nouns import (
     noun_at,
 )
 from hnclip_cli.negatives.analysis.rewriting import replace
+from hnclip_cli.negatives.analysis.scope import denied
 from hnclip_cli.streams.edits import Edit
 
-_ACCOMPANYING = {"with", "to", "beside", "near", "by", "has", "holds", "behind", "and"}
+_ACCOMPANYING = {"to", "beside", "near", "by", "behind", "and"}
 _BEING = {"is", "are", "was", "were"}
-_DENIED = {"on", "in", "under", "behind", "near", "next", "beside", "inside", "at"}
-_NEGATIVE = {"not", "no", "without", "n't", "never", "nothing", "none", "empty"}
+_DENIED = {"on", "in", "under", "behind", "near", "next", "beside", "inside"}
+# Of these there may be none; the longest first.
+_SOME = (
+    *(("a", "lot", "of"), ("a", "couple", "of"), ("lots", "of"), ("plenty", "of"), ("a", "few")),
+    *(("a",), ("an",), ("some",), ("several",), ("many",), ("multiple",), ("numerous",)),
+    *(("various",), ("one",), ("1",)),
+)
 
 
 def negate(caption: Caption) -> Iterator[list[Edit]]:
     """Deny an action, a place or a thing: "not", "no", "without" (CoN-CLIP, by rules)."""
-    if caption.lowers & _NEGATIVE:
+    if denied(caption) or caption.lowers & {"empty", "?"}:
         return
     for index, word in enumerate(caption.words):
         if not caption.is_plain(index):
             continue
         after = caption.lower(index + 1)
+        # Who plays with a ball may play without one; what is covered with snow is not without it.
         if word.lower == "with" and after in ("a", "an"):
-            yield [replace(caption, (index, index + 2), f"without {after}")]
+            if caption.tag(index - 1).startswith(("NN", "PRP", "VBG")):
+                yield [replace(caption, (index, index + 2), f"without {after}")]
         elif word.lower in _BEING and caption.lower(index - 1) == "there":
-            stop = index + 2 if after in ("a", "an", "some") else index + 1
-            yield [replace(caption, (index, stop), f"{word.lower} no")]
+            stop = _some_stop(caption, index + 1)
+            if stop:
+                yield [replace(caption, (index, stop), f"{word.lower} no")]
         elif word.lower in _BEING and caption.tag(index + 1).startswith(("VBG", "JJ", "IN", "VBN")):
             yield [replace(caption, (index, index + 1), f"{word.lower} not")]
         elif _is_denied(caption, index):
-            yield [replace(caption, (index, index + 1), f"not {word.lower}")]
+            yield [(word.start, word.end, _before(caption, "not", word))]
 
 
 def add_attribute(caption: Caption) -> Iterator[list[Edit]]:
@@ -57,7 +66,8 @@ def add_attribute(caption: Caption) -> Iterator[list[Edit]]:
             continue
         for color in known.color_range(mention.noun, "")[1]:
             if not any(known.near(color, other) for other in named):
-                yield [replace(caption, (mention.first, mention.first + 1), f"{color} {first}")]
+                word = caption.words[mention.first]
+                yield [(word.start, word.end, _before(caption, color, word))]
 
 
 def add_object(caption: Caption) -> Iterator[list[Edit]]:
@@ -68,12 +78,35 @@ def add_object(caption: Caption) -> Iterator[list[Edit]]:
             continue
         word = caption.words[mention.head]
         before = before_phrase(caption, mention.first)
-        # What is on a street or in a bag is not on a street and an elephant.
-        joint = "and" if before in _ACCOMPANYING or before.endswith("ing") else "near"
+        # What is on a street is not on a street and an elephant, nor does one read both.
+        joint = "and" if before in _ACCOMPANYING else "near"
         for noun in caption.lexicon.nouns.classes["added"].nouns:
             if noun.key not in named:
-                text = f"{word.text} {joint} {article(noun.singular)} {noun.singular}"
-                yield [(word.start, word.end, text)]
+                added = f"{joint} {article(noun.singular)} {noun.singular}"
+                if caption.text.isupper():
+                    added = added.upper()
+                yield [(word.start, word.end, f"{word.text} {added}")]
+
+
+def _some_stop(caption: Caption, index: int) -> int:
+    """The word behind those that say that there is some of a thing; 0 where none do.
+
+    "The" says so of one thing, and several pages may be no two pages.
+    """
+    if caption.lower(index) in caption.lexicon.numbers.values:
+        return index + 1
+    for words in _SOME:
+        if all(caption.lower(index + place) == word for place, word in enumerate(words)):
+            return index + len(words)
+    return index if caption.tag(index) in ("NNS", "JJ") else 0
+
+
+def _before(caption: Caption, added: str, word: Word) -> str:
+    """A word with another one before it, in its case where that is one of all words."""
+    text = word.text
+    if caption.is_capitalized and text[0].isupper():
+        added = cased_like(added, text if len(text) > 1 else text * 2)
+    return f"{added} {text}"
 
 
 def _is_denied(caption: Caption, index: int) -> bool:
