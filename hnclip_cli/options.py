@@ -169,8 +169,12 @@ seed_option = click.option("--seed", type=Whole(0, largest=MAX_SEED), default=0,
     help="Seed of all choices.")
 image_root_option = click.option("--image-root", metavar="DIR",
     help="Where relative image paths start.  [default: the input file's folder; . for stdin]")
-remote_images_option = click.option("--remote-images", is_flag=True,
-    help="Fetch images whose name is a URL, through fsspec.  [default: such a record is bad]")
+remote_images_option = together(
+    click.option("--remote-images", flag_value="public",
+        help="Fetch images whose name is a URL, through fsspec.  [default: such a record is bad]"),
+    click.option("--private-images", "remote_images", flag_value="private",
+        help="The same, also from this machine and private networks."),
+)
 batch_size_option = click.option("--batch-size", type=Whole(1), default=64,
     help="Records encoded at a time.")
 workers_option = click.option("--workers", type=Whole(0, MAX_WORKERS), default=2,

@@ -40,8 +40,8 @@ from hnclip_cli.streams.records import RowsOf
 @options.run
 def embed(
     run: Run, input_: str, output: str, of: RowsOf, model: str, pretrained: str | None, device: str,
-    precision: str | None, dtype: str, resume: bool, image_root: str | None, remote_images: bool,
-    batch_size: int, workers: int, shard: Shard | None,
+    precision: str | None, dtype: str, resume: bool, image_root: str | None,
+    remote_images: str | None, batch_size: int, workers: int, shard: Shard | None,
 ) -> None:  # fmt: skip
     """Embed images or texts of records as rows of one NPY array.
 

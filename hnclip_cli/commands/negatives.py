@@ -57,7 +57,7 @@ _generator_options = options.together(
     _http("--requests-per-minute", type=options.Number(0.001), metavar="N",
         help="Ask at most so often.  [default: without limit]"),
     _http("--timeout", type=options.Number(0, 86400, min_open=True), metavar="S",
-        help="Seconds for a connection, for its answer, and for a wait that the server asks for."
+        help="Seconds for a question and its answer, and for a wait that the server asks for."
         "  [default: 60]"),
     _http("--retries", type=options.Whole(0, 1000), metavar="N",
         help="Further attempts where one fails in passing.  [default: 4]"),

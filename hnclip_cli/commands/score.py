@@ -45,7 +45,7 @@ _EMBEDDINGS = ("image_embeddings", "caption_embeddings", "negative_embeddings")
 @options.run
 def score(
     run: Run, input_: str, output: str, model: str | None, pretrained: str | None, device: str,
-    precision: str | None, image_root: str | None, remote_images: bool, batch_size: int,
+    precision: str | None, image_root: str | None, remote_images: str | None, batch_size: int,
     shard: Shard | None, **settings: Any,
 ) -> None:  # fmt: skip
     """Score every caption of a record, true and negative, against its image.

@@ -82,7 +82,7 @@ _settings = options.together(
 def train(
     run: Run, input_: str, model: str, pretrained: str | None, device: str, precision: str | None,
     output: str, val: str | None, dry_run: bool, resume: bool, image_root: str | None,
-    remote_images: bool, others: list[tuple[str, Any]], **settings: Any,
+    remote_images: str | None, others: list[tuple[str, Any]], **settings: Any,
 ) -> ExitCode | None:  # fmt: skip
     """Train a CLIP model on images, captions and their hard negatives.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 # Seconds until an image is given up. More than all attempts at a download.
-DEADLINE = 120.0
+DEADLINE = 60.0
 
 Step = tuple[str, Any]  # ("resize", [what Resize takes, filter]) or ("crop", [height, width])
 LoadPart = Callable[[Record, str, Sequence[Box]], "Image"]

@@ -36,6 +36,7 @@ class ImageRoot:
 
     folder: str
     remote: bool = False
+    private: bool = False  # from private addresses too
 
 
 def default_image_root(input_path: str) -> str:
@@ -43,9 +44,10 @@ def default_image_root(input_path: str) -> str:
     return "." if input_path == "-" else os.path.dirname(input_path) or "."
 
 
-def image_root_of(input_path: str, folder: str | None, remote: bool) -> ImageRoot:
-    """What --image-root and --remote-images say about an input file."""
-    return ImageRoot(folder or default_image_root(input_path), remote)
+def image_root_of(input_path: str, folder: str | None, remote: str | None) -> ImageRoot:
+    """What --image-root and --remote-images or --private-images say about an input file."""
+    folder = folder or default_image_root(input_path)
+    return ImageRoot(folder, remote is not None, remote == "private")
 
 
 def load_image(record: Record, name: str, image_root: str | ImageRoot) -> "Image":
@@ -66,7 +68,7 @@ def load_image(record: Record, name: str, image_root: str | ImageRoot) -> "Image
     """
     with _found(record, name, image_root) as path:
         try:
-            with _open(path) as stream:
+            with _open(path, image_root) as stream:
                 decoded = _read_frame(stream) if path.endswith(".npy") else _decode(stream)
         except (FileNotFoundError, HnclipError):
             raise
@@ -117,9 +119,10 @@ def _place(name: str, root: ImageRoot) -> str:
     return name.removeprefix("file://") if name.startswith("file:///") else name
 
 
-def _open(path: str) -> IO[bytes]:
+def _open(path: str, root: str | ImageRoot) -> IO[bytes]:
     if "://" in path:
-        return io.BytesIO(fetch(path, MAX_BYTES))
+        private = isinstance(root, ImageRoot) and root.private
+        return io.BytesIO(fetch(path, MAX_BYTES, private=private))
     if inside := split_member(path):
         return io.BytesIO(_shards.read(*inside, MAX_BYTES))
     stream = open_regular(path)

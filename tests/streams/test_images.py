@@ -163,5 +163,6 @@ def test_paths_start_at_the_input_files_folder():
     assert default_image_root("-") == "."
     assert default_image_root("caps.jsonl") == "."
     assert default_image_root("data/caps.jsonl") == "data"
-    assert image_root_of("data/caps.jsonl", None, True) == ImageRoot("data", True)
-    assert image_root_of("data/caps.jsonl", "x", False) == ImageRoot("x")
+    assert image_root_of("data/caps.jsonl", None, "public") == ImageRoot("data", True)
+    assert image_root_of("data/caps.jsonl", "x", None) == ImageRoot("x")
+    assert image_root_of("a.jsonl", "x", "private") == ImageRoot("x", True, True)

@@ -1,6 +1,8 @@
 import io
+import socket
 import threading
 import time
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -11,11 +13,13 @@ from hnclip_cli.streams import images, remote
 from hnclip_cli.streams.decoders import Decoders
 from hnclip_cli.streams.images import ImageRoot, check_image, load_image
 from hnclip_cli.streams.records import Record
-from hnclip_cli.streams.remote import fetch
+from hnclip_cli.streams.remote import Private, check_public
 
 fsspec = pytest.importorskip("fsspec")
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+fetch = partial(remote.fetch, private=True)
 RECORD = Record({}, "x.jsonl", 4)
-REMOTE = ImageRoot(".", remote=True)
+REMOTE = ImageRoot(".", remote=True, private=True)
 
 
 def png(width=6):
@@ -46,7 +50,7 @@ class Handler(BaseHTTPRequestHandler):
         body = known.get(path, b"")
         self.send_response(status)
         if path == "/302.png":
-            self.send_header("Location", "/a.png")
+            self.send_header("Location", self.server.location)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -60,12 +64,42 @@ def server(monkeypatch):
     pytest.importorskip("aiohttp")
     monkeypatch.setattr(remote, "PAUSE", 0.01)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.requests, server.failures = [], {}
+        server.requests, server.failures, server.location = [], {}, "/a.png"
         server.daemon_threads = True
         server.url = f"http://127.0.0.1:{server.server_port}"
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
+
+
+@pytest.fixture
+def dripping():
+    """Makes a server that answers with something, and then sends something again and again."""
+    pytest.importorskip("aiohttp")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip(connection, first, then):
+            try:
+                connection.sendall(first)
+                while True:
+                    connection.sendall(then)
+                    time.sleep(0.01)
+            except OSError:
+                pass
+
+        def serve(first, then):
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                threading.Thread(target=drip, args=(connection, first, then), daemon=True).start()
+
+        def start(first, then):
+            threading.Thread(target=serve, args=(first, then), daemon=True).start()
+            return f"http://127.0.0.1:{listening.getsockname()[1]}/a.png"
+
+        yield start
 
 
 def test_an_image_is_loaded_from_a_server_with_one_request(server):
@@ -184,3 +218,52 @@ def test_what_cannot_be_fetched_is_named(url, message, monkeypatch):
 
 def test_checking_an_image_asks_no_server():
     check_image(RECORD, "https://example.invalid/a.png", REMOTE)
+
+
+@pytest.mark.parametrize("first, then", [(b"HTTP/1.1 200 OK\r\nX: ", b"x"), (b"", CONTINUE)])
+def test_a_header_that_drips_does_not_hold_up_a_run(dripping, monkeypatch, first, then):
+    monkeypatch.setattr(remote, "TIMEOUT", 0.3)
+    monkeypatch.setattr(remote, "DEADLINE", 0.5)
+    started = time.monotonic()
+    with pytest.raises(HnclipError, match="image cannot be fetched"):
+        fetch(dripping(first, then), 1000)
+    assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
+     "224.0.0.1", "::1", "::", "fe80::1%eth0", "fd00::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1",
+     "2002:7f00:1::"],
+)  # fmt: skip
+def test_private_addresses(address):
+    with pytest.raises(Private):
+        check_public(address)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888", "64:ff9b::808:808"])
+def test_public_addresses(address):
+    check_public(address)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f000001"])
+def test_private_addresses_are_asked_only_where_the_user_says_so(server, host):
+    url = server.url.replace("127.0.0.1", host)
+    with pytest.raises(InputError, match=r"image is at a private address.* try --private-images"):
+        load_image(RECORD, f"{url}/a.png", ImageRoot(".", remote=True))
+    with pytest.raises(InputError, match="private address"):
+        load_image(RECORD, f"ftp://{host}/a.png", ImageRoot(".", remote=True))
+    assert not server.requests
+
+
+def test_a_redirect_to_a_private_address_is_not_followed(server, monkeypatch):
+    def pretend(address):
+        if address != "127.0.0.1":
+            raise Private
+
+    monkeypatch.setattr(remote, "check_public", pretend)
+    assert remote.fetch(f"{server.url}/302.png", 1000) == png()
+    server.location = server.url.replace("127.0.0.1", "127.0.0.2") + "/a.png"
+    with pytest.raises(HnclipError, match="image is at a private address, or redirected to one"):
+        remote.fetch(f"{server.url}/302.png", 1000)
+    assert server.requests == ["/302.png", "/a.png", "/302.png"]

@@ -4,10 +4,13 @@ By httpx, and not by OpenAI's own package: that sends what stands in OPENAI_CUST
 host, reads answers of any length for any time, and repeats a question only as it was.
 """
 
+import asyncio
 import math
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterable, Callable
+from functools import cache
+from threading import Thread
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
@@ -31,6 +34,7 @@ from hnclip_cli.streams.records import hash64
 T = TypeVar("T")
 
 MAX_ANSWER_BYTES = 1 << 20
+TIMEOUT = 60.0  # seconds
 # One more wait that a server asks for, without an answer to anybody in between, ends the run.
 MAX_WAITS = 12
 
@@ -50,8 +54,8 @@ class ChatClient:
         endpoint: up to ``/v1``, or the whole way to ``/chat/completions``; http or https.
         model: its name there; None leaves it to the server.
         key: sent as a bearer token; shown nowhere.
-        timeout: seconds for a connection, for the answer after it, and for a wait that the server
-            asks for.
+        timeout: seconds for a question and its answer, from the connection to the last byte, and
+            for a wait that the server asks for.
         retries: further attempts where one fails in passing.
         requests_per_minute: None is without limit.
 
@@ -66,7 +70,7 @@ class ChatClient:
         *,
         model: str | None = None,
         key: str = "",
-        timeout: float = 60.0,
+        timeout: float = TIMEOUT,
         retries: int = 4,
         requests_per_minute: float | None = None,
     ) -> None:
@@ -92,11 +96,12 @@ class ChatClient:
         self.spent = Spent()
         self._failures = Failures(self.url)
         self._httpx = httpx
+        self._loop = _loop()  # one for all threads
         headers = {"User-Agent": "hnclip", "Accept-Encoding": "identity"}
         headers |= {"Authorization": f"Bearer {key}"} if key else {}
         limits = httpx.Limits(max_connections=None)
         try:
-            self._client = httpx.Client(headers=headers, timeout=timeout, limits=limits)
+            self._client = httpx.AsyncClient(headers=headers, timeout=None, limits=limits)
         except (ImportError, ValueError, httpx.InvalidURL):  # whose text may hold a password
             problem = "the proxy that the environment names cannot be used"
             raise HnclipError(problem, expected="http://…") from None
@@ -199,14 +204,11 @@ class ChatClient:
     def _answer(self, question: dict[str, Any]) -> str:
         """The text of the answer to one request."""
         self.spent.add(requests=1)
-        deadline = time.monotonic() + self._timeout
         try:
-            with self._client.stream("POST", self.url, json=question) as response:
-                content = _read(response.iter_raw(), deadline)
-        except (TimeoutError, self._httpx.ReadTimeout):
+            exchange = asyncio.run_coroutine_threadsafe(self._exchange(question), self._loop)
+            response, content = exchange.result()
+        except TimeoutError:
             raise Passing(f"no answer within {self._timeout:g} s") from None
-        except self._httpx.TimeoutException:
-            raise Passing(f"no connection within {self._timeout:g} s") from None
         except self._httpx.TransportError as error:
             text = shown(str(error) or type(error).__name__)
             if "CERTIFICATE_VERIFY_FAILED" in text:
@@ -223,6 +225,25 @@ class ChatClient:
         if tokens := tokens_of(reply):
             self.spent.add(counted=1, tokens_in=tokens[0], tokens_out=tokens[1])
         return text_of(reply)
+
+    async def _exchange(self, question: dict[str, Any]) -> tuple[Any, bytes]:
+        """A response and what it holds, all within one deadline.
+
+        httpx knows deadlines of reads only, which a server can meet with a byte now and then.
+        """
+        async with (
+            asyncio.timeout(self._timeout),
+            self._client.stream("POST", self.url, json=question) as response,
+        ):
+            return response, await _read(response.aiter_raw())
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """Where all requests run, in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    Thread(target=loop.run_forever, daemon=True).start()
+    return loop
 
 
 def sends_in_the_clear(endpoint: str) -> bool:
@@ -254,12 +275,10 @@ def completions_url(endpoint: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
 
 
-def _read(pieces: Iterable[bytes], deadline: float) -> bytes:
+async def _read(pieces: AsyncIterable[bytes]) -> bytes:
     content = bytearray()
-    for piece in pieces:
+    async for piece in pieces:
         content += piece
         if len(content) > MAX_ANSWER_BYTES:
             raise Unanswered(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
-        if time.monotonic() > deadline:
-            raise TimeoutError
     return bytes(content)

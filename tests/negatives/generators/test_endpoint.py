@@ -356,6 +356,18 @@ def test_an_answer_that_trickles_is_given_up(serve):
         ask(serve(trickle).url, timeout=0.3, retries=0)
 
 
+@pytest.mark.parametrize("pause", [0, 0.05])
+@pytest.mark.parametrize("again", [b"x", b"X: y\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_a_header_without_end_is_given_up(serve, again, pause):
+    def drip(handler):
+        handler.wfile.write(b"" if b"100" in again else b"HTTP/1.1 200 OK\r\nA: ")
+        while not handler.server.over.wait(pause):
+            handler.wfile.write(again)
+
+    with pytest.raises(Unanswered, match=r"no answer within|the connection failed"):
+        ask(serve(drip).url, timeout=0.3, retries=0)
+
+
 def close(handler):
     handler.close_connection = True
     handler.connection.shutdown(socket.SHUT_RDWR)
