@@ -21,17 +21,25 @@ from hnclip_cli.errors import HnclipError
 
 Config = dict[str, Any]
 
-# What numbers may be, both ends included; twice to ten times what any published model has.
-WHOLE_NUMBERS = 1, 65_536
+MAX_WIDTH = 65_536  # and of all other whole numbers, where nothing else is said
+MAX_LAYERS = 1_000
+MAX_IMAGE_SIZE = 4_096
+MAX_CONTEXT_LENGTH = 8_192
+MAX_VOCABULARY = 1 << 22
+MAX_LETTERS = 200  # of a name
+MAX_POSITIONS = 1 << 27  # patches of an image times width
+
+# What numbers may be, both ends included.
+WHOLE_NUMBERS = 1, MAX_WIDTH
 NUMBERS = -1_000.0, 1_000.0
 BOUNDS: dict[str, tuple[float, float]] = {
-    "layers": (1, 1_000),
-    "image_size": (1, 4_096),
-    "size": (1, 4_096),
-    "context_length": (1, 8_192),
-    "vocab_size": (1, 1 << 22),
-    "pad_id": (0, 1 << 22),
-    "eos_id": (0, 1 << 22),
+    "layers": (1, MAX_LAYERS),
+    "image_size": (1, MAX_IMAGE_SIZE),
+    "size": (1, MAX_IMAGE_SIZE),
+    "context_length": (1, MAX_CONTEXT_LENGTH),
+    "vocab_size": (1, MAX_VOCABULARY),
+    "pad_id": (0, MAX_VOCABULARY),
+    "eos_id": (0, MAX_VOCABULARY),
     "fill_color": (0, 255),
     "mlp_ratio": (0.01, 100),
     "std": (1e-6, 1_000),
@@ -39,8 +47,6 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "timm_drop": (0, 1),
     "timm_drop_path": (0, 1),
 }
-MAX_LETTERS = 200  # of a name
-MAX_POSITIONS = 1 << 27  # patches of an image times width
 
 SECTIONS = {"vision_cfg": CLIPVisionCfg, "text_cfg": CLIPTextCfg, "multimodal_cfg": MultimodalCfg}
 TOP = {
@@ -123,7 +129,7 @@ def check_tower(config: Any, where: str) -> Config:
         if isinstance(value, bool) or value is None:
             checked[name] = value
             continue
-        high = BOUNDS["layers"][1] if name.endswith("layers") else BOUNDS["vocab_size"][1]
+        high = MAX_LAYERS if name.endswith("layers") else MAX_VOCABULARY
         if not _fits(value, str if isinstance(value, str) else float, (0, high)):
             raise _refused(name, value, f"a text, or a number from 0 to {high:g}", where)
         checked[name] = value

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 import logging
 import math
@@ -111,8 +112,7 @@ def found_model(name: str, pretrained: str | None = None) -> Iterator[tuple[str,
         HnclipError: no such model, a folder that `open_folder` refuses, or whose configuration
             describes a far larger model than its weights are.
     """
-    for path in CONFIG_FOLDER.glob("*.json"):
-        open_clip.add_model_config(path)
+    _add_own_names()
     folder = Path(name.removeprefix("local-dir:"))
     if name.startswith("local-dir:") or os.path.lexists(folder / CONFIG_NAME):
         if pretrained:
@@ -136,6 +136,11 @@ def found_model(name: str, pretrained: str | None = None) -> Iterator[tuple[str,
             expected="an open_clip name, hnclip-tiny, or a folder",
             hint="python -c 'import open_clip; print(*open_clip.list_models())'",
         )
+
+
+@functools.cache  # open_clip reads all of its configurations again each time
+def _add_own_names() -> None:
+    open_clip.add_model_config(CONFIG_FOLDER)
 
 
 def build_on_meta(source: str) -> Any:

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
 from torch import Tensor
 
 from hnclip_cli import __version__
@@ -23,10 +22,12 @@ from hnclip_cli.streams.files import atomic_output, atomic_path
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.optimizer import make_optimizer
+from hnclip_cli.training.state_file import check_tensors, read_metadata, read_state, write_state
 from hnclip_cli.training.store import RecordStore
 
 RUN_NAME = "hnclip_run.json"
 STATE_NAME = "hnclip_state.safetensors"
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW, for each parameter
 
 # What else a run that is taken up again must share, as messages name it.
 FACTS = {
@@ -88,7 +89,7 @@ def check_folder(folder: str, *, resume: bool, model: str) -> None:
     if os.path.isdir(model) and os.path.realpath(model) == os.path.realpath(folder):
         raise HnclipError("-o is the folder of --model", where=folder, hint="another -o")
     path = os.path.join(folder, STATE_NAME)
-    if not resume and os.path.exists(path) and not _read_state(path, [])[0]["finished"]:
+    if not resume and os.path.exists(path) and not read_metadata(path)["finished"]:
         raise HnclipError(
             "the folder holds a run that is not finished",
             where=folder,
@@ -102,10 +103,7 @@ def save_state(state: State, origin: Origin, folder: str, *, finished: bool) -> 
     Raises:
         HnclipError: the folder cannot be written.
     """
-    tensors = {f"model.{name}": value for name, value in state.clip.module.state_dict().items()}
-    for number, values in state.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{number}.{name}": value for name, value in values.items()}
-    tensors["thresholds"] = state.thresholds
+    tensors = _weights(state) | _moments(state)
     metadata = origin.as_dict() | {
         "step": state.step,
         "position": state.position,
@@ -117,9 +115,8 @@ def save_state(state: State, origin: Origin, folder: str, *, finished: bool) -> 
     for name in (STATE_NAME, RUN_NAME, WEIGHTS_NAME, CONFIG_NAME):
         for leftover in Path(folder).glob(f".{name}.*.tmp"):  # of a run that was killed
             leftover.unlink(missing_ok=True)
-    contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     with _writing(folder), atomic_path(os.path.join(folder, STATE_NAME)) as path:
-        save_file(contiguous, path, {"hnclip": json.dumps(metadata)})
+        write_state(path, metadata, tensors)
 
 
 @contextlib.contextmanager
@@ -139,25 +136,55 @@ def load_state(state: State, origin: Origin, folder: str) -> bool:
     path = os.path.join(folder, STATE_NAME)
     if not os.path.exists(path):
         return False
-    metadata, tensors = _read_state(path)
+    metadata, tensors = read_state(path)
     _check_origin(metadata, origin.as_dict(), path)
+    with_moments = {name.split(".")[1] for name in tensors if name.startswith("optimizer.")}
+    moments = {
+        f"optimizer.{number}.{field}": torch.zeros(()) if field == "step" else parameter
+        for number, parameter in enumerate(_trained(state))
+        if str(number) in with_moments
+        for field in MOMENTS
+    }
+    if metadata["step"] > 0 and not moments:
+        raise HnclipError(
+            "the state has no moments of the optimizer",
+            where=path,
+            hint="removing it to start over, or a new folder with -o",
+        )
+    check_tensors(path, tensors, _weights(state) | moments)
 
-    weights: dict[str, Tensor] = {}
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        part, _, rest = name.partition(".")
-        if part == "model":
-            weights[rest] = value
-        elif part == "optimizer":
-            number, _, field = rest.partition(".")
-            moments.setdefault(int(number), {})[field] = value
+    weights = {name: tensors[f"model.{name}"] for name in state.clip.module.state_dict()}
     state.clip.module.load_state_dict(weights)
+    found: dict[int, dict[str, Tensor]] = {}
+    for name in moments:
+        _, number, field = name.split(".")
+        found.setdefault(int(number), {})[field] = tensors[name]
     groups = state.optimizer.state_dict()["param_groups"]
-    state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    state.optimizer.load_state_dict({"state": found, "param_groups": groups})
     state.thresholds = tensors["thresholds"].to(state.thresholds.device)
     state.step, state.position = metadata["step"], metadata["position"]
     state.elapsed = metadata["elapsed"]
     return True
+
+
+def _weights(state: State) -> dict[str, Tensor]:
+    """What every state of this model holds, as the file names it."""
+    weights = {f"model.{name}": value for name, value in state.clip.module.state_dict().items()}
+    return weights | {"thresholds": state.thresholds}
+
+
+def _moments(state: State) -> dict[str, Tensor]:
+    """AdamW's, of the parameters that had a gradient so far."""
+    return {
+        f"optimizer.{number}.{field}": value
+        for number, values in state.optimizer.state_dict()["state"].items()
+        for field, value in values.items()
+    }
+
+
+def _trained(state: State) -> list[Tensor]:
+    """The parameters as AdamW numbers them."""
+    return [parameter for group in state.optimizer.param_groups for parameter in group["params"]]
 
 
 def save_checkpoint(clip: Clip, state: State, origin: Origin, folder: str) -> None:
@@ -180,21 +207,6 @@ def save_checkpoint(clip: Clip, state: State, origin: Origin, folder: str) -> No
         save_clip(clip, folder)
         with atomic_output(os.path.join(folder, RUN_NAME)) as stream:
             stream.write(json.dumps(run, indent=2).encode() + b"\n")
-
-
-def _read_state(
-    path: str, names: list[str] | None = None
-) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """What the state says of itself, and its tensors (of these names)."""
-    try:
-        with safe_open(path, framework="pt") as stream:
-            metadata = json.loads((stream.metadata() or {})["hnclip"])
-            chosen = stream.keys() if names is None else names
-            return metadata, {name: stream.get_tensor(name) for name in chosen}
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise HnclipError(
-            f"cannot read the state ({error})", where=path, hint="a new folder with -o"
-        ) from None
 
 
 def check_same(state: State, ranks: Ranks) -> None:

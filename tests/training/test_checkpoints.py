@@ -120,13 +120,6 @@ def test_an_unfinished_run_is_not_written_over(store, tmp_path):
     checkpoints.check_folder(str(tmp_path), resume=False, model="m")
 
 
-@pytest.mark.parametrize("content", [b"", b"no state", b"\x08\0\0\0\0\0\0\0{}      "])
-def test_a_damaged_state_is_named(tmp_path, content):
-    (tmp_path / checkpoints.STATE_NAME).write_bytes(content)
-    with pytest.raises(HnclipError, match="cannot read the state"):
-        checkpoints.check_folder(str(tmp_path), resume=False, model="m")
-
-
 def test_folders_that_cannot_hold_a_run_are_refused_before_it(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     for folder in ("file", "file/run"):

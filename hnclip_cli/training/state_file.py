@@ -1,0 +1,109 @@
+"""The state of a run on disk: one safetensors file that tells whether it is as it was written."""
+
+import json
+import math
+import zlib
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from hnclip_cli.errors import HnclipError
+from hnclip_cli.streams.files import open_regular
+
+MAX_STEPS = 1 << 53  # what a JSON number holds exactly
+
+Metadata = dict[str, Any]
+Tensors = dict[str, Tensor]
+
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "model": str, "pretrained": (str, type(None)), "precision": str, "data": str, "config": dict,
+    "step": int, "position": int, "elapsed": (int, float), "finished": bool,
+}  # fmt: skip
+
+
+def write_state(path: str, metadata: Metadata, tensors: Tensors) -> None:
+    """Write a file; ``OSError`` or ``SafetensorError`` where that cannot be done.
+
+    Its checksum (CRC-32) is against accidents: it covers what the state says of itself, which holds
+    another one of the tensors, so that the first can be read and checked alone.
+    """
+    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    said = json.dumps(metadata | {"tensors": _checksum(tensors)})
+    # One entry, for safetensors writes several in any order.
+    save_file(tensors, path, {"hnclip": f"{zlib.crc32(said.encode()):08x} {said}"})
+
+
+def read_metadata(path: str) -> Metadata:
+    """What a state says of itself.
+
+    Raises:
+        HnclipError: it is no state, or not as it was written.
+    """
+    open_regular(path).close()
+    try:
+        with safe_open(path, framework="pt") as stream:
+            checksum, _, said = (stream.metadata() or {})["hnclip"].partition(" ")
+        if checksum != f"{zlib.crc32(said.encode()):08x}":
+            raise ValueError("its checksum is another")
+        return _checked(json.loads(said))
+    except (SafetensorError, OSError, ValueError, KeyError, RecursionError) as error:
+        raise _damaged(path, f"no {error}" if isinstance(error, KeyError) else str(error)) from None
+
+
+def read_state(path: str) -> tuple[Metadata, Tensors]:
+    """What a state says of itself, and its tensors; raises as `read_metadata`."""
+    metadata = read_metadata(path)
+    try:
+        with safe_open(path, framework="pt") as stream:
+            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise _damaged(path, str(error)) from None
+    if metadata["tensors"] != _checksum(tensors):
+        raise _damaged(path, "the checksum of its tensors is another")
+    return metadata, tensors
+
+
+def check_tensors(path: str, found: Tensors, expected: Tensors) -> None:
+    """Raises HnclipError where names or shapes are not the expected ones."""
+    for name in sorted(expected.keys() | found.keys()):
+        shapes = [tuple(side[name].shape) if name in side else None for side in (found, expected)]
+        if shapes[0] != shapes[1]:
+            got, wanted = (f"shape {shape}" if shape is not None else "none" for shape in shapes)
+            raise HnclipError(
+                f"the state is not of this model: its {name} differs",
+                where=path,
+                got=got,
+                expected=wanted,
+                hint="the command that started it, or a new folder with -o",
+            )
+
+
+def _checked(metadata: Any) -> Metadata:
+    if not isinstance(metadata, dict):
+        raise ValueError("its description is no object")
+    for name, kind in _TYPES.items():
+        if not isinstance(metadata[name], kind):
+            raise ValueError(f"its {name} is {metadata[name]!r}")
+    steps, elapsed = (metadata["step"], metadata["position"]), metadata["elapsed"]
+    if not (0 <= steps[0] <= steps[1] <= MAX_STEPS and elapsed >= 0 and math.isfinite(elapsed)):
+        raise ValueError(f"its step is {steps[0]:.6g} of {steps[1]:.6g} batches")
+    return metadata
+
+
+def _checksum(tensors: Tensors) -> str:
+    total = 0
+    for name, value in sorted(tensors.items()):
+        total = zlib.crc32(f"{name} {value.dtype} {tuple(value.shape)}".encode(), total)
+        total = zlib.crc32(value.reshape(-1).view(torch.uint8).numpy().data, total)
+    return f"{total:08x}"
+
+
+def _damaged(path: str, reason: str) -> HnclipError:
+    return HnclipError(
+        f"the state cannot be gone on from ({' '.join(reason.split())[:120]})",
+        where=path,
+        hint="removing it to start over, or a new folder with -o",
+    )
