@@ -27,6 +27,7 @@ def replace_relation(caption: Caption) -> Iterator[list[Edit]]:
     if caption.lowers.isdisjoint(relations.first_words):
         return
     things = {_start(caption, mention): mention for mention in mentions(caption)}
+    placed = {mention.stop: mention.noun.family for mention in mentions(caption)}
     for span, relation in _relations(caption):
         mention = things.get(span[1])
         if relation == "beside" and caption.lower(span[1]) == "each" and _may_move(caption, span):
@@ -41,6 +42,9 @@ def replace_relation(caption: Caption) -> Iterator[list[Edit]]:
         said = {word.lower for word in (*caption.words[: span[0]], *caption.words[span[1] :])}
         for text in relations.placements.get((mention.noun.key, relation), ()):
             if text.split(" ")[0] in said:  # "in a meadow in a lake"
+                continue
+            family = placed.get(span[0])
+            if text == "in" and family and family.nature == "building":  # "a house in a river"
                 continue
             if text not in ("in", "on") or not mention.is_plural:
                 yield [replace(caption, span, text)]

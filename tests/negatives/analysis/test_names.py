@@ -9,7 +9,7 @@ from hnclip_cli.negatives.analysis.names import fixed_names, proper_names, quote
         ("A tabby cat eats a corn dog", ["tabby cat", "corn dog"]),
         ("A bird's eye view of Sail Boats", ["bird's eye view", "Sail Boats"]),
         ("A hot dog bun and a hot dog", ["hot dog bun", "hot dog"]),
-        ("A three year old at home", ["year old"]),
+        ("A three year old at home", ["year old", "at home"]),
         ("Two pieces of a corn cob, and a dog", []),
         ("A hot day", []),
     ],

@@ -38,6 +38,11 @@ def test_beside_a_place_may_be_in_it(candidates, place):
     assert candidates("replace-relation", f"A man {place}") == []
 
 
+def test_no_house_is_in_the_water(candidates):
+    assert candidates("replace-relation", "A house by the river") == []
+    assert candidates("replace-relation", "A cow by the river") == ["A cow in the river"]
+
+
 def test_another_place_that_the_preposition_suits(candidates):
     assert "A dog on a beach" in candidates("replace-location", "A dog on a street")
     assert "A man in a bathroom" in candidates("replace-location", "A man in a kitchen")

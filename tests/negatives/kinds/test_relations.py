@@ -17,6 +17,7 @@ import pytest
         ("a sign on the side of a road", "a sign in the middle of a road"),
         ("a bed in the corner of a room", "a bed in the middle of a room"),
         ("a man in the air.", "a man on the ground."),
+        ("a kite on the ground.", "a kite in the air."),
         ("a street at night", "a street during the day"),
         ("a star beneath a red ring", "a star above a red ring"),
         ("a star is under a red ring", "a star is above a red ring"),
@@ -43,6 +44,7 @@ def test_a_relation_is_turned_around(candidates, caption, negative):
         "a man in the foreground and a dog in the background",
         "a dog walking up a hill",  # a photograph does not show which way
         "a plate with food on it",
+        "a man lying on the ground",
     ],
 )
 def test_what_is_no_relation_is_left_alone(candidates, caption):
