@@ -2,30 +2,44 @@
 
 import contextlib
 import fcntl
+import io
 import json
 import os
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.streams.files import atomic_output, open_for_writing
+from hnclip_cli.streams.files import atomic_output, open_for_writing, open_regular
 from hnclip_cli.streams.npy import NpyWriter
 
 COMMIT_SECONDS = 1.0
 
+MAX_NOTE_BYTES = 1 << 20
+START_OVER = "removing it, or without --resume, to start over"
+_CHUNK = 1 << 20
+
 Settings = dict[str, Any]
+
+
+class Kept(NamedTuple):
+    """What an earlier run has left."""
+
+    rows: int = 0
+    digest: str = ""  # of what they were made from
+    rows_checksum: int = 0  # CRC-32 of their bytes
 
 
 class PartialArray:
     """Rows on disk, with a note that says how many of them are safe.
 
     ``FILE.partial`` is the array without its final header. ``FILE.partial.json`` holds the
-    settings, how many rows are on the disk for certain, and the digest of what they were made
-    from. Rows behind those are thrown away.
+    settings, how many rows are on the disk for certain, their checksum, the digest of what they
+    were made from, and a checksum of itself. Rows behind those are thrown away.
 
     Attributes:
         num_rows: rows that an earlier run has left.
@@ -39,19 +53,27 @@ class PartialArray:
         num_columns: int,
         dtype: str,
         settings: Settings,
-        kept: tuple[int, str],
+        kept: Kept,
     ) -> None:
-        self.num_rows, self.digest = kept
+        self.num_rows, self.digest, self._checksum = kept
         self._stream, self._path, self._settings = stream, path, settings
         self._committed = -COMMIT_SECONDS
         self._row = np.dtype((np.dtype(dtype).newbyteorder("<"), num_columns))
         self._num_read = 0
+        blank = io.BytesIO()
+        NpyWriter(blank, num_columns, dtype)
+        self._header_bytes = blank.tell()
+        end = self._header_bytes + self.num_rows * self._row.itemsize
+        if self.num_rows:  # else what is there is nobody's, and written over
+            if os.fstat(stream.fileno()).st_size < end:
+                raise _refused(path, "lost rows that were written", hint=START_OVER)
+            is_ours = stream.read(self._header_bytes) == blank.getvalue()
+            if not is_ours or _checksum_of(stream, end) != self._checksum:
+                raise _refused(path, "holds other rows than were written", hint=START_OVER)
+            stream.seek(0)
         self._writer = NpyWriter(stream, num_columns, dtype)
         self._writer.num_rows = self.num_rows
-        self._header_bytes = stream.tell()
-        stream.seek(self._header_bytes + self.num_rows * self._row.itemsize)
-        if os.fstat(stream.fileno()).st_size < stream.tell():
-            raise _refused(path, "lost rows that were written", hint="without --resume")
+        stream.seek(end)
         stream.truncate()
 
     def read(self, num_rows: int) -> np.ndarray:
@@ -63,12 +85,15 @@ class PartialArray:
 
     def write(self, rows: np.ndarray, digest: str) -> None:
         """Append rows, and about once a second make sure of all so far."""
+        rows = np.ascontiguousarray(rows, self._row.base)
+        self._checksum = zlib.crc32(rows.data, self._checksum)
         self._writer.write(rows)
         if time.monotonic() - self._committed >= COMMIT_SECONDS:
             self._sync()
-            state = {"rows": self._writer.num_rows, "digest": digest}
+            kept = Kept(self._writer.num_rows, digest, self._checksum)
+            note = {"settings": self._settings, **kept._asdict()}
             with atomic_output(f"{self._path}.json") as stream:
-                stream.write(json.dumps({"settings": self._settings, **state}).encode() + b"\n")
+                stream.write(json.dumps(note | {"checksum": _checksum(note)}).encode() + b"\n")
             self._committed = time.monotonic()
 
     def finish(self) -> None:
@@ -102,7 +127,7 @@ def partial_array(
             kept = _read_state(partial, settings) if resume else None
             if not kept:
                 note.unlink(missing_ok=True)
-            array = PartialArray(stream, partial, num_columns, dtype, settings, kept or (0, ""))
+            array = PartialArray(stream, partial, num_columns, dtype, settings, kept or Kept())
             yield array
             array.finish()
             os.replace(partial, target)
@@ -135,18 +160,21 @@ def _open_alone(partial: str, path: str) -> IO[bytes]:
         stream.close()
 
 
-def _read_state(partial: str, settings: Settings) -> tuple[int, str] | None:
+def _read_state(partial: str, settings: Settings) -> Kept | None:
     try:
-        with open(f"{partial}.json", "rb") as stream:
-            state = json.load(stream)
-        made_with, num_rows, digest = state["settings"], state["rows"], state["digest"]
-        if not (isinstance(made_with, dict) and type(num_rows) is int and num_rows > 0):
+        with open_regular(f"{partial}.json") as stream:
+            note = json.loads(stream.read(MAX_NOTE_BYTES))
+        if note.pop("checksum") != _checksum(note):
+            raise ValueError("its checksum is another")
+        made_with = note.pop("settings")
+        kept = Kept(**note)
+        if not (isinstance(made_with, dict) and type(kept.rows) is int and kept.rows > 0):
             raise ValueError("not a note of rows")
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _refused(
-            partial, f"has a damaged note beside it ({error})", hint="without --resume"
+            partial, f"has a damaged note beside it ({error})", hint=START_OVER
         ) from None
     for name in sorted(settings.keys() | made_with.keys()):
         if made_with.get(name) != settings.get(name):
@@ -157,7 +185,19 @@ def _read_state(partial: str, settings: Settings) -> tuple[int, str] | None:
                 expected=str(made_with.get(name)),
                 hint="the same command, or without --resume to start over",
             )
-    return num_rows, str(digest)
+    return kept
+
+
+def _checksum(note: Settings) -> int:
+    return zlib.crc32(json.dumps(note).encode())
+
+
+def _checksum_of(stream: IO[bytes], end: int) -> int:
+    """Of what lies before a position; the stream is left there."""
+    total = 0
+    while chunk := stream.read(min(_CHUNK, end - stream.tell())):
+        total = zlib.crc32(chunk, total)
+    return total
 
 
 def _refused(partial: str, problem: str, **parts: str) -> HnclipError:

@@ -151,7 +151,7 @@ def _values(values: Mapping[str, Any], path: str, hints: Mapping[str, Any], wher
             raise HnclipError(
                 "the configuration has a key that open_clip does not know",
                 where=where,
-                got=_shown(f"{path}{name}"),
+                got=repr(f"{path}{name}"),
                 hint="removing it",
             )
         if not _fits(value, hints[name], BOUNDS.get(name)):
@@ -223,10 +223,5 @@ def _dictionary(value: Any, name: str, where: str) -> Mapping[str, Any]:
 
 def _refused(name: str, value: Any, expected: str, where: str) -> HnclipError:
     return HnclipError(
-        "bad model configuration", where=where, got=f"{name} = {_shown(value)}", expected=expected
+        "bad model configuration", where=where, got=f"{name} = {value!r}", expected=expected
     )
-
-
-def _shown(value: Any) -> str:
-    shown = "an object" if isinstance(value, dict) else ascii(value)
-    return shown if len(shown) <= 60 else f"{shown[:57]}..."

@@ -169,14 +169,14 @@ def _check_tokenizer(settings: Any, where: str) -> Config:
     unknown = sorted(settings.keys() - TOKENIZER_KEYS - IGNORED_KEYS)
     if unknown:
         raise HnclipError(
-            "a setting of the tokenizer that is not known", where=where, got=ascii(unknown[0])[:60]
+            "a setting of the tokenizer that is not known", where=where, got=repr(unknown[0])
         )
     name = str(settings.get("tokenizer_class") or "TokenizersBackend")
     if name.removesuffix("Fast") not in TOKENIZERS:
         raise HnclipError(
             "a tokenizer that is not known",
             where=where,
-            got=ascii(name)[:60],
+            got=repr(name),
             expected=f"one of {', '.join(sorted(TOKENIZERS))}",
         )
     return {key: value for key, value in settings.items() if key in TOKENIZER_KEYS}

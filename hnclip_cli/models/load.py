@@ -23,6 +23,7 @@ from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.config import Config, check_config, check_tower
 from hnclip_cli.models.device import resolve_device
 from hnclip_cli.models.folder import CONFIG_NAME, TOWER_NAME, WEIGHTS_NAME, open_folder
+from hnclip_cli.saying import shown
 from hnclip_cli.streams.files import atomic_output
 
 CONFIG_FOLDER = Path(__file__).parent / "configs"
@@ -199,7 +200,7 @@ def _loading(name: str) -> Iterator[None]:
         # The tokenizers' panics in Rust are no `Exception`.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
-        reason = (" ".join(str(error).split()) or type(error).__name__)[:300]
+        reason = shown(error) or type(error).__name__
         raise HnclipError(
             f"model cannot be loaded ({reason})",
             where=name,

@@ -103,7 +103,7 @@ def _checksum(tensors: Tensors) -> str:
 
 def _damaged(path: str, reason: str) -> HnclipError:
     return HnclipError(
-        f"the state cannot be gone on from ({' '.join(reason.split())[:120]})",
+        f"the state cannot be gone on from ({reason})",
         where=path,
         hint="removing it to start over, or a new folder with -o",
     )

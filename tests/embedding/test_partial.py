@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 
 import numpy as np
 import pytest
@@ -171,14 +172,91 @@ def test_other_settings_are_refused(clip, tmp_path):
     run(clip, data, path, resume=True)
 
 
-@pytest.mark.parametrize("note", [b"", b"{", b"[]", b'{"settings": {}, "rows": -1, "digest": ""}'])
-def test_a_damaged_note_is_refused(clip, tmp_path, note):
-    data, path = to_lines(*captions()), tmp_path / "a.npy"
-    with pytest.raises(Killed):
-        run(clip, data, path, blocks=2)
-    (tmp_path / "a.npy.partial.json").write_bytes(note)
+@pytest.fixture
+def left(tmp_path):
+    """What a run has left: 3 rows of 2 numbers, and the note."""
+    with pytest.raises(Killed), partial_array(str(tmp_path / "a.npy"), 2, "float32", {"a": 1},
+                                              resume=False) as array:  # fmt: skip
+        array.write(np.arange(6.0).reshape(3, 2), "digest")
+        raise Killed
+    return tmp_path / "a.npy.partial"
+
+
+def resumed(partial):
+    """The rows that a run with --resume would take; each refusal says what to do and stays."""
+    before = partial.read_bytes()
+    path = str(partial).removesuffix(".partial")
+    rows = []
+    try:
+        with partial_array(path, 2, "float32", {"a": 1}, resume=True) as array:
+            rows = array.read(array.num_rows).tolist()
+            raise Killed
+    except Killed:
+        return rows
+    except HnclipError as error:
+        assert "; try " in str(error) or "a named pipe" in str(error)
+        assert partial.read_bytes() == before
+        raise
+
+
+def test_rows_that_were_not_touched_are_taken(left):
+    assert resumed(left) == [[0, 1], [2, 3], [4, 5]]
+
+
+@pytest.mark.parametrize("note", [
+    b"", b"{", b"[]", b"5", b"null", b"[" * 99_999, b"\xff", b'{"checksum": 0}',
+    b'{"settings": {}, "rows": -1, "digest": ""}', b'{"rows": 1' + b"0" * 5000 + b"}",
+])  # fmt: skip
+def test_a_damaged_note_is_refused(left, note):
+    left.with_suffix(".partial.json").write_bytes(note)
     with pytest.raises(HnclipError, match="damaged note"):
-        run(clip, data, path, resume=True)
+        resumed(left)
+
+
+def test_an_edited_note_is_refused_at_every_byte(left):
+    note = left.with_suffix(".partial.json")
+    data = note.read_bytes()
+    for place in range(len(data) - 1):  # the last is the end of the line
+        note.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        with pytest.raises(HnclipError, match="damaged note"):
+            resumed(left)
+        note.write_bytes(data[:place])
+        with pytest.raises(HnclipError, match="damaged note"):
+            resumed(left)
+
+
+@pytest.mark.parametrize("rows", [0, -1, 10**30, 2.0, None, "3"])
+def test_counts_that_no_note_has_are_refused_with_a_right_checksum_too(left, rows):
+    note = json.loads(left.with_suffix(".partial.json").read_bytes())
+    del note["checksum"]
+    note["rows"] = rows
+    note["checksum"] = zlib.crc32(json.dumps(note).encode())
+    left.with_suffix(".partial.json").write_text(json.dumps(note))
+    with pytest.raises(HnclipError, match=r"damaged note|lost rows"):
+        resumed(left)
+
+
+@pytest.mark.parametrize("place", [0, 11, 23])
+def test_changed_rows_are_noticed(left, place):
+    data = bytearray(left.read_bytes())
+    data[place - 24] ^= 1
+    left.write_bytes(data)
+    with pytest.raises(HnclipError, match="other rows than were written"):
+        resumed(left)
+
+
+def test_rows_of_another_file_are_noticed(left):
+    left.write_bytes(b"\0" * 10_000)
+    with pytest.raises(HnclipError, match="other rows than were written"):
+        resumed(left)
+
+
+def test_a_pipe_for_a_note_is_not_waited_for(left):
+    note = left.with_suffix(".partial.json")
+    note.unlink()
+    os.mkfifo(note)
+    with pytest.raises(HnclipError, match="not a file"):
+        resumed(left)
 
 
 def test_lost_rows_are_noticed(clip, tmp_path):
