@@ -6,7 +6,10 @@ import json
 import pytest
 import yaml
 
+from hnclip_cli.language.window import tokens
+from hnclip_cli.sources.benchmarks import karpathy
 from hnclip_cli.sources.benchmarks.karpathy import PERTURBATIONS
+from hnclip_cli.streams.records import hash64
 from tests.sources.benchmarks.conftest import Folder
 
 
@@ -110,3 +113,19 @@ def test_coco_order_and_retrieval_have_a_record_a_caption(folder, benchmarks):
     kinds = [negative["kind"] for record in order for negative in record["negatives"]]
     assert all(kinds.count(kind) > 0.85 * len(order) for kind in PERTURBATIONS)
     assert all(record["negatives"] for record in order)
+
+
+def test_word_orders_count_as_in_the_official_code(folder, benchmarks, monkeypatch):
+    """It scores all five options by their tokens; the first of the largest is right at index 0."""
+    for entry in load(benchmarks / "aro" / "coco_karpathy_test.json"):
+        folder.image(entry["image"])
+
+    def scored():
+        for record in folder.read("aro-coco-order", benchmarks / "aro"):
+            options = [record["caption"], *(one["caption"] for one in record["negatives"])]
+            yield [hash64(*tokens(option)) for option in options]
+
+    ours = [all(true > false for false in others) for true, *others in scored()]
+    monkeypatch.setattr(karpathy, "_is_same", lambda text, caption: False)
+    official = [scores.index(max(scores)) == 0 for scores in scored()]
+    assert ours == official and 0 < sum(ours) < len(ours)
