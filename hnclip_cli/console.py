@@ -79,12 +79,12 @@ def as_table(format_: str | None, output: str) -> bool:
 class Run(contextlib.ExitStack):
     """One run of a command: the files that it opens, and the records that it skips.
 
-    The first skipped records are named on stderr, and all of them with -v.
+    The first skipped records are named on stderr, and all of them with -v, as is what is odd.
     """
 
     def __init__(self, on_error: str) -> None:
         super().__init__()
-        self.policy = ErrorPolicy(on_error, self._name_skipped)
+        self.policy = ErrorPolicy(on_error, self._name_skipped, self._name_odd)
 
     def read(self, path: str, shard: Shard | None = None) -> RecordReader:
         """The records of a file, as `open_input` opens it."""
@@ -111,10 +111,16 @@ class Run(contextlib.ExitStack):
             return False
 
     def end(self) -> ExitCode:
-        """Say how many records were skipped."""
+        """Say how many records were skipped, and how much was odd."""
+        for what, count in self.policy.num_odd.items():
+            note(f"{what}: {count}" + ("" if verbosity > 1 else ", named with -v"))
         if count := self.policy.num_skipped:
             complain(f"skipped {count} bad record{'' if count == 1 else 's'}")
         return self.policy.exit_code
+
+    def _name_odd(self, what: str, where: str) -> None:
+        if verbosity > 1:
+            note(f"{where}: {what}")
 
     def _name_skipped(self, error: InputError) -> None:
         if self.policy.num_skipped <= MAX_REPORTED or verbosity > 1:

@@ -157,6 +157,21 @@ def _read_names(ctx: click.Context, param: click.Parameter, path: str | None) ->
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
+def _read_color(
+    ctx: click.Context, param: click.Parameter, name: str | None
+) -> tuple[int, int, int] | None:
+    """A color by its name in CSS, or as #rgb or #rrggbb."""
+    if name is None:
+        return None
+    from PIL import ImageColor
+
+    try:
+        red, green, blue = ImageColor.getrgb(name)[:3]
+    except ValueError:
+        raise click.BadParameter(f"got {name!r}, expected a color as white or #ff8800") from None
+    return red, green, blue
+
+
 # fmt: off
 input_argument = click.argument("input_", metavar="[INPUT]", default="-")
 output_option = click.option("-o", "--output", default="-", metavar="FILE",
@@ -175,6 +190,10 @@ remote_images_option = together(
     click.option("--private-images", "remote_images", flag_value="private",
         help="The same, also from this machine and private networks."),
 )
+background_option = click.option("--background", metavar="COLOR", callback=_read_color,
+    help="Blend transparent pixels with it: white, '#ff8800'.  [default: transparency is dropped]")
+exif_option = click.option("--exif-orientation", is_flag=True,
+    help="Turn images as their EXIF says.  [default: as they lie, as open_clip]")
 batch_size_option = click.option("--batch-size", type=Whole(1), default=64,
     help="Records encoded at a time.")
 workers_option = click.option("--workers", type=Whole(0, MAX_WORKERS), default=2,
@@ -222,6 +241,26 @@ def model_options(*, required: bool = True) -> Callable[[F], F]:
             help="Arithmetic of the model.  [default: bf16 in train on CUDA, else fp32]"),
     )
 # fmt: on
+
+
+def image_options(command: F) -> Callable[..., Any]:
+    """--image-root and how images are read, as ``images``: what `image_root_of` takes by name."""
+
+    @functools.wraps(command)
+    def with_images(
+        *args: Any, image_root: str | None, remote_images: str | None,
+        background: tuple[int, int, int] | None, exif_orientation: bool, **given: Any,
+    ) -> Any:  # fmt: skip
+        images = {
+            "image_root": image_root,
+            "remote": remote_images is not None, "private": remote_images == "private",
+            "background": background, "exif_orientation": exif_orientation,
+        }  # fmt: skip
+        return command(*args, images=images, **given)
+
+    return together(image_root_option, remote_images_option, background_option, exif_option)(
+        with_images
+    )
 
 
 def run(command: Callable[..., ExitCode | None]) -> Callable[..., ExitCode]:

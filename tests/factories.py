@@ -9,14 +9,16 @@ COLORS = ["red", "green", "blue", "yellow", "purple", "gray"]
 
 
 def make_records(folder: Path, count: int = 6, **fields: Any) -> list[dict[str, Any]]:
-    """Records of one-color images in a folder, each with two negatives of two kinds."""
+    """Records of images of a square on a color in a folder, each with two negatives of two kinds."""
     folder.mkdir(parents=True, exist_ok=True)
     records = []
     for index in range(count):
         color = COLORS[index % len(COLORS)]
         other = COLORS[(index + 1) % len(COLORS)]
         name = f"{index}.png"
-        Image.new("RGB", (70, 64), color).save(folder / name)
+        image = Image.new("RGB", (70, 64), color)
+        image.paste("white", (40, 40, 56, 56))
+        image.save(folder / name)
         records.append(
             {
                 "id": f"r{index}",

@@ -1,6 +1,7 @@
 """hnclip embed."""
 
 import os
+from typing import Any
 
 import click
 
@@ -32,16 +33,15 @@ from hnclip_cli.streams.records import RowsOf
     is_flag=True,
     help="Go on where an earlier run of the same command with -o FILE was ended.",
 )
-@options.image_root_option
-@options.remote_images_option
+@options.image_options
 @options.batch_size_option
 @options.workers_option
 @options.shard_option
 @options.run
 def embed(
     run: Run, input_: str, output: str, of: RowsOf, model: str, pretrained: str | None, device: str,
-    precision: str | None, dtype: str, resume: bool, image_root: str | None,
-    remote_images: str | None, batch_size: int, workers: int, shard: Shard | None,
+    precision: str | None, dtype: str, resume: bool, images: dict[str, Any], batch_size: int,
+    workers: int, shard: Shard | None,
 ) -> None:  # fmt: skip
     """Embed images or texts of records as rows of one NPY array.
 
@@ -73,7 +73,7 @@ def embed(
     from hnclip_cli.streams.images import image_root_of
     from hnclip_cli.streams.npy import NpyWriter
 
-    root = image_root_of(input_, image_root, remote_images)
+    root = image_root_of(input_, **images)
     dtype = {"fp32": "float32", "fp16": "float16"}.get(dtype, dtype)
     reader = run.read(input_, shard)
     out = None if is_file else run.create(output, binary=True)
@@ -84,12 +84,19 @@ def embed(
     else:
         settings = clip.settings() | {
             "--of": of, "--dtype": dtype, "--batch-size": batch_size,
-            "--image-root": root.folder if of == "image" else None,
         }  # fmt: skip
+        if of == "image":
+            settings |= {
+                "--image-root": root.folder,
+                "--background": str(root.background),
+                "--exif-orientation": root.exif_orientation,
+            }
         kept = run.enter_context(
             partial_array(output, clip.embed_dim, dtype, settings, resume=resume)
         )
-    encoder = Encoder(clip, batch_size=batch_size, image_root=root, workers=workers)
+    encoder = Encoder(
+        clip, batch_size=batch_size, image_root=root, workers=workers, policy=run.policy
+    )
     blocks = embed_blocks(reader, of, encoder, policy=run.policy, kept=kept)
     for rows, digest in console.progress(blocks, unit="block"):
         if kept:

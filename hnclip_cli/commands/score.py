@@ -37,16 +37,15 @@ _EMBEDDINGS = ("image_embeddings", "caption_embeddings", "negative_embeddings")
 @click.option(
     "--logits", is_flag=True, help="The model's logits instead of cosines; needs --model."
 )
-@options.image_root_option
-@options.remote_images_option
+@options.image_options
 @options.batch_size_option
 @options.workers_option
 @options.shard_option
 @options.run
 def score(
     run: Run, input_: str, output: str, model: str | None, pretrained: str | None, device: str,
-    precision: str | None, image_root: str | None, remote_images: str | None, batch_size: int,
-    shard: Shard | None, **settings: Any,
+    precision: str | None, images: dict[str, Any], batch_size: int, shard: Shard | None,
+    **settings: Any,
 ) -> None:  # fmt: skip
     """Score every caption of a record, true and negative, against its image.
 
@@ -79,7 +78,7 @@ def score(
     scored = score(
         records,
         batch_size=batch_size,
-        image_root=image_root_of(input_, image_root, remote_images),
+        image_root=image_root_of(input_, **images),
         policy=run.policy,
         **settings,
     )

@@ -73,16 +73,15 @@ _settings = options.together(
 @click.option("--resume", is_flag=True, help="Go on from the state in -o, if it holds one.")
 @click.option("--dry-run", is_flag=True, help="Say what the run would cost, and load no weights.")
 @_settings
-@options.image_root_option
-@options.remote_images_option
+@options.image_options
 @options.workers_option
 @options.seed_option
 @options.plugin_option
 @options.run
 def train(
     run: Run, input_: str, model: str, pretrained: str | None, device: str, precision: str | None,
-    output: str, val: str | None, dry_run: bool, resume: bool, image_root: str | None,
-    remote_images: str | None, others: list[tuple[str, Any]], **settings: Any,
+    output: str, val: str | None, dry_run: bool, resume: bool, images: dict[str, Any],
+    others: list[tuple[str, Any]], **settings: Any,
 ) -> ExitCode | None:  # fmt: skip
     """Train a CLIP model on images, captions and their hard negatives.
 
@@ -133,14 +132,14 @@ def train(
 
     validate = None
     if val:
-        root = image_root_of(val, image_root, remote_images)
+        root = image_root_of(val, **images)
         with open_input_file(val) as stream:
             read = RecordReader(stream, val)
             validate = validation(read, image_root=root, workers=config.workers, stop=stop)
     trained = train(
         records(run.policy), config, model=model, output=output, pretrained=pretrained,
         device=device, precision=precision, resume=resume, policy=run.policy, stop=stop,
-        image_root=image_root_of(input_, image_root, remote_images),
+        image_root=image_root_of(input_, **images),
         on_metrics=write, note=console.note, validate=validate,
     )  # fmt: skip
     run.policy.num_skipped = trained.num_skipped

@@ -10,8 +10,9 @@ import torch
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.models.pixels import PixelLoader
+from hnclip_cli.models.pixels import FLAT, PixelLoader, is_flat
 from hnclip_cli.streams.images import ImageRoot
+from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Box, Record, with_gaps
 from hnclip_cli.streams.threads import chunked, map_ahead
 
@@ -70,6 +71,7 @@ class Encoder:
     batch_size: int = 64  # images or captions in a forward pass
     image_root: str | ImageRoot = "."  # where relative paths start, and whether URLs are fetched
     workers: int = 0  # processes that decode; 0 decodes in line and ahead of nothing
+    policy: ErrorPolicy = field(default_factory=ErrorPolicy)  # is told of images of one flat color
 
     def plan(
         self,
@@ -114,14 +116,18 @@ class Encoder:
 
     def encode(self, items: Iterable[Item]) -> None:
         """Give the new slots of the items their rows; views must be decoded before."""
-        new = [slot for item in items for slot in item.new if slot.is_open]
-        views = [slot for slot in new if slot.pixels is not None]
+        new = [(item, slot) for item in items for slot in item.new if slot.is_open]
+        views = [slot for _, slot in new if slot.pixels is not None]
+        for item, slot in new:
+            match slot.content:
+                case View(name, ()) if item.record and is_flat(slot.pixels):
+                    self.policy.odd(FLAT, f"{item.record.where}: {name!r}")
         for batch in chunked(views, self.batch_size):
             with torch.inference_mode():
                 rows = self.clip.encode_images(torch.stack([slot.pixels for slot in batch]))
             for slot, row in zip(batch, rows.cpu().numpy(), strict=True):
                 slot.row, slot.pixels = row.copy(), None  # else it would keep the whole batch
-        texts = [(slot, slot.content) for slot in new if isinstance(slot.content, str)]
+        texts = [(slot, slot.content) for _, slot in new if isinstance(slot.content, str)]
         found = self.captions([text for _, text in texts], self.batch_size)
         for slot, text in texts:
             slot.row = found[text]

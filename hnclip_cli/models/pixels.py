@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # Transforms of torchvision and open_clip that treat each byte of an RGB image alone.
 _ARITHMETIC = {"MaybeConvertMode", "MaybeToTensor", "ToTensor", "Normalize"}
+FLAT = "images of one flat color"  # as the closing note calls them
 _FILTERS = {"NEAREST", "BILINEAR", "BICUBIC", "BOX", "HAMMING", "LANCZOS"}  # Pillow's
 
 
@@ -59,6 +60,13 @@ def byte_table(preprocess: Any) -> Tensor | None:
 def as_bytes(image: Image.Image) -> Tensor:
     """(height, width, 3) uint8, for `look_up_bytes`."""
     return torch.from_numpy(np.array(image))
+
+
+def is_flat(pixels: Tensor) -> bool:
+    """Whether an image, as `PixelLoader` gives it, is of one color."""
+    rows = pixels.flatten(0, 1) if pixels.dtype == torch.uint8 else pixels.flatten(1).T
+    # Most differ at once in two places.
+    return torch.equal(rows[0], rows[len(rows) // 3]) and bool((rows == rows[0]).all())
 
 
 def look_up_bytes(pixels: Tensor, table: Tensor) -> Tensor:

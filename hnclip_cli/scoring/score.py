@@ -76,7 +76,9 @@ def score(
         return score_with_arrays(records, arrays, policy, scale)
     if clip is None:
         raise HnclipError("logits need a model, which knows their scale")
-    encoder = Encoder(clip, batch_size=batch_size, image_root=image_root, workers=workers)
+    encoder = Encoder(
+        clip, batch_size=batch_size, image_root=image_root, workers=workers, policy=policy
+    )
     if method == "comclip":
         from hnclip_cli.scoring.comclip import score_with_comclip
 

@@ -1,5 +1,6 @@
 """Images: where a record's image lies, and how it is decoded."""
 
+import importlib.util
 import io
 import os
 import warnings
@@ -8,10 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from math import prod
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.streams.files import open_regular
+from hnclip_cli.streams.modes import Color, to_rgb
 from hnclip_cli.streams.records import Record
 from hnclip_cli.streams.regions import MAX_RATIO, cropped, is_narrow
 from hnclip_cli.streams.remote import fetch
@@ -24,19 +26,29 @@ if TYPE_CHECKING:
 MAX_BYTES = 256 << 20
 # What Pillow may try. Not EPS, which it hands to Ghostscript, nor TGA, which any bytes may be.
 FORMATS = (
-    "AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP",
+    "AVIF", "BMP", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP",
 )  # fmt: skip
+HEIF_SUFFIXES = (".heic", ".heif")
 
 _shards = Shards()
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRoot:
-    """The folder where relative paths start, and whether URLs are fetched."""
+    """The folder where relative paths start, whether URLs are fetched, and how images are read."""
 
     folder: str
     remote: bool = False
     private: bool = False  # from private addresses too
+    background: Color | None = None  # of transparent pixels; None drops transparency
+    exif_orientation: bool = False  # whether images are turned as their EXIF says
+
+    @property
+    def reading(self) -> str | None:
+        """How images are read, for a comparison; None where it is as open_clip does."""
+        if self.background is None and not self.exif_orientation:
+            return None
+        return f"background {self.background}, EXIF orientation {self.exif_orientation}"
 
 
 def default_image_root(input_path: str) -> str:
@@ -44,55 +56,65 @@ def default_image_root(input_path: str) -> str:
     return "." if input_path == "-" else os.path.dirname(input_path) or "."
 
 
-def image_root_of(input_path: str, folder: str | None, remote: str | None) -> ImageRoot:
-    """What --image-root and --remote-images or --private-images say about an input file."""
-    folder = folder or default_image_root(input_path)
-    return ImageRoot(folder, remote is not None, remote == "private")
+def image_root_of(input_path: str, image_root: str | None, **how: Any) -> ImageRoot:
+    """What --image-root says about an input file; ``how`` are the other fields of `ImageRoot`."""
+    return ImageRoot(image_root or default_image_root(input_path), **how)
 
 
 def load_image(record: Record, name: str, image_root: str | ImageRoot) -> "Image":
     """Decode one image of a record to RGB, and cut out its crop where the record has one.
 
-    EXIF orientation is left alone, as in open_clip's own preprocessing, so that embeddings are
-    the same. Of several frames the first counts. Links are followed; only regular files are
-    read, so nothing waits.
+    Transparency is dropped and EXIF orientation left alone, as in open_clip's own preprocessing, so
+    that embeddings are the same, unless ``image_root`` says otherwise. Samples of more than 8 bits
+    are scaled (`to_rgb`). Of several frames the first counts. Links are followed; only regular
+    files are read, so nothing waits.
 
     Args:
         record: whose image it is, for messages.
         name: a path, a member of a tar (``shard.tar::member``), or a URL.
-        image_root: where relative paths start, and whether URLs are fetched.
+        image_root: where relative paths start, and how images are read.
 
     Raises:
         InputError: it is not there, must not be read, does not decode as an image, or is smaller
             than its crop.
     """
-    with _found(record, name, image_root) as path:
+    root = as_root(image_root)
+    with _found(record, name, root) as path:
         try:
-            with _open(path, image_root) as stream:
-                decoded = _read_frame(stream) if path.endswith(".npy") else _decode(stream)
+            with _open(path, root) as stream:
+                is_frame = path.endswith(".npy")
+                decoded = _read_frame(stream) if is_frame else _decode(stream, root)
         except (FileNotFoundError, HnclipError):
             raise
         except Exception as error:  # Pillow's decoders raise nearly anything on damaged files
             reason = str(error).partition(" <_io")[0] or type(error).__name__
+            is_heif = path.lower().endswith(HEIF_SUFFIXES) and not reads_heif()
             raise HnclipError(
-                f"image cannot be decoded ({reason})", got=repr(path), expected="an image file"
+                f"image cannot be decoded ({reason})",
+                got=repr(path),
+                expected="an image file",
+                hint="pip install 'hnclip[heif]'" if is_heif else "",
             ) from None
     return cropped(record, name, decoded)
 
 
 def check_image(record: Record, name: str, image_root: str | ImageRoot) -> None:
     """As `load_image`, an error where an image is not there; it is not decoded, a URL not asked."""
-    with _found(record, name, image_root) as path:
+    with _found(record, name, as_root(image_root)) as path:
         if inside := split_member(path):
             _shards.find(*inside)
         elif "://" not in path:
             open_regular(path).close()
 
 
+def as_root(image_root: str | ImageRoot) -> ImageRoot:
+    """A folder alone as an `ImageRoot`."""
+    return ImageRoot(image_root) if isinstance(image_root, str) else image_root
+
+
 @contextmanager
-def _found(record: Record, name: str, image_root: str | ImageRoot) -> Iterator[str]:
+def _found(record: Record, name: str, root: ImageRoot) -> Iterator[str]:
     """Where an image lies, or its URL; what goes wrong there is the record's error."""
-    root = ImageRoot(image_root) if isinstance(image_root, str) else image_root
     try:
         path = _place(name, root)
         yield path
@@ -119,10 +141,9 @@ def _place(name: str, root: ImageRoot) -> str:
     return name.removeprefix("file://") if name.startswith("file:///") else name
 
 
-def _open(path: str, root: str | ImageRoot) -> IO[bytes]:
+def _open(path: str, root: ImageRoot) -> IO[bytes]:
     if "://" in path:
-        private = isinstance(root, ImageRoot) and root.private
-        return io.BytesIO(fetch(path, MAX_BYTES, private=private))
+        return io.BytesIO(fetch(path, MAX_BYTES, private=root.private))
     if inside := split_member(path):
         return io.BytesIO(_shards.read(*inside, MAX_BYTES))
     stream = open_regular(path)
@@ -132,8 +153,8 @@ def _open(path: str, root: str | ImageRoot) -> IO[bytes]:
     return stream
 
 
-def _decode(stream: IO[bytes]) -> "Image":
-    from PIL import Image
+def _decode(stream: IO[bytes], root: ImageRoot) -> "Image":
+    from PIL import Image, ImageOps
 
     with Image.open(stream, formats=_formats()) as image:
         limit = Image.MAX_IMAGE_PIXELS
@@ -142,7 +163,9 @@ def _decode(stream: IO[bytes]) -> "Image":
                 f"a decompression bomb? {image.width} x {image.height} pixels, {limit} allowed"
             )
         _check_sides(*image.size)
-        return image.convert("RGB")
+        image.load()
+        decoded = to_rgb(image, root.background)
+        return ImageOps.exif_transpose(decoded) if root.exif_orientation else decoded
 
 
 def _check_sides(width: int, height: int) -> None:
@@ -157,7 +180,17 @@ def _formats() -> list[str]:
 
     warnings.filterwarnings("ignore", module=r"PIL\.")
     Image.init()
+    if reads_heif():
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
     return [name for name in FORMATS if name in Image.OPEN]
+
+
+@cache
+def reads_heif() -> bool:
+    """Whether the plug-in for HEIC is installed."""
+    return importlib.util.find_spec("pillow_heif") is not None
 
 
 def _read_frame(stream: IO[bytes]) -> "Image":

@@ -3,6 +3,7 @@
 import io
 import itertools
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO
@@ -20,11 +21,16 @@ MAX_SKIPPED_BYTES = 1 << 32
 
 @dataclass
 class ErrorPolicy:
-    """What a bad record does: end the run (``fail``), or be reported and counted (``skip``)."""
+    """What a bad record does: end the run (``fail``), or be reported and counted (``skip``).
+
+    What is no error, but may be a mistake of the data, is counted beside.
+    """
 
     on_error: str = "fail"
     report: Callable[[InputError], None] = lambda error: None
+    report_odd: Callable[[str, str], None] = lambda what, where: None
     num_skipped: int = field(default=0, init=False)
+    num_odd: Counter[str] = field(default_factory=Counter, init=False)  # by what it is
 
     def bad(self, error: InputError) -> None:
         """Raise the error, or report and count it."""
@@ -32,6 +38,11 @@ class ErrorPolicy:
             raise error
         self.num_skipped += 1
         self.report(error)
+
+    def odd(self, what: str, where: str) -> None:
+        """Report and count something of a kind, as "images of one flat color"."""
+        self.num_odd[what] += 1
+        self.report_odd(what, where)
 
     @property
     def exit_code(self) -> ExitCode:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.models.pixels import PixelLoader
+from hnclip_cli.models.pixels import FLAT, PixelLoader, is_flat
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.threads import map_ahead
 from hnclip_cli.training.config import NumSlots, TrainConfig
@@ -38,6 +38,7 @@ class Sample:
     kinds: list[int]
     group: int
     negative_pixels: list[Tensor]  # up to M
+    flat: list[str]  # the names of its images of one flat color
 
 
 @dataclass
@@ -82,9 +83,17 @@ def make_sample(
     tokens = clip.tokenize([record.caption, *(negative.caption for negative in negatives)])
     load_pixels = load_pixels or PixelLoader(clip, store.image_root, workers=0)
     negative_images = [record.negative_images[position] for position in images]
-    pixels = [load_pixels(record, name) for name in [record.image, *negative_images]]
-    kinds = [store.kinds.index(negative.kind) for negative in negatives]
-    return Sample(pixels[0], tokens[0], list(tokens[1:]), kinds, store.groups[index], pixels[1:])
+    names = [record.image, *negative_images]
+    pixels = [load_pixels(record, name) for name in names]
+    return Sample(
+        pixels=pixels[0],
+        caption=tokens[0],
+        negatives=list(tokens[1:]),
+        kinds=[store.kinds.index(negative.kind) for negative in negatives],
+        group=store.groups[index],
+        negative_pixels=pixels[1:],
+        flat=[repr(name) for name, image in zip(names, pixels, strict=True) if is_flat(image)],
+    )
 
 
 def draw_slots(
@@ -209,6 +218,9 @@ class Batches:
             for result in itertools.islice(self._results, self._num_rows):
                 if isinstance(result, Sample):
                     samples.append(result)
+                    for name in set(result.flat) - self._named:
+                        self._named.add(name)
+                        self._policy.odd(FLAT, name)
                 elif str(result) not in self._named:  # once a run, not once an epoch
                     self._named.add(str(result))
                     self._policy.bad(result)

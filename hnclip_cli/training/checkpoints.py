@@ -32,6 +32,7 @@ MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW, for each parameter
 # What else a run that is taken up again must share, as messages name it.
 FACTS = {
     "records": "data", "--model": "model", "--pretrained": "pretrained", "--precision": "precision",
+    "--background or --exif-orientation": "images",
 }  # fmt: skip
 # Settings that may change when a run is taken up again: they do not change its outcome.
 FREE_SETTINGS = {"workers", "log_every", "checkpoint_every", "micro_batch"}
@@ -60,9 +61,10 @@ class Origin:
     precision: str  # of the forward and backward passes
     data: str  # digest of the records
     threshold_names: list[str]  # what each threshold is of
+    images: str | None = None  # how images are read, where not as open_clip does
 
     def as_dict(self) -> dict[str, Any]:
-        facts = {name: getattr(self, name) for name in ("model", "pretrained", "precision", "data")}
+        facts = {name: getattr(self, name) for name in FACTS.values()}
         return facts | {"config": self.config.resolved()}
 
 

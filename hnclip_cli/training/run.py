@@ -11,7 +11,7 @@ from hnclip_cli.errors import HnclipError, ReaderGone, Stopped
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.device import resolve_device
 from hnclip_cli.models.load import load_clip
-from hnclip_cli.streams.images import ImageRoot
+from hnclip_cli.streams.images import ImageRoot, as_root
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.training import checkpoints, launch, loop
 from hnclip_cli.training.config import TrainConfig
@@ -98,8 +98,9 @@ def train(
         export = Export(clip, config)
         state = checkpoints.start(clip, store, config)
         origin = checkpoints.Origin(
-            config, named, pretrained, precision, store.digest, store.threshold_names
-        )
+            config, named, pretrained, precision, store.digest, store.threshold_names,
+            as_root(image_root).reading,
+        )  # fmt: skip
         if resume and checkpoints.load_state(state, origin, output) and ranks.rank == 0:
             note(f"going on after step {state.step}")
         checkpoints.check_same(state, ranks)

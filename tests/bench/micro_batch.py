@@ -62,7 +62,9 @@ class Step:
         for row, own in enumerate(texts):
             tokens = self.clip.tokenize(own)
             pixels = torch.randn(3, height, width)
-            samples.append(Sample(pixels, tokens[0], list(tokens[1:]), [0] * NUM_SLOTS, row, []))
+            samples.append(
+                Sample(pixels, tokens[0], list(tokens[1:]), [0] * NUM_SLOTS, row, [], [])
+            )
         return collate(samples, NumSlots(NUM_SLOTS))
 
     def __call__(self, micro_batch: int) -> None:

@@ -22,7 +22,8 @@ from tests.factories import make_records
 # Growing the surface of the command is a decision, not an accident.
 FLAGS = {
     "model", "pretrained", "device", "precision", "output", "image_root", "remote_images",
-    "on_error", "plugin", "verbose", "quiet", "resume", "dry_run", "val", "others",
+    "background", "exif_orientation", "on_error", "plugin", "verbose", "quiet", "resume", "dry_run",
+    "val", "others",
     *(field.name for field in dataclasses.fields(TrainConfig)),
 }  # fmt: skip
 # With --set, or from Python only.

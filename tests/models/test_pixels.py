@@ -10,6 +10,7 @@ from hnclip_cli.models.pixels import (
     PixelLoader,
     by_table,
     byte_table,
+    is_flat,
     look_up_bytes,
     split_preprocess,
 )
@@ -134,3 +135,15 @@ def test_a_gpu_gets_bytes_and_makes_the_same_pixels_of_them(folder, name):
             assert pixels.dtype == torch.uint8 and pixels.shape[2] == 3
             pixels = look_up_bytes(pixels[None], table)[0]
         assert torch.equal(pixels, expected)
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 6), (8, 6, 3)])
+def test_an_image_of_one_color_is_flat_in_both_layouts(shape):
+    dtype = torch.float32 if shape[0] == 3 else torch.uint8
+    channels = shape.index(3)
+    color = torch.tensor([1, 2, 3], dtype=dtype)
+    pixels = color.view([3 if axis == channels else 1 for axis in range(3)]).expand(shape).clone()
+    assert is_flat(pixels)
+    pixels[1, 5, 2] += 1
+    assert not is_flat(pixels)
+    assert not is_flat(torch.arange(144, dtype=dtype).view(shape))

@@ -249,6 +249,17 @@ def test_captions_are_compared_where_the_official_score_asks_for_it(clip, tmp_pa
     assert from_arrays(lines, arrays)[0]["caption_scores"] == named["caption_scores"]
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_images_of_one_flat_color_are_counted_and_named(clip, tmp_path, workers):
+    records = make_records(tmp_path, 3)
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "1.png")
+    named = []
+    policy = ErrorPolicy(report_odd=lambda what, where: named.append(where))
+    scored = score(records, model=clip, image_root=str(tmp_path), workers=workers, policy=policy)
+    assert len(list(scored)) == 3
+    assert (named, policy.num_odd) == (["records:2: '1.png'"], {"images of one flat color": 1})
+
+
 def test_an_explanation_is_that_of_the_scores(clip, tmp_path):
     (record,) = make_records(tmp_path, 1)
     (scored,) = score([record], model=clip, method="explain", image_root=str(tmp_path))

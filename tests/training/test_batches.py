@@ -36,6 +36,15 @@ def test_a_crop_is_what_is_trained_on(tmp_path, clip):
         store_of(to_lines(*records), tmp_path)
 
 
+def test_images_of_one_flat_color_are_named(tmp_path, clip):
+    records = make_records(tmp_path, 2)
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "flat.png")
+    records[1]["negative_images"] = ["0.png", "flat.png"]
+    store = store_of(to_lines(*records), tmp_path)
+    samples = [make_sample(store, index, 0, clip, NumSlots(2, 2), 0) for index in range(2)]
+    assert [sample.flat for sample in samples] == [[], ["'flat.png'"]]
+
+
 def test_an_epoch_visits_every_record_once_in_an_order_of_its_own():
     batches = batch_indices(10, 5, seed=0)
     epochs = [[item for _ in range(2) for item in next(batches)] for _ in range(2)]
