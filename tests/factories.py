@@ -9,7 +9,7 @@ COLORS = ["red", "green", "blue", "yellow", "purple", "gray"]
 
 
 def make_records(folder: Path, count: int = 6, **fields: Any) -> list[dict[str, Any]]:
-    """Records of images of a square on a color in a folder, each with two negatives of two kinds."""
+    """Records of images of a square in a folder, each with two negatives of two kinds."""
     folder.mkdir(parents=True, exist_ok=True)
     records = []
     for index in range(count):
