@@ -14,10 +14,10 @@ from hnclip_cli.console import Run
 def refine(run: Run, input_: str, output: str, seed: int) -> None:
     """Drop the negatives that the text alone gives away.
 
-    Reads records with "negatives", writes them with those that a scorer of text cannot tell from
+    Reads records with "negatives", writes them with those that scorers of text cannot tell from
     their captions; what it kept is said on stderr. Order and number of records stay. The whole
-    input is read first, into a temporary file: memory holds a trigram model and a few numbers for
-    each negative.
+    input is read first, into a temporary file: memory holds a trigram model and about 150 bytes
+    for each negative.
 
     \b
     Example:

@@ -4,6 +4,10 @@ Source: the adversarial refinement of SugarCrepe (Hsieh et al., NeurIPS 2023, ar
 section 3): text-only models score every pair, and pairs are dropped until as many prefer the
 negative as prefer the caption, at every size of the difference. Theirs are Vera and a grammar
 model; ours is a word-trigram model of the set's own captions, fitted without the group it scores.
+
+Before, the set is filtered by a model that learns what tells its negatives from its captions, after
+AFLite (Le Bras et al., ICML 2020, arXiv 2002.04108): learn from some groups, judge the others, drop
+what is told most clearly, and learn anew from the rest.
 """
 
 import math
@@ -12,7 +16,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hnclip_cli.errors import InputError
+from hnclip_cli.language.discriminator import Discriminator
 from hnclip_cli.language.ngram import NUM_FOLDS, Texts, score_in_folds
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record, as_records, hash64
@@ -24,6 +32,12 @@ MAX_BINS = 20
 
 # Where balance would drop more than half of a kind, it may be left this far from 50 %.
 MAX_ACCURACY = 0.55
+
+# The filter drops this share of all pairs at a time, until what is left is learned no better than
+# this, or is only this share of all pairs.
+FILTERED_AT_A_TIME = 0.05
+MAX_LEARNED_ACCURACY = 0.57
+MIN_UNFILTERED = 0.6
 
 
 class KindReport(NamedTuple):
@@ -52,7 +66,7 @@ def refine(
     """Drop the negatives that the text alone gives away.
 
     The whole set must be known before anything is dropped: it is written to a temporary file. In
-    memory are one trigram model and some numbers for each negative.
+    memory are one trigram model and about 150 bytes for each negative.
 
     Args:
         records: short records with ``negatives``, at least an empty list.
@@ -69,6 +83,7 @@ def refine(
     spool = Spool()
     numbers: dict[str, int] = {}
     kinds, order = array("I"), array("Q")
+    discriminator = Discriminator()
     for record in as_records(records):
         try:
             _ = record.caption, record.group
@@ -81,20 +96,25 @@ def refine(
         for position, negative in enumerate(negatives):
             kinds.append(numbers.setdefault(negative.kind, len(numbers)))
             order.append(hash64(seed, name, negative.kind, position))
+            discriminator.add(record.caption, negative.caption, hash64(record.group))
         spool.add(record)
     # How much the text alone prefers the caption to each negative, in nats.
     gaps = array("d")
     for _, (caption, *others) in score_in_folds(lambda: spool, _texts):
         gaps.extend(caption - other for other in others)
+    unfiltered = filtered(discriminator, order)
     kept, reports = bytearray(len(gaps)), {}
     for kind, number in numbers.items():
-        members = [i for i, of in enumerate(kinds) if of == number]
-        found = [gaps[i] for i in members]
-        chosen = choose(found, [(order[i], i) for i in members])
+        all_of_it = [i for i, of in enumerate(kinds) if of == number]
+        members = [i for i in all_of_it if unfiltered[i]]
+        chosen = choose([gaps[i] for i in members], [(order[i], i) for i in members])
         for place in chosen:
             kept[members[place]] = 1
         reports[kind] = KindReport(
-            len(found), _right(found), len(chosen), _right(found[i] for i in chosen)
+            len(all_of_it),
+            _right(gaps[i] for i in all_of_it),
+            len(chosen),
+            _right(gaps[members[place]] for place in chosen),
         )
     return Refined(spool, kept, reports)
 
@@ -127,6 +147,28 @@ class Refined:
 def fold(group: str) -> int:
     """The part of the set that a group's pairs are scored with; its captions are in no other."""
     return hash64("fold", group) % NUM_FOLDS
+
+
+def filtered(discriminator: Discriminator, order: Sequence[int]) -> NDArray[np.bool_]:
+    """Which pairs are left when those that are told most clearly have been dropped, shape (pairs,).
+
+    ``order``, lowest first, decides among pairs that are told as clearly.
+    """
+    left = np.ones(len(order), bool)
+    tie_breaks = np.asarray(order, np.uint64)
+    least = math.ceil(MIN_UNFILTERED * len(left))
+    attempt = 0
+    while True:
+        members = np.flatnonzero(left)
+        preferences = discriminator.preferences(left, attempt)
+        surplus = np.heaviside(preferences, 0.5).sum() - MAX_LEARNED_ACCURACY * len(members)
+        # Twice the standard error: of few pairs, some are told by chance.
+        if surplus <= math.sqrt(len(members)) or len(members) <= least:
+            return left
+        count = min(math.ceil(FILTERED_AT_A_TIME * len(left)), len(members) - least)
+        clearest = np.lexsort((tie_breaks[members], -preferences))[:count]
+        left[members[clearest[preferences[clearest] > 0]]] = False
+        attempt += 1
 
 
 def choose(gaps: Sequence[float], order: Sequence[tuple[int, int]]) -> set[int]:

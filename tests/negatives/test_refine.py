@@ -1,11 +1,20 @@
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hnclip_cli.errors import InputError
-from hnclip_cli.negatives.refine import MAX_ACCURACY, choose, fold, refine
+from hnclip_cli.language.discriminator import Discriminator
+from hnclip_cli.negatives.refine import (
+    MAX_ACCURACY,
+    MIN_UNFILTERED,
+    choose,
+    filtered,
+    fold,
+    refine,
+)
 from hnclip_cli.streams.jsonl import ErrorPolicy
 
 
@@ -71,6 +80,31 @@ def test_where_balance_would_drop_more_than_half_some_come_back():
     kept = choose(gaps, [(0, i) for i in range(100)])
     assert 44 < len(kept) <= 50
     assert 0.5 < accuracy([gaps[i] for i in kept]) <= MAX_ACCURACY
+
+
+def one_way(share, number=1000):
+    """Pairs in which a girl stands for a man in some share, and a man for a girl in the others."""
+    draw, found = random.Random(1), Discriminator()
+    for i in range(number):
+        old, new = ("man", "girl") if i < share * number else ("girl", "man")
+        place = draw.choice(["road", "beach", "horse", "bench", "bus"])
+        found.add(f"a {old} on a {place}", f"a {new} on a {place}", draw.getrandbits(64))
+    return found
+
+
+def test_words_that_are_put_in_oftener_than_taken_out_are_filtered():
+    left = filtered(one_way(0.7), range(1000))
+    assert left[700:].all()  # girls are not what is told
+    assert 300 <= left[:700].sum() <= 560
+    assert np.array_equal(left, filtered(one_way(0.7), range(1000)))
+
+
+def test_the_filter_leaves_a_good_part_whatever_is_told():
+    assert filtered(one_way(1.0), range(1000)).sum() == MIN_UNFILTERED * 1000
+
+
+def test_the_filter_leaves_all_that_is_not_told():
+    assert filtered(one_way(0.5), range(1000)).all()
 
 
 def test_what_the_text_gives_away_is_dropped_and_the_rest_passes_through():
