@@ -17,7 +17,7 @@ MAX_CHARACTERS = 2000
 _JOINERS = {"-", "–", "/", "_", "@", "#"}
 
 # HTML's tags and entities.
-_MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|<!--.*?-->|&(?:#\d+|#[xX][\da-fA-F]+|[a-zA-Z]\w*);")
+MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|<!--.*?-->|&(?:#\d+|#[xX][\da-fA-F]+|[a-zA-Z]\w*);")
 
 # What a kind needs to know of a caption. Each level holds the ones before it.
 TEXT, TAGS, PHRASES = 0, 1, 2
@@ -149,7 +149,7 @@ class Caption:
         pattern = self.lexicon.protected
         found = [match.span() for match in pattern.finditer(self.text)] if pattern else []
         if "<" in self.text or "&" in self.text:
-            found += [match.span() for match in _MARKUP.finditer(self.text)]
+            found += [match.span() for match in MARKUP.finditer(self.text)]
         return found
 
     def protects(self, edits: Iterable[Edit]) -> bool:

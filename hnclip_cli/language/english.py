@@ -8,7 +8,7 @@ from functools import cache, cached_property
 from itertools import chain
 from pathlib import Path
 
-from hnclip_cli.language.caption import Caption
+from hnclip_cli.language.caption import MARKUP, Caption
 from hnclip_cli.lexicon import Lexicon
 
 _WORD = re.compile(r"[^\W\d_]+")
@@ -43,7 +43,7 @@ class English:
             return True
         common = foreign = 0
         others: list[str] = []
-        for word in _WORD.findall(caption.text):
+        for word in _WORD.findall(MARKUP.sub(" ", caption.text)):
             lower = word.lower()
             if lower in self._frequent_elsewhere:
                 foreign += lower not in self._common

@@ -19,6 +19,7 @@ Snowboarder shredding powder
 Jalapeño poppers on a plate
 Louis Vuitton Women's Brown Leather Handbag
 A man and a dog
+A <b>dog</b> on a sofa
 dog
 """
 OTHERS = """

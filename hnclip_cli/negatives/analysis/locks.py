@@ -9,25 +9,33 @@ from hnclip_cli.negatives.analysis.names import fixed_names, proper_names, quote
 from hnclip_cli.negatives.analysis.scope import denied
 from hnclip_cli.streams.edits import Edit
 
-# How characters are locked: they stay; they change as a whole; they move as a whole.
-STAYS, FIXED, PROPER = 0, 1, 2
+# What is locked, in the words of a note. These stay; of names, the next change as a whole, and
+# the last move as a whole.
+DENIED = "what the caption denies"
+OPEN = "what the caption leaves open"
+QUOTED = "what the caption quotes"
+FIXED = "part of a fixed name"
+PROPER = "the name of somebody or something"
+
+# The characters [start, end), and what they are.
+Span = tuple[int, int, str]
 
 
 class Locks(NamedTuple):
-    """The characters [start, end) of a caption that are locked, and how."""
+    """What of a caption is locked."""
 
     text: str
-    spans: list[tuple[int, int, int]]
+    spans: list[Span]
 
-    def hold(self, edits: Sequence[Edit]) -> bool:
-        """Whether some edit changes what it may not."""
+    def held(self, edits: Sequence[Edit]) -> str:
+        """What some edit changes and may not, or ""."""
         for edit in edits:
             for span in self.spans:
                 if edit[0] < span[1] and span[0] < edit[1] and self._holds(span, edit, edits):
-                    return True
-        return False
+                    return span[2]
+        return ""
 
-    def _holds(self, span: tuple[int, int, int], edit: Edit, edits: Sequence[Edit]) -> bool:
+    def _holds(self, span: Span, edit: Edit, edits: Sequence[Edit]) -> bool:
         """Whether a span forbids an edit that touches it."""
         start, end, text = edit
         first, stop, how = span
@@ -38,7 +46,7 @@ class Locks(NamedTuple):
             end = start
         if not (start < stop and first < end):
             return False
-        if how == STAYS or first < start or end < stop:
+        if how not in (FIXED, PROPER) or first < start or end < stop:
             return True
         return how == PROPER and all(self.text[first:stop] not in other for *_, other in edits)
 
@@ -47,10 +55,13 @@ class Locks(NamedTuple):
 def locks(caption: Caption) -> Locks | None:
     """What is locked; None where nothing is. Needs tags."""
     words = caption.words
-    spans = [
-        (start, end, STAYS)
-        for start, end in (*denied(caption), *doubted(caption), *quoted(caption))
-    ]
+    spans: list[Span] = []
+    for how, found in (
+        (DENIED, denied(caption)),
+        (OPEN, doubted(caption)),
+        (QUOTED, quoted(caption)),
+    ):
+        spans += [(start, end, how) for start, end in found]
     for how, names in ((FIXED, fixed_names(caption)), (PROPER, proper_names(caption))):
         spans += [(words[first].start, words[stop - 1].end, how) for first, stop in names]
     return Locks(caption.text, spans) if spans else None

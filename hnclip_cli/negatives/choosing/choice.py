@@ -1,6 +1,7 @@
 """The choice of a record's negatives among what is offered, by what is known to be true of it."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +13,7 @@ from hnclip_cli.language.window import CONTEXT_LENGTH, are_read_alike
 from hnclip_cli.lexicon import Lexicon, load_lexicon
 from hnclip_cli.negatives.choosing.sameness import Saying, content_words
 from hnclip_cli.negatives.choosing.truth import TrueCaptions, facts, normalized
+from hnclip_cli.negatives.kinds.registry import KINDS
 from hnclip_cli.streams.edits import Edit, apply_edits
 from hnclip_cli.streams.records import Record
 
@@ -21,6 +23,7 @@ Offers = Mapping[str, Iterable[list[Edit]]]
 
 # More edits reorder words rather than replace them.
 _FEW_EDITS = 3
+UNREAD = "only words that CLIP does not read"
 _DIGITS = [b"%d" % number for number in range(MAX_CHARACTERS + 1)]
 
 
@@ -69,7 +72,7 @@ class Choice:
         caption: the record's, with its ``draw``.
 
     Attributes:
-        num_unread: candidates that were refused because the model does not read what they change.
+        refused: how many candidates were refused, by what they would change.
     """
 
     def __init__(self, choosing: Choosing, record: Record, caption: Caption) -> None:
@@ -79,7 +82,7 @@ class Choice:
         self._caption = caption
         self._others = _listed(record)
         self._context_length = choosing.context_length
-        self.num_unread = 0
+        self.refused: Counter[str] = Counter()
         self._taken = {normalized(text) for text in (caption.text, *self._others)}
 
     def of(self, offers: Offers) -> list[dict[str, Any]]:
@@ -103,10 +106,16 @@ class Choice:
             letters = normalized(text)
             if letters not in self._taken and self._is_false(text, letters, edits):
                 self._taken.add(letters)
-                if are_read_alike(self._caption.text, text, edits, self._context_length):
-                    self.num_unread += 1
+                if refusal := self._refusal(kind, text, edits):
+                    self.refused[refusal] += 1
                     continue
                 yield {"caption": text, "kind": kind, "edits": list(map(list, edits))}
+
+    def _refusal(self, kind: str, text: str, edits: Sequence[Edit]) -> str:
+        """What the edits change and no negative may, whoever proposed them, or ""."""
+        if are_read_alike(self._caption.text, text, edits, self._context_length):
+            return UNREAD
+        return KINDS[kind].refusal(self._caption, edits)
 
     def _is_false(self, text: str, letters: str, edits: Sequence[Edit]) -> bool:
         """Whether nothing that is known to be true says the same, or names what is put in."""

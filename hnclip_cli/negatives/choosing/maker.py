@@ -11,9 +11,7 @@ from hnclip_cli.negatives.choosing.choice import Choice, Choosing, Offers
 from hnclip_cli.negatives.kinds.registry import KINDS
 from hnclip_cli.streams.records import Record
 
-# What is refused: captions, and candidates.
 FOREIGN = "captions that are not English, and get no negatives"
-UNREAD = "candidates refused, as they change only words that CLIP does not read"
 
 # For each caption offers in turn: the first ones of which something can be taken count.
 Propose = Callable[[Sequence[Caption]], Iterable[Iterable[Offers]]]
@@ -62,8 +60,8 @@ class NegativeMaker:
                 continue
             choice = Choice(self._choosing, record, caption)
             made.append(next(filter(None, map(choice.of, offers)), []))
-            if choice.num_unread:
-                self.refused[UNREAD] += choice.num_unread
+            for what, count in choice.refused.items():
+                self.refused[f"candidates refused, as they change {what}"] += count
         return made
 
     def summary(self) -> list[str]:

@@ -30,10 +30,10 @@ class FillsGaps(Protocol):
 
 
 class Template(NamedTuple):
-    """A candidate of a kind: the word it puts into a gap, and the edits that go with it."""
+    """A candidate of a kind: the word it puts into a gap, and its edits, the gap's first."""
 
     word: str
-    others: list[Edit]
+    edits: list[Edit]
 
 
 # What a kind would put into each gap of a caption.
@@ -90,11 +90,11 @@ def find_gaps(kind: str, caption: Caption) -> Templates:
     """Where a kind that replaces would put another word, in order of its candidates."""
     found: dict[Gap, list[Template]] = {}
     if is_filled(kind):
-        for first, *others in islice(KINDS[kind].edits(caption), MAX_CANDIDATES):
-            start, end, word = _narrowed(caption.text, *first)
+        for edits in islice(KINDS[kind].edits(caption), MAX_CANDIDATES):
+            start, end, word = _narrowed(caption.text, *edits[0])
             if word and start < end:
                 gap = Gap(caption.text, start, end)
-                found.setdefault(gap, []).append(Template(word, others))
+                found.setdefault(gap, []).append(Template(word, edits))
     return found
 
 
@@ -102,16 +102,17 @@ def filled_edits(
     kind: str, caption: Caption, gap: Gap, templates: Sequence[Template], word: str
 ) -> list[Edit] | None:
     """The edits that put a word into a gap; None where it might leave the caption true."""
-    template = next((t for t in templates if t.word == word), None)
+    if (template := next((t for t in templates if t.word == word), None)) is not None:
+        return template.edits
     sort, lexicon = KINDS[kind].of, caption.lexicon
     # It may name what is there.
-    if template is None and facts(word, lexicon).isdisjoint(facts(caption.text, lexicon)):
+    if facts(word, lexicon).isdisjoint(facts(caption.text, lexicon)):
         alike = (t for t in templates if are_of_one_sort(sort, word, t.word, lexicon))
         template = next(alike, None)
     if template is None:
         return None
     text = cased_like(word, caption.text[gap.start : gap.end])
-    return [(gap.start, gap.end, text), *template.others]
+    return [(gap.start, gap.end, text), *template.edits[1:]]
 
 
 def are_of_one_sort(sort: str, word: str, known: str, lexicon: Lexicon) -> bool:

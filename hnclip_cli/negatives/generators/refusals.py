@@ -22,8 +22,8 @@ from hnclip_cli.streams.edits import Edit
 MAX_CHANGED_WORDS = 2
 MAX_CHANGED_PART = 0.5
 
-# Whether these say something new depends on the words between, which takes their tags.
-TAGGED = {"swap-noun", "swap-noun-phrase"}
+# Whether these say something new depends on the words between.
+_NOUN_SWAPS = {"swap-noun", "swap-noun-phrase"}
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
 _ARTICLES = {"a", "an", "the"}
@@ -34,14 +34,12 @@ _DESCRIBING = ("DT", "JJ", "PRP$", "CD", "VBN", "PDT")
 def refusal(kind: str, caption: Caption, negative: str, edits: Sequence[Edit]) -> str:
     """What speaks against a negative of this kind, as the model says: a few words, or "".
 
-    The caption needs tags where the kind is one of `TAGGED`.
+    What no negative may change is not looked at: `Kind.refusal` says it of all.
     """
     if not negative.strip() or not edits:
         return "nothing changed"
     if any(not letter.isprintable() and letter not in caption.text for letter in negative):
         return "control characters"
-    if caption.protects(edits):
-        return "it changes a protected word"
     lexicon = caption.lexicon
     old, new = content_words(caption.text), content_words(negative)
     if [_sense(word, lexicon) for word in old] == [_sense(word, lexicon) for word in new]:
@@ -58,7 +56,7 @@ def refusal(kind: str, caption: Caption, negative: str, edits: Sequence[Edit]) -
         return "it puts in what is there already"
     if _may_be_true(removed, added, lexicon):
         return "it may be true as well"
-    if kind in TAGGED and not _matters(caption, edits):
+    if kind in _NOUN_SWAPS and not _matters(caption, edits):
         return "it says the same in another order"
     return ""
 

@@ -3,12 +3,12 @@
 `KINDS` is the one table of them; a plug-in adds a `Kind` to it under a name of its own.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, wraps
 
 from hnclip_cli.language.caption import PHRASES, TAGS, TEXT, Caption
-from hnclip_cli.negatives.analysis.locks import locks
+from hnclip_cli.negatives.analysis.locks import Locks, locks
 from hnclip_cli.negatives.kinds import (
     actions,
     additions,
@@ -57,14 +57,26 @@ class Kind:
     def edits(self, caption: Caption) -> Iterable[list[Edit]]:
         """The candidates that leave alone what must stay as it is.
 
-        That is protected words and markup; for all but orders of words also what is denied, and
-        names, of which only the whole may be replaced or exchanged.
+        That is what `refusal` says.
         """
         found = self.candidates(caption)
-        if caption.protected:
-            found = (edits for edits in found if not caption.protects(edits))
-        locked = locks(caption) if self.change != "order" else None
-        return (edits for edits in found if not locked.hold(edits)) if locked else found
+        if caption.protected or self._locks(caption):
+            return (edits for edits in found if not self.refusal(caption, edits))
+        return found
+
+    def refusal(self, caption: Caption, edits: Sequence[Edit]) -> str:
+        """What the edits change and no negative of this kind may, whoever proposes it, or "".
+
+        That is protected words and markup; for all but orders of words also what is denied, left
+        open or quoted, and names, of which only the whole may be replaced or exchanged.
+        """
+        if caption.protects(edits):
+            return "a protected word or markup"
+        locked = self._locks(caption)
+        return locked.held(edits) if locked else ""
+
+    def _locks(self, caption: Caption) -> Locks | None:
+        return None if self.change == "order" else locks(caption)
 
 
 _default = partial(Kind, is_default=True)

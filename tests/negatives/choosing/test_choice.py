@@ -7,6 +7,7 @@ from hnclip_cli.negatives.choosing.truth import TrueCaptions
 from hnclip_cli.streams.records import Record
 
 TEXT = "a dog on a bed"
+X, Y, Z = "replace-noun", "replace-verb", "replace-color"
 
 
 def chosen(offers, per_caption=None, truth=None, seed=0, **fields):
@@ -21,17 +22,17 @@ def chosen(offers, per_caption=None, truth=None, seed=0, **fields):
 
 
 def test_the_first_of_each_kind_is_taken():
-    assert chosen({"x": ["cat", "cow"], "y": ["hat"], "z": []}) == [("x", "cat"), ("y", "hat")]
+    assert chosen({X: ["cat", "cow"], Y: ["hat"], Z: []}) == [(X, "cat"), (Y, "hat")]
 
 
 def test_nothing_is_taken_twice_or_equals_the_caption():
-    assert chosen({"x": ["cat"], "y": ["Cat", "DOG", "hat"]}) == [("x", "cat"), ("y", "hat")]
+    assert chosen({X: ["cat"], Y: ["Cat", "DOG", "hat"]}) == [(X, "cat"), (Y, "hat")]
 
 
 def test_kinds_take_turns_until_there_are_enough():
-    offers = {"x": ["cat", "cow", "hat"], "y": ["bear"], "z": ["zebra"]}
+    offers = {X: ["cat", "cow", "hat"], Y: ["bear"], Z: ["zebra"]}
     for seed in range(5):
-        assert {kind for kind, _ in chosen(offers, 3, seed=seed)} == {"x", "y", "z"}
+        assert {kind for kind, _ in chosen(offers, 3, seed=seed)} == {X, Y, Z}
     assert len(chosen(offers, 4)) == 4
     assert len(chosen(offers, 99)) == 5
     assert len({chosen(offers, 1, seed=seed)[0] for seed in range(20)}) == 3
@@ -39,8 +40,8 @@ def test_kinds_take_turns_until_there_are_enough():
 
 def test_other_captions_of_the_image_are_true():
     truth = TrueCaptions([Record({"caption": "a cat on a bed", "group": "1"})])
-    assert chosen({"x": ["kitten", "cow"]}, truth=truth) == [("x", "cow")]
-    assert chosen({"x": ["cat", "cow"]}, captions=["a cat!"]) == [("x", "cow")]
+    assert chosen({X: ["kitten", "cow"]}, truth=truth) == [(X, "cow")]
+    assert chosen({X: ["cat", "cow"]}, captions=["a cat!"]) == [(X, "cow")]
 
 
 @pytest.mark.parametrize(
@@ -56,10 +57,10 @@ def test_a_record_is_checked_for_what_is_read(fields, problem):
 
 
 def test_the_order_of_numbers_is_a_records_own():
-    def order(key="x", count=20, seed=0, name="1"):
+    def order(key=X, count=20, seed=0, name="1"):
         return drawn_order(Choosing((), seed=seed).draw(Record({"id": name})), key, range(count))
 
     assert sorted(order()) == list(range(20))
     assert order() == order()
     assert [n for n in order() if n < 10] == order(count=10)
-    assert order() not in [order(seed=1), order(name="2"), order("y")]
+    assert order() not in [order(seed=1), order(name="2"), order(Y)]

@@ -66,6 +66,11 @@ class TestChoice:
         (negatives,) = made(Parrot("boy"), {"caption": "A woman next to a man under a tree"})
         assert texts(negatives) != [] and all("woboy" not in text for text in texts(negatives))
 
+    def test_a_name_changes_as_a_whole(self):
+        kinds, caption = ["replace-location"], {"caption": "A bed in a hotel room"}
+        (negatives,) = made(Parrot("living"), caption, kinds=kinds)
+        assert negatives[0]["edits"] == [[11, 21, "living room"]]
+
     def test_what_the_caption_names_already_is_not_put_in(self):
         (negatives,) = made(Parrot("cat"), {"caption": "A dog chases a cat."})
         assert texts(negatives) == []

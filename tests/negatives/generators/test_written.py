@@ -62,6 +62,36 @@ def test_what_was_refused_is_counted_by_reason():
     ]
 
 
+@pytest.mark.parametrize(
+    ("caption", "draft", "reason"),
+    [
+        ("A wide street without cars", "A wide street without dogs", "what the caption denies"),
+        ("A man without a hat", "A man with a hat", "what the caption denies"),
+        ("A dog or a cat on a sofa", "A horse or a cat on a sofa", "what the caption leaves open"),
+        ('A sign that says "two dogs"', 'A sign that says "two cats"', "what the caption quotes"),
+        ("A man holds a corn dog", "A man holds a corn cat", "part of a fixed name"),
+        ("A black iPhone 12 on a table", "A black Nokia on a table", "the name of somebody or"),
+        ("A <b>dog</b> on a sofa", "A <i>cat</i> on a sofa", "a protected word or markup"),
+        ("A dog here. " * 30 + "A dog", "A dog here. " * 30 + "A cat", "only words that CLIP does"),
+    ],
+)
+def test_what_no_negative_may_change_is_refused_and_counted(caption, draft, reason):
+    kinds = ("replace-noun", "negate")
+    writer = WrittenMaker(Choosing(kinds), lambda _: [(kind, draft) for kind in kinds])
+    assert writer.negatives([Record({"caption": caption})]) == [[]]
+    assert f"1 it changes {reason}" in writer.summary()[0]
+
+
+def test_nothing_is_written_about_captions_that_are_not_english():
+    records = [Record({"caption": "Ein Hund liegt auf dem Sofa"}), Record(DOG)]
+    asked = []
+    writer = WrittenMaker(Choosing(KINDS), asked.append)
+    with pytest.raises(TypeError):  # it writes nothing at all about the other
+        writer.negatives(records)
+    assert asked == records[1:]
+    assert writer.summary()[1:] == ["captions that are not English, and get no negatives: 1"]
+
+
 def test_a_wrong_article_is_mended():
     caption = "A dog on a sofa and a hat."
     drafts = [("replace-noun", "A dog on a sofa and a umbrella.")]
