@@ -198,6 +198,8 @@ batch_size_option = click.option("--batch-size", type=Whole(1), default=64,
     help="Records encoded at a time.")
 workers_option = click.option("--workers", type=Whole(0, MAX_WORKERS), default=2,
     help="Processes that decode images ahead; 0 decodes in line.")
+caption_lines_option = click.option("--caption-lines", is_flag=True,
+    help="Each line of a text file is a caption.  [default: all of it is one]")
 format_option = click.option("--format", "format_", type=click.Choice(["json", "table"]),
     help="[default: table on a terminal, else json]")
 plugin_option = click.option("--plugin", multiple=True, metavar="FILE.py|MODULE",

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from hnclip_cli.errors import HnclipError, InputError
-from hnclip_cli.sources.folders import MAX_CAPTION_BYTES, decode_caption, in_record, is_image
+from hnclip_cli.sources.captions import MAX_CAPTION_BYTES, decode_captions, records_of_image
+from hnclip_cli.sources.folders import in_record, is_image, kind
 from hnclip_cli.streams.files import open_regular
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record, parse_record
@@ -22,21 +23,22 @@ _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 
 
 def shard_records(
-    patterns: Iterable[str], policy: ErrorPolicy | None = None
+    patterns: Iterable[str], policy: ErrorPolicy | None = None, *, caption_lines: bool = False
 ) -> Iterator[dict[str, Any]]:
-    """A record for each sample of tar shards, in their order.
+    """A record for each caption of each sample of tar shards, in their order.
 
     A sample is the run of members that have the same name up to the first dot of its last part.
-    Its record has ``id``, that name; ``image`` in the spelling ``shard.tar::member``; ``caption``
-    from ``.txt``, ``.caption`` or the JSON's ``caption``; and the other fields of the JSON.
-    ``.neg_image`` and ``.neg_caption``, as TripletCLIP has them, with or without a further
-    ending, become ``negative_images`` and ``negatives``. The images are not read, and memory
-    does not grow, but for the keys of one shard.
+    Its record has ``id``, that name; ``image`` in the spelling ``shard.tar::member``, and further
+    images as ``further_images``; ``caption`` from ``.txt``, ``.caption`` or the JSON; and the other
+    fields of the JSON. ``.neg_image`` and ``.neg_caption``, as TripletCLIP has them, with or
+    without a further ending, become ``negative_images`` and ``negatives``. The images are not read,
+    and memory does not grow, but for the keys of one shard.
 
     Args:
         patterns: paths, with braces for several.
-        policy: what becomes of samples without image or caption, damaged and compressed shards;
-            by default they end the reading.
+        policy: what becomes of samples without an image, damaged and compressed shards; by default
+            they end the reading. It is told of members that are not read.
+        caption_lines: each line of a ``.txt`` or ``.caption`` is a caption.
 
     Raises:
         HnclipError: a shard is not there, or no regular file.
@@ -48,7 +50,7 @@ def shard_records(
             except FileNotFoundError:
                 raise HnclipError("no such shard", where=path, hint="another name") from None
             with stream:
-                yield from _records(stream, path, policy or ErrorPolicy())
+                yield from _records(stream, path, policy or ErrorPolicy(), caption_lines)
 
 
 @dataclass
@@ -56,8 +58,10 @@ class _Sample:
     stream: IO[bytes]
     shard: str
     key: str
+    caption_lines: bool
     members: dict[str, Member] = field(default_factory=dict)  # by ending
     repeated: str = ""
+    read: set[str] = field(default_factory=set)  # endings
 
     @property
     def where(self) -> str:
@@ -66,14 +70,26 @@ class _Sample:
     def error(self, problem: str, got: str = "", expected: str = "") -> InputError:
         return InputError(problem, where=self.where, got=got, expected=expected)
 
-    def lacks(self, what: str, expected: str = "") -> InputError:
-        got = " ".join(f".{ending}" for ending in self.members)
-        return self.error(f"it has no {what}", got, expected)
+    def under(self, name: str) -> list[Member]:
+        """The members of this ending, with or without a further one."""
+        endings = [end for end in self.members if end == name or end.startswith(f"{name}.")]
+        self.read.update(endings)
+        return [self.members[ending] for ending in endings]
 
-    def negative(self, name: str) -> Member | None:
-        """The member of this ending, with or without a further one."""
-        found = (end for end in self.members if end == name or end.startswith(f"{name}."))
-        return self.members.get(next(found, ""))
+    @property
+    def images(self) -> list[str]:
+        """The members that end like images, first ``.jpg`` and then ``.depth.png``."""
+        endings = [
+            ending
+            for ending, member in sorted(self.members.items(), key=lambda item: "." in item[0])
+            if ending.partition(".")[0] != NEGATIVE_IMAGE
+            and (ending == "image" or is_image(member.name))
+        ]
+        self.read.update(endings)
+        if not endings:
+            got = " ".join(f".{ending}" for ending in self.members)
+            raise self.error("it has no image", got)
+        return [self.spelled(self.members[ending]) for ending in endings]
 
     def spelled(self, member: Member) -> str:
         name = join_member(self.shard, member.name)
@@ -81,27 +97,42 @@ class _Sample:
             raise self.error("a name is not UTF-8, so no record can hold it")
         return name
 
-    def text(self, member: Member) -> str:
+    def texts(self, member: Member, *, by_line: bool = False) -> list[str]:
         member = member._replace(size=min(member.size, MAX_CAPTION_BYTES + 1))
-        return decode_caption(read_at(self.stream, member), f"{self.where}: {member.name}")
+        where = f"{self.where}: {member.name}"
+        return decode_captions(read_at(self.stream, member), where, by_line=by_line)
 
 
-def _records(stream: IO[bytes], path: str, policy: ErrorPolicy) -> Iterator[dict[str, Any]]:
+def _records(
+    stream: IO[bytes], path: str, policy: ErrorPolicy, caption_lines: bool
+) -> Iterator[dict[str, Any]]:
     seen: set[str] = set()
-    for sample in _samples(stream, path, policy):
+    for sample in _samples(stream, path, policy, caption_lines):
         try:
             if sample.key in seen:
                 raise sample.error("its members do not lie together, or two have its name")
             seen.add(sample.key)
-            yield _record(sample)
+            found = list(_of_sample(sample))
         except InputError as error:
             policy.bad(error)
+            continue
+        yield from found
+        for ending, member in sample.members.items():
+            if ending not in sample.read:
+                _unread(member, path, policy)
 
 
-def _samples(stream: IO[bytes], path: str, policy: ErrorPolicy) -> Iterator[_Sample]:
+def _unread(member: Member, path: str, policy: ErrorPolicy) -> None:
+    what = kind(member.name.rpartition("/")[2]).replace("files", "members")
+    policy.odd(f"{what} that were not read", join_member(path, member.name))
+
+
+def _samples(
+    stream: IO[bytes], path: str, policy: ErrorPolicy, caption_lines: bool
+) -> Iterator[_Sample]:
     try:
-        for key, run in itertools.groupby(_parts(stream, path), operator.itemgetter(0)):
-            sample = _Sample(stream, path, key)
+        for key, run in itertools.groupby(_parts(stream, path, policy), operator.itemgetter(0)):
+            sample = _Sample(stream, path, key, caption_lines)
             for _, ending, member in run:
                 if ending in sample.members:
                     sample.repeated = member.name
@@ -111,61 +142,51 @@ def _samples(stream: IO[bytes], path: str, policy: ErrorPolicy) -> Iterator[_Sam
         policy.bad(InputError(str(error)))  # the sample before it may lack members
 
 
-def _parts(stream: IO[bytes], path: str) -> Iterator[tuple[str, str, Member]]:
+def _parts(stream: IO[bytes], path: str, policy: ErrorPolicy) -> Iterator[tuple[str, str, Member]]:
     """The members that are part of a sample, as in WebDataset, with its key and their ending."""
     for member in iter_members(stream, path):
         folder, slash, name = member.name.rpartition("/")
         stem, _, ending = name.partition(".")
         if stem and ending and not stem.startswith("__"):
             yield folder + slash + stem, ending.lower(), member
+        else:
+            _unread(member, path, policy)
 
 
-def _record(sample: _Sample) -> dict[str, Any]:
+def _of_sample(sample: _Sample) -> Iterator[dict[str, Any]]:
     if sample.repeated:
         raise sample.error("two members of one name", got=repr(sample.repeated))
     fields = _json_fields(sample)
-    ours: dict[str, Any] = {
-        "id": sample.key,
-        "image": _image(sample),
-        "caption": _caption(sample, fields),
-    }
-    if member := sample.negative(NEGATIVE_CAPTION):
-        ours["negatives"] = [{"caption": sample.text(member), "kind": "unspecified"}]
-    if member := sample.negative(NEGATIVE_IMAGE):
-        ours["negative_images"] = [sample.spelled(member)]
-    return ours | {name: value for name, value in fields.items() if name not in ours}
+    image, *further = sample.images
+    ours: dict[str, Any] = {"id": sample.key, "image": image}
+    if members := sample.under(NEGATIVE_CAPTION):
+        texts = [text for member in members for text in sample.texts(member)]
+        ours["negatives"] = [{"caption": text, "kind": "unspecified"} for text in texts]
+    if members := sample.under(NEGATIVE_IMAGE):
+        ours["negative_images"] = [sample.spelled(member) for member in members]
+    if further:
+        ours["further_images"] = further
+    return records_of_image(ours, _captions(sample), [fields])
 
 
-def _image(sample: _Sample) -> str:
-    """The first member that ends like an image, rather ``.jpg`` than ``.depth.png``."""
-    for ending, member in sorted(sample.members.items(), key=lambda item: "." in item[0]):
-        is_negative = ending.partition(".")[0] == NEGATIVE_IMAGE
-        if not is_negative and (ending == "image" or is_image(member.name)):
-            return sample.spelled(member)
-    raise sample.lacks("image")
-
-
-def _caption(sample: _Sample, fields: dict[str, Any]) -> str:
+def _captions(sample: _Sample) -> list[str]:
+    """Those of the first file of captions."""
     for ending in CAPTIONS:
         if ending in sample.members:
-            return sample.text(sample.members[ending])
-    caption = fields.get("caption")
-    if not isinstance(caption, str) or not caption.strip():
-        raise sample.lacks("caption", 'a .txt, a .caption, or a .json with "caption"')
-    return caption
+            sample.read.add(ending)
+            return sample.texts(sample.members[ending], by_line=sample.caption_lines)
+    return []
 
 
 def _json_fields(sample: _Sample) -> Record:
     member = sample.members.get("json")
     if member is None:
         return Record({})
+    sample.read.add("json")
     if member.size > MAX_CAPTION_BYTES:
         raise sample.error("its JSON is too large", f"{member.size} bytes")
-    try:
-        return parse_record(read_at(sample.stream, member))
-    except InputError as error:
-        problem = str(error).partition(": ")[2]
-        raise sample.error(f"{os.path.basename(member.name)}: {problem}") from None
+    where = f"{sample.where}: {os.path.basename(member.name)}"
+    return parse_record(read_at(sample.stream, member), where, 1, nan_as_null=True)
 
 
 def expand_braces(pattern: str) -> Iterator[str]:

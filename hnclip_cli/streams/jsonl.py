@@ -69,6 +69,7 @@ class RecordReader:
     policy: ErrorPolicy = field(default_factory=ErrorPolicy)  # of lines that are no records
     # Read only this part. The input must be counted first, so a pipe is spooled.
     shard: Shard | None = None
+    nan_as_null: bool = False  # as of `parse_record`
     # Non-blank lines of the input (or shard) read so far, good or bad.
     num_lines: int = field(default=0, init=False)
 
@@ -103,7 +104,12 @@ class RecordReader:
                 try:
                     if len(line) > MAX_LINE_BYTES:
                         raise _too_long(self.source, number, MAX_LINE_BYTES)
-                    batch.append(parse_record(line, self.source, number, self.num_lines - 1))
+                    batch.append(
+                        parse_record(
+                            line, self.source, number, self.num_lines - 1,
+                            nan_as_null=self.nan_as_null,
+                        )
+                    )  # fmt: skip
                 except InputError as error:
                     if self.policy.on_error == "fail" and batch:
                         yield batch

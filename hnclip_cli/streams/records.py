@@ -20,7 +20,16 @@ _LONG_INTEGER = re.compile(rb"\d{19}")
 MAX_DIGITS = 300  # of an integer, so that each is a finite float
 MAX_DEPTH = 200  # of lists and objects in each other, so that orjson can write them
 
+_NOT_FINITE = re.compile(rb"NaN|Infinity")
+
 _MAX_SIDE = 1 << 24  # of a box; beyond it a float32 no longer counts pixels
+
+# Fields that mean something to a command (docs/records.md).
+NAMES = frozenset((
+    "id", "image", "caption", "images", "captions", "truth", "crops", "regions", "negatives",
+    "negative_images", "group", "scores", "caption_scores", "explain", "prompts_per_class",
+    "benchmark", "subset", "tags", "further_images",
+))  # fmt: skip
 
 _TYPE_NAMES = {str: "a string", list: "a list", dict: "an object", int: "a number"}
 
@@ -261,8 +270,14 @@ def hash64(*key: object) -> int:
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
 
 
-def parse_record(line: bytes, source: str = "-", number: int = 0, index: int = 0) -> Record:
-    """Read one line; an `InputError` where it is no UTF-8, no JSON, or not an object."""
+def parse_record(
+    line: bytes, source: str = "-", number: int = 0, index: int = 0, *, nan_as_null: bool = False
+) -> Record:
+    """Read one line; an `InputError` where it is no UTF-8, no JSON, or not an object.
+
+    Args:
+        nan_as_null: whether NaN and infinities, which JSON does not have, are null.
+    """
     import orjson  # here, so that --help does not wait for it
 
     where = f"{source}:{number}"
@@ -276,7 +291,12 @@ def parse_record(line: bytes, source: str = "-", number: int = 0, index: int = 0
             hint="converting the file with iconv",
         ) from None
     try:
-        value = orjson.loads(line)
+        try:
+            value = orjson.loads(line)
+        except ValueError:
+            if not (nan_as_null and _NOT_FINITE.search(line)):
+                raise
+            value = json.loads(text, parse_int=_integer, parse_constant=lambda _: None)
         if _LONG_INTEGER.search(line):
             value = json.loads(text, parse_int=_integer)
         if line.count(b"[") + line.count(b"{") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):

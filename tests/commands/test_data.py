@@ -271,6 +271,19 @@ def test_images_of_a_folder_become_records_and_are_embedded(photographs, tiny_ru
     assert np.load(io.BytesIO(done.stdout_bytes)).shape[0] == 4
 
 
+def test_what_is_not_read_of_a_folder_is_counted_at_the_end(photographs):
+    (photographs / "a.mp4").touch()
+    (photographs / "0.txt").write_text("a red square\na square, red\n")
+    result = invoke("images", "photographs", "--caption-lines")
+    records = parse_lines(result.stdout_bytes)
+    assert [(r["id"], r.get("caption")) for r in records[:3]] == [
+        ("0.png", "a red square"), ("0.png#2", "a square, red"), ("1.png", None),
+    ]  # fmt: skip
+    assert result.stderr == "hnclip: .mp4 files that were not read: 1, named with -v\n"
+    verbose = invoke("images", "photographs", "-v").stderr
+    assert "hnclip: photographs/a.mp4: .mp4 files that were not read\n" in verbose
+
+
 def test_a_folder_without_images_is_noted(working_folder):
     result = invoke("images", ".")
     assert (result.exit_code, result.stdout) == (0, "")
@@ -319,11 +332,11 @@ def test_a_url_is_fetched_only_with_the_flag(photographs, tiny_run):
 def test_a_bad_sample_is_skipped_and_counted(photographs):
     make_shard(photographs, "s-0.tar")
     with tarfile.open("s-0.tar", "a") as tar:
-        tar.add(photographs / "0.png", "extra.png")
+        tar.add(photographs / "0.txt", "extra.txt")
     assert invoke("webdataset", "s-0.tar").exit_code == 1
     result = invoke("webdataset", "s-0.tar", "--on-error", "skip")
     assert (result.exit_code, len(result.stdout.splitlines())) == (3, 6)
-    assert "skipped: s-0.tar: sample 'extra': it has no caption" in result.stderr
+    assert "skipped: s-0.tar: sample 'extra': it has no image" in result.stderr
 
 
 def test_the_list_says_where_files_come_from_and_what_is_measured():

@@ -69,6 +69,7 @@ def test_metadata_gives_captions_and_fields_and_does_not_overwrite(folder):
     by_id = {record["id"]: record for record in read()}
     assert by_id["a.png"] == {
         "id": "a.png", "image": "images/a.png", "caption": "from the text beside", "width": 3,
+        "metadata_id": "theirs", "metadata_caption": ["from metadata"],
     }  # fmt: skip
     assert by_id["b.jpg"]["caption"] == "as in imagefolder"
     assert by_id["sub/c.JPG"]["caption"] == "by its path"
@@ -99,6 +100,8 @@ def test_a_caption_that_cannot_be_read_is_a_bad_record(folder, content, message)
         ('{"caption":"x"}', 'metadata.jsonl:1: missing field "file_name"'),
         ('{"file_name":"gone.png"}', "metadata.jsonl:1: image not found; got 'gone.png'"),
         ('{"file_name":"a\\u0000"}', "metadata.jsonl:1: "),
+        ('{"file_name":"../images/a.png"}', "metadata.jsonl:1: image leaves its folder"),
+        ('{"file_name":"/etc/passwd"}', "metadata.jsonl:1: image leaves its folder"),
     ],
 )
 def test_a_bad_line_of_metadata_is_named(folder, line, message):
@@ -108,6 +111,41 @@ def test_a_bad_line_of_metadata_is_named(folder, line, message):
     records, errors = skipped()
     assert records[0]["caption"] == "x" and len(records) == 5
     assert len(errors) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message", "count"),
+    [
+        ("name\na.png\n", 'metadata.csv:2: missing field "file_name"', 1),
+        ("file_name\na.png,x\nb.jpg\n", "metadata.csv:2: more values than the header", 1),
+        ('file_name\n"a.png"x\n', r"metadata.csv: broken CSV \(", 1),
+        ("file_name,n\na.png\nb.jpg,\xff\n", r"metadata.csv: broken CSV \('utf-8'", 1),
+    ],
+)
+def test_a_bad_row_of_metadata_is_named(folder, content, message, count):
+    (folder / "metadata.csv").write_bytes(content.encode("latin-1"))
+    with pytest.raises(InputError, match=message):
+        read()
+    records, errors = skipped()
+    assert (len(records), len(errors)) == (5, count)
+
+
+def test_what_is_not_read_is_counted_unless_a_pattern_chose(folder):
+    (folder / "metadata.jsonl").write_text('{"file_name":"notes.md","caption":"x"}\n')
+    (folder / "a.txt").write_text("a cat")
+    (folder / "lonely.txt").touch()
+    (folder / "loop").symlink_to(".")
+    named = []
+    policy = ErrorPolicy(report_odd=lambda what, where: named.append(where))
+    read(policy=policy)
+    assert policy.num_odd == {
+        ".txt files that were not read": 1, "links to folders that were not read": 1,
+        ".md files that were not read": 1, "lines of metadata on files that are not read": 1,
+    }  # fmt: skip
+    assert "images/lonely.txt" in named and "images/metadata.jsonl:1" in named
+    policy = ErrorPolicy()
+    read("*.png", policy=policy)
+    assert policy.num_odd == {"lines of metadata on files that are not read": 1}
 
 
 def test_links_lead_to_files_below_the_folder_only(folder, tmp_path):

@@ -71,7 +71,9 @@ def test_captions_come_from_txt_then_caption_then_json():
     assert [record["caption"] for record in records] == ["txt", "caption", "json"]
     assert records[2] == {
         "id": "3", "image": "a.tar::3.jpg", "caption": "json", "width": 7,
+        "metadata_id": "theirs", "metadata_image": "theirs",
     }  # fmt: skip
+    assert records[0]["metadata_caption"] == ["json"]
 
 
 @pytest.mark.parametrize("endings", [("", ""), (".jpg", ".txt")])
@@ -99,7 +101,35 @@ def test_the_plain_ending_is_the_image_and_what_is_no_sample_is_passed_over():
         ("__meta__.json", b"{"), ("README", b""), (".hidden", b""), ("1.depth.png", b""),
         ("1.jpg", b""), ("1.txt", b"a"), ("1.cls", b"3"),
     )  # fmt: skip
-    assert read() == [{"id": "1", "image": "a.tar::1.jpg", "caption": "a"}]
+    policy = ErrorPolicy()
+    assert read(policy=policy) == [
+        {
+            "id": "1", "image": "a.tar::1.jpg", "caption": "a",
+            "further_images": ["a.tar::1.depth.png"],
+        }
+    ]  # fmt: skip
+    assert policy.num_odd == {
+        ".json members that were not read": 1, "other members that were not read": 1,
+        "hidden members that were not read": 1, ".cls members that were not read": 1,
+    }  # fmt: skip
+
+
+def test_a_sample_without_a_caption_is_an_image():
+    make_shard("a.tar", ("1.jpg", b""), ("2.jpg", b""), ("2.json", b'{"caption":null,"n":NaN}'))
+    assert read() == [
+        {"id": "1", "image": "a.tar::1.jpg"},
+        {"id": "2", "image": "a.tar::2.jpg", "n": None},
+    ]
+
+
+def test_each_caption_of_a_sample_is_a_record():
+    fields = json.dumps({"captions": ["a", "b"], "group": 3}).encode()
+    make_shard("a.tar", ("1.jpg", b""), ("1.json", fields), ("2.jpg", b""), ("2.txt", b"c\nd\n"))
+    assert [(r["id"], r["caption"]) for r in shard_records(["a.tar"], caption_lines=True)] == [
+        ("1", "a"), ("1#2", "b"), ("2", "c"), ("2#2", "d"),
+    ]  # fmt: skip
+    assert [(r["id"], r["caption"]) for r in read()][2:] == [("2", "c\nd")]
+    assert [r["metadata_group"] for r in read()[:2]] == [3, 3]
 
 
 def test_shards_are_read_in_the_order_given_braces_expanded():
@@ -116,10 +146,9 @@ GOOD = (("9.jpg", b""), ("9.txt", b"fine"))
     [
         ([("1.txt", b"x")], "a.tar: sample '1': it has no image; got .txt"),
         ([("1.neg_image.jpg", b""), ("1.txt", b"x")], "a.tar: sample '1': it has no image"),
-        ([("1.jpg", b"")], "a.tar: sample '1': it has no caption; got .jpg, expected a .txt"),
-        ([("1.jpg", b""), ("1.json", b'{"caption":3}')], "sample '1': it has no caption"),
-        ([("1.jpg", b""), ("1.json", b"{")], "a.tar: sample '1': 1.json: broken JSON"),
-        ([("1.jpg", b""), ("1.json", b"[]")], "a.tar: sample '1': 1.json: not a record"),
+        ([("1.jpg", b""), ("1.json", b'{"caption":3}')], "1.json:1: field \"caption\" is no text"),
+        ([("1.jpg", b""), ("1.json", b"{")], "a.tar: sample '1': 1.json:1: broken JSON"),
+        ([("1.jpg", b""), ("1.json", b"[]")], "a.tar: sample '1': 1.json:1: not a record"),
         ([("1.jpg", b""), ("1.json", b" " * (1 << 21))], "sample '1': its JSON is too large"),
         ([("1.jpg", b""), ("1.txt", b"\xff")], "sample '1': 1.txt: the caption is invalid UTF-8"),
         ([("1.jpg", b""), ("1.txt", b" ")], "sample '1': 1.txt: the caption is empty"),

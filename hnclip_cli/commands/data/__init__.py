@@ -7,8 +7,8 @@ from hnclip_cli.lazy import LazyGroup
 COMMANDS = {
     "scenes": "Draw captioned scenes of colored shapes into DIR.",
     "benchmark": "Turn the official files of a benchmark into records.",
-    "images": "Write a record for each image file below DIR.",
-    "webdataset": "Write a record for each sample of tar shards.",
+    "images": "Write a record for each image file below DIR and each of its captions.",
+    "webdataset": "Write a record for each caption of each sample of tar shards.",
 }
 
 

@@ -8,10 +8,11 @@ from hnclip_cli.console import Run
 
 @click.command("webdataset")
 @click.argument("shards", nargs=-1, required=True, metavar="SHARD…", type=options.PATH)
+@options.caption_lines_option
 @options.output_option
 @options.run
-def webdataset(run: Run, shards: tuple[str, ...], output: str) -> None:
-    """Write a record for each sample of tar shards.
+def webdataset(run: Run, shards: tuple[str, ...], caption_lines: bool, output: str) -> None:
+    """Write a record for each caption of each sample of tar shards.
 
     Reads the names and texts in plain tar files in the order given; braces stand for several, as
     in 'shard-{000..009}.tar'. Images stay where they are: a record names one as SHARD::MEMBER,
@@ -24,4 +25,5 @@ def webdataset(run: Run, shards: tuple[str, ...], output: str) -> None:
     """
     from hnclip_cli.sources.shards import shard_records
 
-    console.write_records(shard_records(shards, run.policy), run.create(output))
+    records = shard_records(shards, run.policy, caption_lines=caption_lines)
+    console.write_records(records, run.create(output))

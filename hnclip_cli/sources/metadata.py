@@ -1,0 +1,45 @@
+"""``metadata.jsonl`` and ``metadata.csv``, as Hugging Face's imagefolder has them."""
+
+import csv
+import io
+import os
+from collections.abc import Iterator
+from typing import IO
+
+from hnclip_cli.errors import InputError
+from hnclip_cli.streams.files import open_regular
+from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
+from hnclip_cli.streams.records import Record
+
+JSONL, CSV = "metadata.jsonl", "metadata.csv"
+
+
+def metadata_of(folder: str, policy: ErrorPolicy) -> Iterator[Record]:
+    """The lines of a folder's metadata, those of both files where both are there."""
+    for name, read in ((JSONL, _lines), (CSV, _rows)):
+        path = os.path.join(folder, name)
+        try:
+            stream = open_regular(path)
+        except FileNotFoundError:
+            continue
+        with stream:
+            yield from read(stream, path, policy)
+
+
+def _lines(stream: IO[bytes], path: str, policy: ErrorPolicy) -> Iterator[Record]:
+    return iter(RecordReader(stream, path, policy, nan_as_null=True))
+
+
+def _rows(stream: IO[bytes], path: str, policy: ErrorPolicy) -> Iterator[Record]:
+    """A row as a record of texts; cells that are not there are no fields."""
+    text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
+    rows = csv.DictReader(text, strict=True)
+    try:
+        for row in rows:
+            record = Record({k: v for k, v in row.items() if v is not None}, path, rows.line_num)
+            if None in record:  # what csv calls the values behind the last column
+                policy.bad(record.error("more values than the header has columns"))
+            else:
+                yield record
+    except (csv.Error, UnicodeDecodeError) as error:
+        policy.bad(InputError(f"broken CSV ({error})", where=path))
