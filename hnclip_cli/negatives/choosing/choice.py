@@ -1,6 +1,7 @@
 """The choice of a record's negatives among what is offered, by what is known to be true of it."""
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -90,15 +91,23 @@ class Choice:
 
         With ``per_caption`` the kinds take turns, in an order of the record's own, until there
         are so many. They come in the order of the offers.
+
+        Turns are drawn without replacement, a kind with the odds that its negative is useful: the
+        order of exponential variates of these rates (Efraimidis and Spirakis 2006).
         """
         if self._limit is None:
             firsts = (islice(self._accepted(*offer), 1) for offer in offers.items())
             return list(chain.from_iterable(firsts))
         kinds = list(offers)
-        turns = sorted(kinds, key=lambda kind: drawn(self._caption.draw, "order", kind))
+        turns = sorted(kinds, key=self._turn)
         accepted = [self._accepted(kind, offers[kind]) for kind in turns]
         chosen = islice(_in_turn(accepted), self._limit)
         return sorted(chosen, key=lambda negative: kinds.index(negative["kind"]))
+
+    def _turn(self, kind: str) -> float:
+        uniform = (int.from_bytes(drawn(self._caption.draw, "order", kind)) + 0.5) / 2**64
+        usefulness = KINDS[kind].usefulness
+        return -math.log(uniform) * (1 - usefulness) / usefulness
 
     def _accepted(self, kind: str, found: Iterable[list[Edit]]) -> Iterator[dict[str, Any]]:
         for edits in found:

@@ -41,6 +41,9 @@ class Kind:
             image, read well, and are not given away by the text.
         is_judged: whether the candidates that read best are preferred. Those of the others read
             badly by intention, and come in the order in which they are drawn.
+        usefulness: which share of its negatives is false, natural and decided by the image alone,
+            above 0; a half where none was read against photographs. Where not all negatives are
+            wanted, more useful kinds come first.
         needs_phrases: for ``PHRASES``, whether the function can find anything in a caption, by
             words and tags: those in which it cannot are spared the dependency parser.
     """
@@ -52,6 +55,7 @@ class Kind:
     of: str = ""
     is_default: bool = False
     is_judged: bool = True
+    usefulness: float = 0.5
     needs_phrases: Callable[[Caption], bool] = lambda caption: True
 
     def edits(self, caption: Caption) -> Iterable[list[Edit]]:
@@ -81,34 +85,57 @@ class Kind:
 
 _default = partial(Kind, is_default=True)
 _swap = partial(Kind, change="swap")
-_swap_nouns = partial(_swap, level=PHRASES, is_default=True, needs_phrases=swaps.may_swap)
+_swap_nouns = partial(
+    _swap, level=PHRASES, is_default=True, usefulness=3 / 13, needs_phrases=swaps.may_swap
+)
 _order = partial(Kind, change="order", is_judged=False)
 
+# With a usefulness of (u + 1) / (n + 2) where u of n that were read are useful (docs/negatives.md).
 _BUILT_IN = {
     "swap-noun": _swap_nouns(swaps.swap_noun, source="NegCLIP, CE-CLIP's relation"),
     "swap-adjective": _swap(
-        swaps.swap_adjective, TAGS, "NegCLIP, SugarCrepe's swap-att", is_default=True
+        swaps.swap_adjective,
+        TAGS,
+        "NegCLIP, SugarCrepe's swap-att",
+        is_default=True,
+        usefulness=8 / 10,
     ),
     "swap-noun-phrase": _swap_nouns(
         swaps.swap_noun_phrase, source="NegCLIP, SugarCrepe's swap-obj"
     ),
-    "replace-subject": _default(things.replace_subject, TAGS, "SVO-Probes, ComVG", of="noun"),
+    "replace-subject": _default(
+        things.replace_subject, TAGS, "SVO-Probes, ComVG", of="noun", usefulness=18 / 26
+    ),
     "replace-noun": _default(
-        things.replace_noun, TAGS, "CE-CLIP's entity, Rösch's object", of="noun"
+        things.replace_noun, TAGS, "CE-CLIP's entity, Rösch's object", of="noun", usefulness=18 / 26
     ),
-    "replace-location": _default(places.replace_location, TAGS, "Rösch's location"),
-    "replace-verb": _default(actions.replace_verb, TAGS, "CE-CLIP's and SVLC's action", of="verb"),
+    "replace-location": _default(
+        places.replace_location, TAGS, "Rösch's location", usefulness=26 / 27
+    ),
+    "replace-verb": _default(
+        actions.replace_verb, TAGS, "CE-CLIP's and SVLC's action", of="verb", usefulness=17 / 26
+    ),
     "replace-relation": _default(
-        places.replace_relation, TAGS, "SugarCrepe's replace-rel, FSC-CLIP"
+        places.replace_relation, TAGS, "SugarCrepe's replace-rel, FSC-CLIP", usefulness=21 / 27
     ),
-    "replace-color": _default(states.replace_color, TAGS, "Rösch's and SVLC's color", of="color"),
+    "replace-color": _default(
+        states.replace_color, TAGS, "Rösch's and SVLC's color", of="color", usefulness=21 / 26
+    ),
     # Whether a dog is large is a matter of opinion: not by default.
     "replace-size": Kind(states.replace_size, TAGS, "Rösch's and SVLC's size"),
-    "replace-material": _default(states.replace_material, TAGS, "SVLC's material"),
-    "replace-state": _default(states.replace_state, TAGS, "SVLC's state"),
-    "replace-number": _default(numbers.replace_number, TAGS, "VALSE's counting"),
+    "replace-material": _default(
+        states.replace_material, TAGS, "SVLC's material", usefulness=16 / 19
+    ),
+    "replace-state": _default(states.replace_state, TAGS, "SVLC's state", usefulness=21 / 27),
+    "replace-number": _default(
+        numbers.replace_number, TAGS, "VALSE's counting", usefulness=24 / 27
+    ),
     "flip-relation": _default(
-        relations.flip_relation, TAGS, "What'sUp's opposite prepositions", change="flip"
+        relations.flip_relation,
+        TAGS,
+        "What'sUp's opposite prepositions",
+        change="flip",
+        usefulness=13 / 27,
     ),
     "swap-verb": _swap(actions.swap_verb, TAGS, "NegCLIP"),
     "swap-adverb": _swap(actions.swap_adverb, TAGS, "NegCLIP"),

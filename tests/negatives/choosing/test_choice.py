@@ -1,9 +1,12 @@
+from collections import Counter
+
 import pytest
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.language.caption import Caption
 from hnclip_cli.negatives.choosing.choice import Choice, Choosing, drawn_order
 from hnclip_cli.negatives.choosing.truth import TrueCaptions
+from hnclip_cli.negatives.kinds.registry import KINDS
 from hnclip_cli.streams.records import Record
 
 TEXT = "a dog on a bed"
@@ -36,6 +39,19 @@ def test_kinds_take_turns_until_there_are_enough():
     assert len(chosen(offers, 4)) == 4
     assert len(chosen(offers, 99)) == 5
     assert len({chosen(offers, 1, seed=seed)[0] for seed in range(20)}) == 3
+
+
+def test_more_useful_kinds_come_first_but_not_always():
+    offers = {"swap-noun": ["cat"], "replace-color": ["hat"], "negate": ["cow"]}
+    first = Counter(chosen(offers, 1, seed=seed)[0][0] for seed in range(300))
+    odds = {kind: KINDS[kind].usefulness / (1 - KINDS[kind].usefulness) for kind in offers}
+    for kind, rate in odds.items():
+        assert first[kind] / 300 == pytest.approx(rate / sum(odds.values()), abs=0.06)
+    assert all(
+        [kind for kind, _ in chosen(offers, count, seed=seed)] == list(offers)
+        for count in (None, 3)
+        for seed in range(9)
+    )
 
 
 def test_other_captions_of_the_image_are_true():
