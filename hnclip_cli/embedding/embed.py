@@ -18,7 +18,7 @@ from hnclip_cli.streams.records import Record, RowsOf
 
 MAX_RECORDS = 4096  # in a window, which may bring nothing new
 MAX_CAPTIONS = 4096  # new ones in a window
-LOST = "image could not be used, as found before the run was resumed"
+LOST = "it could not be embedded, as found before the run was resumed"
 
 
 class Block(NamedTuple):

@@ -18,6 +18,8 @@ from hnclip_cli.streams.threads import chunked, map_ahead
 
 MEMORY_BYTES = 64 << 20  # of rows that are remembered
 
+NO_VECTOR = "the model gives no vector: it is not finite, or zero; try --precision fp32"
+
 
 class View(NamedTuple):
     """An image, all of it or only what lies in the boxes, the rest black."""
@@ -38,6 +40,13 @@ class Slot:
     pixels: Any = None  # (3, height, width), of a view that is decoded and not yet encoded
     row: np.ndarray | None = None  # (D,)
     problem: str = ""  # why there will be no row
+
+    def take(self, row: np.ndarray) -> None:
+        """Its row (D,), or a problem where that is no unit vector: not finite, or all zero."""
+        if 0.5 < row @ row < 2:
+            self.row = row.copy()  # else it would keep the whole batch
+        else:
+            self.problem = NO_VECTOR
 
     @property
     def is_open(self) -> bool:
@@ -126,11 +135,12 @@ class Encoder:
             with torch.inference_mode():
                 rows = self.clip.encode_images(torch.stack([slot.pixels for slot in batch]))
             for slot, row in zip(batch, rows.cpu().numpy(), strict=True):
-                slot.row, slot.pixels = row.copy(), None  # else it would keep the whole batch
+                slot.take(row)
+                slot.pixels = None
         texts = [(slot, slot.content) for _, slot in new if isinstance(slot.content, str)]
         found = self.captions([text for _, text in texts], self.batch_size)
         for slot, text in texts:
-            slot.row = found[text]
+            slot.take(found[text])
 
     def captions(
         self, captions: Iterable[str], batch_size: int | None = None

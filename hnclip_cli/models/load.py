@@ -17,6 +17,7 @@ import torch
 from open_clip.coca_model import CoCa
 from open_clip.model import CLIP, CustomTextCLIP
 from safetensors.torch import save
+from torch import nn
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.clip import Clip
@@ -67,7 +68,7 @@ def load_clip(
                 pretrained_text=False,  # else a name without weights gets some from the network
             )
             tokenizer = open_clip.get_tokenizer(source)
-    _check_finite(module, pretrained or name)
+    check_finite(module, pretrained or name, "an earlier checkpoint")
     module.eval()
     return Clip(module, preprocess, tokenizer, config, where, precision)
 
@@ -78,8 +79,9 @@ def save_clip(clip: Clip, folder: str) -> None:
     Weights, and configuration with preprocessing, are each written in one step.
 
     Raises:
-        HnclipError: the folder cannot be written.
+        HnclipError: the folder cannot be written, or the weights are not finite.
     """
+    check_finite(clip.module, folder, "a lower --lr, or --precision fp32")
     os.makedirs(folder, exist_ok=True)
     state = clip.module.state_dict()
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
@@ -177,7 +179,8 @@ def _check_size(source: str, num_weights: int, name: str) -> None:
         )
 
 
-def _check_finite(module: Any, where: str) -> None:
+def check_finite(module: nn.Module, where: str, hint: str) -> None:
+    """Raises HnclipError where a weight or statistic is NaN or infinite, and names its tensor."""
     for name, tensor in module.state_dict().items():
         if tensor.is_floating_point() and tensor.numel():
             low, high = torch.aminmax(tensor)  # many times as fast as isfinite
@@ -186,7 +189,7 @@ def _check_finite(module: Any, where: str) -> None:
                     "the weights are not finite",
                     where=where,
                     got=f"NaN or infinity in {name}",
-                    hint="an earlier checkpoint",
+                    hint=hint,
                 )
 
 

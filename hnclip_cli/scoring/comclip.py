@@ -18,11 +18,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hnclip_cli.errors import InputError
 from hnclip_cli.language.caption import PHRASES
 from hnclip_cli.language.parser import Parser
 from hnclip_cli.models.encoder import Encoder, View
 from hnclip_cli.scoring.explain import edits_of
-from hnclip_cli.scoring.matrix import Logits, shortest
+from hnclip_cli.scoring.matrix import Logits, check_vectors, shortest
 from hnclip_cli.scoring.score import Records, encoded_batches
 from hnclip_cli.streams.edits import Edit, apply_edits
 from hnclip_cli.streams.jsonl import ErrorPolicy
@@ -63,12 +64,15 @@ def score_with_comclip(
 
     for batch in encoded_batches(records, encoder, views, policy):
         tables = [_pairs(record) for record, _ in batch]
-        wanted = [caption for table in tables for _, caption, _ in table]
-        wanted += [each.words for table in tables for *_, entities in table for each in entities]
-        texts = encoder.captions(wanted)
+        texts = encoder.captions(words for table in tables for words in _words(table))
         for (record, rows), table in zip(batch, tables, strict=True):
             matching = record.matching
             found = dict(zip(_views(matching.images, table), rows, strict=True))
+            try:
+                check_vectors(record, np.stack([texts[words] for words in _words(table)]))
+            except InputError as error:
+                policy.bad(error)
+                continue
             scores = [
                 compose(
                     found[View(name)],
@@ -113,6 +117,12 @@ def weights_of(similarities: np.ndarray) -> np.ndarray:
     positive = np.maximum(similarities.astype(np.float64), 0)
     total = positive.sum()
     return positive / total if total > 0 else np.full(len(positive), 1 / len(positive))
+
+
+def _words(pairs: Sequence[Pair]) -> list[str]:
+    """The texts that a record's scores need: its captions, and what they say of its entities."""
+    captions = [caption for _, caption, _ in pairs]
+    return captions + [entity.words for *_, entities in pairs for entity in entities]
 
 
 def _views(images: Sequence[str], pairs: Sequence[Pair]) -> list[View]:

@@ -21,24 +21,30 @@ class Logits(NamedTuple):
 def cosines(
     record: Record, images: np.ndarray, captions: np.ndarray, logits: Logits | None = None
 ) -> np.ndarray:
-    """Cosines of unit vectors, or logits, float32, (images, captions); `InputError` if not finite.
+    """Cosines of unit vectors, or logits, float32, (images, captions); raises as `check_vectors`.
 
     Each cosine is computed for itself, in float32, so that the same vectors always give the
     same digits, whichever others stand beside them. With ``prompts_per_class`` a caption's cosine
     is that of its class.
     """
-    if not (np.isfinite(images).all() and np.isfinite(captions).all()):
-        raise record.error(
-            "the embedding is not finite",
-            got="NaN or infinity in its row",
-            hint="--on-error skip, if embed skipped this record",
-        )
+    check_vectors(record, images)
+    check_vectors(record, captions)
     per_class = record.prompts_per_class if record.is_matching else 1
     if per_class > 1:
         captions = class_embeddings(captions, per_class)
     scores: np.ndarray = np.einsum("id,cd->ic", images, captions, optimize=False)
     scores = np.repeat(scores, per_class, axis=1)
     return logits.of(scores) if logits else scores
+
+
+def check_vectors(record: Record, rows: np.ndarray) -> None:
+    """Raises `InputError` where a row of (n, D) is not finite, or zero: that is no vector."""
+    lengths = np.einsum("nd,nd->n", rows, rows)
+    if not ((lengths > 0) & (lengths < np.inf)).all():
+        raise record.error(
+            "the embedding is zero" if (lengths == 0).any() else "the embedding is not finite",
+            hint="--precision fp32; or --on-error skip, if embed skipped this record",
+        )
 
 
 def caption_scores(record: Record, captions: np.ndarray) -> dict[str, list[list[float]]]:

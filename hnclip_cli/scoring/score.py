@@ -1,5 +1,6 @@
 """Score records: every caption of a record against every image of it."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -89,7 +90,14 @@ def score(
 def logits_of(clip: Clip) -> Logits:
     """The factor that a model multiplies cosines with, and what SigLIP's add to them."""
     bias = getattr(clip.module, "logit_bias", None)
-    return Logits(clip.logit_scale.item(), 0.0 if bias is None else bias.item())
+    logits = Logits(clip.logit_scale.item(), 0.0 if bias is None else bias.item())
+    if not math.isfinite(logits.scale):
+        raise HnclipError(
+            "the model's logits are not finite",
+            got=f"a logit_scale of {logits.scale}",
+            hint="cosines, without --logits",
+        )
+    return logits
 
 
 def score_with_arrays(
@@ -154,7 +162,11 @@ def score_with_model(
         rows = encoder.captions(text for wanted in texts for text in wanted)
         for (record, images), wanted in zip(batch, texts, strict=True):
             columns = np.stack([rows[text] for text in wanted])
-            found = cosines(record, images, columns, logits)
+            try:
+                found = cosines(record, images, columns, logits)
+            except InputError as error:
+                policy.bad(error)
+                continue
             record["scores"] = in_digits(found[:, : len(record.matching.captions)])
             if explain:
                 scores = dict(zip(wanted, found[0].tolist(), strict=True))

@@ -88,6 +88,22 @@ def test_an_empty_caption_fails_or_leaves_a_row_of_nan(clip):
     assert np.isnan(found[:, 0]).tolist() == [False, True, False]
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0])
+def test_what_a_model_gives_no_vector_for_is_a_bad_record(clip, monkeypatch, value):
+    def broken(captions):
+        found = real(captions)
+        found[captions.index("a dog")] = value
+        return found
+
+    real = clip.encode_captions
+    monkeypatch.setattr(clip, "encode_captions", broken)
+    data = to_lines({"caption": "a cat"}, {"caption": "a dog"}, {"caption": "a dog"})
+    with pytest.raises(InputError, match=r"x\.jsonl:2: the model gives no vector: .* fp32"):
+        rows(clip, data, "caption")
+    found, _ = rows(clip, data, "caption", on_error="skip")
+    assert np.isnan(found).all(axis=1).tolist() == [False, True, True]
+
+
 def test_no_records_give_no_rows(clip):
     assert rows(clip, b"", "image")[0].shape == (0, 128)
 

@@ -1,12 +1,14 @@
 """Loading, saving and encoding against open_clip's own."""
 
 import json
+import shutil
 
 import numpy as np
 import open_clip
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.load import load_clip, save_clip
@@ -127,12 +129,21 @@ def test_weights_that_do_not_fit_are_refused(tmp_path):
 
 @pytest.mark.parametrize("value", [float("nan"), float("-inf")])
 def test_weights_that_are_not_finite_are_named(tiny_run, tmp_path, value):
-    clip = load_clip(tiny_run, device="cpu")
-    with torch.no_grad():
-        clip.module.visual.layer1[0].conv1.weight[0, 0, 0, 0] = value
-    save_clip(clip, str(tmp_path / "run"))
+    shutil.copytree(tiny_run, tmp_path / "run")
+    weights = tmp_path / "run" / "open_clip_model.safetensors"
+    tensors = load_file(weights)
+    tensors["visual.layer1.0.conv1.weight"][0, 0, 0, 0] = value
+    save_file(tensors, weights)
     with pytest.raises(HnclipError, match=r"not finite; got NaN or .* in visual.layer1.0.conv1"):
         load_clip(str(tmp_path / "run"), device="cpu")
+
+
+def test_weights_that_are_not_finite_are_not_written(tmp_path):
+    clip = load_clip("hnclip-tiny-vit", device="cpu")
+    torch.nn.init.constant_(clip.module.text_projection, float("inf"))
+    with pytest.raises(HnclipError, match=r"not finite; got NaN or .* in text_projection; try a l"):
+        save_clip(clip, str(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("device", ["tpu9", "cuda:99"])

@@ -113,6 +113,47 @@ def test_a_row_of_nan_is_an_error_that_names_the_record(clip, tmp_path):
         from_arrays(data, arrays)
 
 
+class Broken:
+    """A model that finds no vector for an image or a caption."""
+
+    def __init__(self, clip, of, value):
+        self._clip, self._of, self._value = clip, of, value
+
+    def __getattr__(self, name):
+        return getattr(self._clip, name)
+
+    def encode_images(self, pixels):
+        rows = self._clip.encode_images(pixels)
+        if self._of == "image":
+            rows[pixels.mean(dim=(1, 2, 3)).argmax()] = self._value
+        return rows
+
+    def encode_captions(self, captions):
+        rows = self._clip.encode_captions(captions)
+        if self._of == "caption":
+            rows[[text == "a green square number 1" for text in captions]] = self._value
+        return rows
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.0])
+@pytest.mark.parametrize("of", ["image", "caption"])
+def test_what_a_model_gives_no_vector_for_has_no_scores(clip, records, tmp_path, of, value):
+    broken, policy = Broken(clip, of, value), ErrorPolicy("skip")
+    reader = RecordReader(io.BytesIO(to_lines(*records)), "x.jsonl")
+    with pytest.raises(InputError, match=r"x\.jsonl:\d: .*(no vector|zero|not finite).* fp32"):
+        list(score(reader, model=broken, image_root=str(tmp_path)))
+    reader = RecordReader(io.BytesIO(to_lines(*records)), "x.jsonl")
+    scored = list(score(reader, model=broken, image_root=str(tmp_path), policy=policy))
+    assert policy.num_skipped >= 1 and len(scored) == len(records) - policy.num_skipped
+    assert all(np.isfinite(record["scores"]).all() for record in scored)
+
+
+def test_logits_that_are_not_finite_are_refused(clip, records, tmp_path, monkeypatch):
+    monkeypatch.setattr(type(clip), "logit_scale", torch.tensor(float("inf")))
+    with pytest.raises(HnclipError, match="logits are not finite"):
+        score(records, model=clip, image_root=str(tmp_path), logits=True)
+
+
 def test_the_records_before_a_bad_one_are_scored_first(clip, records, tmp_path):
     (tmp_path / "2.png").unlink()
     seen = []
