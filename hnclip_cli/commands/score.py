@@ -11,7 +11,7 @@ from hnclip_cli.streams.jsonl import Shard
 from hnclip_cli.streams.records import Record
 
 if TYPE_CHECKING:
-    from hnclip_cli.models.clip import Clip
+    pass
 
 _EMBEDDINGS = ("image_embeddings", "caption_embeddings", "negative_embeddings")
 
@@ -84,7 +84,7 @@ def score(
     )
     noted = _noting(scored) if settings["method"] == "comclip" else scored
     if model and not files:
-        noted = _counting_alike(noted, settings["model"])
+        noted = _counting_alike(noted)
     console.write_records(console.progress(noted, unit="record"), out, at_once=batch_size)
 
 
@@ -117,15 +117,11 @@ def _noting(records: Iterable[Record]) -> Iterable[Record]:
         console.note(f"{num_plain} of {num_records} records have no regions: plain cosines")
 
 
-def _counting_alike(records: Iterable[Record], clip: "Clip") -> Iterable[Record]:
-    """The records; at the end a note on negatives that are their captions to the model."""
-    num_negatives = num_alike = 0
+def _counting_alike(records: Iterable[Record]) -> Iterable[Record]:
+    """The records; at the end a note on false captions that are true ones to the model."""
+    num_alike = 0
     for record in records:
-        if not record.is_matching and record.negatives:
-            texts = [negative.caption for negative in record.negatives]
-            num_negatives += len(texts)
-            num_alike += clip.num_alike(record.caption, texts)
+        num_alike += len(record.get("same_tokens", []))
         yield record
     if num_alike:
-        share = f"{num_alike} of {num_negatives} negatives"
-        console.note(f"{share} have the same tokens as their captions")
+        console.note(f"false captions with the tokens of true ones: {num_alike} (same_tokens)")

@@ -31,6 +31,7 @@ class Observations:
     """All that the report is made of, of R records with P pairs."""
 
     num_unmeasured: int
+    num_same_tokens: int  # false captions that were true ones to the model
     clusters: Ints  # image group of each record, numbered from 0, shape (R,)
     places: list[Place]  # the distinct places in benchmarks; ``place`` (R,) numbers them
     place: Ints

@@ -76,6 +76,8 @@ def evaluate(
         "skipped": policy.num_skipped - skipped_before,
         "unmeasured": observations.num_unmeasured,
     }
+    if observations.num_same_tokens:
+        report["same_tokens"] = observations.num_same_tokens
     numbers = all_accuracies(observations, fields, without)
     others: Iterable[Accuracy | None] = repeat(None)
     if blind is not None:

@@ -84,6 +84,8 @@ def summary(report: dict[str, Any]) -> str:
     for name, meaning in (("unmeasured", "with nothing to tell apart"), ("skipped", "skipped")):
         if report[name]:
             parts.append(f"{report[name]} {meaning}")
+    if "same_tokens" in report:
+        parts.append(f"{report['same_tokens']} false captions with the tokens of true ones")
     return ", ".join(parts)
 
 

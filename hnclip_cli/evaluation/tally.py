@@ -38,7 +38,7 @@ class Tally:
     """
 
     def __init__(self, fields: Iterable[str] = (), ranks: Iterable[int] = ()) -> None:
-        self.num_unmeasured = 0
+        self.num_unmeasured = self.num_same_tokens = 0
         self._places = _Numbered()
         self._ranks_of = cache(partial(_ranks, frozenset(ranks)))
         self._fields = {field: _Numbered() for field in fields if field not in PLACE_FIELDS}
@@ -72,6 +72,8 @@ class Tally:
             kept.extend(margins)
         for field, numbered in self._fields.items():
             numbered.extend(values[field])
+        if isinstance(columns := record.get("same_tokens"), list):
+            self.num_same_tokens += len(columns)
         self._clusters.append(cluster)
         self._places.extend([place])
 
@@ -80,6 +82,7 @@ class Tally:
         places: list[tuple[Texts, Texts, Texts]] = list(self._places)
         return Observations(
             num_unmeasured=self.num_unmeasured,
+            num_same_tokens=self.num_same_tokens,
             clusters=np.unique(np.array(self._clusters), return_inverse=True)[1],
             places=[Place(_first(name), _first(subset), tags) for name, subset, tags in places],
             place=np.array(self._places.numbers),

@@ -76,11 +76,6 @@ class Clip:
             )
         return tokens
 
-    def num_alike(self, caption: str, others: Sequence[str]) -> int:
-        """How many other texts have the same tokens as a caption, as far as the model reads."""
-        tokens = self.tokenize([caption, *others])
-        return int((tokens[1:] == tokens[0]).all(dim=1).sum())
-
     def encode_images(self, pixels: Tensor) -> Tensor:
         """Pixels to unit vectors, float32, shape (n, D).
 

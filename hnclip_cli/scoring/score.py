@@ -83,8 +83,39 @@ def score(
     if method == "comclip":
         from hnclip_cli.scoring.comclip import score_with_comclip
 
-        return score_with_comclip(records, encoder, policy, logits=scale)
-    return score_with_model(records, encoder, policy, logits=scale, explain=method == "explain")
+        scored = score_with_comclip(records, encoder, policy, logits=scale)
+    else:
+        explain = method == "explain"
+        scored = score_with_model(records, encoder, policy, logits=scale, explain=explain)
+    return with_same_tokens(scored, clip)
+
+
+def with_same_tokens(records: Iterable[Record], clip: Clip) -> Iterator[Record]:
+    """The records; ``same_tokens`` lists the columns whose false captions are, to the model, true
+    ones of the same image, where there are such.
+    """
+    for record in records:
+        if columns := same_tokens(record, clip):
+            record["same_tokens"] = columns
+        yield record
+
+
+def same_tokens(record: Record, clip: Clip) -> list[int]:
+    """Columns of captions that are false for an image and have the tokens of one that is true."""
+    item = record.matching
+    if len(item.captions) == 1 or (record.is_matching and record.prompts_per_class > 1):
+        return []
+    keys = [tokens.numpy().tobytes() for tokens in clip.tokenize(item.captions)]
+    truth = set(item.truth)
+    true_keys = {(image, keys[column]) for image, column in truth}
+    return [
+        column
+        for column, key in enumerate(keys)
+        if any(
+            (image, key) in true_keys and (image, column) not in truth
+            for image in range(len(item.images))
+        )
+    ]
 
 
 def logits_of(clip: Clip) -> Logits:

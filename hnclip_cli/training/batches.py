@@ -34,8 +34,8 @@ class Sample:
 
     pixels: Tensor  # as `PixelLoader` gives them
     caption: Tensor  # (context,)
-    negatives: list[Tensor]  # up to K of (context,)
-    kinds: list[int]
+    negatives: list[Tensor | None]  # up to K of (context,); None where it is the caption's tokens
+    kinds: list[int]  # of each negative
     group: int
     negative_pixels: list[Tensor]  # up to M
     flat: list[str]  # the names of its images of one flat color
@@ -85,10 +85,11 @@ def make_sample(
     negative_images = [record.negative_images[position] for position in images]
     names = [record.image, *negative_images]
     pixels = [load_pixels(record, name) for name in names]
+    caption = tokens[0]
     return Sample(
         pixels=pixels[0],
-        caption=tokens[0],
-        negatives=list(tokens[1:]),
+        caption=caption,
+        negatives=[None if torch.equal(text, caption) else text for text in tokens[1:]],
         kinds=[store.kinds.index(negative.kind) for negative in negatives],
         group=store.groups[index],
         negative_pixels=pixels[1:],
@@ -119,19 +120,21 @@ def draw_slots(
 
 def collate(samples: list[Sample], slots: NumSlots) -> Batch:
     """Samples to a batch."""
-    mask = _filled([len(sample.kinds) for sample in samples], slots.captions)
-    kinds = mask.long()
-    kinds[mask] = torch.tensor([k for sample in samples for k in sample.kinds], dtype=torch.int64)
+    filled = _filled([len(sample.kinds) for sample in samples], slots.captions)
+    kinds, mask = filled.long(), filled.clone()
+    kinds[filled] = torch.tensor([k for sample in samples for k in sample.kinds], dtype=torch.int64)
+    all_negatives = [tokens for sample in samples for tokens in sample.negatives]
+    mask[filled] = torch.tensor([tokens is not None for tokens in all_negatives], dtype=torch.bool)
     captions = _stack([sample.caption for sample in samples], torch.zeros(0, 0, dtype=torch.int64))
     pixels = _stack([sample.pixels for sample in samples], torch.zeros(0, 3, 0, 0))
-    negatives = [tokens for sample in samples for tokens in sample.negatives]
+    negatives = [tokens for tokens in all_negatives if tokens is not None]
     negative_pixels = [image for sample in samples for image in sample.negative_pixels]
     return Batch(
         pixels=pixels,
         captions=captions,
         negatives=_stack(negatives, captions[:0]),
         mask=mask,
-        kinds=kinds,
+        kinds=kinds * mask,
         groups=torch.tensor([sample.group for sample in samples], dtype=torch.int64),
         negative_pixels=_stack(negative_pixels, pixels[:0]),
         image_mask=_filled([len(sample.negative_pixels) for sample in samples], slots.images),
@@ -218,6 +221,8 @@ class Batches:
             for result in itertools.islice(self._results, self._num_rows):
                 if isinstance(result, Sample):
                     samples.append(result)
+                    self._num_negatives += len(result.negatives)
+                    self._num_alike += result.negatives.count(None)
                     for name in set(result.flat) - self._named:
                         self._named.add(name)
                         self._policy.odd(FLAT, name)
@@ -226,18 +231,14 @@ class Batches:
                     self._policy.bad(result)
         except Exception as error:  # the other ranks have to hear of it first
             self.error = error
-        batch = collate(samples, self._num_slots)
-        captions = batch.captions.repeat_interleave(batch.mask.sum(dim=1), dim=0)
-        self._num_alike += int((captions == batch.negatives).all(dim=1).sum())
-        self._num_negatives += len(batch.negatives)
-        return batch
+        return collate(samples, self._num_slots)
 
     def notes(self) -> list[str]:
-        """A line where negatives were no others than their captions to the model."""
+        """A line where negatives were left out that are their captions to the model."""
         if not self._num_alike:
             return []
         share = f"{self._num_alike} of {self._num_negatives} negatives that were drawn"
-        return [f"{share} have the same tokens as their captions"]
+        return [f"{share} have the same tokens as their captions, and were left out"]
 
     def check(self, *, failed: bool, empty: bool) -> None:
         """Raise what was kept, once all ranks know; `HnclipError` after an epoch of bad images."""

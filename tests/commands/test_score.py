@@ -150,4 +150,5 @@ def test_negatives_that_the_model_does_not_tell_apart_are_counted(records, tiny_
         record["negatives"] = [{"caption": f"{text}", "kind": "x"} for text in (f"{long}blue", "b")]
     result = hnclip("score", "--model", tiny_run, input=to_lines(*records))
     assert result.exit_code == 0
-    assert "3 of 6 negatives have the same tokens as their captions" in result.stderr
+    assert "false captions with the tokens of true ones: 3 (same_tokens)" in result.stderr
+    assert [record["same_tokens"] for record in parse_lines(result.stdout_bytes)] == [[1]] * 3

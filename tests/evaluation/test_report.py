@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.evaluation.report import evaluate
+from hnclip_cli.evaluation.table import summary
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.streams.npy import Rows
 from tests.conftest import to_lines
@@ -144,6 +145,15 @@ def test_the_report_of_one_item_has_every_key_and_no_interval():
         "bootstrap": {"rounds": 50, "level": 0.95, "seed": 0, "resampled": "image groups"},
         "ties": {"counted_as": "wrong", "near_within": 0.0001},
     }
+
+
+def test_false_captions_that_the_model_cannot_tell_from_true_ones_are_counted_apart():
+    report = evaluate_records(
+        short([0.5, 0.5], same_tokens=[1]), short([0.5, 0.2, 0.5], same_tokens=[2])
+    )
+    assert report["same_tokens"] == report["accuracy"]["pair"]["num_ties"] == 2
+    assert "2 false captions with the tokens of true ones" in summary(report)
+    assert "same_tokens" not in evaluate_records(short([0.5, 0.5]))
 
 
 def test_all_ties_are_all_wrong():

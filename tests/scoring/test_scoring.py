@@ -301,6 +301,18 @@ def test_images_of_one_flat_color_are_counted_and_named(clip, tmp_path, workers)
     assert (named, policy.num_odd) == (["records:2: '1.png'"], {"images of one flat color": 1})
 
 
+def test_false_captions_of_the_tokens_of_true_ones_are_listed(clip, tmp_path):
+    make_records(tmp_path, 2)
+    images, captions = ["0.png", "1.png"], ["a cat", "A  CAT", "a dog", "a cat."]
+    items = [
+        {"images": images, "captions": captions, "truth": [[0, 0], [1, 2]]},
+        {"images": images, "captions": captions, "truth": [[0, 0], [0, 1], [1, 2]]},
+        {"images": images, "captions": captions[:2], "truth": [[0, 0], [1, 1]]},
+    ]
+    scored = list(score(items, model=clip, image_root=str(tmp_path)))
+    assert [item.get("same_tokens") for item in scored] == [[1], None, [0, 1]]
+
+
 def test_an_explanation_is_that_of_the_scores(clip, tmp_path):
     (record,) = make_records(tmp_path, 1)
     (scored,) = score([record], model=clip, method="explain", image_root=str(tmp_path))

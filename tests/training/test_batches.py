@@ -83,6 +83,18 @@ def test_batches_list_the_valid_negatives_in_the_order_of_the_mask(clip, tmp_pat
     assert batch.pixels.shape == (3, 3, 64, 64)
 
 
+def test_a_negative_of_the_tokens_of_its_caption_is_masked(clip, tmp_path):
+    records = make_records(tmp_path, 2)
+    records[0]["negatives"].insert(0, {"caption": f" {records[0]['caption'].upper()}", "kind": "z"})
+    slots = NumSlots(3)
+    store = store_of(to_lines(*records), tmp_path)
+    batch = collate([make_sample(store, i, 0, clip, slots, 0) for i in range(2)], slots)
+    assert batch.mask.tolist() == [[False, True, True], [True, True, False]]
+    assert batch.kinds.tolist() == [[0, 0, 1], [0, 1, 0]]
+    others = [n["caption"] for record in records for n in record["negatives"] if n["kind"] != "z"]
+    assert torch.equal(batch.negatives, clip.tokenize(others))
+
+
 def test_without_slots_there_are_no_negatives(clip, tmp_path):
     store = store_of(to_lines(*make_records(tmp_path, 2)), tmp_path)
     batch = collate([make_sample(store, i, 0, clip, NumSlots(), 0) for i in range(2)], NumSlots())
