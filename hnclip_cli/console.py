@@ -9,8 +9,9 @@ from typing import IO, TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 from hnclip_cli.errors import ExitCode, HnclipError, InputError, ReaderGone
 from hnclip_cli.saying import MAX_LINE, Printable, shown
-from hnclip_cli.streams.files import atomic_output, open_input_file
+from hnclip_cli.streams.files import open_input_file
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader, Shard
+from hnclip_cli.streams.outputs import atomic_output
 from hnclip_cli.streams.records import format_record
 
 if TYPE_CHECKING:

@@ -1,7 +1,6 @@
 """An array that is written over several runs, and appears under its name when it is whole."""
 
 import contextlib
-import fcntl
 import io
 import json
 import os
@@ -12,16 +11,20 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
+from numpy.lib import format as npy_format
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.streams.files import atomic_output, open_for_writing, open_regular
+from hnclip_cli.streams.files import open_regular
 from hnclip_cli.streams.npy import NpyWriter
+from hnclip_cli.streams.outputs import atomic_output, in_the_way, naming, open_alone
 
 COMMIT_SECONDS = 1.0
 
 MAX_NOTE_BYTES = 1 << 20
 START_OVER = "removing it, or without --resume, to start over"
 _CHUNK = 1 << 20
+_NOTE_BEGINNING = b'{"settings": '
+_MAX_HEADER = 1 << 12  # of an array, in bytes
 
 Settings = dict[str, Any]
 
@@ -92,7 +95,7 @@ class PartialArray:
             self._sync()
             kept = Kept(self._writer.num_rows, digest, self._checksum)
             note = {"settings": self._settings, **kept._asdict()}
-            with atomic_output(f"{self._path}.json") as stream:
+            with atomic_output(f"{self._path}.json", follow_links=False) as stream:
                 stream.write(json.dumps(note | {"checksum": _checksum(note)}).encode() + b"\n")
             self._committed = time.monotonic()
 
@@ -122,15 +125,22 @@ def partial_array(
     target = os.path.realpath(path)
     partial = f"{target}.partial"
     note = Path(f"{partial}.json")
-    with _open_alone(partial, path) as stream:
+    with open_alone(partial, path) as stream:
         try:
+            _check_ours(stream, partial, resume=resume)
             kept = _read_state(partial, settings) if resume else None
+        except HnclipError:
+            if not os.fstat(stream.fileno()).st_size:
+                os.unlink(partial)
+            raise
+        try:
             if not kept:
                 note.unlink(missing_ok=True)
             array = PartialArray(stream, partial, num_columns, dtype, settings, kept or Kept())
             yield array
             array.finish()
-            os.replace(partial, target)
+            with naming(path):
+                os.replace(partial, target)
             note.unlink(missing_ok=True)
         except BaseException as error:
             failed = isinstance(error, Exception)  # and not stopped by a signal
@@ -140,24 +150,32 @@ def partial_array(
             raise
 
 
-def _open_alone(partial: str, path: str) -> IO[bytes]:
-    """Open a file that no other process is writing."""
-    while True:
-        stream = open_for_writing(
-            path, partial, "r+b", lambda name, flags: os.open(name, flags | os.O_CREAT, 0o666)
+def _check_ours(stream: IO[bytes], partial: str, *, resume: bool) -> None:
+    """Refuse what stands under the names that are written, where hnclip has not written it.
+
+    What it has written begins with the header of an array of no rows, or as a note does, beside
+    which an array may be whole. Notes to go on from are read with more care later.
+    """
+    note = f"{partial}.json"
+    if os.path.islink(note):
+        raise in_the_way(note)
+    said = b""
+    with contextlib.suppress(FileNotFoundError), open_regular(note) as file:
+        said = file.read(len(_NOTE_BEGINNING))
+    if said not in (b"", _NOTE_BEGINNING) and not resume:
+        raise in_the_way(note)
+    beginning = os.pread(stream.fileno(), _MAX_HEADER, 0)
+    if beginning and not _is_empty_array(beginning) and said != _NOTE_BEGINNING:
+        raise in_the_way(partial)
+
+
+def _is_empty_array(beginning: bytes) -> bool:
+    stream = io.BytesIO(beginning)
+    with contextlib.suppress(ValueError, EOFError):
+        return npy_format.read_magic(stream) == (1, 0) and (
+            npy_format.read_array_header_1_0(stream)[0][:1] == (0,)
         )
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            stream.close()
-            raise HnclipError(
-                "another process is writing it", where=path, hint="another path with -o"
-            ) from None
-        # Whoever held the lock may have renamed or removed the file in between.
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.stat(partial), os.fstat(stream.fileno())):
-                return stream
-        stream.close()
+    return False
 
 
 def _read_state(partial: str, settings: Settings) -> Kept | None:

@@ -18,7 +18,8 @@ from hnclip_cli.language.caption import Caption
 from hnclip_cli.language.links import DETERMINER, lemmas, links, noun_lemma, verb_lemma
 from hnclip_cli.language.ratios import PART_WEIGHT, Rows, Side
 from hnclip_cli.lexicon import Lexicon, load_lexicon
-from hnclip_cli.streams.files import atomic_output, read_rest
+from hnclip_cli.streams.files import read_rest
+from hnclip_cli.streams.outputs import atomic_output
 
 FORMAT, VERSION = "hnclip-usage", 1
 # Made by hnclip fit from captions of COCO 2017; docs/negatives.md says from which.

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.pixels import byte_table, look_up_bytes
+from hnclip_cli.models.tensors import bytes_of
 from hnclip_cli.models.text import encode_text, encode_text_local
 from hnclip_cli.models.vision import encode_image, encode_image_local
 
@@ -128,7 +129,7 @@ class Clip:
         digest.update(repr(self.preprocess).encode())
         for name, tensor in sorted(self.module.state_dict().items()):
             digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+            digest.update(bytes_of(tensor))
         return {
             "model": digest.hexdigest(),
             "precision": self.precision,

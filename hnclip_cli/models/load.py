@@ -16,7 +16,6 @@ import open_clip
 import torch
 from open_clip.coca_model import CoCa
 from open_clip.model import CLIP, CustomTextCLIP
-from safetensors.torch import save
 from torch import nn
 
 from hnclip_cli.errors import HnclipError
@@ -24,8 +23,9 @@ from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.config import Config, check_config, check_tower
 from hnclip_cli.models.device import resolve_device
 from hnclip_cli.models.folder import CONFIG_NAME, TOWER_NAME, WEIGHTS_NAME, open_folder
+from hnclip_cli.models.tensors import write_tensors
 from hnclip_cli.saying import shown
-from hnclip_cli.streams.files import atomic_output
+from hnclip_cli.streams.outputs import atomic_output, naming
 
 CONFIG_FOLDER = Path(__file__).parent / "configs"
 
@@ -82,23 +82,22 @@ def save_clip(clip: Clip, folder: str) -> None:
         HnclipError: the folder cannot be written, or the weights are not finite.
     """
     check_finite(clip.module, folder, "a lower --lr, or --precision fp32")
-    os.makedirs(folder, exist_ok=True)
-    state = clip.module.state_dict()
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     save_tokenizer = getattr(clip.tokenizer, "save_pretrained", None)
-    if save_tokenizer:  # Hugging Face tokenizers; CLIP's own is part of open_clip
-        save_tokenizer(folder)
+    with naming(folder):
+        os.makedirs(folder, exist_ok=True)
+        if save_tokenizer:  # Hugging Face tokenizers; CLIP's own is part of open_clip
+            save_tokenizer(folder)
     tower = getattr(getattr(clip.module, "text", None), "config", None)
     if tower is not None:  # of transformers, which would look for it in the hub
-        with atomic_output(os.path.join(folder, TOWER_NAME)) as stream:
+        with atomic_output(os.path.join(folder, TOWER_NAME), follow_links=False) as stream:
             stream.write(json.dumps(check_tower(tower.to_dict(), folder), indent=2).encode())
-    with atomic_output(os.path.join(folder, WEIGHTS_NAME)) as stream:
-        stream.write(save(tensors))
+    with atomic_output(os.path.join(folder, WEIGHTS_NAME), follow_links=False) as stream:
+        write_tensors(stream, clip.module.state_dict())
     preprocess: Any = clip.module.visual.preprocess_cfg
     if dataclasses.is_dataclass(preprocess):
         preprocess = dataclasses.asdict(preprocess)  # type: ignore[arg-type]
     config = {"model_cfg": clip.model_config, "preprocess_cfg": dict(preprocess)}
-    with atomic_output(os.path.join(folder, CONFIG_NAME)) as stream:
+    with atomic_output(os.path.join(folder, CONFIG_NAME), follow_links=False) as stream:
         stream.write(json.dumps(config, indent=2).encode() + b"\n")
 
 

@@ -1,4 +1,4 @@
-"""Files that are read plainly or through gzip, and written whole or not at all."""
+"""Files that are read, plainly or through gzip."""
 
 import contextlib
 import errno
@@ -6,9 +6,8 @@ import gzip
 import os
 import stat
 import time
-import uuid
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, cast
@@ -30,7 +29,7 @@ def open_input_file(path: str) -> IO[bytes]:
         HnclipError: it cannot be opened, or is a named pipe that nobody writes to.
     """
     try:
-        stream = open(path, "rb", opener=_open_patiently)
+        stream = open(path, "rb", opener=open_patiently)
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise HnclipError(
@@ -78,7 +77,7 @@ def unpacking(where: str) -> Iterator[None]:
         raise HnclipError(f"damaged gzip file ({error})", where=where) from None
 
 
-def _open_patiently(path: str, flags: int) -> int:
+def open_patiently(path: str, flags: int) -> int:
     """Open a file as `os.open` does, but wait at a named pipe only so long for its other end."""
     open_it = partial(os.open, path, flags, 0o666)
     try:
@@ -112,59 +111,6 @@ def _open_patiently(path: str, flags: int) -> int:
 def _lonely(path: str, does: str, hint: str) -> HnclipError:
     problem = f"nobody {does} this named pipe, within {OPEN_SECONDS:g} seconds"
     return HnclipError(problem, where=path, hint=hint)
-
-
-@contextlib.contextmanager
-def atomic_output(path: str) -> Iterator[IO[bytes]]:
-    """A file that appears under its name only when the block ends without an error.
-
-    The bytes go to a hidden neighbour, which then takes the name in one step; on any exception
-    it is removed and what stood under the name before stays. Links are followed; devices and
-    named pipes are written directly. `HnclipError` where the file cannot be created.
-    """
-    target = os.path.realpath(path)
-    if os.path.exists(target) and not os.path.isfile(target):
-        with open_for_writing(path, target, "wb", _open_patiently) as stream:
-            yield stream
-    else:
-        with atomic_path(path) as temporary, open(temporary, "r+b") as stream:
-            yield stream
-
-
-@contextlib.contextmanager
-def atomic_path(path: str) -> Iterator[str]:
-    """Like `atomic_output`, for libraries that want to write the file themselves.
-
-    Yields the name to write to, a hidden neighbour of the file.
-    """
-    target = os.path.realpath(path)
-    folder, name = os.path.split(target)
-    temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        # Here, because libraries would name the hidden neighbour, and in words of their own.
-        with open_for_writing(path, temporary, "xb") as stream:
-            mode = os.fstat(stream.fileno()).st_mode
-        yield temporary
-        with open(temporary, "rb") as stream:
-            os.fchmod(stream.fileno(), stat.S_IMODE(mode))  # some write a file of their own here
-            os.fsync(stream.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def open_for_writing(
-    path: str, actual: str, mode: str, opener: Callable[[str, int], int] | None = None
-) -> IO[bytes]:
-    """Open a file that stands for another, whose name is in the message where that fails."""
-    try:
-        return cast(IO[bytes], open(actual, mode, opener=opener))
-    except OSError as error:
-        raise HnclipError(
-            f"cannot write it: {error.strerror}", where=path, hint="another path with -o"
-        ) from None
 
 
 def inside(folder: str, name: str, what: str) -> str:

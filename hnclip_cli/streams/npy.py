@@ -4,7 +4,6 @@ import io
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import prod
 from typing import IO, Any, Self
@@ -14,6 +13,7 @@ from numpy.lib import format as npy_format
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.streams.files import open_input_file, unpacking
+from hnclip_cli.streams.outputs import temporary_file
 from hnclip_cli.streams.records import Record, RowsOf, with_gaps
 
 Array = np.ndarray
@@ -39,7 +39,7 @@ class NpyWriter:
         self._dtype = np.dtype(dtype).newbyteorder("<")
         self._stream = stream
         is_file = stream.seekable() and stream.tell() == 0
-        self._file: IO[bytes] = stream if is_file else tempfile.TemporaryFile()
+        self._file: IO[bytes] = stream if is_file else temporary_file()
         self._write_header()
 
     def __enter__(self) -> Self:
@@ -108,7 +108,7 @@ class Rows:
         if is_plain and stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             start = stream.tell()
         else:
-            file = tempfile.TemporaryFile()
+            file = temporary_file()
             with unpacking(source):
                 _copy(stream, file, promised + 1)
             file.flush()

@@ -2,11 +2,11 @@
 
 import os
 import shutil
-import tempfile
 from array import array
 from collections.abc import Iterator
 from typing import IO, Self
 
+from hnclip_cli.streams.outputs import temporary_file
 from hnclip_cli.streams.records import Record, format_record, parse_record
 
 _RECORDS_AT_ONCE = 256
@@ -16,7 +16,7 @@ class Spool:
     """Records in a temporary file, to be read again in any order, from any thread."""
 
     def __init__(self) -> None:
-        self.file: IO[bytes] = tempfile.TemporaryFile()  # the lines, end to end
+        self.file: IO[bytes] = temporary_file()  # the lines, end to end
         self.offsets = array("q", [0])  # where each line begins, and where the last one ends
         self.lines = array("q")  # the records' own line numbers
         self.source = "-"  # where the records were read
@@ -61,7 +61,7 @@ def seekable(stream: IO[bytes]) -> IO[bytes]:
     """The stream, or a temporary file of what comes out of it, for whoever reads it twice."""
     if stream.seekable():
         return stream
-    spool = tempfile.TemporaryFile()
+    spool = temporary_file()
     shutil.copyfileobj(stream, spool)
     spool.seek(0)
     return spool

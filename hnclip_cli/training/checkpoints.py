@@ -1,16 +1,12 @@
 """What a run leaves behind: the model, how it was made, and the state to go on from."""
 
-import contextlib
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from hnclip_cli import __version__
@@ -18,7 +14,7 @@ from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.folder import CONFIG_NAME, WEIGHTS_NAME
 from hnclip_cli.models.load import save_clip
-from hnclip_cli.streams.files import atomic_output, atomic_path
+from hnclip_cli.streams.outputs import atomic_output, in_the_way, naming
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.optimizer import make_optimizer
@@ -79,7 +75,8 @@ def check_folder(folder: str, *, resume: bool, model: str) -> None:
 
     Raises:
         HnclipError: the folder cannot be written, holds a run that is not finished and is not
-            to be taken up again, or is the model to start from, which ``resume`` needs again.
+            to be taken up again, a model from elsewhere, or the model to start from, which
+            ``resume`` needs again.
     """
     parent = os.path.realpath(folder)
     while not os.path.exists(parent):
@@ -88,8 +85,13 @@ def check_folder(folder: str, *, resume: bool, model: str) -> None:
         raise HnclipError(
             "cannot write checkpoints here", where=folder, expected="a folder", hint="another -o"
         )
-    if os.path.isdir(model) and os.path.realpath(model) == os.path.realpath(folder):
+    source = model.removeprefix("local-dir:")
+    if os.path.isdir(source) and os.path.isdir(folder) and os.path.samefile(source, folder):
         raise HnclipError("-o is the folder of --model", where=folder, hint="another -o")
+    if not os.path.lexists(os.path.join(folder, RUN_NAME)):
+        for name in (CONFIG_NAME, WEIGHTS_NAME):
+            if os.path.lexists(other := os.path.join(folder, name)):
+                raise in_the_way(other)
     path = os.path.join(folder, STATE_NAME)
     if not resume and os.path.exists(path) and not read_metadata(path)["finished"]:
         raise HnclipError(
@@ -113,24 +115,10 @@ def save_state(state: State, origin: Origin, folder: str, *, finished: bool) -> 
         "elapsed": state.elapsed if origin.config.seconds else 0,
         "finished": finished,
     }
-    os.makedirs(folder, exist_ok=True)
-    for name in (STATE_NAME, RUN_NAME, WEIGHTS_NAME, CONFIG_NAME):
-        for leftover in Path(folder).glob(f".{name}.*.tmp"):  # of a run that was killed
-            leftover.unlink(missing_ok=True)
-    with _writing(folder), atomic_path(os.path.join(folder, STATE_NAME)) as path:
-        write_state(path, metadata, tensors)
-
-
-@contextlib.contextmanager
-def _writing(folder: str) -> Iterator[None]:
-    """Failures in words that name the folder: many have no file name of their own."""
-    try:
-        yield
-    except (OSError, SafetensorError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or error
-        raise HnclipError(
-            f"cannot write the checkpoint ({reason})", where=folder, hint="more room on its disk"
-        ) from None
+    with naming(folder):
+        os.makedirs(folder, exist_ok=True)
+    with atomic_output(os.path.join(folder, STATE_NAME), follow_links=False) as stream:
+        write_state(stream, metadata, tensors)
 
 
 def load_state(state: State, origin: Origin, folder: str) -> bool:
@@ -205,10 +193,12 @@ def save_checkpoint(clip: Clip, state: State, origin: Origin, folder: str) -> No
             "torch": str(torch.__version__),
         },
     }
-    with _writing(folder):
-        save_clip(clip, folder)
-        with atomic_output(os.path.join(folder, RUN_NAME)) as stream:
-            stream.write(json.dumps(run, indent=2).encode() + b"\n")
+    with naming(folder):
+        os.makedirs(folder, exist_ok=True)
+    # First, because `check_folder` knows by it what this run may write over.
+    with atomic_output(os.path.join(folder, RUN_NAME), follow_links=False) as stream:
+        stream.write(json.dumps(run, indent=2).encode() + b"\n")
+    save_clip(clip, folder)
 
 
 def check_same(state: State, ranks: Ranks) -> None:

@@ -1,5 +1,6 @@
 """A whole run: records in, a folder with the trained model out."""
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from hnclip_cli.models.device import resolve_device
 from hnclip_cli.models.load import load_clip
 from hnclip_cli.streams.images import ImageRoot, as_root
 from hnclip_cli.streams.jsonl import ErrorPolicy
+from hnclip_cli.streams.outputs import only_writer
 from hnclip_cli.training import checkpoints, launch, loop
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.export import Export
@@ -84,7 +86,8 @@ def train(
     place = launch.find_place(os.environ)
     where = model.device if isinstance(model, Clip) else resolve_device(device)
     where = launch.own_device(where, place)
-    with launch.joined(place, where) as ranks:
+    with launch.joined(place, where) as ranks, contextlib.ExitStack() as kept:
+        ranks.first(lambda: kept.enter_context(only_writer(output)))
         store = RecordStore.shared(
             lambda: RecordStore(records, image_root, policy), image_root, ranks
         )

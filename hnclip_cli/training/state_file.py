@@ -3,14 +3,13 @@
 import json
 import math
 import zlib
-from typing import Any
+from typing import IO, Any
 
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.models.tensors import bytes_of, write_tensors
 from hnclip_cli.streams.files import open_regular
 
 MAX_STEPS = 1 << 53  # what a JSON number holds exactly
@@ -24,16 +23,14 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 }  # fmt: skip
 
 
-def write_state(path: str, metadata: Metadata, tensors: Tensors) -> None:
-    """Write a file; ``OSError`` or ``SafetensorError`` where that cannot be done.
+def write_state(stream: IO[bytes], metadata: Metadata, tensors: Tensors) -> None:
+    """Write a state.
 
     Its checksum (CRC-32) is against accidents: it covers what the state says of itself, which holds
     another one of the tensors, so that the first can be read and checked alone.
     """
-    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     said = json.dumps(metadata | {"tensors": _checksum(tensors)})
-    # One entry, for safetensors writes several in any order.
-    save_file(tensors, path, {"hnclip": f"{zlib.crc32(said.encode()):08x} {said}"})
+    write_tensors(stream, tensors, {"hnclip": f"{zlib.crc32(said.encode()):08x} {said}"})
 
 
 def read_metadata(path: str) -> Metadata:
@@ -97,7 +94,7 @@ def _checksum(tensors: Tensors) -> str:
     total = 0
     for name, value in sorted(tensors.items()):
         total = zlib.crc32(f"{name} {value.dtype} {tuple(value.shape)}".encode(), total)
-        total = zlib.crc32(value.reshape(-1).view(torch.uint8).numpy().data, total)
+        total = zlib.crc32(bytes_of(value), total)
     return f"{total:08x}"
 
 

@@ -338,3 +338,28 @@ def test_kill_9_twice_then_resume_gives_the_same_bytes(tiny_run, tmp_path, monke
         assert result.exit_code == 0, result.stderr
     assert (tmp_path / "a.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
     assert names(tmp_path) == ["a.npy", "c.jsonl", "whole.npy"]
+
+
+@pytest.mark.parametrize("name", ["a.npy.partial", "a.npy.partial.json"])
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_file_of_somebody_else_is_not_touched(clip, tmp_path, name, resume, is_link):
+    dear = tmp_path / ("dear" if is_link else name)
+    dear.write_bytes(b"dear to me")
+    if is_link:
+        (tmp_path / name).symlink_to("dear")
+    before = sorted(os.listdir(tmp_path))
+    with pytest.raises(HnclipError):
+        run(clip, to_lines(*captions()), tmp_path / "a.npy", resume=resume)
+    assert dear.read_bytes() == b"dear to me"
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_an_array_of_somebody_else_is_not_touched(clip, tmp_path):
+    path = tmp_path / "a.npy.partial"
+    with path.open("wb") as stream:
+        np.save(stream, np.ones((3, 4), np.float32))
+    before = path.read_bytes()
+    with pytest.raises(HnclipError, match="this file is in the way"):
+        run(clip, to_lines(*captions()), tmp_path / "a.npy")
+    assert path.read_bytes() == before

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from hnclip_cli.errors import HnclipError, Stopped
-from hnclip_cli.models.load import load_clip
+from hnclip_cli.models.load import load_clip, save_clip
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.training import checkpoints, loop
 from hnclip_cli.training.checkpoints import Origin
@@ -130,24 +130,36 @@ def test_folders_that_cannot_hold_a_run_are_refused_before_it(tmp_path):
         checkpoints.check_folder(f"{tmp_path}/.", resume=True, model=str(tmp_path))
 
 
-@pytest.mark.parametrize(
-    "name", [checkpoints.STATE_NAME, checkpoints.RUN_NAME, "open_clip_model.safetensors"]
-)
-def test_what_a_killed_run_left_half_written_is_removed(store, tmp_path, name):
-    leftover, other = tmp_path / f".{name}.0123abcd.tmp", tmp_path / ".other.tmp"
-    for path in (leftover, other):
-        path.write_bytes(b"half")
-    run(store, tmp_path, steps=1)
-    assert not leftover.exists() and other.exists()
+def test_a_model_from_elsewhere_is_not_overwritten(store, tmp_path):
+    other = tmp_path / "open_clip_model.safetensors"
+    other.write_bytes(b"dear")
+    with pytest.raises(HnclipError, match=r"safetensors: this file is in the way"):
+        checkpoints.check_folder(str(tmp_path), resume=False, model="x")
+    (tmp_path / checkpoints.RUN_NAME).write_bytes(b"{}")  # what train has written it may replace
+    checkpoints.check_folder(str(tmp_path), resume=False, model="x")
+
+
+def test_links_in_the_folder_are_replaced_not_followed(store, tmp_path):
+    dear, folder = tmp_path / "dear", tmp_path / "run"
+    dear.write_bytes(b"dear")
+    folder.mkdir()
+    names = (checkpoints.STATE_NAME, "open_clip_model.safetensors", "open_clip_config.json")
+    for name in names:
+        (folder / name).symlink_to(dear)
+    run(store, folder, steps=1)
+    save_clip(load_clip("hnclip-tiny", device="cpu"), str(folder))
+    assert not any((folder / name).is_symlink() for name in names)
+    assert dear.read_bytes() == b"dear"
 
 
 def test_a_full_disk_leaves_the_state_of_before_and_is_named(store, tmp_path):
     run(store, tmp_path, stop_after=1)
-    before = (tmp_path / checkpoints.STATE_NAME).read_bytes()
+    path = tmp_path / checkpoints.STATE_NAME
+    before = path.read_bytes()
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limit[1]))
     try:
-        with pytest.raises(HnclipError, match=f"^{tmp_path}: cannot write the checkpoint"):
+        with pytest.raises(HnclipError, match=f"^{path}: cannot write it"):
             run(store, tmp_path, resume=True)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)

@@ -61,7 +61,8 @@ def refusal(path):
 def rewrite(path, tensors=None, **changes):
     """Write the state again, with checksums that are right."""
     metadata, before = read_state(path)
-    write_state(path, metadata | changes, before if tensors is None else tensors)
+    with open(path, "wb") as stream:
+        write_state(stream, metadata | changes, before if tensors is None else tensors)
 
 
 def test_a_state_that_was_not_touched_is_taken_up(path):
@@ -170,6 +171,7 @@ def test_a_state_has_the_tensors_of_its_model_and_moments(path):
 def test_the_same_state_is_the_same_bytes(path, tmp_path):
     metadata, tensors = read_state(path)
     for _ in range(3):
-        write_state(str(tmp_path / "again"), metadata, tensors)
+        with open(tmp_path / "again", "wb") as stream:
+            write_state(stream, metadata, tensors)
         assert (tmp_path / "again").read_bytes() == open(path, "rb").read()
     assert re.fullmatch("[0-9a-f]{8}", json.loads(json.dumps(metadata))["tensors"])

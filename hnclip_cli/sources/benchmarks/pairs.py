@@ -22,7 +22,8 @@ from hnclip_cli.benchmarks import Leaf, Metric, Place, by_subset, by_tag, winogr
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.sources.benchmarks.files import Files, benchmark, reader
 from hnclip_cli.sources.benchmarks.items import Item
-from hnclip_cli.streams.files import atomic_output
+from hnclip_cli.streams.files import open_regular
+from hnclip_cli.streams.outputs import atomic_output, in_the_way
 
 TRUTH = [[0, 0], [1, 1]]  # each caption of the image at its own place
 
@@ -217,15 +218,17 @@ def _unpacked(item: Item, side: str) -> str:
         raise item.error(f'field "{side}_image" is neither PNG nor JPEG', got=repr(data[:4]))
     name = f"{item.key.replace('/', '-')}-{side}.{ending}"
     path = os.path.join(item.files.images, name)
-    if not _holds(path, data):
-        with atomic_output(path) as stream:
+    if not os.path.lexists(path):
+        with atomic_output(path, follow_links=False) as stream:
             stream.write(data)
+    elif not _holds(path, data):
+        raise in_the_way(path)
     return path
 
 
 def _holds(path: str, data: bytes) -> bool:
-    with contextlib.suppress(OSError), open(path, "rb") as stream:
-        return stream.read() == data
+    with contextlib.suppress(OSError, HnclipError), open_regular(path) as stream:
+        return stream.read(len(data) + 1) == data
     return False
 
 

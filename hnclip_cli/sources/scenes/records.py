@@ -1,16 +1,14 @@
 """Scenes to disk and to records."""
 
-import contextlib
 import hashlib
 import os
 import random
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from hnclip_cli.errors import HnclipError
 from hnclip_cli.sources.scenes.captions import caption_of
 from hnclip_cli.sources.scenes.layout import compose
+from hnclip_cli.streams.outputs import atomic_output, naming
 
 
 def scene_records(
@@ -37,36 +35,28 @@ def scene_records(
     """
     from hnclip_cli.sources.scenes.drawing import background_of, draw
 
-    temporary = os.path.join(folder, f".{uuid.uuid4().hex[:8]}.tmp")
-    path = folder
-    try:
+    with naming(folder, "another DIR"):
         os.makedirs(folder, exist_ok=True)
-        for index in range(num_scenes):
-            rng = scene_rng(seed, split, index)
-            scene = compose(rng, split, max_objects)
-            caption = caption_of(rng, scene)
-            name = f"scenes-{split}-{seed}-{index:06d}"
-            path = os.path.join(folder, f"{name}.png")
-            image = draw(scene, background_of(rng), image_size)
-            image.save(temporary, "PNG", compress_level=1)
-            os.replace(temporary, path)  # a run that is stopped leaves no half of an image
-            yield {
-                "id": name,
-                "image": path,
-                "caption": caption,
-                "objects": [
-                    {name: getattr(thing, name) for name in ("color", "shape", "size", "x", "y")}
-                    for thing in scene.things
-                ],
-                "split": split,
-            }
-    except OSError as error:
-        raise HnclipError(
-            f"cannot write it: {error.strerror}", where=path, hint="another DIR"
-        ) from None
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+    for index in range(num_scenes):
+        rng = scene_rng(seed, split, index)
+        scene = compose(rng, split, max_objects)
+        caption = caption_of(rng, scene)
+        name = f"scenes-{split}-{seed}-{index:06d}"
+        path = os.path.join(folder, f"{name}.png")
+        image = draw(scene, background_of(rng), image_size)
+        # Whole images, but no wait for the disk at each.
+        with atomic_output(path, follow_links=False, is_durable=False) as stream:
+            image.save(stream, "PNG", compress_level=1)
+        yield {
+            "id": name,
+            "image": path,
+            "caption": caption,
+            "objects": [
+                {name: getattr(thing, name) for name in ("color", "shape", "size", "x", "y")}
+                for thing in scene.things
+            ],
+            "split": split,
+        }
 
 
 def scene_rng(seed: int, split: str, index: int) -> random.Random:
