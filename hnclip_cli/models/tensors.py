@@ -45,4 +45,4 @@ def write_tensors(
 def bytes_of(tensor: Tensor) -> memoryview:
     """The numbers of a tensor in memory, row by row."""
     numbers = tensor.detach().cpu().contiguous().reshape(-1)
-    return memoryview(numbers.view(torch.uint8).numpy()) if len(numbers) else memoryview(b"")
+    return numbers.view(torch.uint8).numpy().data if len(numbers) else memoryview(b"")
