@@ -113,10 +113,10 @@ def open_alone(path: str, shown: str) -> io.BufferedRandom:
             if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
                 raise in_the_way(path) from None
             raise _unwritable(error, shown) from None
-        output = _output(descriptor, shown)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            output.close()
+            os.close(descriptor)
             raise in_the_way(path)
+        output = _output(descriptor, shown)
         if not _locked(descriptor):
             output.close()
             raise HnclipError(
