@@ -1,5 +1,6 @@
 """hnclip train."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import fields
 from functools import partial
@@ -119,6 +120,7 @@ def train(
         log.write(format_record(plan))
         return ExitCode.DONE
 
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")  # else C++ says all, over many lines
     from hnclip_cli.training.stopping import StopSignals
 
     stop = click.get_current_context().with_resource(StopSignals())
@@ -140,7 +142,7 @@ def train(
         records(run.policy), config, model=model, output=output, pretrained=pretrained,
         device=device, precision=precision, resume=resume, policy=run.policy, stop=stop,
         image_root=image_root_of(input_, **images),
-        on_metrics=write, note=console.note, validate=validate,
+        on_metrics=write, note=console.note, complain=console.complain, validate=validate,
     )  # fmt: skip
     run.policy.num_skipped = trained.num_skipped
     return run.policy.exit_code if trained.rank else None  # rank 0 says it for all

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -13,6 +14,9 @@ from torch import Tensor, nn
 from hnclip_cli.errors import HnclipError, Stopped
 
 T = TypeVar("T")
+
+# Held while rank 0 writes or measures, which must not be ended in the middle.
+WRITING = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -80,7 +84,8 @@ class Ranks:
         failure: Exception | None = None
         if self.rank == 0:
             try:
-                result = action()
+                with WRITING:
+                    result = action()
             except Exception as error:  # the others wait for an answer
                 failure = error
         failed, stopped = self.broadcast((failure is not None, isinstance(failure, Stopped)))

@@ -3,18 +3,21 @@
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import torch
 import torch.distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
 from hnclip_cli.errors import HnclipError, Stopped
+from hnclip_cli.streams.threads import within
 from hnclip_cli.training.distributed import Ranks
+from hnclip_cli.training.watch import watched
 
-START_SECONDS = 60
+START_SECONDS = 60.0
 # Rank 0 may read a slow pipe while the others wait; a process that died is noticed at once.
 WAIT = timedelta(hours=2)
 
@@ -65,19 +68,25 @@ def own_device(device: torch.device, place: Place | None) -> torch.device:
 
 
 @contextlib.contextmanager
-def joined(place: Place | None, device: torch.device) -> Iterator[Ranks]:
+def joined(
+    place: Place | None, device: torch.device, lost: Callable[[str], None] = lambda line: None
+) -> Iterator[Ranks]:
     """Meet the other processes for a while; without a place, alone.
 
     After a failure nothing is said to the others: they notice that this process went away.
+    ``lost`` is told when one has stopped, and then this process ends; see `watched`.
     `HnclipError` where they do not come within a minute.
     """
     if place is None:
         yield Ranks()
         return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # where kernels and NCCL go that are not told
     _meet(place, device)
     stopped = None
     try:
-        yield Ranks(place.rank, place.size)
+        with watched(place.rank, place.size, place.address, place.port, lost):
+            yield Ranks(place.rank, place.size)
     except Stopped as error:
         stopped = error
     dist.destroy_process_group()
@@ -92,23 +101,29 @@ def _meet(place: Place, device: torch.device) -> None:
         "MASTER_ADDR": place.address,
         "MASTER_PORT": str(place.port),
     }
-    if device.type == "cuda":
-        torch.cuda.set_device(device)  # where kernels and NCCL go that are not told
-    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     try:
-        meeting = rendezvous("env://", timeout=timedelta(seconds=START_SECONDS))
-        store, _, _ = next(iter(meeting))
-        store.set_timeout(WAIT)
-        dist.init_process_group(
-            backend, store=store, rank=place.rank, world_size=place.size, timeout=WAIT
+        # Elsewhere, because whoever listens at that address may be a stranger who says nothing.
+        within(START_SECONDS, partial(_meet_here, place, device))
+    except (RuntimeError, ValueError, dist.DistError, TimeoutError) as error:
+        reason = (
+            str(error).splitlines()[0] if str(error) else f"no answer within {START_SECONDS:g} s"
         )
-    except (RuntimeError, ValueError, dist.DistError) as error:
         raise HnclipError(
-            f"rank {place.rank} of {place.size} could not meet the others "
-            f"({str(error).splitlines()[0]})",
+            f"rank {place.rank} of {place.size} could not meet the others ({reason})",
             where=f"{place.address}:{place.port}",
             hint="the same MASTER_ADDR and MASTER_PORT on every node",
         ) from None
+
+
+def _meet_here(place: Place, device: torch.device) -> None:
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    # A little less, so that it can say who did not come.
+    meeting = rendezvous("env://", timeout=timedelta(seconds=0.9 * START_SECONDS))
+    store, _, _ = next(iter(meeting))
+    store.set_timeout(WAIT)
+    dist.init_process_group(
+        backend, store=store, rank=place.rank, world_size=place.size, timeout=WAIT
+    )
 
 
 def _text(environment: Mapping[str, str], name: str, default: str | None = None) -> str:

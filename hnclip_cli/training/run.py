@@ -47,6 +47,7 @@ def train(
     policy: ErrorPolicy | None = None,
     on_metrics: Callable[[Metrics], None] = lambda metrics: None,
     note: Callable[[str], None] = lambda text: None,
+    complain: Callable[[str], None] | None = None,
     validate: Callable[[Clip], Metrics] | None = None,
     stop: StopSignals | None = None,
 ) -> Trained:
@@ -69,6 +70,8 @@ def train(
         on_metrics: called with the metrics of every ``log_every`` steps, and what ``validate``
             found. Where it raises `HnclipError` or `ReaderGone`, the state is saved first.
         note: called with lines for the user.
+        complain: called with the line of an error where this process ends itself, because another
+            one of the run has stopped; by default ``note``.
         validate: called with the model as it would be written, before the first step, at
             checkpoints and at the end; its numbers become metrics. It may raise `Stopped`.
         stop: asked to stop by signals or ``stop.request()``.
@@ -86,7 +89,10 @@ def train(
     place = launch.find_place(os.environ)
     where = model.device if isinstance(model, Clip) else resolve_device(device)
     where = launch.own_device(where, place)
-    with launch.joined(place, where) as ranks, contextlib.ExitStack() as kept:
+    with (
+        launch.joined(place, where, complain or note) as ranks,
+        contextlib.ExitStack() as kept,
+    ):
         ranks.first(lambda: kept.enter_context(only_writer(output)))
         store = RecordStore.shared(
             lambda: RecordStore(records, image_root, policy), image_root, ranks

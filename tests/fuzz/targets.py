@@ -8,8 +8,10 @@ import io
 import json
 import tarfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
 import numpy as np
 import orjson
@@ -22,8 +24,8 @@ from hnclip_cli.evaluation.html import edited
 from hnclip_cli.evaluation.table import _fit
 from hnclip_cli.evaluation.tally import Tally
 from hnclip_cli.language.usage import Usage
-from hnclip_cli.lexicon import Lexicon
-from hnclip_cli.lexicon.tables import BUILT_IN, TABLES
+from hnclip_cli.lexicon import Lexicon, tables
+from hnclip_cli.lexicon.tables import BUILT_IN, TABLES, Row, Table
 from hnclip_cli.negatives.generators.chat import read_answer
 from hnclip_cli.negatives.generators.failures import Failures
 from hnclip_cli.negatives.generators.replies import (
@@ -226,8 +228,21 @@ BENCHMARK_WORDS = [
 def read_words(data: bytes, folder: Path) -> None:
     """The first byte says which table the others are."""
     name = list(TABLES)[data[0] % len(TABLES)] if data else "words"
+    for old in folder.glob("*.tsv"):
+        old.unlink()
     (folder / f"{name}.tsv").write_bytes(data[1:])
-    Lexicon(str(folder)).rows(name)
+    with mock.patch.object(tables, "_read", _read):
+        Lexicon(str(folder)).rows(name)
+
+
+_plain_read = tables._read
+_built_in = cache(_plain_read)
+
+
+def _read(path: Path, table: Table, is_own: bool) -> dict[tuple[str, ...], Row]:
+    """As `tables._read`, which reads the built-in table again each time."""
+    read = _plain_read if is_own else _built_in
+    return dict(read(path, table, is_own))
 
 
 WORDS_SEEDS = [
@@ -258,7 +273,7 @@ def read_answers(data: bytes, folder: Path) -> None:
     text = data.decode("latin-1")
     reason = " ".join(text.splitlines())
     for status in (200, 400, 404, 429, 500):
-        error = Failures("http://a/v1", "key").of(_Response(status, reason), complaint)
+        error = Failures("http://a/v1").of(_Response(status, reason), complaint)
         assert "\n" not in str(error) and len(str(error)) < MAX_LETTERS
     headers = dict(line.partition(":")[::2] for line in text.split("\n"))
     wait = announced_wait(429, headers, 1.8e9)

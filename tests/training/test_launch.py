@@ -1,3 +1,5 @@
+import socket
+
 import pytest
 import torch
 
@@ -75,3 +77,14 @@ def test_others_that_do_not_come_are_not_waited_for_long(monkeypatch):
     message = r"localhost:\d+: rank 1 of 2 could not meet the others"
     with pytest.raises(HnclipError, match=message), joined(place, torch.device("cpu")):
         pass
+
+
+def test_a_stranger_at_the_meeting_place_is_not_waited_for_long(monkeypatch):
+    monkeypatch.setattr(launch, "START_SECONDS", 1)
+    for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.setenv(name, "")  # restored afterwards
+    with socket.create_server(("localhost", 0)) as silent:
+        place = Place(1, 2, 1, "localhost", silent.getsockname()[1])
+        message = r"localhost:\d+: rank 1 of 2 could not meet the others \(no answer within 1 s\)"
+        with pytest.raises(HnclipError, match=message), joined(place, torch.device("cpu")):
+            pass
