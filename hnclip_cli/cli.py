@@ -37,6 +37,10 @@ COMMANDS = {
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
 
 
+# From SIGTERM on, until the process ends whatever it does.
+UNWIND_SECONDS = 30.0
+
+
 class Pipeline(LazyGroup):
     """The root group, which maps every ending to an exit code."""
 
@@ -125,6 +129,10 @@ def cli() -> None:
 
 
 def _terminate(signum: int, frame: object) -> None:
+    # What the signal interrupts may take this for a failure of its own, and go on.
+    last = threading.Timer(UNWIND_SECONDS, os._exit, [ExitCode.TERMINATED])
+    last.daemon = True
+    last.start()
     raise SystemExit(ExitCode.TERMINATED)
 
 
@@ -147,8 +155,11 @@ def _leave(code: str | int | None) -> NoReturn:
     Python ends such threads wherever they are, and where that is in C++ (a decoder's, torch's)
     the whole process aborts.
     """
-    if code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+    if code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.STOPPED):
         console.drop(1)  # whoever reads it may have stopped, and flushing would wait for them
+        with contextlib.suppress(OSError):
+            if not console.has_room(2):
+                console.drop(2)
     if isinstance(code, str):  # of a library
         console.complain(code)
         code = ExitCode.FAILED

@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import select
+import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any, TextIO, TypeVar, cast
@@ -25,6 +27,15 @@ MAX_REPORTED = 10
 verbosity = 1
 
 
+def _never() -> bool:
+    return False
+
+
+# Whether a signal has asked for an end that comes between two steps. Whoever reads what we say may
+# have stopped, and is not waited for then.
+is_ending: Callable[[], bool] = _never
+
+
 def note(*lines: str) -> None:
     """Lines on stderr, unless -q."""
     if verbosity > 0:
@@ -36,7 +47,8 @@ def complain(text: str) -> None:
     """A line on stderr, whatever the verbosity."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
-            print(f"hnclip: {shown(text, MAX_LINE)}", file=sys.stderr, flush=True)
+            if _comes_room(sys.stderr):
+                print(f"hnclip: {shown(text, MAX_LINE)}", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
@@ -173,6 +185,37 @@ def write_records(records: Iterable[dict[str, Any]], out: IO[bytes], at_once: in
         if count % at_once == 0:
             out.flush()
     return count
+
+
+def write_log(line: bytes, out: IO[bytes]) -> None:
+    """Write and hand on; what nobody reads is lost where `is_ending`."""
+    for start in range(0, len(line), select.PIPE_BUF):
+        if not _comes_room(out):
+            return
+        out.write(line[start : start + select.PIPE_BUF])
+        out.flush()
+
+
+def _comes_room(stream: Any) -> bool:
+    """Wait until writing ``PIPE_BUF`` bytes would not wait; False where `is_ending` before."""
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError, AttributeError):
+        return True
+    while not has_room(descriptor, 1.0):
+        if is_ending():
+            return False
+    return True
+
+
+def has_room(descriptor: int, seconds: float = 0.0) -> bool:
+    """Whether there is room for ``PIPE_BUF`` bytes, or comes in time; only pipes may have none."""
+    mode = os.fstat(descriptor).st_mode
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        return True
+    writable = select.poll()
+    writable.register(descriptor, select.POLLOUT)
+    return bool(writable.poll(1000 * seconds))
 
 
 def write_listing(

@@ -47,5 +47,8 @@ class ReaderGone(Exception):
     """The process that read our standard output went away."""
 
 
-class Stopped(Exception):
-    """A signal ended a run whose state is saved; its text says where."""
+class Stopped(BaseException):
+    """A signal ended a run whose state is saved; its text says where.
+
+    Like `KeyboardInterrupt` it strikes anywhere, and no ``except Exception`` may take it.
+    """

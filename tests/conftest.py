@@ -62,6 +62,7 @@ def to_lines(*records: dict[str, Any]) -> bytes:
 def untouched_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a command changes of its whole process does not reach the next one in this process."""
     monkeypatch.setattr(console, "verbosity", 1)
+    monkeypatch.setattr(console, "is_ending", console.is_ending)
     thresholds = gc.get_threshold()
     yield
     gc.unfreeze()

@@ -129,8 +129,10 @@ def train(
     from hnclip_cli.training.run import train
     from hnclip_cli.validating import validation
 
+    console.is_ending = stop
+
     def write(metrics: dict[str, Any]) -> None:
-        console.write_records([metrics], log)
+        console.write_log(format_record(metrics), log)
 
     validate = None
     if val:

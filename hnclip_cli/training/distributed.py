@@ -81,12 +81,12 @@ class Ranks:
     def first(self, action: Callable[[], T]) -> T | None:
         """What rank 0 does while the others wait; they get None, or an error where it fails."""
         result: T | None = None
-        failure: Exception | None = None
+        failure: Exception | Stopped | None = None
         if self.rank == 0:
             try:
                 with WRITING:
                     result = action()
-            except Exception as error:  # the others wait for an answer
+            except (Exception, Stopped) as error:  # the others wait for an answer
                 failure = error
         failed, stopped = self.broadcast((failure is not None, isinstance(failure, Stopped)))
         if failure:

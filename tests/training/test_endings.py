@@ -1,9 +1,13 @@
 """One run in real processes, ended in every way and taken up again, against one left alone."""
 
+import fcntl
 import hashlib
+import os
+import select
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from click.testing import CliRunner
@@ -71,3 +75,25 @@ def test_a_run_that_was_ended_in_every_way_gives_the_weights_of_one_that_was_not
         assert done.exit_code == 0, done.stderr
     assert weights(tmp_path / "ended") == weights(tmp_path / "whole")
     assert list((tmp_path / "ended").glob(".*.tmp")) == []
+
+
+def test_a_log_that_nobody_reads_does_not_hold_up_an_end(tmp_path):
+    """Standard error is the same pipe."""
+    (tmp_path / "r.jsonl").write_bytes(to_lines(*make_records(tmp_path)))
+    ours, theirs = os.pipe()
+    fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)
+    command = [*COMMAND, "run", "--steps", "100000", "--checkpoint-every", "0"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hnclip_cli", *command],
+        stdout=theirs, stderr=theirs, cwd=tmp_path,
+        env=environment(),
+    )  # fmt: skip
+    room = select.poll()
+    room.register(theirs, select.POLLOUT)
+    while room.poll(0):  # until it is full
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 75
+    assert (tmp_path / "run" / STATE_NAME).exists()
+    os.close(theirs)
+    os.close(ours)
