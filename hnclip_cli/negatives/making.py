@@ -41,6 +41,8 @@ AHEAD = 4
 # New objects before Python looks for cycles: more than a piece makes. With its 700 it would look
 # through the words of captions again and again, for an eighth of the time.
 COLLECT_AFTER = 200_000
+# For a piece of some hundred captions, which takes a worker process less than one.
+WORKER_SECONDS = 60.0
 
 
 def make_negatives(
@@ -167,7 +169,9 @@ class Made:
     def _function(self) -> Iterator[Callable[[Piece], Answer]]:
         """What makes the negatives of a piece, as long as it is needed."""
         if self._maker is None:
-            with InProcesses(partial(_loaded, self._make), self._workers) as processes:
+            with InProcesses(
+                partial(_loaded, self._make), self._workers, WORKER_SECONDS
+            ) as processes:
                 yield lambda piece: orjson.loads(processes.call(piece))
         else:
             maker = self._maker

@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -22,7 +23,8 @@ from hnclip_cli.saying import shown
 
 T = TypeVar("T")
 
-_START_DEADLINE = 60.0
+START_SECONDS = 60.0
+SOCKET_SECONDS = 30.0
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2}
 # More threads than one a process only fight for the cores.
 _ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
@@ -87,7 +89,7 @@ class InProcesses(Generic[T]):
         try:
             if process is None:
                 process = self._start()
-                process.receive(_START_DEADLINE)
+                process.receive(START_SECONDS)
                 is_started = True
                 process.send(self._make)
             process.send(item)
@@ -143,14 +145,20 @@ class _Process:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             theirs.close()
         self.pid = self._process.pid
+        # One that is stopped neither takes what it is sent nor ends what it has begun to say.
+        for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+            ours.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", int(SOCKET_SECONDS), 0))
         self._connection = Connection(ours.detach())
         self._arrival = select.poll()
         self._arrival.register(self._connection, select.POLLIN)
 
     def send(self, message: Any) -> None:
-        # What is gone while it is spoken to is noticed when it does not answer.
-        with contextlib.suppress(ConnectionError):
+        try:
             self._connection.send(message)
+        except BlockingIOError:
+            raise Died(f"it takes nothing for {SOCKET_SECONDS:g} seconds") from None
+        except ConnectionError:
+            pass  # what is gone while it is spoken to is noticed when it does not answer
 
     def receive(self, deadline: float | None) -> bytes:
         """Bytes, which must come within so many seconds, or it has `Died`."""

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.streams import processes as processes_room
 from hnclip_cli.streams.processes import Died, InProcesses
 from hnclip_cli.streams.threads import map_ahead
 
@@ -95,3 +96,17 @@ def test_leaving_ends_the_processes_and_the_calls_that_wait():
             time.sleep(0.01)
     thread.join(20)
     assert errors == ["the run has ended"]
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [("x" * 10_000_000, "it takes nothing for 1 seconds"), ("x", "not done after 0.5 seconds")],
+)
+def test_a_process_that_takes_nothing_is_given_up(monkeypatch, item, message):
+    monkeypatch.setattr(processes_room, "SOCKET_SECONDS", 1.0)
+    with InProcesses(working, 1, deadline=0.5) as processes:
+        (pid,) = {json.loads(processes.call(1))[2]}
+        os.kill(pid, signal.SIGSTOP)
+        with pytest.raises(Died, match=message):
+            processes.call(item)
+        assert json.loads(processes.call(2))[2] != pid

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import signal
 
@@ -29,3 +30,9 @@ def test_a_stop_can_be_asked_for_without_a_signal():
     stop = StopSignals()
     stop.request()
     assert stop()
+
+
+def test_no_failure_of_others_hides_a_signal():
+    """As where a package is imported that can do without another one."""
+    with StopSignals(), pytest.raises(Stopped), contextlib.suppress(Exception):
+        os.kill(os.getpid(), signal.SIGTERM)
