@@ -91,11 +91,11 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="session")
 def parser():
     """The parser of captions; without spaCy's English pipeline its tests are skipped."""
-    from hnclip_cli.language.caption import PHRASES
+    from hnclip_cli.language.caption import TAGS
     from hnclip_cli.language.parser import Parser
 
     try:
-        return Parser(PHRASES)
+        return Parser(TAGS)
     except HnclipError as error:
         pytest.skip(str(error))
 

@@ -3,10 +3,13 @@
 import re
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache, partial
-from typing import NamedTuple, TypeVar, TypeVarTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, TypeVarTuple, cast
 
 from hnclip_cli.lexicon import Lexicon, load_lexicon
 from hnclip_cli.streams.edits import Edit
+
+if TYPE_CHECKING:
+    from hnclip_cli.language.gaps import Gaps
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -19,8 +22,8 @@ _JOINERS = {"-", "–", "/", "_", "@", "#"}
 # HTML's tags and entities.
 MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|<!--.*?-->|&(?:#\d+|#[xX][\da-fA-F]+|[a-zA-Z]\w*);")
 
-# What a kind needs to know of a caption. Each level holds the ones before it.
-TEXT, TAGS, PHRASES = 0, 1, 2
+# What a kind needs to know of a caption: its characters alone, or its words and their tags too.
+TEXT, TAGS = 0, 1
 
 
 class Word(NamedTuple):
@@ -41,13 +44,6 @@ class Word(NamedTuple):
 as_word = partial(tuple.__new__, Word)
 
 
-class Phrase(NamedTuple):
-    """A base noun phrase, words [first, stop), the last of which is its noun."""
-
-    first: int
-    stop: int
-
-
 class Caption:
     """A caption as the kinds see it.
 
@@ -56,8 +52,7 @@ class Caption:
         lowers: all words, lower case.
         lexicon: what is known about words.
         draw: what decides of random choices, of the record's own.
-        phrases: the base noun phrases, which do not overlap, in order; none where nothing needs
-            them.
+        gaps: what is usual in it, for kinds that propose no more; None: they propose all.
     """
 
     def __init__(self, text: str, words: list[Word], lexicon: Lexicon | None = None) -> None:
@@ -66,7 +61,7 @@ class Caption:
         self.lexicon = lexicon or load_lexicon()
         self.lowers = frozenset([word.lower for word in words])
         self.draw = b""
-        self.phrases: list[Phrase] = []
+        self.gaps: Gaps | None = None
 
     def span(self, first: int, stop: int) -> str:
         """The original characters of words [first, stop)."""
@@ -78,13 +73,6 @@ class Caption:
 
     def tag(self, index: int) -> str:
         return self.words[index].tag if 0 <= index < len(self.words) else ""
-
-    @cached_property
-    def phrase_starts(self) -> dict[int, int]:
-        """For each word of a noun phrase, the first word of that phrase."""
-        return {
-            i: phrase.first for phrase in self.phrases for i in range(phrase.first, phrase.stop)
-        }
 
     def starts_sentence(self, index: int) -> bool:
         """Whether only quotes and spaces stand between this word and the start of a sentence."""

@@ -40,7 +40,7 @@ _AUXILIARIES = {
 }
 _SEVERAL = {"two", "three", "four", "five", "six", "several", "many", "some", "few", "multiple"}
 _OWNING = {"his", "her", "their", "its", "my", "your", "our"}
-_IN_PHRASE = ("DT", "PRP$", "CD", "JJ", "VBN", "VBG", "PDT", "HYPH", "POS", "RB", ",", "NN")
+_IN_PHRASE = ("DT", "PRP$", "CD", "JJ", "VBN", "VBG", "PDT", "HYPH", "POS", "RB", ",", "CC", "NN")
 _BEGINS_PHRASE = ("DT", "PRP$", "CD", "JJ", "NN", "PDT")
 _JOINS_NOUNS = ("NN", "HYPH", "POS")
 
@@ -105,6 +105,12 @@ def links(caption: Caption) -> list[Link]:
 def units(caption: Caption) -> list[Unit]:
     """The noun phrases of a caption, and what stands between them; needs tags."""
     return list(_units(caption.words, caption.lexicon))
+
+
+@once
+def phrases(caption: Caption) -> dict[int, Unit]:
+    """The base noun phrases of a caption by the word behind each; needs tags."""
+    return {unit.stop: unit for unit in units(caption) if unit.kind == NOUN}
 
 
 def links_of(words: Sequence[Word], lexicon: Lexicon) -> list[Link]:
@@ -300,7 +306,7 @@ def _noun_phrase(words: Sequence[Word], first: int, lexicon: Lexicon) -> Unit:
             if not following.startswith(("NN", "JJ")):
                 break
             modifiers.append(index)
-        elif tag in ("RB", ","):
+        elif tag in ("RB", ",", "CC"):  # "black and white", "large, red"
             if not (modifiers or tag == "RB") or not following.startswith(("JJ", "VBN")):
                 break
         elif tag in ("DT", "PRP$", "CD"):

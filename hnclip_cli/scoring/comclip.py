@@ -19,7 +19,8 @@ from typing import NamedTuple
 import numpy as np
 
 from hnclip_cli.errors import InputError
-from hnclip_cli.language.caption import PHRASES
+from hnclip_cli.language.caption import TAGS
+from hnclip_cli.language.links import phrases
 from hnclip_cli.language.parser import Parser
 from hnclip_cli.models.encoder import Encoder, View
 from hnclip_cli.scoring.explain import edits_of
@@ -43,15 +44,15 @@ Pair = tuple[str, str, list[Entity]]  # an image, a caption, and what this names
 
 @lru_cache(maxsize=4096)
 def noun_phrases(caption: str) -> Sequence[tuple[int, int]]:
-    """The character spans of a caption's base noun phrases, by the parser."""
+    """The character spans of a caption's base noun phrases, by its tags."""
     parsed = _parser().parse([caption])[0]
     words = parsed.words
-    return [(words[p.first].start, words[p.stop - 1].end) for p in parsed.phrases]
+    return [(words[p.first].start, words[p.stop - 1].end) for p in phrases(parsed).values()]
 
 
 @cache
 def _parser() -> Parser:
-    return Parser(PHRASES)
+    return Parser(TAGS)
 
 
 def score_with_comclip(

@@ -4,7 +4,7 @@
         [--kind K …] [--workers-count 6000]
 
 Prints one JSON line. ``tagger``: the kinds (default: the default ones), from records to lines of
-output in one process, against a bare ``nlp.pipe`` of the same components, as spaCy loads them. By
+output in one process, against a bare ``nlp.pipe`` of its tagger, as spaCy loads it. By
 name: the kinds that need no tagger, against a bare tagger, and all of these together. All in CPU
 seconds of one process, alternated, medians; the ratio is what counts. ``workers``: wall-clock of
 whole runs of the command with one and with two workers, alternated, medians, without what both need
@@ -22,9 +22,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hnclip_cli.language.caption import TAGS, TEXT
+from hnclip_cli.language.caption import TEXT
 from hnclip_cli.language.parser import load_pipeline
-from hnclip_cli.negatives.kinds.registry import DEFAULT_KINDS, KINDS
+from hnclip_cli.negatives.kinds.registry import KINDS
 from hnclip_cli.negatives.making import Made, make_negatives
 from hnclip_cli.streams.records import Record, format_record, parse_record
 from tests.bench.machine import describe
@@ -63,19 +63,16 @@ class _Records:
         return map(parse_record, self._lines)
 
 
-def compare(kinds: list[str], lines: list[bytes], rounds: int, level: int | None) -> dict[str, Any]:
-    """Captions a second of the kinds, and of spaCy as it is with the components of a level.
+def compare(kinds: list[str], lines: list[bytes], rounds: int) -> dict[str, Any]:
+    """Captions a second of the kinds, and of spaCy's tagger as it is.
 
     Args:
         kinds: those to be measured together; none for the default ones.
         lines: records.
         rounds: how often both are run.
-        level: of spaCy alone; None for what the kinds need.
     """
     made = make_negatives(_Records(lines), kinds)
-    if level is None:
-        level = max(KINDS[kind].level for kind in kinds or DEFAULT_KINDS)
-    nlp = load_pipeline(level)
+    nlp = load_pipeline()
     texts = [json.loads(line)["caption"] for line in lines]
     bare, ours = medians(rounds, partial(drain, nlp, texts), partial(answer_all, made))
     return {
@@ -120,10 +117,10 @@ def main() -> None:
     few = lines[: options.count]
     words = [name for name, kind in KINDS.items() if kind.level == TEXT]
     figure: dict[str, Any] = {"captions": len(few), "kinds": options.kind or "default"}
-    figure["tagger"] = compare(options.kind, few, options.rounds, None)
+    figure["tagger"] = compare(options.kind, few, options.rounds)
     for name in words:
-        figure[name] = compare([name], few, options.rounds, TAGS)
-    figure["all of these"] = compare(words, few, options.rounds, TAGS)
+        figure[name] = compare([name], few, options.rounds)
+    figure["all of these"] = compare(words, few, options.rounds)
     if options.workers_count:
         figure["workers"] = scaling(
             options.kind, lines[: options.workers_count], options.workers_rounds

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from hnclip_cli.cli import cli
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.language.caption import PHRASES
+from hnclip_cli.language.caption import TAGS
 from hnclip_cli.language.parser import Parser
 from hnclip_cli.negatives.kinds.registry import KINDS
 from tests.conftest import environment, parse_lines, to_lines
@@ -17,7 +17,7 @@ from tests.conftest import environment, parse_lines, to_lines
 @pytest.fixture(scope="module", autouse=True)
 def pipeline():
     try:
-        Parser(PHRASES)
+        Parser(TAGS)
     except HnclipError as error:
         pytest.skip(str(error))
 

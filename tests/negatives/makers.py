@@ -11,6 +11,9 @@ class Indifferent:
 
     max_loss = 0.0
 
+    def gaps(self, caption):
+        return None
+
     def losses(self, caption, candidates):
         return [0.0] * len(candidates)
 

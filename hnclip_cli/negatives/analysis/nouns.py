@@ -98,18 +98,21 @@ def _mention_at(
             stop,
             noun,
             is_plural=_is_plural(noun, words[first:stop]),
-            modifies=_describes_next(caption, stop, noun),
+            modifies=_describes_next(caption, first, stop, noun),
             is_modified=caption.tag(first - 1).startswith("NN")
             and caption.lower(first - 1) not in attributes.describing,
         )
     return None
 
 
-def _describes_next(caption: Caption, stop: int, noun: Noun) -> bool:
+def _describes_next(caption: Caption, first: int, stop: int, noun: Noun) -> bool:
     """Whether the word behind a noun is one that it describes; taggers may take a verb for one."""
     tag, lower = caption.tag(stop), caption.lower(stop)
     if noun.is_animate and (tag.startswith("VB") or lower.endswith("ing")):
-        return False  # "a man cooks outside", "a man smoking"
+        return False  # "a man smoking"
+    if noun.is_human and tag == "NNS" and not caption.tag(stop + 1).startswith(("NN", "VB")):
+        determiner = caption.lower(caption.run_start(first, ("JJ", "NN")) - 1)
+        return determiner not in ("a", "an", "one")  # "a man skis"
     return tag.startswith("NN") or lower in caption.lexicon.nouns.forms
 
 

@@ -1,8 +1,9 @@
 """From "this word instead of that" to exact edits, with case and articles put right."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from hnclip_cli.language.caption import Caption, Word, once
+from hnclip_cli.lexicon.nouns import Noun
 from hnclip_cli.lexicon.spelling import article, capitalize, cased_like, lower_first
 from hnclip_cli.streams.edits import Edit
 
@@ -29,6 +30,35 @@ def swap(caption: Caption, one: Span, other: Span) -> Iterator[list[Edit]]:
             text = capitalize(text)
         edits.append((start, end, text))
     yield edits
+
+
+def renamed(
+    caption: Caption,
+    index: int,
+    nouns: Sequence[Noun],
+    edits_for: Callable[[Noun], list[Edit] | None],
+) -> list[list[Edit]]:
+    """The edits that name each noun in the place of the one at a word.
+
+    Where the caption knows what is usual in it, those that are; if there are none, the least odd.
+
+    Args:
+        caption: to be changed.
+        index: of the head word that is replaced.
+        nouns: that may stand for it.
+        edits_for: gives the edits; None where a noun may not stand there.
+    """
+    if caption.gaps is None:
+        return list(filter(None, map(edits_for, nouns)))
+    found: list[list[Edit]] = []
+    for noun, loss in caption.gaps.ranked(index, nouns):
+        if loss > caption.gaps.max_loss and found:
+            break
+        edits = edits_for(noun)
+        if edits:
+            caption.gaps.known[edits[0]] = loss
+            found.append(edits)
+    return found
 
 
 def with_articles(caption: Caption, edits: Sequence[Edit]) -> list[Edit]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from hnclip_cli.language.caption import PHRASES, TEXT, Caption
+from hnclip_cli.language.caption import TEXT, Caption
 from hnclip_cli.language.english import English
 from hnclip_cli.language.parser import Parser
 from hnclip_cli.negatives.choosing.choice import Choice, Choosing, Offers
@@ -34,9 +34,7 @@ class NegativeMaker:
     def __init__(self, choosing: Choosing, propose: Propose) -> None:
         self._choosing = choosing
         self._propose = propose
-        kinds = [KINDS[name] for name in choosing.kinds]
-        self._sieves = [kind.needs_phrases for kind in kinds if kind.level == PHRASES]
-        level = max(kind.level for kind in kinds)
+        level = max(KINDS[name].level for name in choosing.kinds)
         self._parser = Parser(level, choosing.lexicon)
         # Orders of words can be made of any language.
         self._is_english = English(choosing.lexicon, self._parser.vocabulary)
@@ -49,7 +47,7 @@ class NegativeMaker:
         Raises:
             InputError: a record has no usable caption, id or group.
         """
-        captions = self._parser.parse([record.caption for record in records], self._needs_phrases)
+        captions = self._parser.parse([record.caption for record in records])
         for record, caption in zip(records, captions, strict=True):
             caption.draw = self._choosing.draw(record)
         made: list[list[dict[str, Any]]] = []
@@ -66,9 +64,6 @@ class NegativeMaker:
 
     def summary(self) -> list[str]:
         return summary_of(self.refused)
-
-    def _needs_phrases(self, caption: Caption) -> bool:
-        return any(needs(caption) for needs in self._sieves)
 
 
 def summary_of(refused: Mapping[str, int]) -> list[str]:

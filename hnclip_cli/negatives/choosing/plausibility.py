@@ -3,40 +3,30 @@
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
-import numpy as np
-
-from hnclip_cli.language.caption import Caption, Word
+from hnclip_cli.language.caption import Caption, Word, once
+from hnclip_cli.language.gaps import MAX_LOSS, UNKNOWN_SORT, Gaps
 from hnclip_cli.language.links import (
     COMPOUND,
     DETERMINER,
     MODIFIER,
     NOUN,
-    OBJECT,
     PLACE,
     PREPOSITION,
     SEVERAL,
-    SUBJECT,
     VERB,
-    Link,
-    lemmas,
-    links,
+    Unit,
     links_of,
     units,
+    verb_lemma,
 )
-from hnclip_cli.language.usage import DEPENDENT, HEAD, Usage
+from hnclip_cli.language.usage import Usage
 from hnclip_cli.lexicon import Lexicon
 from hnclip_cli.negatives.analysis.nouns import mentions
 from hnclip_cli.negatives.choosing.choice import drawn
 from hnclip_cli.streams.edits import Edit
 
-# A candidate that is e^3 times less usual than its caption is refused.
-MAX_LOSS = 3.0
-# What no caption held.
-UNKNOWN = -14.0
-# What is usual in its place, in nats.
-USUAL, VERY_USUAL = 3.0, 5.0
 USUAL_RELATION = 3.7
-UNKNOWN_RELATION = UNKNOWN_SORT = 9.0
+UNKNOWN_RELATION = 9.0
 UNKNOWN_WORD = 17.0
 # What is left to those that get no other.
 RARE_NUMBER = MAX_LOSS + 0.5
@@ -61,185 +51,159 @@ class Plausible:
     def _usage(self) -> Usage:
         return self._given or Usage.built_in(self._lexicon)
 
-    def losses(self, caption: Caption, candidates: Sequence[list[Edit]]) -> list[float]:
-        if not candidates:
-            return []
+    def gaps(self, caption: Caption) -> Gaps | None:
+        """What is usual in a caption; None where all is, among drawn shapes."""
         if any("drawn" in mention.noun.family.traits for mention in mentions(caption)):
+            return None
+        return Gaps(self._usage, caption)
+
+    def losses(self, caption: Caption, candidates: Sequence[list[Edit]]) -> list[float]:
+        if caption.gaps is None:
             return [0.0] * len(candidates)
-        one = _OfCaption(self._usage, caption)
+        known, one = caption.gaps.known, _OfCaption(caption.gaps, caption)
         return [
-            one.noun_loss(edits) if len(edits) == 1 else one.loss(edits) for edits in candidates
+            known[edits[0]] if edits and edits[0] in known else one.loss(edits)
+            for edits in candidates
         ]
 
 
 class _OfCaption:
     """What the candidates of one caption cost."""
 
-    def __init__(self, usage: Usage, caption: Caption) -> None:
-        self._usage, self._caption = usage, caption
-        self._rows: dict[int, np.ndarray] = {}
-        self._losses: dict[int, list[float]] = {}  # by the character where a noun ends
-
-    @cached_property
-    def _links(self) -> list[Link]:
-        return links(self._caption)
-
-    @cached_property
-    def _named(self) -> dict[int, str]:
-        return lemmas(self._links)
-
-    @cached_property
-    def _gaps(self) -> dict[int, tuple[int, int, int]]:
-        """By the character where each unit ends: where it starts, its kind and its index."""
-        words = self._caption.words
-        found: dict[int, tuple[int, int, int]] = {}
-        for unit in units(self._caption):
-            if unit.kind == NOUN:
-                for index in unit.modifiers:
-                    found[words[index].end] = words[index].start, -1, index
-                found[words[unit.head].end] = words[unit.name].start, NOUN, unit.head
-            elif unit.kind in (VERB, PREPOSITION):
-                last = words[unit.stop - 1].end
-                found[last] = words[unit.first].start, unit.kind, unit.head
-        return found
-
-    def noun_loss(self, edits: Sequence[Edit]) -> float:
-        """What one edit costs; most put a noun in, and are looked up."""
-        start, end, text = edits[0]
-        losses = self._losses.get(end) or self._losses_at(start, end)
-        if not losses:
-            return self.loss(edits)
-        nouns = self._usage.nouns
-        number = nouns.get(text) or nouns.get(text.lower())
-        return UNKNOWN_WORD if number is None else losses[number]
-
-    def _losses_at(self, start: int, end: int) -> list[float]:
-        """What each choice costs in the place of the noun of these characters; none for another."""
-        gap = self._gaps.get(end)
-        if not gap or gap[0] != start or gap[1] != NOUN:
-            return []
-        self._losses[end] = self._noun_losses(gap[2]).tolist()
-        return self._losses[end]
+    def __init__(self, gaps: Gaps, caption: Caption) -> None:
+        self._gaps, self._usage, self._caption = gaps, gaps.usage, caption
 
     def loss(self, edits: Sequence[Edit]) -> float:
+        start, end, text = edits[0]
+        number = self._number(edits)
+        if number is not None:
+            return number
         if len(edits) == 1:
-            start, end, text = edits[0]
-            gap = self._gaps.get(end)
-            if gap is None:
+            place = _places(self._caption).get(end)
+            if place is None:
                 if self._caption.text[start:end].lower() in self._caption.lexicon.numbers.values:
                     return 0.0
-            elif gap[0] == start:
-                found = self._in_gap(gap[1], gap[2], text.lower())
+            elif place[0] == start:
+                found = self._in_place(place[1], place[2], text.lower())
                 if found is not None:
                     return found
+            found = self._verb(start, end, text)
+            if found is not None:
+                return found
         return self._whole(edits)
 
-    def _in_gap(self, kind: int, index: int, text: str) -> float | None:
+    def _in_place(self, kind: int, index: int, text: str) -> float | None:
         if kind == PREPOSITION:
             return self._relation(index, text)
         if kind == VERB or " " in text:
             return None
-        row = self._row(index)
-        return MODIFIER_SHARE * (self._own(row, index) - self._at(row, text))
-
-    def _noun_losses(self, index: int) -> np.ndarray:
-        """What each choice costs in the place of a noun, (C,)."""
-        row = self._row(index)
-        losses = self._own(row, index) - row
-        losses[~self._may_stand(index)] = UNKNOWN_SORT
-        return losses
-
-    def _may_stand(self, index: int) -> np.ndarray:
-        """Which choices captions put here, (C,).
-
-        A sort must be known: there is a "computer chair", but no "computer couch". What is done to
-        a thing, or by it, is so to another one of its family, and else must be said: one rides
-        horses, and pets no books.
-        """
-        usage = self._usage
-        may = np.ones(len(usage.choices), bool)
-        number = usage.choices.get(self._lemma(index))
-        family = -1 if number is None else usage.families[number]
-        for relation, head, dependent, at, to in self._links:
-            if at == index and relation == COMPOUND:
-                may &= usage.seen_row(relation, HEAD, dependent)
-            elif to == index and relation in (OBJECT, SUBJECT, "noun of"):
-                may &= usage.seen_row(relation, DEPENDENT, head) | (usage.families == family)
-        return may
-
-    def _own(self, row: np.ndarray, index: int) -> float:
-        """How usual the caption's own word is; how odd or how fixed it is does not count."""
-        return min(max(self._at(row, self._lemma(index)), USUAL), VERY_USUAL)
-
-    def _lemma(self, index: int) -> str:
-        return self._named.get(index, self._caption.lower(index))
-
-    def _at(self, row: np.ndarray, lemma: str) -> float:
-        number = self._usage.choices.get(lemma)
-        return UNKNOWN if number is None else float(row[number])
-
-    def _row(self, index: int) -> np.ndarray:
-        """How usual each choice is in the place of a word, (C,)."""
-        if index not in self._rows:
-            usage = self._usage
-            row = np.zeros(len(usage.choices), "f4")
-            for relation, head, dependent, at, to in self._links:
-                if at == index and relation != PLACE:
-                    found = usage.link_row(relation, HEAD, dependent)
-                elif to == index and relation != DETERMINER:
-                    found = usage.link_row(relation, DEPENDENT, head)
-                else:
-                    continue
-                if found is not None:
-                    row += found
-            # In order: rounding must not depend on how a process hashes words.
-            for word in sorted(set(self._named.values()) - {self._lemma(index)}):
-                found = usage.scene_row(word)
-                if found is not None:
-                    row += found
-            self._rows[index] = row
-        return self._rows[index]
+        if kind == NOUN:
+            number = self._usage.nouns.get(text)
+            return UNKNOWN_WORD if number is None else float(self._gaps.losses(index)[number])
+        return MODIFIER_SHARE * (self._gaps.own(index) - self._gaps.at(index, text))
 
     def _relation(self, index: int, text: str) -> float:
         """What another preposition costs: it must be usual before its noun."""
-        placed = [link for link in self._links if link.relation == PLACE and link.at == index]
+        placed = [link for link in self._gaps.links if link.relation == PLACE and link.at == index]
         if not placed:
             return UNKNOWN_RELATION
         _, old, noun, _, to = placed[0]
         found = self._usage.link(PLACE, text, noun)
-        for link in self._links:
+        for link in self._gaps.links:
             if link.to == to and link.relation == f"noun {old}":
                 found += 0.3 * self._usage.link(f"noun {text}", link.head, noun)
         return USUAL_RELATION - found
 
+    def _verb(self, start: int, end: int, text: str) -> float | None:
+        """What another verb costs, with as many words behind it; None for anything else.
+
+        As `_whole`, but the other words need not be linked anew.
+        """
+        words, pieces = self._caption.words, text.lower().split()
+        first = next((i for i, word in enumerate(words) if word.start == start), len(words))
+        stop = first + len(pieces)
+        if stop > len(words) or words[stop - 1].end != end or not words[first].tag.startswith("VB"):
+            return None
+        others = dict(zip(range(first + 1, stop), pieces[1:], strict=True))
+        instead = {first: verb_lemma(pieces[0]), **others}
+        placed = {
+            link.to: others[link.at]
+            for link in self._gaps.links
+            if link.relation == PLACE and link.at in others
+        }
+        made = []
+        for relation, head, dependent, at, to in self._gaps.links:
+            if to in placed and relation.startswith(("noun ", "verb ")):
+                relation = f"{relation[:5]}{placed[to]}"
+            made.append((relation, instead.get(at, head), instead.get(to, dependent)))
+        return self._cost(self._new(made))
+
+    def _number(self, edits: Sequence[Edit]) -> float | None:
+        """What it costs to count a thing otherwise; None where that is not what is done.
+
+        Captions say one far more often than several. So several stand for one as seldom as
+        captions, by a draw, say so: else the number alone would tell the negative.
+        """
+        start, end, text = edits[0]
+        unit = _counted(self._caption).get((start, end))
+        if unit is None:
+            return None
+        is_several = text.lower() in self._caption.lexicon.numbers.values
+        if not is_several and text.lower() not in ("a", "an"):
+            return None
+        determiner = f"{SEVERAL} plural" if is_several else "a"
+        loss = self._cost(self._new([(DETERMINER, unit.lemma, determiner)]))
+        if is_several and not any(link.dependent.startswith(SEVERAL) for link in self._gaps.links):
+            return loss + RARE_NUMBER * (drawn(self._caption.draw, "several")[0] >= 26)  # of 256
+        return loss
+
     def _whole(self, edits: Sequence[Edit]) -> float:
         """What any edits cost, by the links that they make."""
         words = rewritten(self._caption.words, edits)
-        known = {link[:3] for link in self._links}
-        made = dict.fromkeys(link[:3] for link in links_of(words, self._caption.lexicon))
-        new = [link for link in made if link not in known]
+        new = self._new([link[:3] for link in links_of(words, self._caption.lexicon)])
         if _swaps(self._caption.text, edits) and not all(
             link[0] in (MODIFIER, COMPOUND, DETERMINER) or self._usage.is_seen(*link)
             for link in new
         ):
             return UNKNOWN_SORT  # plausible in both directions, or not at all
-        loss = sum(self._new_link(*link) for link in new)
-        return loss + RARE_NUMBER if self._is_rare_number(new) else loss
+        return self._cost(new)
 
-    def _is_rare_number(self, new: Iterable[tuple[str, str, str]]) -> bool:
-        """Whether several stand for one where captions, by a draw, would not say so.
+    def _new(self, made: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+        """The links that the caption does not have."""
+        known = {link[:3] for link in self._gaps.links}
+        return [link for link in dict.fromkeys(made) if link not in known]
 
-        Captions say one far more often than several: without the draw the number alone would tell
-        the negative.
-        """
-        counted = any(link[0] == DETERMINER and link[2].startswith(SEVERAL) for link in new)
-        if not counted or any(link.dependent.startswith(SEVERAL) for link in self._links):
-            return False
-        return drawn(self._caption.draw, "several")[0] >= 26  # of 256
+    def _cost(self, new: Iterable[tuple[str, str, str]]) -> float:
+        """What new links cost: 1.2 nats where no caption has one, and a share of how odd it is."""
+        usage = self._usage
+        return sum(1.2 * (not usage.is_seen(*link)) - 0.3 * usage.link(*link) for link in new)
 
-    def _new_link(self, relation: str, head: str, dependent: str) -> float:
-        is_seen = self._usage.is_seen(relation, head, dependent)
-        return (0.0 if is_seen else 1.2) - 0.3 * self._usage.link(relation, head, dependent)
+
+@once
+def _counted(caption: Caption) -> dict[tuple[int, int], Unit]:
+    """The noun phrases that begin with a determiner, by its characters [start, end)."""
+    words = caption.words
+    return {
+        (words[unit.first].start, words[unit.first].end): unit
+        for unit in units(caption)
+        if unit.kind == NOUN and unit.determiner.removesuffix(" plural") and unit.first < unit.name
+    }
+
+
+@once
+def _places(caption: Caption) -> dict[int, tuple[int, int, int]]:
+    """By the character where each unit ends: where it starts, its kind and its index."""
+    words = caption.words
+    found: dict[int, tuple[int, int, int]] = {}
+    for unit in units(caption):
+        if unit.kind == NOUN:
+            for index in (*unit.modifiers, *unit.compounds):
+                found[words[index].end] = words[index].start, -1, index
+            found[words[unit.head].end] = words[unit.name].start, NOUN, unit.head
+        elif unit.kind in (VERB, PREPOSITION):
+            last = words[unit.stop - 1].end
+            found[last] = words[unit.first].start, unit.kind, unit.head
+    return found
 
 
 def _swaps(text: str, edits: Sequence[Edit]) -> bool:

@@ -8,13 +8,16 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice, repeat
 from operator import itemgetter
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hnclip_cli.language.caption import Caption
 from hnclip_cli.negatives.analysis.rewriting import with_articles
 from hnclip_cli.negatives.choosing.choice import Offers, drawn, drawn_order
 from hnclip_cli.negatives.kinds.registry import KINDS, Kind
 from hnclip_cli.streams.edits import Edit
+
+if TYPE_CHECKING:
+    from hnclip_cli.language.gaps import Gaps
 
 # Of one kind and caption; real captions have a few dozen.
 MAX_CANDIDATES = 500
@@ -32,6 +35,9 @@ class Preference(Protocol):
 
     max_loss: float
 
+    def gaps(self, caption: Caption) -> "Gaps | None":
+        """What the kinds may ask before they propose; None: they propose all."""
+
     def losses(self, caption: Caption, candidates: Sequence[list[Edit]]) -> list[float]:
         """What each candidate, of whatever kind, loses against the caption; lowest is best."""
 
@@ -47,12 +53,15 @@ class Ranked:
     def __init__(self, kinds: Iterable[str], preference: Preference) -> None:
         self._kinds = {name: KINDS[name] for name in kinds}
         self._preference = preference
+        self._are_judged = any(kind.is_judged for kind in self._kinds.values())
 
     def __call__(self, captions: Sequence[Caption]) -> Iterator[Iterator[Offers]]:
         return map(self._offers, captions)
 
     def _offers(self, caption: Caption) -> Iterator[Offers]:
         """All that fits at once, then each misfit alone, the best first."""
+        if self._are_judged:
+            caption.gaps = self._preference.gaps(caption)
         ranked = self._ranked(caption)
         max_loss = self._preference.max_loss
         yield {
@@ -72,24 +81,24 @@ class Ranked:
         return with_articles(caption, edits) if self._kinds[name].is_judged else edits
 
     def _ranked(self, caption: Caption) -> dict[str, Iterable[_Judged]]:
-        found = {
-            name: list(islice(kind.edits(caption), MAX_CANDIDATES))
-            for name, kind in self._kinds.items()
-            if kind.is_judged
-        }
-        # Several kinds may propose the very same.
-        candidates = {id(edits): edits for edits in chain(*found.values())}
-        judged = self._preference.losses(caption, list(candidates.values())) if candidates else ()
-        losses = dict(zip(candidates, judged, strict=True))
-        max_loss = self._preference.max_loss
-        return {
-            name: _drawn_by_loss(
-                caption.draw, name, [(edits, losses[id(edits)]) for edits in found[name]], max_loss
-            )
-            if kind.is_judged
-            else zip(kind.edits(caption), repeat(-math.inf))
-            for name, kind in self._kinds.items()
-        }
+        """The candidates of each kind that has some, in the order in which they are taken."""
+        ranked: dict[str, Iterable[_Judged]] = {}
+        found: dict[str, list[list[Edit]]] = {}
+        for name, kind in self._kinds.items():
+            if not kind.is_judged:
+                ranked[name] = zip(kind.edits(caption), repeat(-math.inf))
+            elif edits := list(islice(kind.edits(caption), MAX_CANDIDATES)):
+                ranked[name], found[name] = (), edits  # in the order of the kinds
+        if found:
+            # Several kinds may propose the very same.
+            candidates = {id(edits): edits for edits in chain(*found.values())}
+            judged = self._preference.losses(caption, list(candidates.values()))
+            losses = dict(zip(candidates, judged, strict=True))
+            max_loss = self._preference.max_loss
+            for name, of_kind in found.items():
+                pairs = [(edits, losses[id(edits)]) for edits in of_kind]
+                ranked[name] = _drawn_by_loss(caption.draw, name, pairs, max_loss)
+        return ranked
 
 
 def drawn_candidates(name: str, kind: Kind, caption: Caption) -> Iterator[list[Edit]]:

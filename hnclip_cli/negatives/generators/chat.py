@@ -29,10 +29,12 @@ Answer with JSON only, in this form:
 INSTRUCTIONS = {
     "swap-noun": "exchange two nouns; both stay in the caption",
     "swap-adjective": "exchange two adjectives, or the adjectives of two things",
+    "move-attribute": "move one attribute to a thing of the caption that has none",
     "swap-noun-phrase": "exchange two noun phrases with their articles and adjectives",
     "swap-verb": "exchange the actions of two actors",
     "swap-adverb": "exchange two adverbs",
     "replace-subject": "replace the noun that the caption is about by another",
+    "replace-object": "replace the noun to which something is done by another",
     "replace-noun": "replace one noun by a noun for something else",
     "replace-location": "replace the place by another place",
     "replace-verb": "replace one verb by a verb for an action that excludes it",

@@ -14,7 +14,7 @@ from hnclip_cli.streams.edits import Edit
 _REACH = 3
 _LEAST, _MOST = 2, 10
 _NOT_COUNTING = {"and", "or", "of", "at", "to", "number", "than", "least", "#", "$", ":", "the"}
-_OF_A_WHOLE = {"in", "through", "into", "among", "the", "of"}
+_BEFORE_NO_NUMBER = {"in", "through", "into", "among", "the", "of", "a", "an", "is"}
 
 
 def replace_number(caption: Caption) -> Iterator[list[Edit]]:
@@ -121,7 +121,7 @@ def _vague(caption: Caption) -> Iterator[tuple[Span, str]]:
     for index, word in enumerate(caption.words):
         if word.lower != two and word.lower not in numbers.vague:
             continue
-        if caption.lower(index - 1) in _OF_A_WHOLE or caption.lower(index - 1) in ("a", "an"):
+        if caption.lower(index - 1) in _BEFORE_NO_NUMBER:
             continue
         if word.lower == two and _are_known(caption, index + 1) and "other" not in caption.lowers:
             yield (index, index + 1), "several"

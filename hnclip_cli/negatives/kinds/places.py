@@ -1,18 +1,30 @@
 """Kinds that put a thing elsewhere: another relation to the same thing, or another place."""
 
 from collections.abc import Iterator
+from functools import lru_cache, partial
 
 from hnclip_cli.language.caption import Caption
+from hnclip_cli.language.links import PLACE, links
+from hnclip_cli.lexicon import Lexicon
 from hnclip_cli.lexicon.nouns import Noun
 from hnclip_cli.negatives.analysis.nouns import Mention, before_phrase, mentions, named_things
 from hnclip_cli.negatives.analysis.relations import is_resting
-from hnclip_cli.negatives.analysis.rewriting import Span, replace
+from hnclip_cli.negatives.analysis.rewriting import Span, renamed, replace
+from hnclip_cli.negatives.kinds.things import other_things
 from hnclip_cli.streams.edits import Edit
 
 _STAYING = {"parked", "displayed", "left", "driving", "drives"}
 # Said of a field or a hill, hardly of a city or a street.
 _OF_NATURE = {"grassy", "grass", "lush", "wooded", "sandy", "rocky"}
 _ARTICLES = {"a", "an", "the", "his", "her", "their", "its", "some", "two", "another"}
+_WHERE = {
+    (PLACE, preposition)
+    for preposition in (
+        *("on", "in", "at", "near", "by", "under", "over", "behind", "beside", "above", "below"),
+        *("against", "around", "across", "through", "into", "onto", "inside", "along", "beneath"),
+        *("next to", "in front of", "on top of", "outside", "underneath", "atop", "towards"),
+    )
+}
 _BEFORE_SURFACE = {"on", "near", "at", "behind", "beside", "overlooking", "across", "down"}
 _BEFORE_PLACE = {"in", "near", "at", "inside", "outside", "into", "through", "across"}
 
@@ -51,37 +63,56 @@ def replace_relation(caption: Caption) -> Iterator[list[Edit]]:
 
 
 def replace_location(caption: Caption) -> Iterator[list[Edit]]:
-    """Name another place, of those the preposition suits: Rösch et al.'s location."""
+    """Name another place, or another thing that something is on, in or beside.
+
+    Rösch et al.'s location; of places those that the preposition suits.
+    """
+    placed = {link.to for link in links(caption) if link[:2] in _WHERE}
     for mention in mentions(caption):
-        noun = mention.noun
-        if not noun.is_place or mention.modifies or mention.is_modified:
-            continue
-        if caption.lower(mention.head) in caption.resumed or not _is_where(caption, mention):
-            continue
-        described = caption.tag(mention.first - 1).startswith(("JJ", "NN", "VBN"))
-        if noun.family.place == "ground" and described:  # "tall grass", "frozen water"
-            continue
-        if caption.lower(mention.first - 1) in _OF_NATURE:
-            continue
-        is_at = before_phrase(caption, mention.first) == "at"
-        named = named_things(caption)
-        for rival in _other_places(caption, noun):
-            if is_at and noun.family.place == "area" and "visited" not in rival.traits:
-                continue
-            text = rival.form(mention.is_plural)
-            if rival.key not in named and text:
-                yield [replace(caption, (mention.first, mention.stop), text)]
+        is_thing = not mention.noun.is_place and "worn" not in mention.noun.family.traits
+        if is_thing and mention.head in placed:
+            yield from other_things(caption, mention)
+        else:
+            yield from _other_place(caption, mention)
 
 
-def _other_places(caption: Caption, noun: Noun) -> Iterator[Noun]:
+def _other_place(caption: Caption, mention: Mention) -> list[list[Edit]]:
+    noun = mention.noun
+    if not noun.is_place or mention.modifies or mention.is_modified:
+        return []
+    if caption.lower(mention.head) in caption.resumed or not _is_where(caption, mention):
+        return []
+    described = caption.tag(mention.first - 1).startswith(("JJ", "NN", "VBN"))
+    if noun.family.place == "ground" and described:  # "tall grass", "frozen water"
+        return []
+    if caption.lower(mention.first - 1) in _OF_NATURE:
+        return []
+    others = _other_places(caption.lexicon, noun)
+    return renamed(caption, mention.head, others, partial(_edits, caption, mention))
+
+
+def _edits(caption: Caption, mention: Mention, rival: Noun) -> list[Edit] | None:
+    """The edits that name another place; None where it may not stand there."""
+    text = rival.form(mention.is_plural)
+    if not text or rival.key in named_things(caption):
+        return None
+    is_at = before_phrase(caption, mention.first) == "at"
+    if is_at and mention.noun.family.place == "area" and "visited" not in rival.traits:
+        return None
+    return [replace(caption, (mention.first, mention.stop), text)]
+
+
+@lru_cache(maxsize=1024)
+def _other_places(lexicon: Lexicon, noun: Noun) -> tuple[Noun, ...]:
     """Its rivals, then places of other families in which one is as in it."""
-    yield from noun.rivals
+    found = list(noun.rivals)
     if noun.family.place in ("inside", "area"):
-        for family in caption.lexicon.nouns.families.values():
+        for family in lexicon.nouns.families.values():
             if family.place in ("inside", "area") and family is not noun.family:
-                for other in family.nouns:
-                    if other.may_replace and other.is_mass == noun.is_mass:
-                        yield other
+                found += [
+                    one for one in family.nouns if one.may_replace and one.is_mass == noun.is_mass
+                ]
+    return tuple(found)
 
 
 def _is_where(caption: Caption, mention: Mention) -> bool:

@@ -48,6 +48,7 @@ PRESETS = {
             *_kinds("add", "attribute object"),
             *_kinds("replace", _WORDS),
             "flip-relation",
+            "move-attribute",
             *_kinds("swap", "adjective noun noun-phrase"),
         ],
     ),

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, wraps
 
-from hnclip_cli.language.caption import PHRASES, TAGS, TEXT, Caption
+from hnclip_cli.language.caption import TAGS, TEXT, Caption
 from hnclip_cli.negatives.analysis.locks import Locks, locks
 from hnclip_cli.negatives.kinds import (
     actions,
     additions,
+    moves,
     numbers,
     places,
     relations,
@@ -31,7 +32,7 @@ class Kind:
     Attributes:
         candidates: yields lists of edits, each of which makes one negative; a/an before an edit
             is mended afterwards, and what would change a name or what is denied is left out.
-        level: what the function reads of a caption: ``TEXT``, ``TAGS`` or ``PHRASES``.
+        level: what the function reads of a caption: ``TEXT`` or ``TAGS``.
         source: whose negative it is.
         change: what the edits do: ``replace``, ``swap`` or ``add`` words, ``deny``, ``flip`` a
             relation, or change the ``order`` of all. Generators go by it.
@@ -44,8 +45,6 @@ class Kind:
         usefulness: which share of its negatives is false, natural and decided by the image alone,
             above 0; a half where none was read against photographs. Where not all negatives are
             wanted, more useful kinds come first.
-        needs_phrases: for ``PHRASES``, whether the function can find anything in a caption, by
-            words and tags: those in which it cannot are spared the dependency parser.
     """
 
     candidates: Callable[[Caption], Iterable[list[Edit]]]
@@ -56,7 +55,6 @@ class Kind:
     is_default: bool = False
     is_judged: bool = True
     usefulness: float = 0.5
-    needs_phrases: Callable[[Caption], bool] = lambda caption: True
 
     def edits(self, caption: Caption) -> Iterable[list[Edit]]:
         """The candidates that leave alone what must stay as it is.
@@ -85,14 +83,13 @@ class Kind:
 
 _default = partial(Kind, is_default=True)
 _swap = partial(Kind, change="swap")
-_swap_nouns = partial(
-    _swap, level=PHRASES, is_default=True, usefulness=3 / 13, needs_phrases=swaps.may_swap
-)
 _order = partial(Kind, change="order", is_judged=False)
 
 # With a usefulness of (u + 1) / (n + 2) where u of n that were read are useful (docs/negatives.md).
 _BUILT_IN = {
-    "swap-noun": _swap_nouns(swaps.swap_noun, source="NegCLIP, CE-CLIP's relation"),
+    "swap-noun": _swap(
+        swaps.swap_noun, TAGS, "NegCLIP, CE-CLIP's relation", is_default=True, usefulness=3 / 13
+    ),
     "swap-adjective": _swap(
         swaps.swap_adjective,
         TAGS,
@@ -100,12 +97,18 @@ _BUILT_IN = {
         is_default=True,
         usefulness=8 / 10,
     ),
-    "swap-noun-phrase": _swap_nouns(
-        swaps.swap_noun_phrase, source="NegCLIP, SugarCrepe's swap-obj"
+    "move-attribute": _swap(moves.move_attribute, TAGS, "SugarCrepe's swap-att", is_default=True),
+    "swap-noun-phrase": _swap(
+        swaps.swap_noun_phrase,
+        TAGS,
+        "NegCLIP, SugarCrepe's swap-obj",
+        is_default=True,
+        usefulness=3 / 13,
     ),
     "replace-subject": _default(
         things.replace_subject, TAGS, "SVO-Probes, ComVG", of="noun", usefulness=18 / 26
     ),
+    "replace-object": _default(things.replace_object, TAGS, "SVO-Probes, ComVG", of="noun"),
     "replace-noun": _default(
         things.replace_noun, TAGS, "CE-CLIP's entity, Rösch's object", of="noun", usefulness=18 / 26
     ),

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from hnclip_cli.language.caption import Caption, Phrase, Word, once
+from hnclip_cli.language.caption import Caption, Word, once
+from hnclip_cli.language.links import Unit, phrases
 from hnclip_cli.lexicon.nouns import Noun
 from hnclip_cli.negatives.analysis.attributes import Modifier, attributes, chains, deny
 from hnclip_cli.negatives.analysis.nouns import Mention, mentions
@@ -40,10 +41,8 @@ def swap_noun(caption: Caption) -> Iterator[list[Edit]]:
 
 def swap_noun_phrase(caption: Caption) -> Iterator[list[Edit]]:
     """Exchange two whole noun phrases around a relation that has a direction."""
-    pairs = _pairs(caption)
-    phrases = {phrase.stop: phrase for phrase in caption.phrases} if pairs else {}
-    for one, other in pairs:
-        here, there = phrases.get(one.stop), phrases.get(other.stop)
+    for one, other in _pairs(caption):
+        here, there = phrases(caption).get(one.stop), phrases(caption).get(other.stop)
         if here is None or there is None:
             continue
         if not (_is_movable(caption, here) and _is_movable(caption, there)):
@@ -64,15 +63,10 @@ def swap_adjective(caption: Caption) -> Iterator[list[Edit]]:
                 yield from swap(caption, (one.first, one.stop), (other.first, other.stop))
 
 
-def may_swap(caption: Caption) -> bool:
-    """Whether words and tags, without phrases, leave two nouns that might be exchanged."""
-    return bool(_near_pairs(caption))
-
-
 @once
-def _near_pairs(caption: Caption) -> list[tuple[Mention, Mention]]:
-    """Pairs that words and tags do not rule out for `swap_noun` and `swap_noun_phrase` both."""
-    things = [mention for mention in mentions(caption) if _may_be_thing(caption, mention)]
+def _pairs(caption: Caption) -> list[tuple[Mention, Mention]]:
+    """Pairs of known things, in order of place, that may stand in each other's place."""
+    things = [mention for mention in mentions(caption) if _is_thing(caption, mention)]
     return [
         (one, other)
         for one, other in combinations(things, 2)
@@ -80,33 +74,19 @@ def _near_pairs(caption: Caption) -> list[tuple[Mention, Mention]]:
         if other.noun.rank <= one.noun.rank
         and (one.is_plural == other.is_plural or not _has_finite_verb(caption))
         and (may_matter(caption, one.stop, other.first) or _described_apart(caption, one, other))
-    ]
-
-
-@once
-def _pairs(caption: Caption) -> list[tuple[Mention, Mention]]:
-    """Pairs of known things, in order of place, that may stand in each other's place."""
-    return [
-        (one, other)
-        for one, other in _near_pairs(caption)
-        if _is_thing(caption, one)
-        and _is_thing(caption, other)
         and _same_determination(caption, one, other)
         and _read_well_swapped(caption, one, other)
     ]
 
 
-def _may_be_thing(caption: Caption, mention: Mention) -> bool:
-    """What `_is_thing` asks for, as far as tags show."""
+def _is_thing(caption: Caption, mention: Mention) -> bool:
+    """Whether this noun names a thing that can stand in another's place."""
     if mention.modifies or mention.is_modified or mention.noun.is_mass or mention.noun.is_place:
         return False
     if caption.tag(mention.stop) == "POS" or caption.lower(mention.stop) == "of":
         return False
-    return caption.lower(mention.head) not in caption.resumed
-
-
-def _is_thing(caption: Caption, mention: Mention) -> bool:
-    """Whether this noun names a thing that can stand in another's place."""
+    if caption.lower(mention.head) in caption.resumed:
+        return False
     start = _phrase_start(caption, mention)
     refused = {"another", "other", "others"} if mention.is_plural else {"another", "some"}
     if caption.lower(start) in refused:
@@ -185,7 +165,8 @@ def _same_determination(caption: Caption, one: Mention, other: Mention) -> bool:
 
 
 def _phrase_start(caption: Caption, mention: Mention) -> int:
-    return caption.phrase_starts.get(mention.first, mention.first)
+    phrase = phrases(caption).get(mention.stop)
+    return phrase.first if phrase and phrase.first <= mention.first else mention.first
 
 
 def _described_apart(caption: Caption, one: Mention, other: Mention) -> bool:
@@ -206,7 +187,7 @@ def _may_swap(caption: Caption, one: Modifier, other: Modifier) -> bool:
     return True
 
 
-def _is_movable(caption: Caption, phrase: Phrase) -> bool:
+def _is_movable(caption: Caption, phrase: Unit) -> bool:
     words = caption.words[phrase.first : phrase.stop]
     if any(word.tag in ("PRP", "PRP$", "WP", "WDT", "POS", ",", "CC") for word in words):
         return False

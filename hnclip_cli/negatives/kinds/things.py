@@ -1,18 +1,18 @@
 """Kinds that put another noun in the place of one."""
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 
 from hnclip_cli.language.caption import Caption, once
 from hnclip_cli.language.links import JOINED, OBJECT, links
 from hnclip_cli.lexicon import Lexicon
 from hnclip_cli.lexicon.nouns import Noun
-from hnclip_cli.lexicon.spelling import cased_like
 from hnclip_cli.lexicon.verbs import forms
+from hnclip_cli.negatives.analysis.attributes import colors
 from hnclip_cli.negatives.analysis.nouns import Mention, before_phrase, mentions, named_things
 from hnclip_cli.negatives.analysis.relations import is_resting
-from hnclip_cli.negatives.analysis.rewriting import replace
+from hnclip_cli.negatives.analysis.rewriting import renamed, replace
 from hnclip_cli.streams.edits import Edit
 
 # The pronouns that change with a man or woman, some only with this tag.
@@ -51,7 +51,7 @@ _UNSUITABLE_AFTER = {
 def replace_noun(caption: Caption) -> Iterator[list[Edit]]:
     """Name another thing, never a synonym or one the caption names."""
     for mention in mentions(caption):
-        yield from _others(caption, mention)
+        yield from other_things(caption, mention)
     yield from _other_sports(caption)
 
 
@@ -60,41 +60,65 @@ def replace_subject(caption: Caption) -> Iterator[list[Edit]]:
     for mention in mentions(caption)[:1]:
         before = caption.words[: mention.first]
         if not any(word.tag.startswith(("IN", "VBG")) and word.lower != "of" for word in before):
-            yield from _others(caption, mention)
+            yield from other_things(caption, mention)
+
+
+def replace_object(caption: Caption) -> Iterator[list[Edit]]:
+    """Name another thing to which something is done."""
+    objects = {link.to for link in links(caption) if link.relation == OBJECT}
+    for mention in mentions(caption):
+        if mention.head in objects:
+            yield from other_things(caption, mention)
 
 
 @once
-def _others(caption: Caption, mention: Mention) -> list[list[Edit]]:
+def other_things(caption: Caption, mention: Mention) -> list[list[Edit]]:
     """Each noun that may stand for this one, with the pronouns that follow it."""
     before = before_phrase(caption, mention.first)
     if not _is_replaceable(caption, mention, before):
         return []
-    unsuitable = _UNSUITABLE_AFTER.get(before)
-    flies = _flies(caption) and "flies" in mention.noun.traits
-    start, end = caption.words[mention.first].start, caption.words[mention.head].end
-    old, gender, is_full = caption.text[start:end], mention.noun.gender, _is_full(caption, mention)
-    found = []
-    for rival in _rivals(caption, mention, before):
-        text = rival.form(mention.is_plural or not mention.noun.singular)
-        traits = rival.traits
-        if not text or unsuitable in traits or (flies and "flies" not in traits):
-            continue
-        if is_full and "holder" not in traits:
-            continue
-        pronouns = [] if rival.gender == gender else _pronoun_edits(caption, mention, rival)
-        if pronouns is not None:
-            found.append([(start, end, cased_like(text, old)), *pronouns])
-    return found
+    rivals = _rivals(caption, mention, before)
+    return renamed(caption, mention.head, rivals, partial(_edits, caption, mention, before))
+
+
+def _edits(caption: Caption, mention: Mention, before: str, rival: Noun) -> list[Edit] | None:
+    """The edits that name another noun in the place of one; None where it may not stand there."""
+    noun, traits = mention.noun, rival.traits
+    text = rival.form(mention.is_plural or not noun.singular)
+    if not text or _UNSUITABLE_AFTER.get(before) in traits or rival.key in named_things(caption):
+        return None
+    if "flies" in noun.traits and "flies" not in traits and _flies(caption):
+        return None
+    if "holder" not in traits and _is_full(caption, mention):
+        return None
+    if not _has_colors(caption, mention, rival, text):
+        return None
+    if {noun.gender, rival.gender} == {"female", "male"} and _hides_gender(caption):
+        return None
+    pronouns = [] if rival.gender == noun.gender else _pronoun_edits(caption, mention, rival)
+    if pronouns is None:
+        return None
+    first = mention.first
+    if mention.is_modified and noun.is_human:  # a factory worker becomes a child, as a whole
+        first = caption.run_start(first, ("NN", "HYPH"))
+    return [replace(caption, (first, mention.stop), text), *pronouns]
+
+
+def _has_colors(caption: Caption, mention: Mention, rival: Noun, text: str) -> bool:
+    """Whether another thing may have the colors of this one."""
+    known = caption.lexicon.attributes
+    looks = {look for one in colors(caption) if one.noun == mention.head for _, look in one.looks}
+    return not looks or looks <= set(known.color_range(rival, text)[0])
 
 
 def _is_replaceable(caption: Caption, mention: Mention, before: str) -> bool:
     noun = mention.noun
     if mention.modifies or caption.lower(mention.head) in caption.resumed:
         return False
-    if caption.lowers & _TWINS or caption.tag(mention.stop).startswith("JJ"):
+    if _has_twin(caption, mention) or caption.tag(mention.stop).startswith("JJ"):
         return False  # "a dog and another dog", "a tree heavy area"
-    if mention.is_modified and "any sort" not in noun.family.traits:  # "key lime pie"
-        return False
+    if mention.is_modified and not (noun.is_human or "any sort" in noun.family.traits):
+        return False  # "key lime pie"
     if noun.family.place == "ground" or (noun.is_place and before in _PLACING):
         return False  # replace-location
     agrees = mention.is_plural or caption.lower(mention.first - 1) in ("one", "1")
@@ -105,26 +129,47 @@ def _is_replaceable(caption: Caption, mention: Mention, before: str) -> bool:
     return not _is_full(caption, mention) or "holder" in noun.traits
 
 
-def _rivals(caption: Caption, mention: Mention, before: str) -> list[Noun]:
-    """The nouns that may stand for this one, and that the caption does not name."""
+def _has_twin(caption: Caption, mention: Mention) -> bool:
+    """Whether "another" or "the other" may be a further thing of this sort."""
+    if caption.lowers.isdisjoint(_TWINS):
+        return False
+    if mention.noun.is_animate or caption.lower(mention.first - 1) in _TWINS:
+        return True
+    others = [index for index, word in enumerate(caption.words) if word.lower in _TWINS]
+    twins = [one.noun.key for one in mentions(caption) if one.first - 1 in others]
+    return len(twins) < len(others) or mention.noun.key in twins
+
+
+def _rivals(caption: Caption, mention: Mention, before: str) -> tuple[Noun, ...]:
+    """The nouns that may stand for this one, as far as they are not looked at singly."""
     noun = mention.noun
     is_free = _is_singled_out(caption, mention, before) and _suits_action(caption, mention)
-    own = noun.rivals if is_free else ()
     at_rest = _all_rest(caption)
     is_busy_crowd = noun.singular == "person" and mention.is_plural and not at_rest
-    further: list[Noun] = []
-    if not is_busy_crowd and (noun.is_animate or not own):
-        further = noun.stand_ins_at_rest if at_rest else noun.stand_ins
-    more = _at_hand(caption, mention) if _is_determined(caption, mention) else []
-    named = named_things(caption)
-    found = dict.fromkeys((*own, *further, *more))
-    return [
-        rival
-        for rival in found
-        if rival.key not in named
-        and not (noun.is_animate and not rival.is_animate and not at_rest)
-        and not ({noun.gender, rival.gender} == {"female", "male"} and _hides_gender(caption))
-    ]
+    has_stand_ins = not is_busy_crowd and (noun.is_animate or not (is_free and noun.rivals))
+    is_determined = _is_determined(caption, mention)
+    part = _part(caption, mention) if is_determined else ""
+    return _pool(caption.lexicon, noun, is_free, has_stand_ins, at_rest, is_determined, part)
+
+
+@lru_cache(maxsize=4096)
+def _pool(
+    lexicon: Lexicon,
+    noun: Noun,
+    is_free: bool,
+    has_stand_ins: bool,
+    at_rest: bool,
+    is_determined: bool,
+    part: str,
+) -> tuple[Noun, ...]:
+    """Its rivals, then nouns of other families; nothing living becomes a thing that acts."""
+    found = list(noun.rivals) if is_free else []
+    if has_stand_ins:
+        found += noun.stand_ins_at_rest if at_rest else noun.stand_ins
+    if is_determined and not (noun.is_human or noun.is_place):
+        found += _at_hand(lexicon, noun, part)
+    must_live = noun.is_animate and not at_rest
+    return tuple(one for one in dict.fromkeys(found) if one.is_animate or not must_live)
 
 
 def _is_determined(caption: Caption, mention: Mention) -> bool:
@@ -139,24 +184,25 @@ def _hides_gender(caption: Caption) -> bool:
     return any(word.startswith(_HIDING) for word in caption.lowers)
 
 
-def _at_hand(caption: Caption, mention: Mention) -> list[Noun]:
-    """What someone may do the same with, or what may be the same of something."""
-    noun = mention.noun
-    if noun.is_human or noun.is_place:
-        return []
+def _part(caption: Caption, mention: Mention) -> str:
+    """Whether someone does something with a thing alone: "used"; or it is "joined" to another."""
     around = [link for link in links(caption) if link.to == mention.head]
-    relations = {link.relation for link in around}
-    is_used = OBJECT in relations and not any(
-        link.relation == OBJECT and link.head in _SHARED for link in around
-    )
+    done = {link.head for link in around if link.relation == OBJECT}
     is_carried = any(link.relation == "noun with" and link.head in _CARRIERS for link in around)
-    found = _listed(caption.lexicon, "salient")
-    if is_used or is_carried:
-        found += _listed(caption.lexicon, "at hand")
-    elif noun.family.name in _FOOD and JOINED not in relations:
-        found += _of_families(caption.lexicon, _FOOD)
+    if is_carried or (done and done.isdisjoint(_SHARED)):
+        return "used"
+    return "joined" if any(link.relation == JOINED for link in around) else ""
+
+
+def _at_hand(lexicon: Lexicon, noun: Noun, part: str) -> list[Noun]:
+    """What a caption would name if it were there, and what may be the same of something."""
+    found = list(_listed(lexicon, "salient"))
+    if part == "used":
+        found += _listed(lexicon, "at hand")
+    elif noun.family.name in _FOOD and part != "joined":
+        found += _of_families(lexicon, _FOOD)
     elif noun.is_animate:
-        found += _of_families(caption.lexicon, _ANIMALS)
+        found += _of_families(lexicon, _ANIMALS)
     nested = "nested" in noun.family.traits
     return [
         other

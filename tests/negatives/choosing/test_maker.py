@@ -5,11 +5,10 @@ from hypothesis import strategies as st
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.language import parser as parser_module
-from hnclip_cli.language.caption import PHRASES
 from hnclip_cli.lexicon import load_lexicon
 from hnclip_cli.negatives.choosing.sameness import Saying
 from hnclip_cli.negatives.choosing.truth import TrueCaptions, normalized
-from hnclip_cli.negatives.kinds.registry import DEFAULT_KINDS, KINDS, Kind
+from hnclip_cli.negatives.kinds.registry import DEFAULT_KINDS
 from hnclip_cli.streams.edits import apply_edits
 from hnclip_cli.streams.records import Record
 from tests.negatives.makers import by_rules
@@ -65,23 +64,6 @@ def test_batches_change_nothing(maker):
     records = [Record({"caption": f"{number} cats on a red bed"}) for number in range(30)]
     whole = maker.negatives(records)
     assert whole == [maker.negatives([record])[0] for record in records]
-
-
-def test_what_only_reads_tags_gives_the_same_beside_what_reads_phrases(parser):
-    alone = made(by_rules("replace-noun"), SCENE)
-    assert alone == [n for n in made(by_rules(), SCENE) if n["kind"] == "replace-noun"]
-
-
-def test_a_kind_of_anybody_that_reads_phrases_finds_them_in_any_caption(parser, monkeypatch):
-    def lose_phrase(caption):
-        for phrase in caption.phrases:
-            yield [(caption.words[phrase.first].start, caption.words[phrase.stop - 1].end, "it")]
-
-    kinds = {**KINDS.built_in, "lose-phrase": Kind(lose_phrase, PHRASES)}
-    monkeypatch.setattr(KINDS, "built_in", kinds)
-    for others in ((), ("swap-noun",)):
-        (negative,) = made(by_rules("lose-phrase", *others), "sleeping on a bed")
-        assert negative["caption"] == "sleeping on it"
 
 
 def test_true_captions_of_the_group_are_never_said(parser):

@@ -16,6 +16,12 @@ def plausible():
     return Plausible(load_lexicon())
 
 
+def read(parser, plausible, text):
+    caption = parser.parse([text])[0]
+    caption.gaps = plausible.gaps(caption)
+    return caption
+
+
 @pytest.fixture(scope="module")
 def losses(parser, plausible):
     """What it costs to put each word in the place of another."""
@@ -23,7 +29,7 @@ def losses(parser, plausible):
     def lost(text, old, *words):
         start = text.index(old)
         changes = [[(start, start + len(old), word)] for word in words]
-        return plausible.losses(parser.parse([text])[0], changes)
+        return plausible.losses(read(parser, plausible, text), changes)
 
     return lost
 
@@ -70,7 +76,7 @@ def test_a_sort_that_no_caption_names_is_refused(losses):
 
 def test_one_becomes_several_as_seldom_as_captions_say_so(parser, plausible):
     """Otherwise the number alone tells the negative."""
-    captions = parser.parse(["A dog sitting on a bed"] * 200)
+    captions = [read(parser, plausible, "A dog sitting on a bed") for _ in range(200)]
     change = [(0, 1, "Two"), (2, 5, "dogs")]
     kept = 0
     for number, caption in enumerate(captions):
@@ -80,14 +86,14 @@ def test_one_becomes_several_as_seldom_as_captions_say_so(parser, plausible):
 
 
 def test_drawn_shapes_are_not_judged(parser, plausible):
-    caption = parser.parse(["A red ring left of a cross"])[0]
+    caption = read(parser, plausible, "A red ring left of a cross")
     assert plausible.losses(caption, [[(6, 10, "star")], [(6, 10, "zork")]]) == [0, 0]
 
 
 def test_swaps_are_read_in_both_directions(parser, plausible):
-    caption = parser.parse(["A man standing next to a woman"])[0]
+    caption = read(parser, plausible, "A man standing next to a woman")
     swapped = [(2, 5, "woman"), (25, 30, "man")]
-    absurd = parser.parse(["A man eating a pizza"])[0]
+    absurd = read(parser, plausible, "A man eating a pizza")
     eaten = [(2, 5, "pizza"), (15, 20, "man")]
     assert plausible.losses(caption, [swapped])[0] < plausible.losses(absurd, [eaten])[0]
 

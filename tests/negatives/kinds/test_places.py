@@ -52,3 +52,9 @@ def test_another_place_that_the_preposition_suits(candidates):
     visited = candidates("replace-location", "Bears at a zoo")
     assert "Bears at a park" in visited and "Bears at a forest" not in visited
     assert candidates("replace-location", "A street with cars") == []
+
+
+def test_a_thing_that_something_is_on_is_a_place_too(candidates):
+    made = candidates("replace-location", "A cat with a ball on a couch")
+    assert "A cat with a ball on a bed" in made
+    assert all(text.startswith("A cat with a ball on a") for text in made)

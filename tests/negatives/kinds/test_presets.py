@@ -20,5 +20,5 @@ def test_only_what_reads_well_is_made_by_default():
     assert not any(kind.startswith(("shuffle", "add", "negate")) for kind in DEFAULT_KINDS)
     assert all(kind.source and kind.candidates.__doc__ for kind in KINDS.values())
     assert {kind for preset in PRESETS.values() for kind in preset.kinds} >= {
-        kind for kind in DEFAULT_KINDS if kind not in ("replace-subject",)
+        kind for kind in DEFAULT_KINDS if kind not in ("replace-subject", "replace-object")
     }

@@ -1,0 +1,134 @@
+"""What a word costs in the place of another one of a caption, by what is usual there."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from hnclip_cli.language.caption import Caption
+from hnclip_cli.language.links import (
+    COMPOUND,
+    DETERMINER,
+    MODIFIER,
+    OBJECT,
+    PLACE,
+    SUBJECT,
+    Link,
+    lemmas,
+    links,
+)
+from hnclip_cli.language.usage import DEPENDENT, HEAD, Usage
+from hnclip_cli.lexicon.nouns import Noun
+from hnclip_cli.streams.edits import Edit
+
+# A candidate that is e^3 times less usual than its caption is refused.
+MAX_LOSS = 3.0
+# How many that cost more are looked at.
+MISFITS = 8
+# What no caption held.
+UNKNOWN = -14.0
+# What is usual in its place, in nats.
+USUAL, VERY_USUAL = 3.0, 5.0
+UNKNOWN_SORT = 9.0
+# Almost all that a man does may a girl do, whatever captions say.
+PEOPLE_SHARE = 0.6
+
+
+class Gaps:
+    """How usual each choice of a `Usage` is in the place of a word of a caption.
+
+    Attributes:
+        max_loss: what may be lost by another word.
+        usage: what goes with what.
+        links: of the caption.
+        known: what edits cost that a kind proposed by their losses.
+    """
+
+    max_loss = MAX_LOSS
+
+    def __init__(self, usage: Usage, caption: Caption) -> None:
+        self.usage = usage
+        self.links: list[Link] = links(caption)
+        self.known: dict[Edit, float] = {}
+        self._caption = caption
+        self._rows: dict[int, np.ndarray] = {}
+        self._losses: dict[int, np.ndarray] = {}
+
+    def ranked(self, index: int, nouns: Sequence[Noun]) -> list[tuple[Noun, float]]:
+        """Nouns in the place of the one at a word, the most usual first, with their losses.
+
+        A loss is in nats; what costs over `MAX_LOSS` fits only where nothing else does, and
+        few of those are there.
+        """
+        losses = self.losses(index)[self.usage.numbers(nouns)]
+        num_found = int(np.count_nonzero(losses <= MAX_LOSS)) + MISFITS
+        order = np.argsort(losses, kind="stable")[:num_found].tolist()
+        return [(nouns[place], float(losses[place])) for place in order]
+
+    def losses(self, index: int) -> np.ndarray:
+        """What each choice costs in the place of the noun at a word, (C,)."""
+        if index not in self._losses:
+            row = self.row(index)
+            losses = self.own(index) - row
+            losses[~self._may_stand(index)] = UNKNOWN_SORT
+            if self._lemma(index) in self.usage.people:
+                losses[list(self.usage.people.values())] *= PEOPLE_SHARE
+            self._losses[index] = losses
+        return self._losses[index]
+
+    def _may_stand(self, index: int) -> np.ndarray:
+        """Which choices captions put here, (C,).
+
+        A sort must be known: there is a "computer chair", but no "computer couch". What is done to
+        a thing, or by it, is so to another one of its family, and else must be said: one rides
+        horses, and pets no books. People must be described so: young girls, but no older ones.
+        """
+        usage = self.usage
+        may = np.ones(len(usage.choices), bool)
+        number = usage.choices.get(self._lemma(index))
+        family = -1 if number is None else usage.families[number]
+        is_person = self._lemma(index) in usage.people
+        for relation, head, dependent, at, to in self.links:
+            if at == index and (relation == COMPOUND or (relation == MODIFIER and is_person)):
+                may &= usage.seen_row(relation, HEAD, dependent)
+            elif to == index and relation in (OBJECT, SUBJECT, "noun of"):
+                may &= usage.seen_row(relation, DEPENDENT, head) | (usage.families == family)
+        return may
+
+    def own(self, index: int) -> float:
+        """How usual the caption's own word is; how odd or how fixed it is does not count."""
+        return min(max(self.at(index, self._lemma(index)), USUAL), VERY_USUAL)
+
+    def at(self, index: int, lemma: str) -> float:
+        """How usual a lemma is in the place of a word."""
+        number = self.usage.choices.get(lemma)
+        return UNKNOWN if number is None else float(self.row(index)[number])
+
+    def row(self, index: int) -> np.ndarray:
+        """How usual each choice is in the place of a word, (C,)."""
+        if index not in self._rows:
+            usage = self.usage
+            row = np.zeros(len(usage.choices), "f4")
+            for relation, head, dependent, at, to in self.links:
+                if at == index and relation != PLACE:
+                    found = usage.link_row(relation, HEAD, dependent)
+                elif to == index and relation != DETERMINER:
+                    found = usage.link_row(relation, DEPENDENT, head)
+                else:
+                    continue
+                if found is not None:
+                    row += found
+            # In order: rounding must not depend on how a process hashes words.
+            for word in sorted(set(self._named.values()) - {self._lemma(index)}):
+                found = usage.scene_row(word)
+                if found is not None:
+                    row += found
+            self._rows[index] = row
+        return self._rows[index]
+
+    @cached_property
+    def _named(self) -> dict[int, str]:
+        return lemmas(self.links)
+
+    def _lemma(self, index: int) -> str:
+        return self._named.get(index, self._caption.lower(index))
