@@ -3,6 +3,7 @@
 import functools
 import math
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -98,7 +99,22 @@ class Grouped(click.Option):
         self.group = group
 
 
-class GroupedCommand(click.Command):
+class Command(click.Command):
+    """A command that refuses two values where it takes one, of which click drops the first."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        for param, count in Counter(given).items():
+            if count == 1 or not isinstance(param, click.Option) or param.multiple or param.count:
+                continue
+            if not param.is_flag or param.secondary_opts:
+                raise click.UsageError(
+                    f"{param.opts[-1]} takes one value, and is given {count} times"
+                )
+        return super().parse_args(ctx, args)
+
+
+class GroupedCommand(Command):
     """A command whose help lists groups of options, after those that belong to none."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -47,5 +47,26 @@ def test_so_are_those_that_stand_in_other_words(arguments):
     assert "Invalid value" in result.stderr
 
 
+ONE_VALUE = [
+    (names, parameter)
+    for names, command in commands()
+    for parameter in command.params
+    if isinstance(parameter, click.Option) and not (parameter.multiple or parameter.is_flag)
+]
+
+
+@pytest.mark.parametrize(("names", "parameter"), ONE_VALUE)
+def test_of_two_values_for_one_none_is_dropped(names, parameter):
+    values = ["1"] * parameter.nargs
+    arguments = [*names, parameter.opts[0], *values, parameter.opts[-1], *values]
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2 and "takes one value, and is given 2 times" in result.stderr
+
+
+def test_flags_may_be_repeated():
+    result = CliRunner().invoke(cli, ["eval", "-v", "-v", "--help", "--help"])
+    assert result.exit_code == 0
+
+
 def test_a_seed_may_have_63_bits():
     assert options.Whole(0, largest=options.MAX_SEED).convert(str(2**63 - 1), None, None)

@@ -8,7 +8,7 @@ from hnclip_cli import console, options
 from hnclip_cli.console import Run
 
 
-@click.command("compare")
+@click.command("compare", cls=options.Command)
 @click.argument("runs", nargs=-1, required=True, metavar="A B [C…]")
 @options.report_options
 @options.run

@@ -11,7 +11,7 @@ from hnclip_cli.streams.jsonl import Shard
 from hnclip_cli.streams.records import RowsOf
 
 
-@click.command("embed")
+@click.command("embed", cls=options.Command)
 @options.input_argument
 @options.output_option
 @click.option(

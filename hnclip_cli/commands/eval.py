@@ -8,7 +8,7 @@ from hnclip_cli import console, options
 from hnclip_cli.console import Run
 
 
-@click.command("eval")
+@click.command("eval", cls=options.Command)
 @options.input_argument
 @click.option(
     "--embeddings",

@@ -7,7 +7,7 @@ from hnclip_cli.console import Run
 from hnclip_cli.streams.jsonl import Shard
 
 
-@click.command("fit")
+@click.command("fit", cls=options.Command)
 @options.input_argument
 @options.output_option
 @options.shard_option

@@ -25,7 +25,7 @@ _options = options.together(
 # fmt: on
 
 
-@click.command("mine")
+@click.command("mine", cls=options.Command)
 @click.argument("embeddings", metavar="NPY")
 @options.input_argument
 @options.output_option

@@ -9,7 +9,7 @@ from hnclip_cli.errors import ExitCode, HnclipError
 from hnclip_cli.saying import shown
 
 
-@click.command("plugins")
+@click.command("plugins", cls=options.Command)
 @options.format_option
 @options.output_option
 @options.plugin_option

@@ -6,7 +6,7 @@ from hnclip_cli import console, options
 from hnclip_cli.console import Run
 
 
-@click.command("refine")
+@click.command("refine", cls=options.Command)
 @options.input_argument
 @options.output_option
 @options.seed_option

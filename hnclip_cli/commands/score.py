@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _EMBEDDINGS = ("image_embeddings", "caption_embeddings", "negative_embeddings")
 
 
-@click.command("score")
+@click.command("score", cls=options.Command)
 @options.input_argument
 @options.output_option
 @options.model_options(required=False)

@@ -10,7 +10,7 @@ from hnclip_cli.streams.records import RowsOf
 _OF: dict[str, RowsOf] = {"text": "caption", "image": "image"}
 
 
-@click.command("search")
+@click.command("search", cls=options.Command)
 @click.argument("queries", metavar="QUERIES")
 @click.argument("gallery", metavar="GALLERY")
 @options.output_option

@@ -26,6 +26,12 @@ def _setting(group: str, flag: str, type_: Any, text: str) -> Any:
     )
 
 
+def _locked_tower(
+    ctx: click.Context, param: click.Parameter, towers: tuple[str, ...]
+) -> str | None:
+    return "both" if len(set(towers)) > 1 else next(iter(towers), None)
+
+
 _COUNT, _SIZE = options.Whole(1), options.Number(0)
 _MORE, _WHOLE = options.Number(0, min_open=True), options.Whole(0)
 _OBJECTIVE = options.TableName("objective", "hnclip_cli.training.objectives:OBJECTIVES")
@@ -54,8 +60,9 @@ _settings = options.together(
     _step("--lr", _MORE,
         "Peak learning rate.  [default: 5e-6, or 1e-3 where no weights are loaded]"),
     _step("--warmup-steps", _WHOLE, "Linear warm-up before the cosine."),
-    _step("--lock", click.Choice(["image", "text"]),
-        "Leave the weights of this tower as they are."),
+    click.option("--lock", multiple=True, cls=options.Grouped, group="Optimization",
+        type=click.Choice(["image", "text"]), callback=_locked_tower,
+        help="Leave the weights of this tower as they are; repeatable."),
     click.option("--set", "others", multiple=True, cls=options.Grouped, group="Optimization",
         type=(click.Choice(_OTHERS), _SIZE), metavar="NAME NUMBER",
         help=f"Another setting, repeatable (docs/train.md): {', '.join(_OTHERS)}."),
@@ -104,6 +111,8 @@ def train(
         raise click.UsageError("training takes --precision fp32 or bf16, not fp16")
     if settings["lr"] is None:
         settings["lr"] = 5e-6 if options.has_weights(model, pretrained) else 1e-3
+    if len(dict(others)) < len(others):
+        raise click.UsageError("--set is given twice for one name")
     if (rank := dict(others).get("lora_rank", 0)) % 1:
         raise click.UsageError(f"--set lora_rank takes a whole number, got {rank:g}")
     config = TrainConfig(**settings, **dict(others) | {"lora_rank": int(rank)})

@@ -11,8 +11,11 @@ from torch.nn.utils import parametrize
 
 from hnclip_cli.errors import HnclipError
 
+Tower = Literal["image", "text"]
+TOWERS: tuple[Tower, ...] = ("image", "text")
 
-def lock(module: Any, tower: Literal["image", "text"]) -> None:
+
+def lock(module: Any, tower: Tower) -> None:
     """Freeze all of a tower: weights, projection, and the statistics of batch normalization.
 
     open_clip's ``lock_image_tower`` and ``lock_text_tower`` leave the projection of a timm or

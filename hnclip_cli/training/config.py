@@ -42,8 +42,8 @@ class TrainConfig:
     threshold_bound: float = 10.0  # upper bound of the adaptive thresholds, in logits
     log_every: int = 10  # steps between two lines of metrics
     checkpoint_every: int = 0  # steps between two checkpoints; 0 writes only the last
-    # ``image`` or ``text``, the tower that is not trained.
-    lock: Literal["image", "text"] | None = None
+    # ``image`` or ``text``, the tower that is not trained, or ``both``.
+    lock: Literal["image", "text", "both"] | None = None
     # Rank of the low-rank updates that are trained in place of the weights; 0 trains the weights.
     lora_rank: int = 0
     wise_ft: float = 1.0  # α of the weights that are written, (1 - α)·start + α·trained
@@ -58,6 +58,10 @@ class TrainConfig:
                 raise HnclipError(f"bad {field.name}", got=str(value), expected="a finite number")
         if not 0 <= self.wise_ft <= 1:
             raise HnclipError("bad wise_ft", got=str(self.wise_ft), expected="0 to 1")
+
+    def locks(self, tower: str) -> bool:
+        """Whether a tower, ``image`` or ``text``, is not trained."""
+        return self.lock in (tower, "both")
 
     @property
     def weights(self) -> Weights:

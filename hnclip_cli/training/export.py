@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.models.tuning import add_lora, interpolate, lock, merged_state_dict
+from hnclip_cli.models.tuning import TOWERS, add_lora, interpolate, lock, merged_state_dict
 from hnclip_cli.training.config import TrainConfig
 
 
@@ -26,8 +26,9 @@ class Export:
         if config.wise_ft < 1:
             start = clip.module.state_dict()
             self._start = {name: value.cpu().clone() for name, value in start.items()}
-        if config.lock:
-            lock(clip.module, config.lock)
+        for tower in TOWERS:
+            if config.locks(tower):
+                lock(clip.module, tower)
         if config.lora_rank:
             add_lora(clip.module, config.lora_rank, seed=config.seed)
 

@@ -59,9 +59,7 @@ def plan(
     }  # fmt: skip
     total = sum(flops.values())
     parameters = {"image": cost.image.parameters, "text": cost.text.parameters}
-    trained = [
-        0 if config.lora_rank or config.lock == side else n for side, n in parameters.items()
-    ]
+    trained = [0 if config.lora_rank or config.locks(side) else n for side, n in parameters.items()]
     memory = {
         "weights_gradients_optimizer": BYTES_PER_FROZEN * sum(parameters.values())
         + (BYTES_PER_TRAINED - BYTES_PER_FROZEN) * sum(trained),
@@ -83,7 +81,7 @@ def plan(
 
 def _passes(config: TrainConfig, side: str) -> int:
     """Forward passes and their like that a tower runs through in a step."""
-    if config.lock == side:
+    if config.locks(side):
         return 1
     backward = 1 if config.lora_rank else 2
     return 1 + backward + (1 if config.micro_batch else 0)
@@ -104,5 +102,5 @@ def _activations(config: TrainConfig, cost: ModelCost, slots: int, tokens: float
         "image": cost.image.saved_bytes * rows,
         "text": cost.text.saved_bytes * rows * (1 + slots) * tokens / cost.context_length,
     }
-    kept = [0.0 if config.lock == side else size for side, size in saved.items()]
+    kept = [0.0 if config.locks(side) else size for side, size in saved.items()]
     return round(max(kept) if config.micro_batch else sum(kept))

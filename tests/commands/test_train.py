@@ -14,7 +14,7 @@ from PIL import Image
 from hnclip_cli import validating
 from hnclip_cli.cli import cli
 from hnclip_cli.commands import train as command
-from hnclip_cli.models.load import load_clip
+from hnclip_cli.models.load import load_clip, save_clip
 from hnclip_cli.training.config import TrainConfig
 from tests.conftest import parse_lines, to_lines
 from tests.factories import make_records
@@ -39,12 +39,17 @@ def records(tmp_path, monkeypatch):
     return records
 
 
+@pytest.fixture(scope="module")
+def tiny_vit(tmp_path_factory):
+    folder = str(tmp_path_factory.mktemp("vit") / "run")
+    save_clip(load_clip("hnclip-tiny-vit", device="cpu", seed=1), folder)
+    return folder
+
+
 def train(*args, **options):
-    return CliRunner().invoke(
-        cli,
-        ["train", "--model", "hnclip-tiny", "--batch-size", "3", "-o", "run", *map(str, args)],
-        **options,
-    )
+    model = [] if "--model" in args else ["--model", "hnclip-tiny"]
+    command = ["train", *model, "--batch-size", "3", "-o", "run", *map(str, args)]
+    return CliRunner().invoke(cli, command, **options)
 
 
 def test_flags_are_the_settings_with_the_same_defaults():
@@ -57,6 +62,29 @@ def test_flags_are_the_settings_with_the_same_defaults():
         if field.name in FLAGS - {"lr"}:  # resolved from the model
             assert values[field.name] == field.default, field.name
     assert len(values) <= 36
+
+
+@pytest.mark.parametrize(
+    ("flags", "trained"),
+    [
+        (["--lock", "text"], {"visual", "logit_scale"}),
+        (["--lock", "text", "--lock", "image"], {"logit_scale"}),
+        (["--lock", "text", "--lock", "text"], {"visual", "logit_scale"}),
+    ],
+    ids=str,
+)
+def test_a_tower_or_both_are_locked(records, tiny_vit, flags, trained):
+    result = train("--steps", 1, "--lr", "1e-2", *flags, "r.jsonl", "--model", tiny_vit)
+    assert result.exit_code == 0, result.stderr
+    before = load_clip(tiny_vit, device="cpu").module.state_dict()
+    after = load_clip("run", device="cpu").module.state_dict()
+    changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert changed == trained
+
+
+def test_a_setting_is_given_once(records):
+    result = train("--steps", 1, "--set", "lora_rank", 2, "--set", "lora_rank", 4, "r.jsonl")
+    assert result.exit_code == 2 and "--set is given twice" in result.stderr
 
 
 def test_it_writes_metrics_and_a_folder_that_open_clip_loads(records, tmp_path):

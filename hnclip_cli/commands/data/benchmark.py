@@ -8,7 +8,7 @@ from hnclip_cli import console, options
 from hnclip_cli.console import Run
 
 
-class BenchmarkCommand(click.Command):
+class BenchmarkCommand(options.Command):
     """Names the benchmarks below the help."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

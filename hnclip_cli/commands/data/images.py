@@ -6,7 +6,7 @@ from hnclip_cli import console, options
 from hnclip_cli.console import Run
 
 
-@click.command("images")
+@click.command("images", cls=options.Command)
 @click.argument("folder", metavar="DIR", type=options.PATH)
 @click.option(
     "--pattern",

@@ -7,7 +7,7 @@ import click
 from hnclip_cli import console, options
 
 
-@click.command("scenes")
+@click.command("scenes", cls=options.Command)
 @click.argument("folder", metavar="DIR", type=options.PATH)
 @click.option("-n", "num_scenes", type=options.Whole(0), required=True, help="How many scenes.")
 @click.option(

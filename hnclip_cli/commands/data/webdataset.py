@@ -6,7 +6,7 @@ from hnclip_cli import console, options
 from hnclip_cli.console import Run
 
 
-@click.command("webdataset")
+@click.command("webdataset", cls=options.Command)
 @click.argument("shards", nargs=-1, required=True, metavar="SHARD…", type=options.PATH)
 @options.caption_lines_option
 @options.output_option
