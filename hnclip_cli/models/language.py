@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.device import resolve_device
+from hnclip_cli.streams.files import check_no_pipes
 from hnclip_cli.streams.threads import chunked
 
 CAUSAL_BATCH_SIZE = 32
@@ -177,6 +178,8 @@ def _load(kind: str, name: str, extra: str, fetch: str, *, download: bool) -> tu
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     is_folder = Path(name).is_dir()
+    if is_folder:
+        check_no_pipes(name)
     common = {"local_files_only": is_folder or not download, "trust_remote_code": False}
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, **common)

@@ -5,10 +5,10 @@ import errno
 import gzip
 import os
 import stat
+import threading
 import time
 import zlib
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -79,7 +79,14 @@ def unpacking(where: str) -> Iterator[None]:
 
 def open_patiently(path: str, flags: int) -> int:
     """Open a file as `os.open` does, but wait at a named pipe only so long for its other end."""
-    open_it = partial(os.open, path, flags, 0o666)
+    is_late = threading.Event()
+
+    def open_it() -> int:
+        descriptor = os.open(path, flags, 0o666)
+        if is_late.is_set():
+            os.close(descriptor)
+        return descriptor
+
     try:
         is_pipe = stat.S_ISFIFO(os.stat(path).st_mode)
     except OSError:
@@ -91,6 +98,7 @@ def open_patiently(path: str, flags: int) -> int:
 
         with contextlib.suppress(TimeoutError):
             return within(OPEN_SECONDS, open_it)
+        is_late.set()
         with contextlib.suppress(OSError):  # let go of the thread that still waits
             os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
         raise _lonely(path, "writes to", "a program that writes to it, or a plain file")
@@ -118,6 +126,14 @@ def inside(folder: str, name: str, what: str) -> str:
     if os.path.isabs(name) or ".." in Path(name).parts:
         raise HnclipError(f"{what} leaves its folder", got=repr(name), expected="a plain file name")
     return os.path.join(folder, name)
+
+
+def check_no_pipes(folder: str) -> None:
+    """Raise `HnclipError` where a folder holds what a library would wait at, or read for ever."""
+    for entry in os.scandir(folder):
+        with contextlib.suppress(FileNotFoundError):  # a link that leads nowhere
+            if not entry.is_dir():
+                open_regular(entry.path).close()
 
 
 def open_regular(path: str) -> IO[bytes]:

@@ -46,7 +46,14 @@ def read_metadata(path: str) -> Metadata:
         if checksum != f"{zlib.crc32(said.encode()):08x}":
             raise ValueError("its checksum is another")
         return _checked(json.loads(said))
-    except (SafetensorError, OSError, ValueError, KeyError, RecursionError) as error:
+    except (
+        SafetensorError,
+        OSError,
+        ValueError,
+        KeyError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise _damaged(path, f"no {error}" if isinstance(error, KeyError) else str(error)) from None
 
 

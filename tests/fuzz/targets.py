@@ -45,6 +45,7 @@ from hnclip_cli.streams.npy import Rows
 from hnclip_cli.streams.records import Record, format_record, parse_record
 from hnclip_cli.streams.regions import regions_of
 from hnclip_cli.streams.tars import Shards
+from tests.fuzz import folders
 from tests.sources.benchmarks.test_garbage import CSV_FILES, JSON_FILES
 
 MAX_LETTERS = 4_000  # of a message
@@ -312,5 +313,7 @@ TARGETS = {
     "benchmarks": Target(read_benchmark, BENCHMARK_SEEDS, BENCHMARK_WORDS),
     "words": Target(read_words, WORDS_SEEDS, WORDS_WORDS),
     "fitted": Target(read_fitted, [orjson.dumps(FITTED)], RECORD_WORDS),
+    "configs": Target(folders.read_config, folders.CONFIGS, folders.CONFIG_WORDS),
+    "states": Target(folders.read_state_of, folders.STATES, folders.STATE_WORDS),
     "answers": Target(read_answers, [orjson.dumps(answer) for answer in ANSWERS], ANSWER_WORDS),
 }

@@ -6,7 +6,7 @@ import pytest
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.streams import files
-from hnclip_cli.streams.files import inside, open_input_file, read_whole
+from hnclip_cli.streams.files import check_no_pipes, inside, open_input_file, read_whole
 from hnclip_cli.streams.outputs import atomic_output
 
 
@@ -68,3 +68,12 @@ def test_a_damaged_gzip_file_is_named(tmp_path):
     path.write_bytes(gzip.compress(b"a" * 1000)[:-9])
     with pytest.raises(HnclipError, match=r"names\.gz: damaged gzip file"):
         read_whole(str(path))
+
+
+def test_a_folder_for_a_library_holds_nothing_to_wait_for(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "nowhere").symlink_to("none")
+    check_no_pipes(str(tmp_path))
+    os.mkfifo(tmp_path / "model.safetensors")
+    with pytest.raises(HnclipError, match="not a file; got a named pipe"):
+        check_no_pipes(str(tmp_path))
