@@ -141,3 +141,21 @@ def test_where_stderr_is_full_the_exit_code_still_counts():
             command = [sys.executable, "-m", "hnclip_cli", *arguments]
             done = subprocess.run(command, stderr=full, env=environment())
             assert done.returncode == code
+
+
+SWALLOWED = """
+import os, signal, time
+from hnclip_cli import cli
+cli.UNWIND_SECONDS = 0.5
+signal.signal(signal.SIGTERM, cli._terminate)
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+except SystemExit:
+    pass
+time.sleep(60)
+"""
+
+
+def test_whoever_takes_sigterm_for_a_failure_of_his_own_ends_all_the_same():
+    done = subprocess.run([sys.executable, "-c", SWALLOWED], env=environment(), timeout=30)
+    assert done.returncode == 143

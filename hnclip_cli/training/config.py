@@ -49,7 +49,7 @@ class TrainConfig:
     wise_ft: float = 1.0  # α of the weights that are written, (1 - α)·start + α·trained
     # Of the weights where none are loaded, of the order, and of the choice of negatives.
     seed: int = 0
-    workers: int = 2  # threads that decode images ahead
+    workers: int = 2  # processes that decode images ahead
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
