@@ -41,7 +41,7 @@ join
 cat train-0.jsonl train-1.jsonl > train.jsonl
 
 say "training: $first s of clip, then $each s of each of ${objectives[*]}, side by side"
-train() { hnclip train --seed "$seed" --lr 1e-3 --warmup-steps 20 "$@" train.jsonl; }
+train() { hnclip train --overwrite --seed "$seed" --lr 1e-3 --warmup-steps 20 "$@" train.jsonl; }
 train --model hnclip-tiny --objective clip --seconds "$first" -o first > first.log.jsonl
 export OMP_NUM_THREADS=$((($(nproc) + 1) / 2))
 for objective in "${objectives[@]}"; do

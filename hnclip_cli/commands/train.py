@@ -79,6 +79,7 @@ _settings = options.together(
 @options.model_options()
 @click.option("-o", "--output", required=True, metavar="DIR", help="Folder for the checkpoint.")
 @click.option("--resume", is_flag=True, help="Go on from the state in -o, if it holds one.")
+@click.option("--overwrite", is_flag=True, help="Write to -o also where it holds a model.")
 @click.option("--dry-run", is_flag=True, help="Say what the run would cost, and load no weights.")
 @_settings
 @options.image_options
@@ -88,8 +89,8 @@ _settings = options.together(
 @options.run
 def train(
     run: Run, input_: str, model: str, pretrained: str | None, device: str, precision: str | None,
-    output: str, val: str | None, dry_run: bool, resume: bool, images: dict[str, Any],
-    others: list[tuple[str, Any]], **settings: Any,
+    output: str, val: str | None, dry_run: bool, resume: bool, overwrite: bool,
+    images: dict[str, Any], others: list[tuple[str, Any]], **settings: Any,
 ) -> ExitCode | None:  # fmt: skip
     """Train a CLIP model on images, captions and their hard negatives.
 
@@ -151,7 +152,8 @@ def train(
             validate = validation(read, image_root=root, workers=config.workers, stop=stop)
     trained = train(
         records(run.policy), config, model=model, output=output, pretrained=pretrained,
-        device=device, precision=precision, resume=resume, policy=run.policy, stop=stop,
+        device=device, precision=precision, resume=resume, overwrite=overwrite, policy=run.policy,
+        stop=stop,
         image_root=image_root_of(input_, **images),
         on_metrics=write, note=console.note, complain=console.complain, validate=validate,
     )  # fmt: skip

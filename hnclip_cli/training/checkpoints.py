@@ -1,5 +1,6 @@
 """What a run leaves behind: the model, how it was made, and the state to go on from."""
 
+import fnmatch
 import json
 import os
 from dataclasses import dataclass
@@ -12,9 +13,9 @@ from torch import Tensor
 from hnclip_cli import __version__
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.models.folder import CONFIG_NAME, WEIGHTS_NAME
+from hnclip_cli.models.folder import CONFIG_NAME
 from hnclip_cli.models.load import save_clip
-from hnclip_cli.streams.outputs import atomic_output, in_the_way, naming
+from hnclip_cli.streams.outputs import atomic_output, naming
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.optimizer import make_optimizer
@@ -23,6 +24,7 @@ from hnclip_cli.training.store import RecordStore
 
 RUN_NAME = "hnclip_run.json"
 STATE_NAME = "hnclip_state.safetensors"
+WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.ckpt")
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW, for each parameter
 
 # What else a run that is taken up again must share, as messages name it.
@@ -70,13 +72,13 @@ def start(clip: Clip, store: RecordStore, config: TrainConfig) -> State:
     return State(clip, make_optimizer(clip.module, config.lr, config.weight_decay), thresholds)
 
 
-def check_folder(folder: str, *, resume: bool, model: str) -> None:
+def check_folder(folder: str, *, resume: bool, model: str, overwrite: bool = False) -> None:
     """Refuse what would only fail at the first checkpoint, or would write over something needed.
 
     Raises:
-        HnclipError: the folder cannot be written, holds a run that is not finished and is not
-            to be taken up again, a model from elsewhere, or the model to start from, which
-            ``resume`` needs again.
+        HnclipError: the folder cannot be written, is the model to start from, which ``resume``
+            needs again, or holds a run or a model that is not to be taken up again, and no
+            ``overwrite`` allows to write over it.
     """
     parent = os.path.realpath(folder)
     while not os.path.exists(parent):
@@ -88,17 +90,25 @@ def check_folder(folder: str, *, resume: bool, model: str) -> None:
     source = model.removeprefix("local-dir:")
     if os.path.isdir(source) and os.path.isdir(folder) and os.path.samefile(source, folder):
         raise HnclipError("-o is the folder of --model", where=folder, hint="another -o")
-    if not os.path.lexists(os.path.join(folder, RUN_NAME)):
-        for name in (CONFIG_NAME, WEIGHTS_NAME):
-            if os.path.lexists(other := os.path.join(folder, name)):
-                raise in_the_way(other)
+    if overwrite or (resume and _holds(folder, RUN_NAME, STATE_NAME)):
+        return
     path = os.path.join(folder, STATE_NAME)
-    if not resume and os.path.exists(path) and not read_metadata(path)["finished"]:
+    if os.path.exists(path) and not read_metadata(path)["finished"]:
         raise HnclipError(
             "the folder holds a run that is not finished",
             where=folder,
-            hint="--resume to go on with it, another -o, or removing the folder",
+            hint="--resume to go on with it, another -o, or --overwrite",
         )
+    if _holds(folder, RUN_NAME, CONFIG_NAME, "config.json", *WEIGHTS):
+        raise HnclipError(
+            "the folder holds a model", where=folder, hint="another -o, or --overwrite"
+        )
+
+
+def _holds(folder: str, *patterns: str) -> bool:
+    """Whether one of a folder's files has such a name."""
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    return any(fnmatch.filter(names, pattern) for pattern in patterns)
 
 
 def save_state(state: State, origin: Origin, folder: str, *, finished: bool) -> None:

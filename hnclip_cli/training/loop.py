@@ -1,5 +1,6 @@
 """The training loop, read from top to bottom."""
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hnclip_cli.errors import HnclipError, Stopped
+from hnclip_cli.errors import HnclipError, InputError, Stopped
 from hnclip_cli.models.cost import has_batch_norm
 from hnclip_cli.models.towers import check_local
 from hnclip_cli.streams.jsonl import ErrorPolicy
@@ -23,6 +24,9 @@ from hnclip_cli.training.step import forward_backward
 from hnclip_cli.training.store import RecordStore
 
 Metrics = dict[str, Any]
+
+# Steps in a row that are not finite, until --on-error skip gives up.
+MAX_FAILED = 10
 
 
 def train(
@@ -43,17 +47,19 @@ def train(
 
     Args:
         policy: what to do with a record whose image does not decode.
-        save: called on rank 0, while the others wait, at checkpoints, before stopping (with
-            False) and at the end (with True).
+        save: called on rank 0, while the others wait, at checkpoints, before stopping and before
+            an error is raised (with False), and at the end (with True).
         stop: whether to stop; asked between two steps.
-        note: called at the end with lines for the user, on what this rank has drawn.
+        note: called with lines for the user: that the state was saved before an error, and at the
+            end on what this rank has drawn.
         validate: called on rank 0, while the others wait, before the first step, at checkpoints
             and at the end; may raise `Stopped`.
 
     Raises:
         HnclipError: records or a model that do not fit the settings, a loss or gradients that
             are not finite, or another rank failed.
-        InputError: a bad image, where the policy is to fail.
+        InputError: a bad image, where the policy is to fail. Where it skips, a step whose loss or
+            gradients are not finite is skipped too, but for several in a row.
         Stopped: `stop` said so and the state has been saved, or `validate` raised it.
     """
     check_records(store, config)
@@ -64,13 +70,25 @@ def train(
     module.train()
     started = time.monotonic() - state.elapsed
     unsaid: Metrics | None = None  # of a last step that is no multiple of --log-every
+    num_failed = 0  # steps in a row that were skipped
+
+    def keep() -> None:
+        """Save the last good step, before an error."""
+        if state.step:
+            ranks.first(partial(save, False))
+            note(f"the state after step {state.step} is saved; --resume goes on")
+
     with Batches(state.clip, store, config, policy, ranks, start=state.position) as batches:
         while num_steps is None or state.step < num_steps:
             # ---- what all ranks must agree on: whether to go on, the time, the size of the batch
             batch = batches.draw()
             own = [batches.error is not None, stop(), time.monotonic() - started, len(batch)]
             failed, stopping, state.elapsed, size = ranks.max(torch.tensor(own).double()).tolist()
-            batches.check(failed=bool(failed), empty=not size)
+            try:
+                batches.check(failed=bool(failed), empty=not size)
+            except Exception:
+                keep()
+                raise
             if stopping:
                 ranks.first(partial(save, False))
                 raise Stopped(f"stopped by a signal after step {state.step}, with the state saved")
@@ -86,12 +104,30 @@ def train(
             for group in state.optimizer.param_groups:
                 group["lr"] = lr
             state.optimizer.zero_grad(set_to_none=True)
-            outcome = forward_backward(
-                state.clip, batch, config, state.thresholds, step=state.step, ranks=ranks
-            )
-            sum_gradients(module.parameters(), ranks)
-            norm = nn.utils.clip_grad_norm_(module.parameters(), config.grad_clip or math.inf)
-            check_finite(outcome.loss, norm, state.step + 1)
+            try:
+                with undone_by_errors(state):
+                    outcome = forward_backward(
+                        state.clip, batch, config, state.thresholds, step=state.step, ranks=ranks
+                    )
+                    sum_gradients(module.parameters(), ranks)
+                    norm = nn.utils.clip_grad_norm_(
+                        module.parameters(), config.grad_clip or math.inf
+                    )
+                    check_finite(outcome.loss, norm, state.step + 1)
+            except NotFinite as problem:  # on all ranks alike
+                num_failed += 1
+                if policy.on_error == "fail" or num_failed == MAX_FAILED:
+                    keep()
+                    raise
+                if ranks.rank == 0:
+                    policy.bad(problem)
+                state.position += 1
+                continue
+            except Exception:  # such as too little memory; other ranks may be elsewhere
+                if state.step and ranks.rank == 0:
+                    save(False)
+                raise
+            num_failed = 0
             state.optimizer.step()
             clamp_logit_scale(module)
             state.thresholds = outcome.thresholds
@@ -123,12 +159,30 @@ def train(
         yield _validated(state, validate, ranks)
 
 
+@contextlib.contextmanager
+def undone_by_errors(state: State) -> Iterator[None]:
+    """A step whose error leaves no trace: neither its batch nor its statistics of a batch count."""
+    module = state.clip.module
+    buffers = [(x, x.clone()) for x in module.buffers()] if has_batch_norm(module) else []
+    try:
+        yield
+    except Exception:
+        state.position -= 1
+        for buffer, before in buffers:
+            buffer.copy_(before)
+        raise
+
+
+class NotFinite(InputError):
+    """A step whose loss or gradients are not finite."""
+
+
 def check_finite(loss: Tensor, grad_norm: Tensor, step: int) -> None:
-    """Raises HnclipError where the loss is not finite, or the gradients, which may be so alone."""
+    """Raises NotFinite for the loss, or for the gradients, which may be so alone."""
     numbers = torch.stack([loss.detach().double(), grad_norm.double()]).tolist()  # waits for it
     for name, number in zip(("loss", "norm of the gradients"), numbers, strict=True):
         if not math.isfinite(number):
-            raise HnclipError(
+            raise NotFinite(
                 f"the {name} is not finite at step {step}",
                 got=str(number),
                 hint="a lower --lr, or --precision fp32",

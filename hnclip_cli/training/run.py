@@ -44,6 +44,7 @@ def train(
     precision: str | None = None,
     image_root: str | ImageRoot = ".",
     resume: bool = False,
+    overwrite: bool = False,
     policy: ErrorPolicy | None = None,
     on_metrics: Callable[[Metrics], None] = lambda metrics: None,
     note: Callable[[str], None] = lambda text: None,
@@ -66,6 +67,7 @@ def train(
         precision: ``fp32`` or ``bf16``, of a named model; None: ``bf16`` on CUDA.
         image_root: where relative image paths start, and whether URLs are fetched.
         resume: go on from the state in ``output``, if it holds one.
+        overwrite: write to ``output`` also where it holds a model.
         policy: what to do with a bad record; without one it is an error.
         on_metrics: called with the metrics of every ``log_every`` steps, and what ``validate``
             found. Where it raises `HnclipError` or `ReaderGone`, the state is saved first.
@@ -85,7 +87,7 @@ def train(
         raise HnclipError("one of steps, epochs and seconds says how long to train")
     policy, stop = policy or ErrorPolicy(), stop or StopSignals()
     named = model if isinstance(model, str) else f"Clip {model.settings()['model']}"
-    checkpoints.check_folder(output, resume=resume, model=named)
+    checkpoints.check_folder(output, resume=resume, model=named, overwrite=overwrite)
     place = launch.find_place(os.environ)
     where = model.device if isinstance(model, Clip) else resolve_device(device)
     where = launch.own_device(where, place)

@@ -7,11 +7,12 @@ from typing import Any
 from hnclip_cli.errors import Stopped
 
 # What Slurm sends before it takes a machine back (--signal=USR1@60, and TERM at the end).
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+# SIGHUP comes when a terminal is closed.
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
 
 
 class StopSignals:
-    """While the context lasts, SIGTERM and SIGUSR1 are requests to stop.
+    """While the context lasts, SIGTERM, SIGUSR1 and SIGHUP are requests to stop, unless ignored.
 
     Calling the object tells whether one has come. Until `wait_for_steps` there is nothing to
     lose, and one ends the run at once, whatever it waits for.
@@ -20,7 +21,7 @@ class StopSignals:
     def __init__(self) -> None:
         self._received = False
         self._waits = False
-        self._previous: list[Any] = []
+        self._previous: dict[int, Any] = {}
 
     def __call__(self) -> bool:
         return self._received
@@ -34,11 +35,13 @@ class StopSignals:
         self._waits = True
 
     def __enter__(self) -> "StopSignals":
-        self._previous = [signal.signal(number, self._note) for number in SIGNALS]
+        for number in SIGNALS:
+            if signal.getsignal(number) != signal.SIG_IGN:  # as nohup wants SIGHUP to be
+                self._previous[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *details: object) -> None:
-        for number, handler in zip(SIGNALS, self._previous, strict=True):
+        for number, handler in self._previous.items():
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:

@@ -22,8 +22,8 @@ from tests.factories import make_records
 # Growing the surface of the command is a decision, not an accident.
 FLAGS = {
     "model", "pretrained", "device", "precision", "output", "image_root", "remote_images",
-    "background", "exif_orientation", "on_error", "plugin", "verbose", "quiet", "resume", "dry_run",
-    "val", "others",
+    "background", "exif_orientation", "on_error", "plugin", "verbose", "quiet", "resume",
+    "overwrite", "dry_run", "val", "others",
     *(field.name for field in dataclasses.fields(TrainConfig)),
 }  # fmt: skip
 # With --set, or from Python only.
@@ -134,7 +134,10 @@ def test_going_on_from_a_folder_is_fine_tuning(records):
 def test_a_pipe_and_a_file_give_the_same_bytes(records, tmp_path):
     by_file = train("--steps", 2, "r.jsonl")
     written = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
-    by_pipe = train("--steps", 2, input=to_lines(*records))
+    refused = train("--steps", 2, "r.jsonl")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "run: the folder holds a model; try another -o, or --overwrite" in refused.stderr
+    by_pipe = train("--steps", 2, "--overwrite", input=to_lines(*records))
     assert by_pipe.stdout_bytes == by_file.stdout_bytes
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == written
 

@@ -116,8 +116,27 @@ def test_an_unfinished_run_is_not_written_over(store, tmp_path):
     with pytest.raises(HnclipError, match="a run that is not finished; try --resume"):
         checkpoints.check_folder(str(tmp_path), resume=False, model="m")
     checkpoints.check_folder(str(tmp_path), resume=True, model="m")
+    checkpoints.check_folder(str(tmp_path), resume=False, model="m", overwrite=True)
     run(store, tmp_path, resume=True)
-    checkpoints.check_folder(str(tmp_path), resume=False, model="m")
+    with pytest.raises(HnclipError, match="holds a model; try another -o, or --overwrite"):
+        checkpoints.check_folder(str(tmp_path), resume=False, model="m")
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("name", ["open_clip_config.json", "model.safetensors", "epoch_3.pt"])
+def test_a_model_of_others_is_not_written_over(tmp_path, name, resume):
+    (tmp_path / "log.jsonl").touch()
+    checkpoints.check_folder(str(tmp_path), resume=resume, model="m")
+    (tmp_path / name).touch()
+    with pytest.raises(HnclipError, match="holds a model; try another -o, or --overwrite"):
+        checkpoints.check_folder(str(tmp_path), resume=resume, model="m")
+    checkpoints.check_folder(str(tmp_path), resume=resume, model="m", overwrite=True)
+
+
+def test_what_a_run_of_ours_left_before_its_first_state_is_taken_up(tmp_path):
+    (tmp_path / checkpoints.RUN_NAME).touch()
+    (tmp_path / "open_clip_model.safetensors").touch()
+    checkpoints.check_folder(str(tmp_path), resume=True, model="m")
 
 
 def test_folders_that_cannot_hold_a_run_are_refused_before_it(tmp_path):
@@ -128,15 +147,6 @@ def test_folders_that_cannot_hold_a_run_are_refused_before_it(tmp_path):
     checkpoints.check_folder(str(tmp_path / "new" / "run"), resume=False, model="m")
     with pytest.raises(HnclipError, match="-o is the folder of --model"):
         checkpoints.check_folder(f"{tmp_path}/.", resume=True, model=str(tmp_path))
-
-
-def test_a_model_from_elsewhere_is_not_overwritten(store, tmp_path):
-    other = tmp_path / "open_clip_model.safetensors"
-    other.write_bytes(b"dear")
-    with pytest.raises(HnclipError, match=r"safetensors: this file is in the way"):
-        checkpoints.check_folder(str(tmp_path), resume=False, model="x")
-    (tmp_path / checkpoints.RUN_NAME).write_bytes(b"{}")  # what train has written it may replace
-    checkpoints.check_folder(str(tmp_path), resume=False, model="x")
 
 
 def test_links_in_the_folder_are_replaced_not_followed(store, tmp_path):

@@ -119,6 +119,82 @@ def test_a_loss_that_is_not_finite_stops_at_its_step(tmp_path, monkeypatch):
         run(tmp_path, make_records(tmp_path))
 
 
+def breaking(monkeypatch, what, *steps):
+    """Every step goes wrong that is one of these, from 1, however often it is tried."""
+    real = loop.sum_gradients
+    calls = itertools.count(1)
+
+    def broken(parameters, ranks):
+        parameters = list(parameters)
+        real(parameters, ranks)
+        if next(calls) in steps:
+            if what is not None:
+                raise what
+            parameters[0].grad.fill_(torch.nan)
+
+    monkeypatch.setattr(loop, "sum_gradients", broken)
+
+
+def saved_by(tmp_path, policy=None, **settings):
+    """The state at each save: steps done, batches drawn, weights and statistics."""
+    records, found = make_records(tmp_path), []
+    store = RecordStore(records, str(tmp_path), ErrorPolicy())
+    options = {"batch_size": 3, "lr": 1e-3, "warmup_steps": 0, "log_every": 1, "steps": 4}
+    config = TrainConfig(**options | settings)
+    state = start(load_clip("hnclip-tiny", device="cpu"), store, config)
+
+    def save(finished):
+        module = state.clip.module.state_dict()
+        found.append((state.step, state.position, {k: v.clone() for k, v in module.items()}))
+
+    try:
+        list(loop.train(state, store, config, policy=policy or ErrorPolicy(), save=save))
+    except (HnclipError, MemoryError) as error:
+        return found, error
+    return found, None
+
+
+@pytest.mark.parametrize("what", [None, MemoryError("no memory")])
+def test_an_error_in_the_middle_saves_the_last_good_step(tmp_path, monkeypatch, what):
+    expected, _ = saved_by(tmp_path, checkpoint_every=2)[0]
+    breaking(monkeypatch, what, 3)
+    ((found,), error) = saved_by(tmp_path, steps=4)
+    assert error is what or "not finite at step 3" in str(error)
+    assert found[:2] == expected[:2] == (2, 2)
+    for name, value in expected[2].items():  # of batch normalization too
+        assert torch.equal(value, found[2][name]), name
+
+
+def test_a_bad_image_saves_the_last_good_step(tmp_path, monkeypatch):
+    real, calls = loop.Batches.draw, itertools.count(1)
+
+    def draw(self):
+        if next(calls) == 3:
+            self.error = InputError("a decoder was killed")
+        return real(self)
+
+    monkeypatch.setattr(loop.Batches, "draw", draw)
+    ((found,), error) = saved_by(tmp_path)
+    assert (found[:2], str(error)) == ((2, 2), "a decoder was killed")
+
+
+def test_nothing_is_saved_before_the_first_step(tmp_path, monkeypatch):
+    breaking(monkeypatch, None, 1)
+    assert saved_by(tmp_path)[0] == []
+
+
+def test_a_step_that_is_not_finite_is_skipped_where_the_policy_skips(tmp_path, monkeypatch):
+    breaking(monkeypatch, None, 2)
+    policy = ErrorPolicy("skip")
+    ((found,), error) = saved_by(tmp_path, policy)
+    assert (found[:2], error, policy.num_skipped) == ((4, 5), None, 1)
+    breaking(monkeypatch, None, *range(2, 99))
+    policy = ErrorPolicy("skip")
+    ((found,), error) = saved_by(tmp_path, policy)
+    assert found[:2] == (1, loop.MAX_FAILED) and "not finite at step 2" in str(error)
+    assert policy.num_skipped == loop.MAX_FAILED - 1
+
+
 def test_gradients_that_are_not_finite_never_reach_the_weights(tmp_path, monkeypatch):
     def broken(parameters, ranks):
         next(iter(parameters)).grad.fill_(torch.inf)

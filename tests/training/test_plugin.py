@@ -18,7 +18,7 @@ OBJECTIVES = {"with-margin": {"contrastive": 1, margin: 0.5}, "margin": margin,
               "unknown": {"contrast": 1}, "text": {"imc": "much"}}
 """
 COMMAND = ["train", "--plugin", "p.py", "--model", "hnclip-tiny", "--batch-size", "3"]
-COMMAND += ["--steps", "1", "-o", "run", "r.jsonl", "--objective"]
+COMMAND += ["--steps", "1", "--overwrite", "-o", "run", "r.jsonl", "--objective"]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from hnclip_cli.errors import Stopped
 from hnclip_cli.training.stopping import StopSignals
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP])
 def test_a_signal_is_noted_between_steps_and_the_handlers_come_back(number):
     before = signal.getsignal(number)
     with StopSignals() as stop:
@@ -17,6 +17,17 @@ def test_a_signal_is_noted_between_steps_and_the_handlers_come_back(number):
         os.kill(os.getpid(), number)
         assert stop()
     assert signal.getsignal(number) is before
+
+
+def test_a_signal_that_is_ignored_stays_so():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with StopSignals() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not stop()
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_before_the_steps_a_signal_ends_it_at_once_and_is_remembered():
