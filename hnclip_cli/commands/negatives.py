@@ -34,6 +34,10 @@ _choice_options = options.together(
         help="A folder of your own words, laid over the built-in ones (docs/words.md)."),
     click.option("--fitted", metavar="FILE",
         help="What hnclip fit wrote: take what goes together in the captions it was fitted from."),
+    click.option("--judge", metavar="NAME|DIR",
+        help="A causal or masked language model that ranks the first few candidates of each kind."),
+    click.option("--device", metavar="auto|cpu|cuda[:N]", callback=options.read_device,
+        help="Where the model of --judge or of mlm runs.  [default: auto]"),
 )
 _generator_options = options.together(
     click.option("--generator", default="lexicon",
@@ -42,15 +46,13 @@ _generator_options = options.together(
         help="Who proposes: the lexicon; a masked language model, for what replace-* kinds"
         " replace; or a chat endpoint."),
     click.option("--generator-model", metavar="NAME|DIR",
-        help="For mlm a folder, or a name of the Hugging Face hub; for http its name there."),
+        help="For mlm a folder, or a name in the cache of the Hugging Face hub; for http its name"
+        " there."),
     click.option("--workers", type=options.Whole(0, options.MAX_WORKERS), metavar="N",
         help="Processes of the lexicon, requests of http at a time; the output is the same."
         "  [default: 1; http: 4]"),
-    _masked("--download", is_flag=True, help="Fetch the model from the hub if it is not there."),
     _masked("--batch-size", type=options.Whole(1), metavar="N",
         help="Places that the model fills at a time.  [default: 32]"),
-    _masked("--device", metavar="auto|cpu|cuda[:N]", callback=options.read_device,
-        help="Where the model runs.  [default: auto]"),
     _http("--endpoint", metavar="URL", help="An OpenAI-compatible server, up to its /v1."),
     _http("--api-key-env", metavar="VAR",
         help="The environment variable that holds the key.  [default: no key is sent]"),
@@ -99,6 +101,7 @@ def negatives(
       hnclip negatives --generator mlm --generator-model distilroberta/ < caps.jsonl > hard.jsonl
       hnclip negatives --generator http --endpoint http://localhost:8000/v1 < caps.jsonl
     """
+    from hnclip_cli.negatives.generators.registry import LEXICON
     from hnclip_cli.negatives.kinds.presets import chosen_kinds
     from hnclip_cli.negatives.making import make_negatives
 
@@ -106,6 +109,8 @@ def negatives(
         raise click.UsageError("--true-captions and --fitted are read first; name a file, not -")
     if given["resume"] in ("-", output, input_):
         raise click.UsageError("--resume needs a file of its own")
+    if given["device"] and generator == LEXICON and not given["judge"]:
+        raise click.UsageError("--device does nothing without --judge or --generator mlm")
     chosen = chosen_kinds(kinds, presets)
     settings = _options(generator, workers, chosen, given)
     records, out = run.read(input_, shard), run.create(output)
@@ -130,7 +135,7 @@ def _options(
     found = {}
     for name, value in {**given, "workers": workers}.items():
         flag, option = f"--{name.replace('_', '-')}", _OPTIONS.get(name, name)
-        if value is None or value is False:
+        if value is None:
             if option in entry.needs:
                 raise click.UsageError(f"{who} needs {flag}")
         elif option not in (*entry.options, "workers" if entry.workers else None):

@@ -82,7 +82,8 @@ def make_negatives(
         workers: processes, or threads where the generator only waits; None leaves it to the
             generator. The result does not depend on it.
         policy: what a bad record does.
-        options: of the generator.
+        options: of the generator. The lexicon has ``judge``, a causal or masked language model that
+            ranks the first few candidates of each kind, and its ``device``.
 
     Returns:
         The records in order, made as they are asked for and as they come.

@@ -323,6 +323,17 @@ def test_a_masked_model_replaces_words(masked_folder):
     assert color["caption"].endswith(" dog sitting on a bench.")
 
 
+def test_a_language_model_ranks_the_candidates(masked_folder):
+    judge = ("--kind", "replace-verb", "--judge", masked_folder, "--device", "cpu")
+    records, errors, code = run(*judge, records=[DOG] * 3)
+    assert (code, errors) == (0, []) and len(records) == 3
+    verb = [negative for negative in records[0]["negatives"] if negative["kind"] == "replace-verb"]
+    assert verb[0]["caption"].split()[3] in ("standing", "lying", "walking")  # what it has read
+    assert records == run(*judge, "--workers", 2, records=[DOG] * 3)[0]
+    _, (error,), code = run("--judge", "no-such-model-of-ours")
+    assert code == 1 and "no-such-model-of-ours: model cannot be loaded" in error
+
+
 def test_bad_records_are_named_in_order_with_a_masked_model(masked_folder):
     records, errors, code = run(*mlm(masked_folder), records=[DOG, {"image": "x"}, DOG])
     assert (len(records), code) == (1, 1)
@@ -359,6 +370,8 @@ def usage(*args):
         (["--generator", "http", "--endpoint", "x", "--price", "1"], "as in 0.15,0.60"),
         (["--generator", "http", "--endpoint", "x", "--price", "1,nan"], "as in 0.15,0.60"),
         (["--max-tokens", "9"], "--max-tokens does nothing with --generator lexicon"),
+        (["--device", "cpu"], "--device does nothing without --judge or --generator mlm"),
+        (["--judge", "x", "--generator", "mlm"], "--judge does nothing with --generator mlm"),
         (["--endpoint", "http://x"], "--endpoint does nothing with --generator lexicon"),
         (["--generator-model", "x"], "--generator-model does nothing with --generator lexicon"),
     ],

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.models.language import CausalModel
+from hnclip_cli.models.language import CausalModel, load_scorer
 
 transformers = pytest.importorskip("transformers", reason="hnclip[lm] is not installed")
 torch = pytest.importorskip("torch")
@@ -51,6 +51,14 @@ def test_log_probabilities_are_those_of_one_word_after_the_other(folder):
     texts = ["a dog", "the cat sits on the grass", "grass", "a dog"] * 12
     found = CausalModel(folder).log_probabilities(texts)
     assert found == pytest.approx([plain(folder, text) for text in texts[:4]] * 12, abs=1e-4)
+
+
+def test_the_configuration_says_which_model_scores(folder):
+    model = load_scorer(folder, device="cpu")
+    assert isinstance(model, CausalModel)
+    assert model.log_probabilities(["a dog"]) == CausalModel(folder).log_probabilities(["a dog"])
+    with pytest.raises(HnclipError, match=r"model cannot be loaded .*or hf download"):
+        load_scorer(folder + "/nothing")
 
 
 def test_an_empty_text_is_certain_and_a_long_one_is_cut(folder):

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.models.language import Gap, MaskedModel
+from hnclip_cli.models.language import Gap, MaskedModel, load_scorer
 
 pytest.importorskip("transformers")
 SUBJECTS = {"man", "woman", "boy", "girl", "dog", "cat", "horse", "cow", "bird"}
@@ -126,3 +126,42 @@ def test_markers_of_word_starts_are_understood():
     assert _whole_words({"dog": 0, "##ing": 1, "[MASK]": 2, "7": 3}) == {0: "dog"}
     assert _whole_words({"Ġdog": 0, "ing": 1, "Ġcat": 2, "<s>": 3}) == {0: "dog", 2: "cat"}
     assert _whole_words({"▁dog": 0, "ing": 1}) == {0: "dog"}
+
+
+def plain(folder, text):
+    """Each token masked with the later ones of its word, one row at a time."""
+    import torch
+    from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    network = AutoModelForMaskedLM.from_pretrained(folder).eval()
+    encoding = tokenizer(text)
+    ids, words = encoding["input_ids"], encoding.word_ids()
+    total = 0.0
+    for place in range(1, len(ids) - 1):
+        masked = list(ids)
+        for later in range(place, len(ids)):
+            if words[later] == words[place]:
+                masked[later] = tokenizer.mask_token_id
+        with torch.no_grad():
+            logits = network(torch.tensor([masked])).logits[0, place]
+        total += logits.double().log_softmax(0)[ids[place]].item()
+    return total
+
+
+def test_a_text_is_scored_token_by_token_words_from_left_to_right(folder, model, monkeypatch):
+    texts = ["A dog sitting on a red couch.", "two dogs", "redsing couchs", ""]
+    found = model.log_probabilities(texts)
+    assert found == pytest.approx([plain(folder, text) for text in texts], abs=1e-4)
+    monkeypatch.setattr("hnclip_cli.models.language.BATCH_SIZE", 3)
+    assert model.log_probabilities(texts[::-1])[::-1] == pytest.approx(found, abs=1e-4)
+    assert model.log_probabilities([]) == []
+
+
+def test_a_text_beyond_the_context_is_cut(model):
+    long, longer = model.log_probabilities(["a dog " * 30, "a dog " * 40])
+    assert long == pytest.approx(longer, abs=1e-4)
+
+
+def test_the_configuration_says_that_it_is_masked(folder):
+    assert isinstance(load_scorer(str(folder), device="cpu"), MaskedModel)

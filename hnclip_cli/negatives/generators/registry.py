@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hnclip_cli.negatives.choosing.choice import Choosing
-from hnclip_cli.negatives.choosing.maker import NegativeMaker
+from hnclip_cli.negatives.choosing.maker import NegativeMaker, Propose
 from hnclip_cli.negatives.choosing.ranking import Ranked
 from hnclip_cli.plugins import Table
 from hnclip_cli.streams.records import Record
@@ -48,19 +48,28 @@ class Generator:
     in_processes: bool = False
 
 
-def _by_lexicon(choosing: Choosing, fitted: "Usage | None" = None) -> Maker:
+def _by_lexicon(
+    choosing: Choosing,
+    fitted: "Usage | None" = None,
+    judge: str | None = None,
+    device: str = "auto",
+) -> Maker:
     from hnclip_cli.negatives.choosing.plausibility import Plausible  # which imports numpy
 
-    return NegativeMaker(choosing, Ranked(choosing.kinds, Plausible(choosing.lexicon, fitted)))
+    propose: Propose = Ranked(choosing.kinds, Plausible(choosing.lexicon, fitted))
+    if judge is not None:
+        from hnclip_cli.models.language import load_scorer  # which imports torch
+        from hnclip_cli.negatives.choosing.judge import Judged
+
+        propose = Judged(propose, load_scorer(judge, device=device).log_probabilities)
+    return NegativeMaker(choosing, propose)
 
 
-def _by_masked_model(
-    choosing: Choosing, model: str, download: bool = False, device: str = "auto", **how: Any
-) -> Maker:
+def _by_masked_model(choosing: Choosing, model: str, device: str = "auto", **how: Any) -> Maker:
     from hnclip_cli.models.language import MaskedModel  # which imports torch
     from hnclip_cli.negatives.generators.mlm import Filled
 
-    loaded = MaskedModel(model, device=device, download=download)
+    loaded = MaskedModel(model, device=device)
     return NegativeMaker(choosing, Filled(choosing.kinds, loaded, **how))
 
 
@@ -80,12 +89,16 @@ LEXICON = "lexicon"
 _BUILT_IN = {
     # Pieces of this size are enough for spaCy, and few enough to share out evenly.
     LEXICON: Generator(
-        _by_lexicon, options=("fitted",), batch_size=256, workers=1, in_processes=True
+        _by_lexicon,
+        options=("fitted", "judge", "device"),
+        batch_size=256,
+        workers=1,
+        in_processes=True,
     ),
     # It replaces words, and the rules make the other kinds.
     "mlm": Generator(
         _by_masked_model,
-        options=("model", "download", "device", "top_k", "batch_size"),
+        options=("model", "device", "top_k", "batch_size"),
         needs=("model",),
         batch_size=64,
     ),
