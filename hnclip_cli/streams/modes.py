@@ -61,7 +61,9 @@ def _deep_gray(image: "Image") -> "Image":
         shares = 1 - shares
     gray = Image.fromarray(np.rint(255 * shares).astype(np.uint8))
     gray.info = image.info.copy()
-    gray.info.pop("transparency", None)  # a value of 16 bits
+    transparent = gray.info.pop("transparency", None)  # a sample of the depth of the file
+    if transparent is not None:
+        gray.putalpha(Image.fromarray(255 * (samples != transparent).astype(np.uint8)))
     return gray
 
 

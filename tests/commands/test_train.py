@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from hnclip_cli import validating
 from hnclip_cli.cli import cli
 from hnclip_cli.commands import train as command
 from hnclip_cli.models.load import load_clip, save_clip
+from hnclip_cli.training.batches import batch_indices
 from hnclip_cli.training.config import TrainConfig
 from tests.conftest import parse_lines, to_lines
 from tests.factories import make_records
@@ -252,3 +254,17 @@ def test_a_setting_that_counts_takes_whole_numbers(records):
     result = train("--steps", 1, "--set", "lora_rank", 2.5, "r.jsonl")
     assert result.exit_code == 2
     assert "--set lora_rank takes a whole number, got 2.5" in result.stderr
+
+
+def test_after_a_bad_image_in_the_middle_the_run_goes_on_past_it(records, tmp_path):
+    second = next(itertools.islice(batch_indices(len(records), 3, seed=0), 1, None))
+    (tmp_path / records[second[0][0]]["image"]).write_bytes(b"no image")
+    done = train("--steps", 4, "--workers", 0, "r.jsonl")
+    assert done.exit_code == 1
+    saved, error = done.stderr.splitlines()
+    assert saved == "hnclip: the state after step 1 is saved; --resume goes on"
+    assert "image cannot be decoded" in error
+    done = train("--steps", 4, "--workers", 0, "--resume", "--on-error", "skip", "r.jsonl")
+    assert done.exit_code == 3
+    assert done.stderr.startswith("hnclip: going on after step 1\n")
+    assert json.loads((tmp_path / "run" / "hnclip_run.json").read_text())["step"] == 4

@@ -28,17 +28,24 @@ def save(path, array, mode=None, **options):
     )
 
 
-def write_tiff(path, samples, order="<", photometric=1):
-    """Samples (height, width) or (height, width, bands) as one strip of an uncompressed TIFF."""
+def write_tiff(path, samples, order="<", photometric=1, bits=None):
+    """Samples (height, width) or (height, width, bands) as one strip of an uncompressed TIFF.
+
+    Of 12 ``bits`` two lie in three bytes.
+    """
     height, width, bands = (*samples.shape, 1)[:3]
     samples = samples.astype(samples.dtype.newbyteorder(order))
     formats = {"u": 1, "i": 2, "f": 3}
-    tags = [
-        (256, width), (257, height), (258, [8 * samples.itemsize] * bands), (259, 1),
-        (262, 2 if bands > 1 else photometric), (273, 8), (277, bands), (278, height),
-        (279, samples.nbytes), (339, [formats[samples.dtype.kind]] * bands),
-    ]  # fmt: skip
     data = samples.tobytes()
+    if bits == 12:
+        first, second = samples.ravel()[::2], samples.ravel()[1::2]
+        packed = [first >> 4, (first & 15) << 4 | second >> 8, second & 255]
+        data = np.stack(packed, axis=1).astype("u1").tobytes()
+    tags = [
+        (256, width), (257, height), (258, [bits or 8 * samples.itemsize] * bands), (259, 1),
+        (262, 2 if bands > 1 else photometric), (273, 8), (277, bands), (278, height),
+        (279, len(data)), (339, [formats[samples.dtype.kind]] * bands),
+    ]  # fmt: skip
     further, entries = b"", b""
     for tag, value in tags:
         values = value if isinstance(value, list) else [value]
@@ -94,6 +101,7 @@ MATRIX = [
     ("10.pgm", lambda path: write_netpbm(path, "P5", integers(RAMP, ">u2", 1023), 1023), RAMP),
     ("16.tiff", lambda path: write_tiff(path, WORDS), RAMP),
     ("16b.tiff", lambda path: write_tiff(path, WORDS, ">"), RAMP),
+    ("12.tiff", lambda path: write_tiff(path, integers(RAMP, "u2", 4095), bits=12), RAMP),
     ("16lzw.tiff", lambda path: save(path, WORDS, compression="tiff_lzw"), RAMP),
     ("16inverted.tiff", lambda path: write_tiff(path, integers(1 - RAMP, "u2"), photometric=0),
      RAMP),
@@ -145,10 +153,11 @@ def test_transparency_is_dropped_or_blended_with_a_background(tmp_path, name):
     assert np.abs(np.array(blended, float) - expected).max() <= 1
 
 
-@pytest.mark.parametrize("mode", ["L", "P", "RGB"])
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "I;16"])
 def test_a_transparent_color_is_blended_too(tmp_path, mode):
     image = Image.new(mode, (2, 1))
     transparency = (0, 0, 0) if mode == "RGB" else 0
     image.save(tmp_path / "a.png", transparency=transparency)
     root = ImageRoot(str(tmp_path), background=(1, 2, 3))
     assert load_image(RECORD, "a.png", root).getpixel((0, 0)) == (1, 2, 3)
+    assert load_image(RECORD, "a.png", str(tmp_path)).getpixel((0, 0)) == (0, 0, 0)
