@@ -37,7 +37,7 @@ MAX_ACCURACY = 0.55
 # this, or is only this share of all pairs.
 FILTERED_AT_A_TIME = 0.05
 MAX_LEARNED_ACCURACY = 0.57
-MIN_UNFILTERED = 0.6
+MIN_UNFILTERED = 0.58
 
 
 class KindReport(NamedTuple):
