@@ -1,6 +1,7 @@
 """Captions as words: what the kinds see of them."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, TypeVarTuple, cast
@@ -18,6 +19,9 @@ Ts = TypeVarTuple("Ts")
 MAX_CHARACTERS = 2000
 
 _JOINERS = {"-", "–", "/", "_", "@", "#"}
+
+_SENTENCE_ENDS = {".", "!", "?"}
+_HASHTAG = re.compile(r"#(\w+)")
 
 # HTML's tags and entities.
 MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|<!--.*?-->|&(?:#\d+|#[xX][\da-fA-F]+|[a-zA-Z]\w*);")
@@ -95,20 +99,37 @@ class Caption:
 
     @cached_property
     def resumed(self) -> frozenset[str]:
-        """Nouns that "the" takes up again: "a red ring …, and a star left of the red ring".
+        """Nouns that "the", another sentence or a hashtag takes up again.
 
-        A change of one mention would leave the other without its thing.
+        "A red ring …, and a star left of the red ring": a change of one mention would leave the
+        other without its thing.
         """
-        nouns_seen = [word.lower for word in self.words if word.is_noun]
-        repeated = {noun for noun in nouns_seen if nouns_seen.count(noun) > 1}
         found = set()
+        places: dict[str, set[int]] = {}
+        counts: Counter[str] = Counter()
+        sentence = 0
         for index, word in enumerate(self.words):
-            if word.lower == "the":
+            if word.is_noun and self.text[word.start - 1 : word.start] != "#":
+                counts[word.lower] += 1
+                noun = self.lexicon.nouns.forms.get(word.lower)
+                places.setdefault(noun.key if noun else word.lower, set()).add(sentence)
+            elif word.text in _SENTENCE_ENDS:
+                sentence += 1
+            elif word.lower == "the":
                 index += 1
                 while self.tag(index).startswith(("JJ", "NN")):
                     found.add(self.lower(index))
                     index += 1
-        return frozenset(found & repeated)
+        found &= {lower for lower, count in counts.items() if count > 1}
+        if sentence:
+            forms = self.lexicon.nouns.forms
+            for lower in counts:
+                noun = forms.get(lower)
+                if len(places[noun.key if noun else lower]) > 1:
+                    found.add(lower)
+        for tag in _HASHTAG.findall(self.text) if "#" in self.text else ():
+            found |= {lower for lower in counts if tag.lower().startswith(lower)}
+        return frozenset(found)
 
     def touches_hyphen(self, first: int, stop: int) -> bool:
         """Whether the words are part of a longer one, as "red" in "red-haired"."""

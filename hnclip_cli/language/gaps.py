@@ -1,5 +1,6 @@
 """What a word costs in the place of another one of a caption, by what is usual there."""
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -9,13 +10,17 @@ from hnclip_cli.language.caption import Caption
 from hnclip_cli.language.links import (
     COMPOUND,
     DETERMINER,
+    JOINED,
     MODIFIER,
+    NOUN,
     OBJECT,
     PLACE,
     SUBJECT,
+    VERB,
     Link,
     lemmas,
     links,
+    units,
 )
 from hnclip_cli.language.usage import DEPENDENT, HEAD, Usage
 from hnclip_cli.lexicon.nouns import Noun
@@ -30,6 +35,14 @@ UNKNOWN = -14.0
 # What is usual in its place, in nats.
 USUAL, VERY_USUAL = 3.0, 5.0
 UNKNOWN_SORT = 9.0
+# What costs so much is never said, not even where nothing else is left.
+NEVER = math.inf
+# Where captions do not tell of more than this share of the things and actions, they cannot tell
+# what is odd; then there is nothing but the like of what the caption says.
+MAX_UNKNOWN = 0.25
+# What something costs that is no like of a thing, and that no caption puts in its place.
+UNATTESTED = 2.0
+_NOT_PLACING = {COMPOUND, DETERMINER, JOINED, MODIFIER, PLACE}
 # Almost all that a man does may a girl do, whatever captions say.
 PEOPLE_SHARE = 0.6
 
@@ -62,6 +75,7 @@ class Gaps:
         """
         losses = self.losses(index)[self.usage.numbers(nouns)]
         num_found = int(np.count_nonzero(losses <= MAX_LOSS)) + MISFITS
+        num_found = min(num_found, int(np.count_nonzero(losses < NEVER)))
         order = np.argsort(losses, kind="stable")[:num_found].tolist()
         return [(nouns[place], float(losses[place])) for place in order]
 
@@ -73,8 +87,46 @@ class Gaps:
             losses[~self._may_stand(index)] = UNKNOWN_SORT
             if self._lemma(index) in self.usage.people:
                 losses[list(self.usage.people.values())] *= PEOPLE_SHARE
+            if self.is_familiar:
+                losses[self._are_unlike(index) & ~self._are_attested(index)] += UNATTESTED
+            else:
+                noun = self._caption.lexicon.nouns.forms.get(self._caption.lower(index))
+                limit = NEVER if noun and noun.is_animate else MAX_LOSS
+                losses[self._are_unlike(index) | (losses > limit)] = NEVER
             self._losses[index] = losses
         return self._losses[index]
+
+    @cached_property
+    def is_familiar(self) -> bool:
+        """Whether captions tell of most things and actions of this one; names do not count."""
+        caption = self._caption
+        named = [
+            word
+            for unit in units(caption)
+            if unit.kind in (NOUN, VERB)
+            for place, word in (
+                (unit.head, unit.lemma),
+                *((index, caption.lower(index)) for index in unit.compounds),
+            )
+            if caption.has_plain_case(place)
+        ]
+        num_unknown = sum(not self.usage.knows(word) for word in named)
+        return num_unknown <= MAX_UNKNOWN * len(named)
+
+    def _are_unlike(self, index: int) -> np.ndarray:
+        """Which choices are of another family than the noun at a word, (C,)."""
+        number = self.usage.choices.get(self._lemma(index))
+        return self.usage.families != (-1 if number is None else self.usage.families[number])
+
+    def _are_attested(self, index: int) -> np.ndarray:
+        """Which choices some caption puts where the noun at a word is put, (C,)."""
+        attested = np.zeros(len(self.usage.choices), bool)
+        for relation, head, dependent, at, to in self.links:
+            if relation not in _NOT_PLACING and at == index:
+                attested |= self.usage.seen_row(relation, HEAD, dependent)
+            elif relation not in _NOT_PLACING and to == index:
+                attested |= self.usage.seen_row(relation, DEPENDENT, head)
+        return attested
 
     def _may_stand(self, index: int) -> np.ndarray:
         """Which choices captions put here, (C,).
@@ -85,14 +137,13 @@ class Gaps:
         """
         usage = self.usage
         may = np.ones(len(usage.choices), bool)
-        number = usage.choices.get(self._lemma(index))
-        family = -1 if number is None else usage.families[number]
+        is_unlike = self._are_unlike(index)
         is_person = self._lemma(index) in usage.people
         for relation, head, dependent, at, to in self.links:
             if at == index and (relation == COMPOUND or (relation == MODIFIER and is_person)):
                 may &= usage.seen_row(relation, HEAD, dependent)
             elif to == index and relation in (OBJECT, SUBJECT, "noun of"):
-                may &= usage.seen_row(relation, DEPENDENT, head) | (usage.families == family)
+                may &= usage.seen_row(relation, DEPENDENT, head) | ~is_unlike
         return may
 
     def own(self, index: int) -> float:

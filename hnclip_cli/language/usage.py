@@ -201,6 +201,11 @@ class Usage:
             self._numbers_of[key] = np.array(names, "i8")
         return self._numbers_of[key]
 
+    def knows(self, lemma: str) -> bool:
+        """Whether captions held this word."""
+        number = self._numbers.get(lemma)
+        return number is not None and bool(self._counts[number])
+
     def link_row(self, relation: str, side: int, other: str) -> np.ndarray | None:
         """How usual each choice is on one side of a link, in nats, chance being 0.
 

@@ -1,5 +1,6 @@
 """Captions as words."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,3 +39,17 @@ def test_what_is_asked_about_a_part_is_remembered_by_that_part(parser):
     (one,) = parser.parse(["a cat"])
     assert [letter(one, 0), letter(one, 2), letter(one, 0)] == ["a", "c", "a"]
     assert asked == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "nouns"),
+    [
+        ("a red ring, and a star left of the red ring", {"ring"}),
+        ("A dog sits. The dogs run.", {"dog", "dogs"}),
+        ("my new puppy! #puppylove #cute", {"puppy"}),
+        ("A dog near a dog", set()),
+        ("A dog sits. A cat runs.", set()),
+    ],
+)
+def test_nouns_that_are_taken_up_again(parser, text, nouns):
+    assert parser.parse([text])[0].resumed == nouns

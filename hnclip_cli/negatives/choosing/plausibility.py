@@ -53,7 +53,8 @@ class Plausible:
 
     def gaps(self, caption: Caption) -> Gaps | None:
         """What is usual in a caption; None where all is, among drawn shapes."""
-        if any("drawn" in mention.noun.family.traits for mention in mentions(caption)):
+        num_drawn = sum("drawn" in mention.noun.family.traits for mention in mentions(caption))
+        if num_drawn and 2 * num_drawn >= sum(unit.kind == NOUN for unit in units(caption)):
             return None
         return Gaps(self._usage, caption)
 

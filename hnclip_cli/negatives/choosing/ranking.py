@@ -72,7 +72,7 @@ class Ranked:
             (loss, name, edits)
             for name, judged in ranked.items()
             for edits, loss in judged
-            if loss > max_loss
+            if max_loss < loss < math.inf
         ]
         for _, name, edits in sorted(misfits, key=itemgetter(0)):
             yield {name: [self._mended(name, caption, edits)]}

@@ -12,6 +12,8 @@ from hnclip_cli.streams.edits import Edit
 
 _LINKS = BEING | {"that", "who", "which", "also", "while", "and", ",", "has", "have", "both", "all"}
 _STEPS = 4
+# "In front of" is not "in".
+_INNER = {"front", "back", "top", "between", "side"}
 # Said of the moment of a photograph, these pose a question of degree rather than a contradiction.
 _HEDGES = {"not", "n't", "about", "ready", "almost", "no", "to", "trying", "stop"}
 # Who stands goes nowhere: not past, along or to anything.
@@ -37,9 +39,13 @@ def replace_verb(caption: Caption) -> Iterator[list[Edit]]:
         if not _is_action(caption, index, form):
             continue
         actor = subject(caption, index)
+        if actor and _is_resumed(caption, index):
+            continue
         for rule in known.rules.get((actor, verb), ()):
             stop = index + 1 + len(rule.words)
             said = tuple(caption.lower(i) for i in range(index + 1, stop))
+            if rule.words and caption.lower(stop) in _INNER:
+                continue
             if said == rule.words and _follows(caption, stop, rule):
                 yield from _other_actions(caption, index, stop, actor, form, rule.instead)
                 break  # the first rule that fits is the most special one
@@ -107,6 +113,13 @@ def subject(caption: Caption, index: int) -> str:
             return _actor(caption, place)
         place = first - 1 if caption.tag(first - 1).startswith("VB") else first - 2
     return ""
+
+
+def _is_resumed(caption: Caption, index: int) -> bool:
+    """Whether more is said of the one who acts: who sits in one sentence runs in no other."""
+    while index and not caption.words[index - 1].is_noun:
+        index -= 1
+    return index > 0 and caption.lower(index - 1) in caption.resumed
 
 
 def _adds(caption: Caption, index: int) -> bool:

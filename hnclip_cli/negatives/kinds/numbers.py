@@ -14,7 +14,20 @@ from hnclip_cli.streams.edits import Edit
 _REACH = 3
 _LEAST, _MOST = 2, 10
 _NOT_COUNTING = {"and", "or", "of", "at", "to", "number", "than", "least", "#", "$", ":", "the"}
-_BEFORE_NO_NUMBER = {"in", "through", "into", "among", "the", "of", "a", "an", "is"}
+_BEFORE_NO_NUMBER = {
+    "these",
+    "those",
+    "all",
+    "in",
+    "through",
+    "into",
+    "among",
+    "the",
+    "of",
+    "a",
+    "an",
+    "is",
+}
 
 
 def replace_number(caption: Caption) -> Iterator[list[Edit]]:

@@ -15,7 +15,7 @@ from hnclip_cli.streams.edits import Edit
 
 _STAYING = {"parked", "displayed", "left", "driving", "drives"}
 # Said of a field or a hill, hardly of a city or a street.
-_OF_NATURE = {"grassy", "grass", "lush", "wooded", "sandy", "rocky"}
+_OF_NATURE = {"grassy", "grass", "lush", "wooded", "sandy", "rocky", "frozen"}
 _ARTICLES = {"a", "an", "the", "his", "her", "their", "its", "some", "two", "another"}
 _WHERE = {
     (PLACE, preposition)

@@ -13,6 +13,7 @@ from hnclip_cli.negatives.analysis.attributes import (
 )
 from hnclip_cli.negatives.analysis.nouns import known_head, noun_at
 from hnclip_cli.negatives.analysis.rewriting import replace
+from hnclip_cli.negatives.analysis.scope import denied
 from hnclip_cli.streams.edits import Edit
 
 _UNSTABLE_AFTER = {"very", "not", "too", "so", "half", "and", "brand"}
@@ -65,6 +66,8 @@ def replace_state(caption: Caption) -> Iterator[list[Edit]]:
         return
     for index, head in _attributes(caption, states.keys()):
         word, noun = caption.lower(head), noun_at(caption, head)
+        if caption.lower(index) == "empty" and denied(caption):  # "with not a single car"
+            continue
         for state in states[caption.lower(index)]:
             if state.is_said_of(noun, word):
                 for text in state.instead:

@@ -31,9 +31,11 @@ _HIDING = (
     *("ski", "snow", "surf", "wave", "motorcycl", "helmet", "baseball", "batter", "wetsuit"),
     *("beard", "mustach", "bald", "pregnan", "toddler", "costume", "mask", "catcher", "umpire"),
 )
+_FLYING = ("fly", "flie", "flew", "soar", "wing", "feather", "beak")
 _GENDERED = {"he", "she", "his", "her", "hers", "him", "himself", "herself"}
 _FOOD = ("dish", "produce", "staple")
 _ANIMALS = ("small animal", "large animal")
+_AGES = {"year", "years", "month", "months", "aged"}
 _TWINS = {"other", "another", "others"}
 _CARRIERS = {"man", "woman", "boy", "girl", "person", "child", "kid", "lady", "player", "guy"}
 # Of these things there may be two at once: who wears a hat may wear a tie.
@@ -93,6 +95,8 @@ def _edits(caption: Caption, mention: Mention, before: str, rival: Noun) -> list
         return None
     if not _has_colors(caption, mention, rival, text):
         return None
+    if not (_agrees_in_age(caption, mention, rival) and _may_own(caption, mention, rival, text)):
+        return None
     if {noun.gender, rival.gender} == {"female", "male"} and _hides_gender(caption):
         return None
     pronouns = [] if rival.gender == noun.gender else _pronoun_edits(caption, mention, rival)
@@ -102,6 +106,21 @@ def _edits(caption: Caption, mention: Mention, before: str, rival: Noun) -> list
     if mention.is_modified and noun.is_human:  # a factory worker becomes a child, as a whole
         first = caption.run_start(first, ("NN", "HYPH"))
     return [replace(caption, (first, mention.stop), text), *pronouns]
+
+
+def _agrees_in_age(caption: Caption, mention: Mention, rival: Noun) -> bool:
+    """Whether another one may be as old: "a 12 year old girl" is no man."""
+    if not mention.noun.is_human or caption.lowers.isdisjoint(_AGES):
+        return True
+    return rival.family is mention.noun.family
+
+
+def _may_own(caption: Caption, mention: Mention, rival: Noun, text: str) -> bool:
+    """Whether another one may own what follows: "men's shoes" are no "dogs's shoes"."""
+    if caption.tag(mention.stop) != "POS":
+        return True
+    is_spelled_alike = text.endswith("s") == (caption.lower(mention.head)[-1:] == "s")
+    return is_spelled_alike and rival.family.nature == mention.noun.family.nature
 
 
 def _has_colors(caption: Caption, mention: Mention, rival: Noun, text: str) -> bool:
@@ -125,6 +144,11 @@ def _is_replaceable(caption: Caption, mention: Mention, before: str) -> bool:
     if caption.tag(mention.first - 1) == "CD" and not agrees:  # "two ox"
         return False
     if noun.singular == "floor" and before != "on":
+        return False
+    if mention.noun.is_mass and caption.lower(mention.first - 1) in ("one", "1"):  # "one beer"
+        return False
+    played = caption.lower(mention.first - 2), caption.lower(mention.first - 1)
+    if played[0].startswith("play") and played[1] == "the":  # nobody plays the frisbee
         return False
     return not _is_full(caption, mention) or "holder" in noun.traits
 
@@ -209,7 +233,7 @@ def _at_hand(lexicon: Lexicon, noun: Noun, part: str) -> list[Noun]:
         for other in found
         if other.key != noun.key
         and other.is_mass == noun.is_mass
-        and not (nested and other.family is noun.family)
+        and not ((nested or noun.is_general) and other.family is noun.family)
     ]
 
 
@@ -262,7 +286,7 @@ def _is_singled_out(caption: Caption, mention: Mention, before: str) -> bool:
 @once
 def _flies(caption: Caption) -> bool:
     """Whether something flies: then only what can fly may stand for what can."""
-    return any(word.startswith(("fly", "flie", "flew", "soar")) for word in caption.lowers)
+    return any(word.startswith(_FLYING) for word in caption.lowers)
 
 
 def _suits_action(caption: Caption, mention: Mention) -> bool:

@@ -159,3 +159,23 @@ def test_any_text_gives_the_same_twice(made, plausible, text):
     for negative in negatives:
         edits = [tuple(edit) for edit in negative["edits"]]
         assert apply_edits(caption, edits) == negative["caption"]
+
+
+def test_what_captions_do_not_tell_of_becomes_only_its_like(made, plausible):
+    caption = "Nurse administers an intravenous vaccine to a toddler beside a bed"
+    for seed in map(str, range(10)):
+        for negative in made(plausible, caption, "replace-noun", "replace-location", id=seed):
+            (_, _, text), *_ = negative["edits"]
+            noun = load_lexicon().nouns.forms[text.lower()]
+            assert noun.family.name in ("profession", "youth", "furniture")
+
+
+def test_a_thing_of_another_family_is_less_usual_where_no_caption_puts_it(losses):
+    seen, unseen = losses("A cat in a suitcase", "suitcase", "car", "boat")
+    assert seen < MAX_LOSS < unseen
+
+
+def test_shapes_that_are_drawn_are_all_usual_and_others_are_not(parser, plausible):
+    drawn, photo = "A red star above a blue ring", "An arrow with writing on a paper near a hand"
+    assert plausible.gaps(parser.parse([drawn])[0]) is None
+    assert plausible.gaps(parser.parse([photo])[0]) is not None

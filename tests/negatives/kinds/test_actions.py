@@ -70,3 +70,16 @@ def test_the_more_special_rule_comes_first(candidates):
     assert candidates("replace-verb", "A bus parked on the side of a road") == [
         "A bus driving down the middle of a road"
     ]
+
+
+def test_what_is_in_front_is_not_in(candidates):
+    assert candidates("replace-verb", "A truck parked in front of a house") == [
+        "A truck driving past a house"
+    ]
+    assert candidates("replace-verb", "Two people walking in front of a door") == [
+        "Two people sitting in front of a door"
+    ]
+
+
+def test_who_does_more_in_another_sentence_goes_on_with_it(candidates):
+    assert candidates("replace-verb", "A dog sits on a couch. The dog looks at a ball.") == []

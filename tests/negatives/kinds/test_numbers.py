@@ -60,3 +60,7 @@ def test_one_becomes_several(candidates):
 )
 def test_one_stays_one_where_more_is_said_of_it(candidates, caption):
     assert candidates("replace-number", caption) == []
+
+
+def test_these_two_are_not_these_several(candidates):
+    assert "One of these several cars" not in candidates("replace-number", "One of these two cars")

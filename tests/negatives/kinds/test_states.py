@@ -44,3 +44,7 @@ def test_another_material_that_the_thing_can_be_of(candidates):
 
 def test_what_is_brand_new_is_not_brand_old(candidates):
     assert candidates("replace-state", "A brand new motorcycle") == []
+
+
+def test_where_there_is_not_a_single_car_no_lot_is_busy(candidates):
+    assert candidates("replace-state", "An empty street with not a single car") == []

@@ -148,3 +148,33 @@ def test_what_holds_something_is_replaced_by_what_can_hold_it(candidates):
     assert "A plate of carrots" in made and "An umbrella of carrots" not in made
     assert candidates("replace-noun", "A statue of it") == []
     assert candidates("replace-noun", "A square of it") == []
+
+
+@pytest.mark.parametrize(
+    ("caption", "kept"),
+    [
+        ("A 12 year old girl at a table", "girl"),  # no man
+        ("A man playing the piano in a room", "piano"),
+        ("A man after one beer", "beer"),
+        ("A cat in a hat! #catlife", "cat"),
+    ],
+)
+def test_what_only_few_may_stand_for(candidates, caption, kept):
+    made = candidates("replace-noun", caption)
+    others = {"boy", "child", "kid"}
+    assert all(kept in text or others & set(text.split()) for text in made)
+
+
+def test_who_owns_something_is_no_thing(candidates):
+    made = candidates("replace-noun", "A woman's hat near a house")
+    assert "A man's hat near a house" in made and not any("truck's" in text for text in made)
+    assert not any("s's" in text for text in candidates("replace-noun", "Men's hats near a house"))
+
+
+def test_a_vehicle_may_be_a_bus(candidates):
+    assert not any("bus" in text for text in candidates("replace-noun", "A man near a vehicle"))
+
+
+def test_who_has_wings_is_no_bear(candidates):
+    made = candidates("replace-noun", "An owl on a rock spreading its wings")
+    assert not any(text.startswith("A bear") for text in made)
