@@ -33,7 +33,9 @@ def doubted(caption: Caption) -> list[tuple[int, int]]:
         if word.lower in _ALTERNATIVES:
             found.append(_alternatives(caption, index))
         elif word.lower in _GUESSES or pair in _GUESSES_OF_TWO:
-            found.append((index, _clause_stop(caption, index + 1)))
+            # "A fish, possibly a trout": no bird may stand for the fish.
+            first = caption.run_start(index, _PHRASE) if caption.lower(index - 1) == "," else index
+            found.append((first, _clause_stop(caption, index + 1)))
         elif pair in _CORRECTIONS:
             found.append((caption.run_start(index, _PHRASE), index + 1))
         elif word.text == "?":

@@ -15,6 +15,8 @@ _MODELS = {"pro", "max", "plus", "mini", "ultra"}
 # What stands between quotation marks; an inch or an apostrophe stands behind a letter or a digit.
 _QUOTED = re.compile(r"""(?<!\w)(?:"[^"]+"|“[^”]+”|«[^»]+»|'[^\s'][^']*'|‘[^’]+’)(?!\w)""")
 
+_OLD = re.compile(r"\b1\d{3}\b|\b\d\dth [cC]entury")
+
 # Words [first, stop).
 Name = tuple[int, int]
 
@@ -37,7 +39,12 @@ def fixed_names(caption: Caption) -> list[Name]:
 
 @once
 def quoted(caption: Caption) -> list[tuple[int, int]]:
-    """The characters [start, end) of titles and of what is written somewhere, by their marks."""
+    """The characters [start, end) of titles and of what is written somewhere, by their marks.
+
+    A whole caption in Title Case that has a year long ago is the title of a work.
+    """
+    if _OLD.search(caption.text) and _is_title(caption):
+        return [(0, len(caption.text))]
     found = [match.span() for match in _QUOTED.finditer(caption.text)]
     return [(start, end) for start, end in found if end - start < len(caption.text.strip())]
 

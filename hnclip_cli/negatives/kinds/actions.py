@@ -12,6 +12,7 @@ from hnclip_cli.streams.edits import Edit
 
 _LINKS = BEING | {"that", "who", "which", "also", "while", "and", ",", "has", "have", "both", "all"}
 _STEPS = 4
+_PEDALED = {"bicycle", "bicycles", "bike", "bikes"}
 # "In front of" is not "in".
 _INNER = {"front", "back", "top", "between", "side"}
 # Said of the moment of a photograph, these pose a question of degree rather than a contradiction.
@@ -156,8 +157,11 @@ def _other_actions(
     is_animal_down = actor in ("pet", "beast") and not caption.lowers.isdisjoint(
         caption.lexicon.words["lying"]
     )
+    is_on_foot = not caption.lowers.isdisjoint(_PEDALED)
     for text in instead:
         verb, _, rest = text.partition(" ")
+        if verb == "drive" and is_on_foot:
+            continue
         if is_animal_down and verb in ("sit", "lie"):  # an animal that lies may be said to sit
             continue
         said = inflected(verb, form)

@@ -15,18 +15,7 @@ _REACH = 3
 _LEAST, _MOST = 2, 10
 _NOT_COUNTING = {"and", "or", "of", "at", "to", "number", "than", "least", "#", "$", ":", "the"}
 _BEFORE_NO_NUMBER = {
-    "these",
-    "those",
-    "all",
-    "in",
-    "through",
-    "into",
-    "among",
-    "the",
-    "of",
-    "a",
-    "an",
-    "is",
+    *("these", "those", "all", "in", "through", "into", "among", "the", "of", "a", "an", "is"),
 }
 
 
@@ -149,6 +138,8 @@ def _vague(caption: Caption) -> Iterator[tuple[Span, str]]:
 def _are_known(caption: Caption, stop: int) -> bool:
     """Whether known things in the plural follow."""
     noun = _counted(caption, stop - 1)
+    if caption.tag(stop) == "CD":  # "a group of five people"
+        return False
     return noun > 0 and noun_at(caption, noun) is not None and caption.lower(noun + 1) != "and"
 
 
@@ -170,7 +161,7 @@ def _counts_things(caption: Caption, index: int) -> bool:
     noun = _counted(caption, index)
     if noun < 0 or not caption.is_plain(index):
         return False
-    if caption.lower(index - 1) in _NOT_COUNTING:
+    if caption.lower(index - 1) in _NOT_COUNTING or caption.lower(noun + 1) == ":":
         return False
     if caption.tag(index - 1).startswith("NN"):  # "world war two"
         return False

@@ -16,6 +16,9 @@ from hnclip_cli.streams.edits import Edit
 _STAYING = {"parked", "displayed", "left", "driving", "drives"}
 # Said of a field or a hill, hardly of a city or a street.
 _OF_NATURE = {"grassy", "grass", "lush", "wooded", "sandy", "rocky", "frozen"}
+_FOOD = {"dish", "produce", "staple", "beverage"}
+# Done in water or on grass only: beginnings of words.
+_SUITED = ("swim", "float", "sail", "moor", "dock", "row", "wad", "graz")
 _ARTICLES = {"a", "an", "the", "his", "her", "their", "its", "some", "two", "another"}
 _WHERE = {
     (PLACE, preposition)
@@ -56,7 +59,14 @@ def replace_relation(caption: Caption) -> Iterator[list[Edit]]:
             if text.split(" ")[0] in said:  # "in a meadow in a lake"
                 continue
             family = placed.get(span[0])
-            if text == "in" and family and family.nature == "building":  # "a house in a river"
+            if relation == "in" and family and family.name in _FOOD:  # "soup next to a bowl"
+                continue
+            # No house is in a river, and no bottle in a glass.
+            if (
+                text == "in"
+                and family
+                and (family.nature == "building" or family is mention.noun.family)
+            ):
                 continue
             if text not in ("in", "on") or not mention.is_plural:
                 yield [replace(caption, span, text)]
@@ -86,6 +96,8 @@ def _other_place(caption: Caption, mention: Mention) -> list[list[Edit]]:
     if noun.family.place == "ground" and described:  # "tall grass", "frozen water"
         return []
     if caption.lower(mention.first - 1) in _OF_NATURE:
+        return []
+    if any(word.startswith(_SUITED) for word in caption.lowers):
         return []
     others = _other_places(caption.lexicon, noun)
     return renamed(caption, mention.head, others, partial(_edits, caption, mention))

@@ -7,6 +7,7 @@ from hnclip_cli.negatives.analysis.rewriting import Span, replace
 from hnclip_cli.streams.edits import Edit
 
 _DEPTHS = {"foreground", "background"}
+_SIDES = {"left", "right", "top", "bottom"}
 _CHANGING = {"not", "no", "all", "left", "from", "very", "so", "n't", "half"}
 
 
@@ -24,6 +25,9 @@ def flip_relation(caption: Caption) -> Iterator[list[Edit]]:
             if first is None or stop is None:
                 continue
             if flip.instead in _DEPTHS & caption.lowers:
+                continue
+            # What is said of the other side may be of the same image: "left: …, right: …".
+            if flip.instead.split()[-1] in _SIDES & caption.lowers:
                 continue
             if (first, stop) not in done and _is_relation(caption, first, stop):
                 yield [replace(caption, (first, stop), flip.instead)]

@@ -66,6 +66,8 @@ def replace_state(caption: Caption) -> Iterator[list[Edit]]:
         return
     for index, head in _attributes(caption, states.keys()):
         word, noun = caption.lower(head), noun_at(caption, head)
+        if word in caption.resumed:
+            continue
         if caption.lower(index) == "empty" and denied(caption):  # "with not a single car"
             continue
         for state in states[caption.lower(index)]:

@@ -198,6 +198,8 @@ def _pool(
 
 def _is_determined(caption: Caption, mention: Mention) -> bool:
     """Whether the noun needs no article that it lacks: "grass", for which no dog may stand."""
+    if caption.lower(mention.stop) in ("without", "minus"):  # few things may lack the same
+        return False
     first = caption.run_start(mention.first, ("JJ", "NN", "VB", "HYPH"))
     return mention.is_plural or caption.tag(first - 1) in ("DT", "PRP$", "CD", "POS", "PDT")
 

@@ -57,6 +57,8 @@ def test_proper_names_are_found(parser, caption, names):
         ("The word 'dog' on a white mug", ["'dog'"]),
         ("A dog's bowl and the cats' bed, 12\" by 14\" wide", []),
         ('"A dog on a sofa."', []),
+        ("Two Women Running, Pablo Picasso, 1922", ["Two Women Running, Pablo Picasso, 1922"]),
+        ("Photograph of two women on a train, 1943", []),
     ],
 )
 def test_what_is_quoted_is_found(parser, caption, literal):

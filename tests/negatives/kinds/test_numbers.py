@@ -64,3 +64,9 @@ def test_one_stays_one_where_more_is_said_of_it(candidates, caption):
 
 def test_these_two_are_not_these_several(candidates):
     assert "One of these several cars" not in candidates("replace-number", "One of these two cars")
+
+
+def test_a_number_that_is_told_elsewhere_stays(candidates):
+    made = candidates("replace-number", "A group of five people")
+    assert "two five people" not in " ".join(made)
+    assert candidates("replace-number", "A pie chart with four slices: red, blue, green") == []

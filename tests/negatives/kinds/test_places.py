@@ -58,3 +58,19 @@ def test_a_thing_that_something_is_on_is_a_place_too(candidates):
     made = candidates("replace-location", "A cat with a ball on a couch")
     assert "A cat with a ball on a bed" in made
     assert all(text.startswith("A cat with a ball on a") for text in made)
+
+
+@pytest.mark.parametrize(
+    ("caption", "kind"),
+    [
+        ("Cows grazing in a meadow", "replace-location"),
+        ("A dog swimming in a lake", "replace-location"),
+        ("Soup in a white bowl", "replace-relation"),
+    ],
+)
+def test_what_is_done_in_few_places_stays_there(candidates, caption, kind):
+    assert candidates(kind, caption) == []
+
+
+def test_no_bottle_is_in_a_glass(candidates):
+    assert not any(" in a " in text for text in candidates("replace-relation", "A cup by a bowl"))

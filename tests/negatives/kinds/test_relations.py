@@ -49,3 +49,7 @@ def test_a_relation_is_turned_around(candidates, caption, negative):
 )
 def test_what_is_no_relation_is_left_alone(candidates, caption):
     assert candidates("flip-relation", caption) == []
+
+
+def test_no_side_is_said_of_two_things(candidates):
+    assert candidates("flip-relation", "A dog on the left, and a cat on the right.") == []

@@ -178,3 +178,8 @@ def test_a_vehicle_may_be_a_bus(candidates):
 def test_who_has_wings_is_no_bear(candidates):
     made = candidates("replace-noun", "An owl on a rock spreading its wings")
     assert not any(text.startswith("A bear") for text in made)
+
+
+def test_what_lacks_something_becomes_its_like(candidates):
+    made = candidates("replace-noun", "A cake without candles")
+    assert made and not any(text.startswith(("A man", "A dog")) for text in made)
