@@ -116,7 +116,9 @@ class Gaps:
     def _are_unlike(self, index: int) -> np.ndarray:
         """Which choices are of another family than the noun at a word, (C,)."""
         number = self.usage.choices.get(self._lemma(index))
-        return self.usage.families != (-1 if number is None else self.usage.families[number])
+        family = -1 if number is None else int(self.usage.families[number])
+        is_unlike: np.ndarray = self.usage.families != family
+        return is_unlike
 
     def _are_attested(self, index: int) -> np.ndarray:
         """Which choices some caption puts where the noun at a word is put, (C,)."""
