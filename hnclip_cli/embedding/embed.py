@@ -53,7 +53,14 @@ def embed(
         InputError: a record is bad.
         HnclipError: no such model.
     """
-    encoder = Encoder(as_clip(model), batch_size=batch_size, image_root=image_root, workers=workers)
+    policy = policy or ErrorPolicy()
+    encoder = Encoder(
+        as_clip(model),
+        batch_size=batch_size,
+        image_root=image_root,
+        workers=workers,
+        policy=policy,
+    )
     nothing = np.zeros((0, encoder.clip.embed_dim), np.float32)
     blocks = embed_blocks(records, of, encoder, policy=policy)
     return np.concatenate([nothing, *(block.rows for block in blocks)])
