@@ -53,8 +53,14 @@ class Clip:
     @property
     def logit_scale(self) -> Tensor:
         """The factor that cosines are multiplied with, shape ()."""
-        scale: Tensor = self.module.logit_scale.exp()
+        scale: Tensor = self.module.logit_scale.exp().reshape(())  # some models keep it as (1,)
         return scale
+
+    @property
+    def logit_bias(self) -> float | None:
+        """What is added to the scaled cosines, of models that were trained with a sigmoid."""
+        bias = getattr(self.module, "logit_bias", None)
+        return None if bias is None else float(bias.item())
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
         """Token ids, shape (n, context length); texts seen lately are not tokenized again."""

@@ -18,7 +18,7 @@ from hnclip_cli.models.load import save_clip
 from hnclip_cli.streams.outputs import atomic_output, naming
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.distributed import Ranks
-from hnclip_cli.training.optimizer import make_optimizer
+from hnclip_cli.training.optimizer import make_optimizer, max_log_scale
 from hnclip_cli.training.state_file import check_tensors, read_metadata, read_state, write_state
 from hnclip_cli.training.store import RecordStore
 
@@ -43,6 +43,7 @@ class State:
     clip: Clip
     optimizer: torch.optim.Optimizer  # with its moments
     thresholds: Tensor  # (num_kinds,), the adaptive thresholds θ
+    max_log_scale: float  # that training may reach; of the model that it starts from
     step: int = 0  # optimizer steps done
     # Batches drawn; more than the steps where none of a batch's images could be decoded.
     position: int = 0
@@ -69,7 +70,8 @@ class Origin:
 def start(clip: Clip, store: RecordStore, config: TrainConfig) -> State:
     """The state before the first step."""
     thresholds = torch.zeros(max(1, len(store.threshold_names)), device=clip.device)
-    return State(clip, make_optimizer(clip.module, config.lr, config.weight_decay), thresholds)
+    optimizer = make_optimizer(clip.module, config.lr, config.weight_decay)
+    return State(clip, optimizer, thresholds, max_log_scale(clip.module))
 
 
 def check_folder(folder: str, *, resume: bool, model: str, overwrite: bool = False) -> None:

@@ -129,7 +129,7 @@ def train(
                 raise
             num_failed = 0
             state.optimizer.step()
-            clamp_logit_scale(module)
+            clamp_logit_scale(module, state.max_log_scale)
             state.thresholds = outcome.thresholds
             state.step += 1
 

@@ -29,7 +29,12 @@ def lr_factor(step: int, warmup_steps: int, progress: float) -> float:
     return warmup * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
+def max_log_scale(module: Any) -> float:
+    """The largest logarithm of the scale in training: CLIP's, or a loaded one that is larger."""
+    return max(MAX_LOG_SCALE, float(module.logit_scale.item()))
+
+
 @torch.no_grad()
-def clamp_logit_scale(module: Any) -> None:
-    """Keep the scale between 1 and 100, as CLIP's training did."""
-    module.logit_scale.clamp_(0, MAX_LOG_SCALE)
+def clamp_logit_scale(module: Any, largest: float) -> None:
+    """Keep the logarithm of the scale from 0, a scale of 1, to the largest."""
+    module.logit_scale.clamp_(0, largest)

@@ -106,6 +106,12 @@ def train(
             clip = load_clip(
                 model, pretrained, device=str(where), seed=config.seed, precision=precision
             )
+        if clip.logit_bias is not None and ranks.rank == 0:
+            note(
+                f"the model's logit_bias, {clip.logit_bias:.6g}, stays as it is: a softmax, as in "
+                f"--objective {config.objective}, does not see it; logits are no probabilities of "
+                "pairs after training"
+            )
         export = Export(clip, config)
         state = checkpoints.start(clip, store, config)
         origin = checkpoints.Origin(

@@ -1,12 +1,17 @@
 """A run from Python: what the command does over records that are dicts."""
 
 import json
+import math
+from dataclasses import replace
 
+import open_clip
 import pytest
 import torch
 
 import hnclip_cli as hnclip
 from hnclip_cli.errors import HnclipError, Stopped
+from hnclip_cli.models.load import load_clip, save_clip
+from hnclip_cli.scoring.score import logits_of
 from hnclip_cli.training import run
 from hnclip_cli.training.stopping import StopSignals
 from tests.factories import make_records
@@ -39,6 +44,34 @@ def test_a_model_that_is_given_is_trained(tmp_path):
     assert trained.clip is clip and not torch.equal(clip.module.text_projection, before)
     said = json.loads((tmp_path / "run" / "hnclip_run.json").read_bytes())
     assert said["model"].startswith("Clip ") and said["precision"] == "fp32"
+
+
+@pytest.fixture
+def sigmoid_model(tmp_path):
+    """A folder with a model as SigLIP's are: a bias, and a scale above CLIP's largest."""
+    config = load_clip("hnclip-tiny-vit", device="cpu").model_config
+    config |= {"init_logit_bias": -16.5, "init_logit_scale": math.log(117.3)}
+    config |= {"nonscalar_logit_scale": True}
+    clip = load_clip("hnclip-tiny-vit", device="cpu")
+    module = open_clip.CLIP(**config)
+    module.visual.preprocess_cfg = clip.module.visual.preprocess_cfg
+    save_clip(replace(clip, module=module, model_config=config), str(tmp_path / "sigmoid"))
+    return str(tmp_path / "sigmoid")
+
+
+def test_a_loaded_scale_above_100_and_a_bias_are_kept(tmp_path, sigmoid_model):
+    notes, lines = [], []
+    for resume in (False, True):
+        trained = hnclip.train(
+            make_records(tmp_path), hnclip.TrainConfig(**SETTINGS), model=sigmoid_model,
+            output=str(tmp_path / "run"), image_root=str(tmp_path), device="cpu", resume=resume,
+            note=notes.append, on_metrics=lines.append,
+        )  # fmt: skip
+    assert all(116 < line["logit_scale"] <= 117.31 for line in lines)
+    written = hnclip.load(str(tmp_path / "run"), device="cpu")
+    assert written.logit_bias == trained.clip.logit_bias == -16.5
+    assert logits_of(written).bias == -16.5 and 116 < logits_of(written).scale <= 117.31
+    assert "logit_bias, -16.5, stays as it is" in notes[0]
 
 
 @pytest.mark.parametrize("settings", [{}, {"steps": 1, "epochs": 1}])
