@@ -17,13 +17,19 @@ from typing import Any, NamedTuple
 from safetensors import SafetensorError, safe_open
 
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.models.clip_names import config_from_transformers, preprocess_from_transformers
 from hnclip_cli.models.config import Config, check_config, check_tower
+from hnclip_cli.models.weights import PICKLES, readable_weights
 from hnclip_cli.streams.files import open_regular
 
 CONFIG_NAME = "open_clip_config.json"
 WEIGHTS_NAME = "open_clip_model.safetensors"
 # In open_clip's order; where there are none of these, the first of all by name.
-PREFERRED = (WEIGHTS_NAME, "open_clip_pytorch_model.safetensors", "model.safetensors")
+PREFERRED = (
+    WEIGHTS_NAME, "open_clip_pytorch_model.safetensors", "model.safetensors",
+    "open_clip_pytorch_model.bin", "open_clip_pytorch_model.pth", "pytorch_model.bin",
+)  # fmt: skip
+OTHERS = {"hnclip_state.safetensors", "training_args.bin", "optimizer.pt", "scheduler.pt"}
 TOWER_NAME = "config.json"
 TOKENIZER_NAME = "tokenizer_config.json"
 VOCABULARIES = (
@@ -68,17 +74,18 @@ class Opened(NamedTuple):
 def open_folder(folder: Path) -> Iterator[Opened]:
     """Check a folder in open_clip's ``local-dir`` format; nothing outside of it is read.
 
+    Or a folder with a CLIP of transformers, whose weights and configuration are converted.
+
     Raises:
         HnclipError: a file is missing, not a regular one, too large or leads out of the folder; or
             a configuration holds what `check_config` refuses.
     """
-    found = _read_json(folder, CONFIG_NAME)
-    if found is None:
-        raise HnclipError(f"no {CONFIG_NAME} in the folder", where=str(folder))
-    config, preprocess = check_config(found, str(folder / CONFIG_NAME))
-    weights = _find_weights(folder)
+    config, preprocess = _read_config(folder)
     text = dict(config["text_cfg"])
-    with tempfile.TemporaryDirectory(prefix="hnclip-model-") as private:
+    with (
+        readable_weights(_find_weights(folder)) as weights,
+        tempfile.TemporaryDirectory(prefix="hnclip-model-") as private,
+    ):
         os.symlink(weights, os.path.join(private, WEIGHTS_NAME))
         if text.get("hf_tokenizer_name"):
             _link_tokenizer(folder, private)
@@ -135,14 +142,28 @@ def _count_weights(path: str) -> int:
         raise HnclipError(f"not a safetensors file ({error})", where=path) from None
 
 
+def _read_config(folder: Path) -> tuple[Config, Config]:
+    found, name = _read_json(folder, CONFIG_NAME), CONFIG_NAME
+    if found is None and (theirs := _read_json(folder, TOWER_NAME)) is not None:
+        name = TOWER_NAME
+        images = _read_json(folder, "preprocessor_config.json")
+        found = {
+            "model_cfg": config_from_transformers(theirs, str(folder / name)),
+            "preprocess_cfg": preprocess_from_transformers(images),
+        }
+    if found is None:
+        raise HnclipError(f"no {CONFIG_NAME} in the folder", where=str(folder))
+    return check_config(found, str(folder / name))
+
+
 def _find_weights(folder: Path) -> str:
-    names = sorted(path.name for path in folder.glob("*.safetensors"))
-    names.sort(key=lambda name: PREFERRED.index(name) if name in PREFERRED else len(PREFERRED))
-    names = [name for name in names if name != "hnclip_state.safetensors"]
-    path = member(folder, names[0]) if names else None
-    if path is None:
-        raise HnclipError("no *.safetensors weights in the folder", where=str(folder))
-    return path
+    """Those of safetensors, else of pickles, of which nothing but tensors is read."""
+    for suffix in (".safetensors", *PICKLES):
+        names = sorted(path.name for path in folder.glob(f"*{suffix}") if path.name not in OTHERS)
+        names.sort(key=lambda name: PREFERRED.index(name) if name in PREFERRED else len(PREFERRED))
+        if names and (path := member(folder, names[0])):
+            return path
+    raise HnclipError("no *.safetensors weights in the folder", where=str(folder))
 
 
 def _link_tokenizer(folder: Path, private: str) -> None:

@@ -24,6 +24,7 @@ from hnclip_cli.models.config import Config, check_config, check_tower
 from hnclip_cli.models.device import resolve_device
 from hnclip_cli.models.folder import CONFIG_NAME, TOWER_NAME, WEIGHTS_NAME, open_folder
 from hnclip_cli.models.tensors import write_tensors
+from hnclip_cli.models.weights import readable_weights
 from hnclip_cli.saying import shown
 from hnclip_cli.streams.outputs import atomic_output, naming
 
@@ -42,9 +43,10 @@ def load_clip(
 
     Args:
         name: ``ViT-B-32``, ``hnclip-tiny``, ``hf-hub:…``, ``local-dir:…``, or a folder in
-            open_clip's ``local-dir`` format. A folder is not trusted, see `folder`.
-        pretrained: open_clip tag or weights file, for plain names only. A tag brings its own
-            activation (QuickGELU or not), which open_clip leaves to the caller.
+            open_clip's ``local-dir`` format or with a CLIP of transformers. A folder is not
+            trusted, see `folder`.
+        pretrained: open_clip tag or weights file, for plain names only, see `readable_weights`. A
+            tag brings its own activation (QuickGELU or not), which open_clip leaves to the caller.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``fp32``, ``bf16`` or ``fp16``.
         seed: of the weights where none are loaded.
@@ -55,10 +57,13 @@ def load_clip(
     """
     where = resolve_device(device)
     torch.manual_seed(seed)
-    with found_model(name, pretrained) as (source, config):
+    with found_model(name, pretrained) as (source, config), contextlib.ExitStack() as kept:
         tag = open_clip.get_pretrained_cfg(source, pretrained) if pretrained else None
         if tag and tag.get("quick_gelu"):
             config["quick_gelu"] = True
+        where_from = pretrained or name
+        if pretrained and not tag and os.path.exists(pretrained):
+            pretrained = kept.enter_context(readable_weights(pretrained))
         with _loading(name):
             module, _, preprocess = open_clip.create_model_and_transforms(
                 source,
@@ -68,7 +73,7 @@ def load_clip(
                 pretrained_text=False,  # else a name without weights gets some from the network
             )
             tokenizer = open_clip.get_tokenizer(source)
-    check_finite(module, pretrained or name, "an earlier checkpoint")
+    check_finite(module, where_from, "an earlier checkpoint")
     module.eval()
     return Clip(module, preprocess, tokenizer, config, where, precision)
 
@@ -116,7 +121,8 @@ def found_model(name: str, pretrained: str | None = None) -> Iterator[tuple[str,
     """
     _add_own_names()
     folder = Path(name.removeprefix("local-dir:"))
-    if name.startswith("local-dir:") or os.path.lexists(folder / CONFIG_NAME):
+    is_folder = any(os.path.lexists(folder / config) for config in (CONFIG_NAME, TOWER_NAME))
+    if name.startswith("local-dir:") or is_folder:
         if pretrained:
             raise HnclipError("a model folder brings its weights", hint="without --pretrained")
         with open_folder(folder) as (private, config, num_weights):
@@ -202,12 +208,21 @@ def _loading(name: str) -> Iterator[None]:
         # The tokenizers' panics in Rust are no `Exception`.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
-        reason = shown(error) or type(error).__name__
+        reason = shown(_reason(error), 120) or type(error).__name__
         raise HnclipError(
             f"model cannot be loaded ({reason})",
             where=name,
             hint="hnclip train to make a folder, or another --pretrained",
         ) from error
+
+
+def _reason(error: BaseException) -> str:
+    """What an error says; of weights that do not fit, which torch lists all, the first."""
+    heading, *rest = str(error).splitlines() or [""]
+    if "loading state_dict" not in heading or not rest:
+        return str(error)
+    first = rest[0].strip().partition(", ")[0].replace("in state_dict: ", "")
+    return f"the weights are not of this model: {first}"
 
 
 @contextlib.contextmanager

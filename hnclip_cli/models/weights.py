@@ -1,0 +1,153 @@
+"""Files of weights, in the forms that they have in the world, as open_clip can read them.
+
+Nothing is unpickled but tensors, numbers and text: no object, no code.
+"""
+
+import contextlib
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from hnclip_cli.errors import HnclipError
+from hnclip_cli.models.clip_names import from_transformers, is_transformers
+from hnclip_cli.streams.files import open_regular
+
+# Before names of weights that were trained in parallel, or compiled.
+PREFIXES = ("module.", "_orig_mod.")
+# Around the weights, in checkpoints of open_clip and others.
+HOLDERS = ("state_dict", "model_state_dict", "model")
+# What OpenAI's archives hold beside weights.
+NUMBERS = ("input_resolution", "context_length", "vocab_size")
+_LFS = b"version https://git-lfs"
+PICKLES = (".bin", ".pt", ".pth", ".ckpt")
+
+
+@contextlib.contextmanager
+def readable_weights(path: str) -> Iterator[str]:
+    """The path of weights with the names that open_clip knows: this file, or a private copy.
+
+    Raises:
+        HnclipError: it is empty, a pointer of Git LFS, TorchScript, a pickle of more than tensors,
+            or no file of weights at all.
+    """
+    kind = _kind(path)
+    if kind == "other":  # such as NumPy's, which open_clip knows
+        yield path
+        return
+    if kind == "safetensors":
+        names = _names(path)
+        tensors = None if _are_known(names) else load_file(path)
+    else:
+        found = _unpickle(path)
+        tensors = {name: value for name, value in found.items() if isinstance(value, Tensor)}
+    if tensors is None:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="hnclip-weights-") as private:
+        copy = os.path.join(private, "weights.safetensors")
+        with _in_words(path):
+            save_file(_own_memory(known_names(tensors)), copy)
+        del tensors
+        yield copy
+
+
+def known_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights without prefixes of wrappers, under open_clip's names."""
+    plain = {_without_prefix(name): value for name, value in tensors.items()}
+    if is_transformers(plain):
+        plain = from_transformers(plain)
+    return {name: value for name, value in plain.items() if name not in NUMBERS}
+
+
+def _without_prefix(name: str) -> str:
+    while prefix := next((prefix for prefix in PREFIXES if name.startswith(prefix)), ""):
+        name = name.removeprefix(prefix)
+    return name.replace("._orig_mod.", ".")
+
+
+def _are_known(names: set[str]) -> bool:
+    return not is_transformers(names) and all(_without_prefix(name) == name for name in names)
+
+
+def _own_memory(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors that share none of it, as safetensors wants them."""
+    return {name: value.detach().clone().contiguous() for name, value in tensors.items()}
+
+
+def _kind(path: str) -> str:
+    with open_regular(path) as stream:
+        beginning = stream.read(64)
+    if not beginning:
+        raise HnclipError("the file of weights is empty", where=path, hint="another copy of it")
+    if beginning.startswith(_LFS):
+        raise HnclipError(
+            "a pointer of Git LFS, in place of the weights", where=path, hint="git lfs pull"
+        )
+    if path.endswith(".safetensors"):
+        return "safetensors"
+    return "pickle" if path.endswith(PICKLES) else "other"
+
+
+def _names(path: str) -> set[str]:
+    with _in_words(path), safe_open(path, framework="pt") as stream:
+        return set(stream.keys())
+
+
+def _unpickle(path: str) -> Mapping[str, Any]:
+    with (
+        _in_words(path),
+        warnings.catch_warnings(action="ignore"),
+        torch.serialization.safe_globals(_numbers()),
+    ):
+        found = torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
+    for holder in HOLDERS:
+        if isinstance(found, Mapping) and isinstance(found.get(holder), Mapping):
+            found = found[holder]
+    if not isinstance(found, Mapping) or not any(isinstance(x, Tensor) for x in found.values()):
+        raise HnclipError(
+            "no weights in the file", where=path, expected="tensors by name, or in a state_dict"
+        )
+    return found
+
+
+def _numbers() -> list[Any]:
+    """What unpickles numbers of NumPy, which open_clip's training leaves in its checkpoints."""
+    scalar = np.float64(0).__reduce__()[0]
+    names = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
+    return [*names, np.dtype, *(type(np.dtype(letter)) for letter in "?bhilBHILefd")]
+
+
+def _is_zip(path: str) -> bool:
+    with open(path, "rb") as stream:
+        return stream.read(2) == b"PK"
+
+
+@contextlib.contextmanager
+def _in_words(path: str) -> Iterator[None]:
+    try:
+        yield
+    except SafetensorError as error:
+        raise HnclipError(f"not a safetensors file ({error})", where=path) from None
+    except Exception as error:  # unpickling what is no pickle raises nearly anything
+        if "TorchScript" in str(error):
+            raise HnclipError(
+                "a TorchScript archive, which holds code",
+                where=path,
+                hint="torch.save(torch.jit.load(FILE).state_dict(), OTHER), if you trust it",
+            ) from None
+        if "weights_only" in str(error) or "Unsupported" in str(error):
+            raise HnclipError(
+                "a pickle of more than tensors, which could run code",
+                where=path,
+                hint="saving its state_dict alone",
+            ) from None
+        reason = str(error).partition("\n")[0][:80] or type(error).__name__
+        raise HnclipError(f"not a file of weights ({reason})", where=path) from None
