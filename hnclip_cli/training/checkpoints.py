@@ -151,7 +151,7 @@ def load_state(state: State, origin: Origin, folder: str) -> bool:
         raise HnclipError(
             "the state has no moments of the optimizer",
             where=path,
-            hint="removing it to start over, or a new folder with -o",
+            hint="--overwrite in place of --resume to start over, or another -o",
         )
     check_tensors(path, tensors, _weights(state) | moments)
 

@@ -109,5 +109,5 @@ def _damaged(path: str, reason: str) -> HnclipError:
     return HnclipError(
         f"the state cannot be gone on from ({reason})",
         where=path,
-        hint="removing it to start over, or a new folder with -o",
+        hint="--overwrite in place of --resume to start over, or another -o",
     )

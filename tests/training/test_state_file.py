@@ -28,6 +28,7 @@ class Store:
 
 def fresh():
     module = torch.nn.ModuleDict({"visual": torch.nn.Linear(8, 4), "text": torch.nn.Linear(8, 4)})
+    module.logit_scale = torch.nn.Parameter(torch.zeros(()))
     clip = SimpleNamespace(module=module, device=torch.device("cpu"))
     return checkpoints.start(clip, Store, ORIGIN.config)
 
@@ -61,8 +62,9 @@ def refusal(path):
 def rewrite(path, tensors=None, **changes):
     """Write the state again, with checksums that are right."""
     metadata, before = read_state(path)
-    with open(path, "wb") as stream:
+    with open(f"{path}.new", "wb") as stream:  # the tensors are mapped from the file itself
         write_state(stream, metadata | changes, before if tensors is None else tensors)
+    os.replace(f"{path}.new", path)
 
 
 def test_a_state_that_was_not_touched_is_taken_up(path):
