@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from hnclip_cli.embedding.embed import embed as embed
     from hnclip_cli.evaluation.compare import compare as compare
     from hnclip_cli.evaluation.report import evaluate as evaluate
+    from hnclip_cli.models.export import export as export
     from hnclip_cli.models.load import load_clip
     from hnclip_cli.negatives.fitting import fit as fit
     from hnclip_cli.negatives.making import make_negatives as make_negatives
@@ -34,6 +35,7 @@ _PLACES = {
     "compare": "hnclip_cli.evaluation.compare:compare",
     "embed": "hnclip_cli.embedding.embed:embed",
     "evaluate": "hnclip_cli.evaluation.report:evaluate",
+    "export": "hnclip_cli.models.export:export",
     "fit": "hnclip_cli.negatives.fitting:fit",
     "hard_negative_objective": (
         "hnclip_cli.training.objectives.hard_negatives:hard_negative_objective"

@@ -67,6 +67,32 @@ def _renamed(name: str) -> str:
     return name
 
 
+def to_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The inverse of `from_transformers`."""
+    found = {}
+    for name, tensor in tensors.items():
+        theirs = _theirs(name)
+        if name in _TRANSPOSED:
+            tensor = tensor.T.contiguous()
+        if joined := re.fullmatch(r"(.*)attn\.in_proj_(weight|bias)", theirs):
+            path, kind = joined.groups()
+            for x, part in zip("qkv", tensor.chunk(3), strict=True):
+                found[f"{path}self_attn.{x}_proj.{kind}"] = part
+        else:
+            found[theirs] = tensor
+    return found
+
+
+def _theirs(name: str) -> str:
+    for theirs, ours in _PARTS:
+        if name.startswith(ours):
+            rest = name.removeprefix(ours)
+            for other, part in _LAYER:
+                rest = rest.replace(part, other)
+            return theirs + rest
+    return name
+
+
 def config_from_transformers(config: Mapping[str, Any], where: str) -> Config:
     """open_clip's configuration of a ``CLIPModel``, from its ``config.json``; it is not checked.
 
