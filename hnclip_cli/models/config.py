@@ -57,6 +57,12 @@ TOP = {
     "init_logit_bias": float | None,
     "nonscalar_logit_scale": bool,
 }
+CHOICES = {
+    "interpolation": ("bicubic", "bilinear", "random"),
+    "resize_mode": ("shortest", "longest", "squash"),
+    "mode": ("RGB",),
+    "pool_type": ("tok", "avg", "first", "last", "argmax", "eos", "none"),
+}
 # Of the dictionaries inside; open_clip hands them on to functions that take more, such as paths.
 KWARGS: dict[str, dict[str, Any]] = {
     "act_kwargs": {"approximate": str},
@@ -157,6 +163,8 @@ def _values(values: Mapping[str, Any], path: str, hints: Mapping[str, Any], wher
         if not _fits(value, hints[name], BOUNDS.get(name)):
             expected = _expectation(hints[name], BOUNDS.get(name))
             raise _refused(f"{path}{name}", value, expected, where)
+        if value not in CHOICES.get(name, (value,)):
+            raise _refused(f"{path}{name}", value, f"one of {', '.join(CHOICES[name])}", where)
         if isinstance(value, dict):
             value = _values(value, f"{path}{name}.", KWARGS[name], where)
         checked[name] = value
@@ -185,7 +193,9 @@ def _expectation(hint: Any, bounds: tuple[float, float] | None) -> str:
     if get_origin(hint) in (Union, types.UnionType):
         return " or ".join(_expectation(option, bounds) for option in get_args(hint))
     if get_origin(hint) is tuple:
-        return f"a list of {'3' if get_args(hint)[-1] is ... else len(get_args(hint))}"
+        items = get_args(hint)
+        count = 3 if items[-1] is ... else len(items)
+        return f"a list of {count}, each {_expectation(items[0], bounds)}"
     if hint in (int, float):
         low, high = bounds or (WHOLE_NUMBERS if hint is int else NUMBERS)
         return f"{'a whole number' if hint is int else 'a number'} from {low:g} to {high:g}"

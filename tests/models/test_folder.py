@@ -121,6 +121,7 @@ CONFIGS = {
     "a vocabulary without end": ({"text_cfg__vocab_size": 10**15}, BAD),
     "a context without end": ({"text_cfg__context_length": 10**6}, BAD),
     "no heads": ({"vision_cfg__head_width": 60_000}, "a head no wider than the tower"),
+    "another pooling": ({"text_cfg__pool_type": "evil"}, "expected one of tok, avg"),
     "a width of nothing": ({"vision_cfg__width": 0}, BAD),
     "images without end": ({"vision_cfg__image_size": [4096, 10**9]}, BAD),
     "patches without end": ({"vision_cfg": {"image_size": 4096, "patch_size": 1}}, "patches"),
