@@ -10,7 +10,7 @@ from typing import Any
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.sources.captions import MAX_CAPTION_BYTES, decode_captions, records_of_image
 from hnclip_cli.sources.metadata import CSV, JSONL, metadata_of
-from hnclip_cli.streams.files import open_regular
+from hnclip_cli.streams.files import open_inside
 from hnclip_cli.streams.images import HEIF_SUFFIXES, reads_heif
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record
@@ -34,7 +34,8 @@ def folder_records(
     where they exist ``caption``, from ``NAME.txt`` or from ``metadata.jsonl`` or ``metadata.csv``,
     and the other fields of that metadata. A folder's names and metadata are held while it is read.
 
-    Links to folders are not followed. A link to a file is, where the file lies below the folder.
+    Links to folders are not followed. A link to a file is, where the file lies below the folder;
+    captions and metadata are such files too.
 
     Args:
         folder: where to look.
@@ -62,15 +63,12 @@ class _Folder:
     # What metadata say of images that are still to come, by the path below the root.
     metadata: dict[str, list[Record]] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.home = os.path.realpath(self.root)
-
     def walk(self, below: str = "") -> Iterator[dict[str, Any]]:
         """The records of a folder ``below`` the root (empty, or ending in a slash)."""
         try:
             with os.scandir(os.path.join(self.root, below)) as entries:
                 # With a slash behind folders, the order within each is that of whole paths.
-                found = sorted((e.name + "/" * e.is_dir(), e.is_symlink()) for e in entries)
+                found = sorted((e.name + "/" * _is_folder(e), e.is_symlink()) for e in entries)
         except OSError as error:
             where = os.path.join(self.root, below)
             self.policy.bad(InputError(f"cannot read it: {error.strerror}", where=where))
@@ -107,7 +105,7 @@ class _Folder:
         A line without a file is as bad as a line that is no record.
         """
         found = set()
-        for line in metadata_of(os.path.join(self.root, below), self.policy):
+        for line in metadata_of(self.root, below, self.policy):
             try:
                 name = line.field("file_name", str)
                 path = posixpath.normpath(below + name)
@@ -130,8 +128,10 @@ class _Folder:
             path = self._checked(name)
             ours = {"id": name, "image": path}
             found = list(records_of_image(ours, self._captions_beside(path), lines))
-        except HnclipError as error:
-            self.policy.bad(InputError(str(error)))
+        except InputError as error:
+            self.policy.bad(error)
+        except FileNotFoundError:
+            self.policy.bad(InputError("it is not there any more", where=name))
         else:
             yield from found
 
@@ -140,23 +140,25 @@ class _Folder:
         path = os.path.join(self.root, name)
         if not in_record(path):
             raise InputError("the name is not UTF-8, so no record can hold it", where=ascii(path))
-        if os.path.commonpath([self.home, os.path.realpath(path)]) != self.home:
-            raise InputError("a link that leads out of the folder", where=path)
-        try:
-            open_regular(path).close()
-        except FileNotFoundError:
-            raise InputError("a link that leads nowhere", where=path) from None
+        open_inside(self.root, path).close()
         return path
 
     def _captions_beside(self, path: str) -> list[str]:
         """What stands in ``NAME.txt`` beside ``NAME.jpg``; nothing where there is no such file."""
         beside = _beside(path)
         try:
-            with open_regular(beside) as stream:
+            with open_inside(self.root, beside) as stream:
                 data = stream.read(MAX_CAPTION_BYTES + 1)
         except FileNotFoundError:
             return []
         return decode_captions(data, beside, by_line=self.caption_lines)
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads in circles
+        return False
 
 
 def _beside(path: str) -> str:

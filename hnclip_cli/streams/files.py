@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, cast
 
-from hnclip_cli.errors import HnclipError
+from hnclip_cli.errors import HnclipError, InputError
 
 # Seconds until somebody must have opened the other end of a named pipe.
 OPEN_SECONDS = 60.0
@@ -134,6 +134,27 @@ def check_no_pipes(folder: str) -> None:
         with contextlib.suppress(FileNotFoundError):  # a link that leads nowhere
             if not entry.is_dir():
                 open_regular(entry.path).close()
+
+
+def open_inside(folder: str, path: str) -> IO[bytes]:
+    """Open a regular file that was found below a folder, as `open_regular` does.
+
+    Raises:
+        FileNotFoundError: no such file, and no link.
+        InputError: a link that leads out of the folder or nowhere, or what `open_regular` refuses.
+    """
+    target, home = os.path.realpath(path), os.path.realpath(folder)
+    if os.path.commonpath([home, target]) != home:
+        raise InputError("a link that leads out of the folder", where=path)
+    is_link = os.path.islink(path)
+    try:
+        return open_regular(target if is_link else path)
+    except FileNotFoundError:
+        if not is_link:
+            raise
+        raise InputError("a link that leads nowhere", where=path) from None
+    except HnclipError as error:
+        raise InputError(str(error)) from None
 
 
 def open_regular(path: str) -> IO[bytes]:

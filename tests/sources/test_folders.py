@@ -166,6 +166,44 @@ def test_links_lead_to_files_below_the_folder_only(folder, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("name", ["a.txt", "metadata.jsonl", "metadata.csv", "sub/metadata.jsonl"])
+@pytest.mark.parametrize(
+    ("target", "problem"),
+    [
+        ("outside", "a link that leads out of the folder"),
+        ("nothing", "a link that leads out of the folder"),
+        ("images/nothing", "a link that leads nowhere"),
+        ("loop", "cannot read it: Too many levels"),
+        ("pipe", "a link that leads out of the folder"),
+    ],
+)
+def test_captions_and_metadata_are_links_to_files_below_the_folder_only(
+    folder, tmp_path, name, target, problem
+):
+    (tmp_path / "outside").write_text('{"file_name": "a.png", "secret": "x"}\n')
+    os.mkfifo(tmp_path / "pipe")
+    link = folder / name
+    link.symlink_to(link if target == "loop" else tmp_path / target)
+    records, errors = skipped()
+    assert len(errors) == 1 and f"images/{name}" in errors[0] and problem in errors[0]
+    assert len(records) == (4 if name == "a.txt" else 5) and "secret" not in str(records)
+
+
+def test_a_caption_may_be_a_link_inside(folder):
+    (folder / "captions").mkdir()
+    (folder / "captions" / "1").write_text("a cat")
+    (folder / "a.txt").symlink_to("captions/1")
+    assert read()[0]["caption"] == "a cat"
+
+
+def test_a_link_that_leads_in_circles_costs_itself(folder):
+    (folder / "circle.png").symlink_to("circle.png")
+    (folder / "there").symlink_to("back")
+    (folder / "back").symlink_to("there")
+    records, errors = skipped()
+    assert len(records) == 5 and len(errors) == 1 and "circle.png" in errors[0]
+
+
 def test_pipes_and_folders_named_like_images_are_bad_records_or_read(folder):
     os.mkfifo(folder / "pipe.png")
     (folder / "folder.png").mkdir()
