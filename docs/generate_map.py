@@ -11,7 +11,9 @@ PACKAGE = Path(__file__).resolve().parents[1] / "hnclip_cli"
 PAGE = Path(__file__).parent / "developing.md"
 START, END = "```mermaid\n", "```\n"
 # These are one room on the map.
-TOGETHER = {name: "commands" for name in ("__main__", "cli", "console", "lazy", "options")}
+TOGETHER = {
+    name: "commands" for name in ("__main__", "arguments", "cli", "console", "lazy", "options")
+}
 TITLES = {"__init__": "Python API", "commands": "command line"}
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from hnclip_cli import console, plugins
+from hnclip_cli.arguments import READ, WRITTEN, FileName, check_files
 from hnclip_cli.errors import ExitCode
 from hnclip_cli.streams.files import MAX_WORDS_BYTES, read_rest
 from hnclip_cli.streams.jsonl import Shard
@@ -21,22 +22,18 @@ _SHARD = re.compile(r"\d{1,9}/\d{1,9}", re.ASCII)
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,3})?", re.ASCII)
 
 
-class PathType(click.ParamType[str]):
+class PathType(FileName):
     """The name of a file or folder that becomes part of records."""
 
-    name = "path"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not value:
-            self.fail("the name is empty; . is the working folder", param, ctx)
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         try:
-            str(value).encode()
+            value.encode()
         except UnicodeEncodeError:
             self.fail("the name is not UTF-8, so no record can hold it", param, ctx)
-        return str(value)
+        return super().convert(value, param, ctx)
 
 
-PATH = PathType()
+PATH = PathType(is_written=False)
 MAX_COUNT = (1 << 31) - 1
 MAX_NUMBER = 1e9
 MAX_SEED = (1 << 63) - 1
@@ -189,8 +186,8 @@ def _read_color(
 
 
 # fmt: off
-input_argument = click.argument("input_", metavar="[INPUT]", default="-")
-output_option = click.option("-o", "--output", default="-", metavar="FILE",
+input_argument = click.argument("input_", metavar="[INPUT]", default="-", type=READ)
+output_option = click.option("-o", "--output", default="-", metavar="FILE", type=WRITTEN,
     help="Output file; - is stdout.")
 on_error_option = click.option("--on-error", type=click.Choice(["fail", "skip"]), default="fail",
     help="A bad record ends the run (exit 1), or is named and counted (exit 3).")
@@ -236,11 +233,12 @@ report_options = together(
     click.option("--bootstrap", "rounds", type=Whole(0, 1_000_000), default=1000, metavar="N",
         help="Rounds behind each interval; 0 gives none."),
     seed_option,
-    click.option("--without", metavar="F", callback=_read_names,
+    click.option("--without", metavar="F", type=READ, callback=_read_names,
         help="Parts that official means leave out, a name a line (ARO's symmetric relations)."),
     format_option,
     output_option,
-    click.option("--html", metavar="F", help="Also write one page with charts and failures."),
+    click.option("--html", metavar="F", type=WRITTEN,
+        help="Also write one page with charts and failures."),
     image_root_option,
     plugin_option,
 )
@@ -251,7 +249,7 @@ def model_options(*, required: bool = True) -> Callable[[F], F]:
     return together(
         click.option("--model", required=required, metavar="NAME|DIR",
             help="An open_clip name or schema, hnclip-tiny, or a folder that train wrote."),
-        click.option("--pretrained", metavar="TAG|FILE",
+        click.option("--pretrained", metavar="TAG|FILE", type=READ,
             help="Weights for an open_clip model name: a tag such as openai, or a file."),
         click.option("--device", default="auto", metavar="auto|cpu|cuda[:N]",
             callback=read_device, help="Where the model runs; auto takes CUDA where there is one."),
@@ -286,17 +284,12 @@ def run(command: Callable[..., ExitCode | None]) -> Callable[..., ExitCode]:
 
     @functools.wraps(command)
     def in_run(on_error: str, **given: Any) -> ExitCode:
+        check_files(click.get_current_context())
         with console.Run(on_error) as run:
             code = command(run, **given)
         return run.end() if code is None else code
 
     return together(on_error_option, verbosity_options)(in_run)
-
-
-def check_page(html: str | None, output: str) -> None:
-    """Refuse a page that would stand in the report's place."""
-    if html in ("-", output):
-        raise click.UsageError("--html needs a file of its own")
 
 
 def note_unmeasured(by: tuple[str, ...], report: dict[str, Any]) -> None:

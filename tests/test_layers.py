@@ -22,7 +22,8 @@ ALLOWED = {
     "benchmarks": ["plugins"],
     **{room: [*BELOW, room, "__version__"] for room in ROOMS},
     "console": ["saying", "errors", "streams"],
-    "options": ["saying", "errors", "console", "plugins", "streams"],
+    "arguments": [],
+    "options": ["arguments", "saying", "errors", "console", "plugins", "streams"],
     "commands": [
         "saying",
         "errors",
@@ -45,7 +46,7 @@ ALLOWED = {
     "__init__": ["plugins", "models", "validating", *ROOMS],
     "__main__": ["cli"],
 }
-EDGES = {"console", "options", "lazy", "commands", "cli", "__main__"}
+EDGES = {"console", "options", "arguments", "lazy", "commands", "cli", "__main__"}
 MODEL_ROOMS = {"models", "embedding", "scoring", "training"}
 
 

@@ -9,7 +9,7 @@ from hnclip_cli.console import Run
 
 
 @click.command("compare", cls=options.Command)
-@click.argument("runs", nargs=-1, required=True, metavar="A B [C…]")
+@click.argument("runs", nargs=-1, required=True, metavar="A B [C…]", type=options.READ)
 @options.report_options
 @options.run
 def compare(
@@ -34,9 +34,6 @@ def compare(
         raise click.UsageError("nothing to compare with; it takes two or more files")
     if html and (len(runs) > 2 or "-" in runs):
         raise click.UsageError("--html takes two files, and reads them twice: neither can be -")
-    if runs.count("-") > 1:
-        raise click.UsageError("only one of the files can be -")
-    options.check_page(html, output)
 
     from hnclip_cli.evaluation.compare import compare as compare_runs
     from hnclip_cli.evaluation.gallery import flips

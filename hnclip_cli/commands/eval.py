@@ -14,6 +14,7 @@ from hnclip_cli.console import Run
     "--embeddings",
     nargs=2,
     metavar="IMAGES CAPTIONS",
+    type=options.READ,
     help="Measure retrieval too: two NPY files, row i the image and the caption of record i.",
 )
 @click.option(
@@ -49,9 +50,6 @@ def eval_(
       hnclip eval --blind --html report.html scored.jsonl -o report.json
       hnclip eval --embeddings images.npy captions.npy pairs.jsonl
     """
-    if [input_, *(embeddings or ())].count("-") > 1:
-        raise click.UsageError("only one of INPUT and the two arrays can be -")
-    options.check_page(html, output)
 
     from hnclip_cli.evaluation.gallery import Gallery
     from hnclip_cli.evaluation.html import format_html

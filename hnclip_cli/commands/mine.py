@@ -12,7 +12,7 @@ _options = options.together(
     click.option("--of", type=click.Choice(["caption", "image"]), default="caption",
 
         help='What to add: captions to "negatives", or images as "negative_images".'),
-    click.option("--queries", metavar="NPY",
+    click.option("--queries", metavar="NPY", type=options.READ,
         help="Embeddings to compare those of NPY with, for captions near to an image, for"
         " example.  [default: NPY]"),
     click.option("-k", type=options.Whole(1), default=3,
@@ -26,7 +26,7 @@ _options = options.together(
 
 
 @click.command("mine", cls=options.Command)
-@click.argument("embeddings", metavar="NPY")
+@click.argument("embeddings", metavar="NPY", type=options.READ)
 @options.input_argument
 @options.output_option
 @_options

@@ -28,11 +28,11 @@ _choice_options = options.together(
         help="The kinds of a paper; repeatable, and together with --kind."),
     click.option("--per-caption", type=options.Whole(1), metavar="N",
         help="Keep N negatives, of different kinds first.  [default: one of each kind]"),
-    click.option("--true-captions", metavar="FILE",
+    click.option("--true-captions", metavar="FILE", type=options.READ,
         help="Records whose captions are true of the same group; no negative repeats one."),
     click.option("--words", metavar="DIR",
         help="A folder of your own words, laid over the built-in ones (docs/words.md)."),
-    click.option("--fitted", metavar="FILE",
+    click.option("--fitted", metavar="FILE", type=options.READ,
         help="What hnclip fit wrote: take what goes together in the captions it was fitted from."),
     click.option("--judge", metavar="NAME|DIR",
         help="A causal or masked language model that ranks the first few candidates of each kind."),
@@ -65,7 +65,7 @@ _generator_options = options.together(
         help="Further attempts where one fails in passing.  [default: 4]"),
     _http("--max-tokens", type=options.Whole(1), metavar="N",
         help="Tokens of an answer at most, with its reasoning.  [default: by caption and kinds]"),
-    _http("--resume", metavar="FILE",
+    _http("--resume", metavar="FILE", type=options.WRITTEN,
         help="Keep answers in FILE; those that are there are not asked for again."),
     _http("--price", metavar="IN,OUT", callback=options.read_price,
         help="What a million tokens cost, asked and answered; the note at the end says the cost."),
@@ -107,7 +107,7 @@ def negatives(
 
     if "-" in (true_captions, given["fitted"]):
         raise click.UsageError("--true-captions and --fitted are read first; name a file, not -")
-    if given["resume"] in ("-", output, input_):
+    if given["resume"] == "-":
         raise click.UsageError("--resume needs a file of its own")
     if given["device"] and generator == LEXICON and not given["judge"]:
         raise click.UsageError("--device does nothing without --judge or --generator mlm")

@@ -20,11 +20,19 @@ _EMBEDDINGS = ("image_embeddings", "caption_embeddings", "negative_embeddings")
 @options.input_argument
 @options.output_option
 @options.model_options(required=False)
-@click.option("--image-embeddings", metavar="FILE", help="NPY from embed --of image, no model.")
-@click.option("--caption-embeddings", metavar="FILE", help="NPY from embed --of caption.")
+@click.option(
+    "--image-embeddings",
+    metavar="FILE",
+    type=options.READ,
+    help="NPY from embed --of image, no model.",
+)
+@click.option(
+    "--caption-embeddings", metavar="FILE", type=options.READ, help="NPY from embed --of caption."
+)
 @click.option(
     "--negative-embeddings",
     metavar="FILE",
+    type=options.READ,
     help="NPY from embed --of negatives, where the records have some.",
 )
 @click.option(
@@ -100,8 +108,6 @@ def _check_usage(
         raise click.UsageError(f"--method {method} needs --model, and no embeddings")
     if files and not files.keys() >= set(_EMBEDDINGS[:2]):
         raise click.UsageError("both --image-embeddings and --caption-embeddings are needed")
-    if [input_, *files.values()].count("-") > 1:
-        raise click.UsageError("only one of INPUT and the embedding files can be stdin (-)")
     if model:
         options.check_has_weights(model, pretrained)
 

@@ -11,8 +11,8 @@ _OF: dict[str, RowsOf] = {"text": "caption", "image": "image"}
 
 
 @click.command("search", cls=options.Command)
-@click.argument("queries", metavar="QUERIES")
-@click.argument("gallery", metavar="GALLERY")
+@click.argument("queries", metavar="QUERIES", type=options.READ)
+@click.argument("gallery", metavar="GALLERY", type=options.READ)
 @options.output_option
 @click.option(
     "-k",
@@ -24,6 +24,7 @@ _OF: dict[str, RowsOf] = {"text": "caption", "image": "image"}
 @click.option(
     "--records",
     metavar="FILE",
+    type=options.READ,
     help="The records that both arrays were made from; they come out with what was found.",
 )
 @click.option(
@@ -52,9 +53,6 @@ def search(
       hnclip search captions.npy images.npy > found.jsonl
       hnclip search -k 5 images.npy captions.npy --records test.jsonl --direction image-to-text
     """
-    if [queries, gallery, records].count("-") > 1:
-        raise click.UsageError("only one of QUERIES, GALLERY and --records can be stdin (-)")
-
     from hnclip_cli.scoring.search import search
 
     queries_of, gallery_of = (_OF[word] for word in direction.split("-to-"))

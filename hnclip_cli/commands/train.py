@@ -68,7 +68,8 @@ _settings = options.together(
         help=f"Another setting, repeatable (docs/train.md): {', '.join(_OTHERS)}."),
     _said("--log-every", _COUNT, "Steps between two lines of metrics."),
     _said("--checkpoint-every", _WHOLE, "Steps between two checkpoints; 0 writes only the last."),
-    click.option("--val", metavar="FILE", cls=options.Grouped, group="Said and kept",
+    click.option("--val", metavar="FILE", type=options.READ, cls=options.Grouped,
+        group="Said and kept",
         help="Records to measure at the start, at checkpoints and at the end."),
 )
 # fmt: on

@@ -96,8 +96,8 @@ def test_shards_joined_are_the_whole():
     [
         (("--kind", "swap-nose"), "expected one of swap-noun, swap-adjective"),
         (("--per-caption", 0), "0 is not in the range"),
-        (("--true-captions", "-"), "name a file, not -"),
-        (("--fitted", "-"), "name a file, not -"),
+        (("x.jsonl", "--true-captions", "-"), "name a file, not -"),
+        (("x.jsonl", "--fitted", "-"), "name a file, not -"),
     ],
 )
 def test_wrong_usage_is_found_early(args, message):
