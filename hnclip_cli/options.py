@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 import click
 
 from hnclip_cli import console, plugins
-from hnclip_cli.arguments import READ, WRITTEN, FileName, check_files
+from hnclip_cli.arguments import READ as READ
+from hnclip_cli.arguments import WRITTEN as WRITTEN
+from hnclip_cli.arguments import FileName, check_files
 from hnclip_cli.errors import ExitCode
 from hnclip_cli.streams.files import MAX_WORDS_BYTES, read_rest
 from hnclip_cli.streams.jsonl import Shard
