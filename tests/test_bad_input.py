@@ -1,5 +1,6 @@
 """Every command meets every kind of bad line: one line of error with its place, or a count."""
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -74,3 +75,31 @@ def test_a_bad_line_is_named_with_its_place(good_lines, tmp_path, tiny_run, comm
         assert len(parse_lines(result.stdout_bytes)) == 4
     else:
         assert (tmp_path / "OUT").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "bad", "message"),
+    [
+        (["train", "--model", "hnclip-tiny", "--steps", "1", "--batch-size", "4", "--lock", "text",
+          "--workers", "0", "-o", "run"], {"group": 5}, '"group" has the wrong type'),
+        (["mine", "e.npy", "-k", "1"], {"captions": ["a"]}, "one image and one caption"),
+        (["compare", "good.jsonl", "-", "--bootstrap", "5"], {"caption": "b"}, "not the same item"),
+        (["compare", "good.jsonl", "in.jsonl", "--bootstrap", "5", "--html", "page"], {"id": 5},
+         '"id" has the wrong type'),
+    ],
+)  # fmt: skip
+def test_a_record_that_only_one_command_finds_bad_is_skipped_too(
+    good_lines, tmp_path, command, bad, message
+):
+    np.save(tmp_path / "e.npy", np.eye(5, dtype=np.float32))
+    (tmp_path / "good.jsonl").write_bytes(b"".join(good_lines))
+    line = to_lines(parse_lines(good_lines[1])[0] | bad)
+    data = good_lines[0] + line + b"".join(good_lines[1:])
+    if command[0] == "compare":
+        data = good_lines[0] + line + b"".join(good_lines[2:])
+    (tmp_path / "in.jsonl").write_bytes(data)
+    result = CliRunner().invoke(cli, command, input=data)
+    assert result.exit_code == 1 and message in result.stderr
+    result = CliRunner().invoke(cli, [*command, "--on-error", "skip"], input=data)
+    assert result.exit_code == 3, result.stderr
+    assert message in result.stderr and "hnclip: skipped 1 bad record" in result.stderr

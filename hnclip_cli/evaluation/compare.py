@@ -74,7 +74,7 @@ def compare(
     first = _observe(runs[0], fields, policy)
     ranks = {rank for _, rank in first[0].margins}  # others may not say of which benchmark they are
     others = [_observe(run, fields, policy, ranks) for run in runs[1:]]
-    observed, ids, only = pair([first, *others], sources)
+    observed, ids, only = pair([first, *others], sources, policy)
     report: Report = {
         **dict(zip(ascii_lowercase, sources, strict=False)),
         "records": len(observed[0].clusters),
@@ -159,28 +159,33 @@ def flipped(observed: Sequence[Observations], ids: Sequence[str]) -> Report:
 
 
 def pair(
-    runs: Sequence[tuple[Observations, Items]], sources: Sequence[str]
+    runs: Sequence[tuple[Observations, Items]], sources: Sequence[str], policy: ErrorPolicy
 ) -> tuple[list[Observations], list[str], list[list[str]]]:
     """Bring the records of several files together; the n-th of an id belongs to the n-th.
 
     Gives the records that all have, in the order and with the labels of the first; their ids; of
-    each file the ids of those that another lacks. `HnclipError` for one id of different items.
+    each file the ids of those that another lacks. One id of different items is a bad record.
     """
     first = runs[0][1]
-    common = [key for key in first if all(key in items for _, items in runs)]
-    paired: list[Observations] = []
-    for (run, items), source in zip(runs, sources, strict=True):
-        different = next((key for key in common if items[key] != first[key]), None)
-        if different:
-            raise HnclipError(
-                f'record "{different[0]}" is not the same item in both files',
-                where=source,
+    shared = [key for key in first if all(key in items for _, items in runs)]
+    common = []
+    for key in shared:
+        same_in = [items[key] == first[key] for _, items in runs]
+        if all(same_in):
+            common.append(key)
+        else:
+            error = InputError(
+                f'record "{key[0]}" is not the same item in both files',
+                where=sources[same_in.index(False)],
                 expected="the same images, captions and negatives under one id",
             )
+            policy.bad(error)
+    paired: list[Observations] = []
+    for run, items in runs:
         row_of = {key: row for row, key in enumerate(items)}
         same = run.take(np.array([row_of[key] for key in common], np.int64))
         paired.append(replace(paired[0], margins=same.margins) if paired else same)
-    inside = set(common)
+    inside = set(shared)
     only = [[key[0] for key in items if key not in inside] for _, items in runs]
     return paired, [name for name, _ in common], only
 

@@ -2,14 +2,16 @@
 
 import base64
 import bisect
+import contextlib
 import io
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.evaluation.blind import captions_of
 from hnclip_cli.evaluation.margins import matching_margins
+from hnclip_cli.evaluation.tally import Tally
 from hnclip_cli.streams.images import load_image
 from hnclip_cli.streams.records import Record
 
@@ -134,8 +136,8 @@ def flips(
     for measure in reversed(flipped):
         for status in ("gained", "lost"):
             status_of |= dict.fromkeys(_spread(flipped[measure][status], MAX_ITEMS // 2), status)
-    ours = {r.id: r["scores"] for r in first if r.id in status_of and "scores" in r}
-    judged = [judge(record) for record in second if record.id in ours]
+    ours = {record.id: record["scores"] for record in _usable(first, status_of)}
+    judged = [judge(record) for record in _usable(second, ours)]
     found = [
         replace(failure, status=status_of[failure.record.id], other_scores=ours[failure.record.id])
         for failure in judged
@@ -143,6 +145,15 @@ def flips(
     ]
     shown = sorted(found, key=lambda f: (f.status == "gained", f.label, f.margin))[:MAX_ITEMS]
     return shown, len({name for flip in flipped.values() for ids in flip.values() for name in ids})
+
+
+def _usable(records: Iterable[Record], ids: Container[str]) -> Iterator[Record]:
+    """The records of these ids; not the bad ones, which were complained about before."""
+    for record in records:
+        with contextlib.suppress(InputError):
+            if record.id in ids and "scores" in record:
+                Tally().add(record)
+                yield record
 
 
 def _spread(ids: list[str], limit: int) -> list[str]:

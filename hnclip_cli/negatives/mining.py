@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.errors import InputError
 from hnclip_cli.negatives.choosing.truth import normalized
 from hnclip_cli.streams.edits import edit_between
 from hnclip_cli.streams.jsonl import ErrorPolicy, Shard
@@ -197,11 +197,8 @@ class _Pool:
     def _values(self, record: Record) -> tuple[str, str, str]:
         """Caption, up to case and punctuation, image, where it counts, and group."""
         if record.is_matching:
-            raise HnclipError(
-                "mining needs one image and one caption a record",
-                where=record.where,
-                got='"images" or "captions"',
-            )
+            problem = "mining needs one image and one caption a record"
+            raise record.error(problem, got='"images" or "captions"')
         caption, _ = normalized(record.caption), record.negatives
         return caption, record.image if self.of == "image" else "", record.group
 

@@ -38,12 +38,12 @@ class RecordStore(Spool):
         numbers: dict[str, int] = {}
         for record in as_records(records):
             try:
-                essentials = self._essentials(record)
+                essentials, group = self._essentials(record), record.group
             except InputError as error:
                 policy.bad(error)
                 continue
             digest.update(self.add(essentials))
-            self.groups.append(numbers.setdefault(record.group, len(numbers)))
+            self.groups.append(numbers.setdefault(group, len(numbers)))
             self.has_negative_images |= bool(record.negative_images)
             kinds.update(negative.kind for negative in record.negatives)
         self.kinds = sorted(kinds)  # the kinds of negatives, sorted; a kind's id is its position
