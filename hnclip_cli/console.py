@@ -120,7 +120,8 @@ class Run(contextlib.ExitStack):
         except Exception as error:
             if failure is None or error is failure:
                 raise
-            complain(f"and while that was cleaned up: {error}")
+            if str(error) != str(failure):  # a disk that is full is so for each file
+                complain(f"and while that was cleaned up: {error}")
             return False
 
     def end(self) -> ExitCode:
