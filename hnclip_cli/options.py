@@ -1,7 +1,6 @@
 """Flags that mean the same in every command."""
 
 import functools
-import math
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -325,6 +324,6 @@ def read_price(
         asked, answered = map(float, value.split(","))
     except ValueError:
         asked = answered = -1
-    if not (0 <= asked < math.inf and 0 <= answered < math.inf):
+    if not (0 <= asked <= MAX_NUMBER and 0 <= answered <= MAX_NUMBER):
         raise click.BadParameter(f"got {value!r}, expected two numbers, as in 0.15,0.60")
     return asked, answered

@@ -94,6 +94,12 @@ class Mined:
         usable = np.zeros(len(pool.rows), bool)
         for tile in _tiles(len(usable)):
             usable[tile] = GridVectors(self._corpus[pool.rows[tile]]).rows.any(axis=1)
+        if len(usable) and not usable.any():
+            raise HnclipError(
+                "no row of the embeddings can be compared",
+                got="NaN, infinity or zeros in all",
+                hint="embedding the records again",
+            )
         places = pool.places(usable)
         gallery = np.unique(places[places >= 0])
         first, stop = self._bounds

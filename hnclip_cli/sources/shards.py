@@ -19,7 +19,7 @@ from hnclip_cli.streams.tars import Member, iter_members, join_member, read_at
 CAPTIONS = ("txt", "caption")
 NEGATIVE_IMAGE, NEGATIVE_CAPTION = "neg_image", "neg_caption"
 
-_RANGE = re.compile(r"(\d+)\.\.(\d+)")
+_RANGE = re.compile(r"(\d{1,18})\.\.(\d{1,18})")
 
 
 def shard_records(

@@ -18,7 +18,7 @@ from hnclip_cli.errors import HnclipError, InputError
 OPEN_SECONDS = 60.0
 # Of a file that is held in memory as a whole, unpacked.
 MAX_WHOLE_BYTES = 1 << 29
-MAX_WORDS_BYTES = 1 << 26  # of a file with words or names, likewise
+MAX_WORDS_BYTES = 1 << 22  # of a file with words or names, likewise
 _CHUNK = 1 << 20
 
 

@@ -3,6 +3,7 @@
 import io
 import itertools
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,7 +12,6 @@ from typing import IO
 from hnclip_cli.errors import ExitCode, InputError
 from hnclip_cli.streams.files import in_bytes, unpacking
 from hnclip_cli.streams.records import Record, parse_record
-from hnclip_cli.streams.spool import seekable
 
 CHUNK_BYTES = 1 << 16
 # Of one line. With --on-error skip a longer one is read past, but not without end.
@@ -91,9 +91,10 @@ class RecordReader:
         start, stop = 0, sys.maxsize
         stream = self.stream
         if self.shard:
-            stream = seekable(stream)
-            num_lines = sum(map(len, self._numbered_lines(stream)))
+            copy = None if stream.seekable() else tempfile.TemporaryFile()
+            num_lines = sum(map(len, self._numbered_lines(stream, copy)))
             start, stop = self.shard.bounds(num_lines)
+            stream = copy or stream
             stream.seek(0)
         first, end = 0, 0  # of the lines of a read
         for lines in self._numbered_lines(stream):
@@ -118,10 +119,12 @@ class RecordReader:
             if end >= stop:
                 return
 
-    def _numbered_lines(self, stream: IO[bytes]) -> Iterator[list[tuple[int, bytes]]]:
+    def _numbered_lines(
+        self, stream: IO[bytes], copy: IO[bytes] | None = None
+    ) -> Iterator[list[tuple[int, bytes]]]:
         """The non-blank lines that each read completes, with their numbers from 1.
 
-        Of one that is too long enough comes to tell.
+        Of one that is too long enough comes to tell. What is read is copied, too.
         """
         read = getattr(stream, "read1", stream.read)
         longest = MAX_LINE_BYTES if self.policy.on_error == "fail" else MAX_SKIPPED_BYTES
@@ -130,6 +133,8 @@ class RecordReader:
         while True:
             with unpacking(self.source):
                 chunk = read(CHUNK_BYTES)
+            if copy:
+                copy.write(chunk)
             head, newline, tail = chunk.rpartition(b"\n")
             if chunk and not newline:  # a long line: keep collecting, join once
                 if num_pending <= MAX_LINE_BYTES:

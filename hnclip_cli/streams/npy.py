@@ -140,7 +140,8 @@ class Rows:
         size = self.array.strides[0]
         data = os.pread(self._file.fileno(), (stop - start) * size, self._start + start * size)
         rows: Array = np.frombuffer(data, self.array.dtype).reshape(-1, self.shape[1])
-        return rows.astype(np.float32)
+        with np.errstate(over="ignore"):  # what is infinite then is refused where it matters
+            return rows.astype(np.float32)
 
     def _misfit(self, problem: str, expected: str) -> HnclipError:
         return HnclipError(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -292,13 +293,14 @@ def parse_record(
         ) from None
     try:
         try:
-            value = orjson.loads(line)
+            value, again = orjson.loads(line), bool(_LONG_INTEGER.search(line))
         except ValueError:
-            if not (nan_as_null and _NOT_FINITE.search(line)):
+            if not (again := nan_as_null and bool(_NOT_FINITE.search(line))):
                 raise
-            value = json.loads(text, parse_int=_integer, parse_constant=lambda _: None)
-        if _LONG_INTEGER.search(line):
-            value = json.loads(text, parse_int=_integer)
+        if again:
+            value = json.loads(
+                text, parse_int=_integer, parse_float=_float, parse_constant=lambda _: None
+            )
         if line.count(b"[") + line.count(b"{") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
             raise ValueError(f"lists and objects in each other more than {MAX_DEPTH} deep")
     except (ValueError, RecursionError) as error:
@@ -308,6 +310,12 @@ def parse_record(
     if not isinstance(value, dict):
         raise InputError("not a record", where=where, got=shorten(text), expected="a JSON object")
     return Record(value, source, number, index)
+
+
+def _float(text: str) -> float:
+    if math.isinf(number := float(text)):
+        raise ValueError("a number is infinity when parsed as double")
+    return number
 
 
 def _integer(digits: str) -> int:

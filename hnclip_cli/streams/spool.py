@@ -1,7 +1,6 @@
 """Records kept on disk, for whoever has to read them more than once."""
 
 import os
-import shutil
 from array import array
 from collections.abc import Iterator
 from typing import IO, Self
@@ -55,13 +54,3 @@ class Spool:
 
     def _parse(self, line: bytes, index: int) -> Record:
         return parse_record(line, self.source, self.lines[index], index)
-
-
-def seekable(stream: IO[bytes]) -> IO[bytes]:
-    """The stream, or a temporary file of what comes out of it, for whoever reads it twice."""
-    if stream.seekable():
-        return stream
-    spool = temporary_file()
-    shutil.copyfileobj(stream, spool)
-    spool.seek(0)
-    return spool

@@ -166,6 +166,13 @@ def test_skipped_records_and_rows_without_direction_take_no_part(tmp_path):
         mine(tmp_path, records, rows)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0])
+def test_rows_that_all_say_nothing_are_an_error(tmp_path, value):
+    records = [{"image": name, "caption": name} for name in "ab"]
+    with pytest.raises(HnclipError, match="no row of the embeddings can be compared"):
+        mine(tmp_path, records, np.full((2, 3), value))
+
+
 def test_dicts_and_arrays_are_as_good_as_files(tmp_path):
     records, rows = example(0)
     rows = np.asarray(rows, np.float32)

@@ -135,3 +135,11 @@ def test_a_line_without_end_is_not_read_for_ever(monkeypatch, on_error):
         pytest.raises(InputError, match=r"^/dev/zero:1: the line is too long"),
     ):
         list(RecordReader(stream, "/dev/zero", ErrorPolicy(on_error)))
+
+
+def test_the_bound_holds_where_a_part_of_a_pipe_is_read(monkeypatch):
+    monkeypatch.setattr(jsonl, "MAX_LINE_BYTES", 1 << 20)
+    with open_input_file("/dev/zero") as stream:
+        stream.seekable = lambda: False
+        with pytest.raises(InputError, match="the line is too long"):
+            list(RecordReader(stream, "-", shard=Shard(0, 2)))

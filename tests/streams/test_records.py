@@ -195,3 +195,11 @@ def test_depth_and_digits_have_bounds(line):
 
 def test_brackets_in_texts_are_not_counted():
     assert parse_record(b'{"a":"' + b"[" * 999 + b'"}')
+
+
+def test_what_is_not_finite_is_null_only_by_that_name():
+    line = b'{"a":NaN,"b":[-Infinity,' + b"1" * 25 + b"]}"
+    record = parse_record(line, nan_as_null=True)
+    assert record == {"a": None, "b": [None, int("1" * 25)]}
+    with pytest.raises(InputError, match="infinity"):
+        parse_record(b'{"a":NaN,"b":1e999}', nan_as_null=True)

@@ -1,12 +1,10 @@
-import io
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from hnclip_cli.streams import spool as spool_module
-from hnclip_cli.streams.jsonl import RecordReader
 from hnclip_cli.streams.records import Record
-from hnclip_cli.streams.spool import Spool, seekable
+from hnclip_cli.streams.spool import Spool
 
 
 @pytest.fixture
@@ -47,12 +45,3 @@ def test_threads_read_at_once(spool):
 
 def test_nothing_is_nothing():
     assert list(Spool()) == []
-
-
-def test_only_what_cannot_be_read_twice_is_copied():
-    stream = io.BytesIO(b'{"n":1}\n')
-    assert seekable(stream) is stream
-    stream.seekable = lambda: False
-    copy = seekable(stream)
-    assert copy is not stream
-    assert [record["n"] for record in RecordReader(copy)] == [1]

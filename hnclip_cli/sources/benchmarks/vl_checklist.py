@@ -15,7 +15,7 @@ from hnclip_cli.sources.benchmarks.files import Files, benchmark, listed, reader
 from hnclip_cli.sources.benchmarks.items import Item
 from hnclip_cli.streams.files import inside, read_whole
 
-MAX_YAML_BYTES = 1 << 20
+MAX_YAML_BYTES = 1 << 16
 CORPUS = os.path.join("corpus", "v1")
 
 
