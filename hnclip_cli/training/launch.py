@@ -43,7 +43,7 @@ def find_place(environment: Mapping[str, str]) -> Place | None:
         rank = _number(environment, "RANK")
         if size == 1:
             return None
-        port, address = _number(environment, "MASTER_PORT"), _text(environment, "MASTER_ADDR")
+        port, address = _port(environment), _text(environment, "MASTER_ADDR")
         return Place(rank, size, _number(environment, "LOCAL_RANK"), address, port)
     size = _number(environment, "SLURM_STEP_NUM_TASKS", "1")
     if size == 1:
@@ -54,7 +54,7 @@ def find_place(environment: Mapping[str, str]) -> Place | None:
     # The same on every node, and another one for another job on the same node.
     default = str(20000 + _number(environment, "SLURM_JOB_ID") % 20000)
     rank, local_rank = (_number(environment, f"SLURM_{name}") for name in ("PROCID", "LOCALID"))
-    return Place(rank, size, local_rank, address, _number(environment, "MASTER_PORT", default))
+    return Place(rank, size, local_rank, address, _port(environment, default))
 
 
 def own_device(device: torch.device, place: Place | None) -> torch.device:
@@ -131,6 +131,13 @@ def _text(environment: Mapping[str, str], name: str, default: str | None = None)
     if text is None:
         raise HnclipError(f"{name} is not set", expected="what torchrun or srun sets")
     return text
+
+
+def _port(environment: Mapping[str, str], default: str | None = None) -> int:
+    port = _number(environment, "MASTER_PORT", default)
+    if not 0 < port < 1 << 16:
+        raise HnclipError("MASTER_PORT is no port", got=str(port), expected="1 to 65535")
+    return port
 
 
 def _number(environment: Mapping[str, str], name: str, default: str | None = None) -> int:

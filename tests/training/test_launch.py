@@ -58,6 +58,13 @@ def test_a_variable_that_is_no_number_is_named():
         find_place(SLURM | {"SLURM_PROCID": "x"})
 
 
+def test_a_port_that_is_none_is_named():
+    with pytest.raises(HnclipError, match="MASTER_PORT is no port; got 65536, expected 1 to 65535"):
+        find_place(TORCHRUN | {"MASTER_PORT": "65536"})
+    with pytest.raises(HnclipError, match="WORLD_SIZE is no number"):
+        find_place(TORCHRUN | {"WORLD_SIZE": "9" * 5000})
+
+
 def test_each_process_of_a_node_takes_its_own_gpu(monkeypatch):
     place = find_place(TORCHRUN)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)

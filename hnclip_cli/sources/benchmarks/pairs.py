@@ -203,7 +203,7 @@ def _parquet_items(files: Files) -> Iterator[Item]:
                 rows = (row for batch in batches for row in batch.to_pylist())
                 for index, row in enumerate(rows):
                     yield Item(row, files, path, f"{part}/{index}")
-        except (ArrowException, OSError) as error:
+        except (ArrowException, OSError, UnicodeDecodeError) as error:
             reason = str(error).partition("\n")[0]
             raise HnclipError(f"broken parquet ({reason})", where=path) from None
 

@@ -82,6 +82,14 @@ def test_a_damaged_file_is_named(folder, write, content):
         folder.read("inpaintcoco")
 
 
+def test_text_that_is_no_utf_8_is_a_damage(folder, write):
+    write([ROW])
+    path = folder.path / FILE.format(0)
+    path.write_bytes(path.read_bytes().replace(b"A red bus", b"A \xffed bus"))
+    with pytest.raises(HnclipError, match="broken parquet"):
+        folder.read("inpaintcoco")
+
+
 def test_another_table_is_no_official_file(folder, write):
     write([{"concept": "color"}])
     with pytest.raises(HnclipError, match="not an official file; expected also coco_caption"):
