@@ -301,7 +301,7 @@ def parse_record(
             value = json.loads(
                 text, parse_int=_integer, parse_float=_float, parse_constant=lambda _: None
             )
-        if line.count(b"[") + line.count(b"{") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+        if len(line) > 2 * MAX_DEPTH and _is_deep(line) and _is_deeper(value, MAX_DEPTH):
             raise ValueError(f"lists and objects in each other more than {MAX_DEPTH} deep")
     except (ValueError, RecursionError) as error:
         raise InputError(
@@ -322,6 +322,11 @@ def _integer(digits: str) -> int:
     if len(digits) > MAX_DIGITS:
         raise ValueError(f"an integer of {len(digits)} digits, {MAX_DIGITS} allowed")
     return int(digits)
+
+
+def _is_deep(line: bytes) -> bool:
+    """Whether a line has so many brackets that they may lie too deep."""
+    return line.count(b"[") + line.count(b"{") > MAX_DEPTH
 
 
 def _is_deeper(value: object, depth: int) -> bool:
