@@ -65,7 +65,7 @@ def read_state(path: str) -> tuple[Metadata, Tensors]:
             tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise _damaged(path, str(error)) from None
-    if metadata["tensors"] != _checksum(tensors):
+    if metadata.get("tensors") != _checksum(tensors):
         raise _damaged(path, "the checksum of its tensors is another")
     return metadata, tensors
 

@@ -80,6 +80,11 @@ def _state() -> bytes:
 SAID = {"model": "a", "pretrained": None, "precision": "fp32", "data": "x", "config": {"lr": 1},
         "step": 3, "position": 4, "elapsed": 1.5, "finished": False}  # fmt: skip
 NOTE = {"settings": {"--of": "image"}, "rows": 3, "digest": "ab", "checksum": 7}
-STATES = [_state(), json.dumps(SAID | {"tensors": "0"}).encode(), json.dumps(NOTE).encode()]
+STATES = [
+    _state(),
+    json.dumps(SAID).encode(),
+    json.dumps(SAID | {"tensors": "0"}).encode(),
+    json.dumps(NOTE).encode(),
+]
 STATE_WORDS = [b"null", b"9" * 400, b"1e308", b"-1", b"[]", b"{}", b'"step"', b'"elapsed"',
                b'"rows"', b'"settings"', b"NaN", b"Infinity", b"[" * 300]  # fmt: skip
