@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hnclip_cli.errors import InputError
+from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.negatives.choosing.truth import normalized
 from hnclip_cli.streams.edits import edit_between
 from hnclip_cli.streams.jsonl import ErrorPolicy, Shard
