@@ -61,6 +61,8 @@ def score_with_comclip(
     """Yield the records with ``scores`` added: ComCLIP's; plain cosines without ``regions``."""
 
     def views(record: Record) -> list[View]:
+        if record.is_matching:
+            _ = record.prompts_per_class  # a bad one is found here, where bad records are
         return _views(record.matching.images, _pairs(record))
 
     for batch in encoded_batches(records, encoder, views, policy):

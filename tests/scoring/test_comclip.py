@@ -128,6 +128,10 @@ def test_bad_regions_are_errors_or_counted(clip, record, tmp_path):
         comclip(clip, tmp_path, record, outside)
     scored, policy = comclip(clip, tmp_path, outside, malformed, record, on_error="skip")
     assert (len(scored), policy.num_skipped) == (1, 2)
+    matching = {"images": [record["image"]], "captions": ["a", "b", "c"], "truth": [[0, 0]]}
+    uneven = matching | {"prompts_per_class": 2}
+    scored, policy = comclip(clip, tmp_path, uneven, record, on_error="skip")
+    assert (len(scored), policy.num_skipped) == (1, 1)
 
 
 @pytest.mark.parametrize(
