@@ -11,7 +11,7 @@ from hnclip_cli.negatives.analysis.rewriting import Span, replace
 from hnclip_cli.streams.edits import Edit
 
 # A number becomes another one at most so far away.
-_REACH = 3
+_REACH = 2
 _LEAST, _MOST = 2, 10
 _NOT_COUNTING = {"and", "or", "of", "at", "to", "number", "than", "least", "#", "$", ":", "the"}
 _BEFORE_NO_NUMBER = {
@@ -20,7 +20,7 @@ _BEFORE_NO_NUMBER = {
 
 
 def replace_number(caption: Caption) -> Iterator[list[Edit]]:
-    """Say another number of things, from two to ten, at most three away; or two for many."""
+    """Say another number of things, from two to ten, at most two away; or two for many."""
     for span, text in chain(_other_numbers(caption), _vague(caption)):
         yield [replace(caption, span, text)]
     yield from _one_or_several(caption)
@@ -45,6 +45,8 @@ def _one_or_several(caption: Caption) -> Iterator[list[Edit]]:
     if not found or found[0].modifies or found[0].noun.is_mass or found[0].noun.is_place:
         return
     mention = found[0]
+    if mention.noun.singular == "couple":
+        return
     first = caption.run_start(mention.first, ("JJ",)) - 1
     counted = caption.lower(first)
     words = caption.lexicon.numbers
@@ -115,7 +117,7 @@ def _other_numbers(caption: Caption) -> Iterator[tuple[Span, str]]:
 
 
 def _vague(caption: Caption) -> Iterator[tuple[Span, str]]:
-    """Many people or animals where there are two, and two where there are many."""
+    """A group where there are two, and two where there are many."""
     numbers = caption.lexicon.numbers
     two = numbers.names[2]
     if two not in caption.lowers and caption.lowers.isdisjoint(numbers.telling):
@@ -125,8 +127,9 @@ def _vague(caption: Caption) -> Iterator[tuple[Span, str]]:
             continue
         if caption.lower(index - 1) in _BEFORE_NO_NUMBER:
             continue
-        if word.lower == two and _are_known(caption, index + 1) and "other" not in caption.lowers:
-            yield (index, index + 1), "several"
+        is_free = caption.tag(index - 1) != "PRP$" and "other" not in caption.lowers
+        if word.lower == two and is_free and _are_known(caption, index + 1):
+            yield (index, index + 1), "a group of"  # which two stands for below
         for others, is_pair in numbers.vague.get(word.lower, ()):
             stop = index + 1 + len(others)
             if all(caption.lower(index + 1 + i) == part for i, part in enumerate(others)):
