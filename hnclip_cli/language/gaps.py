@@ -55,6 +55,7 @@ class Gaps:
         usage: what goes with what.
         links: of the caption.
         known: what edits cost that a kind proposed by their losses.
+        is_familiar: whether captions tell of most things and actions of this one.
     """
 
     max_loss = MAX_LOSS
@@ -63,7 +64,9 @@ class Gaps:
         self.usage = usage
         self.links: list[Link] = links(caption)
         self.known: dict[Edit, float] = {}
-        self._caption = caption
+        self.is_familiar = _is_familiar(usage, caption)
+        self._lowers = [word.lower for word in caption.words]
+        self._nouns = caption.lexicon.nouns.forms
         self._rows: dict[int, np.ndarray] = {}
         self._losses: dict[int, np.ndarray] = {}
 
@@ -74,44 +77,30 @@ class Gaps:
         few of those are there.
         """
         losses = self.losses(index)[self.usage.numbers(nouns)]
-        num_found = int(np.count_nonzero(losses <= MAX_LOSS)) + MISFITS
-        num_found = min(num_found, int(np.count_nonzero(losses < NEVER)))
-        order = np.argsort(losses, kind="stable")[:num_found].tolist()
-        return [(nouns[place], float(losses[place])) for place in order]
+        num_found = int((losses <= MAX_LOSS).sum()) + MISFITS
+        num_found = min(num_found, int((losses < NEVER).sum()))
+        order = losses.argsort(kind="stable")[:num_found]
+        found = zip(order.tolist(), losses[order].tolist(), strict=True)
+        return [(nouns[place], loss) for place, loss in found]
 
     def losses(self, index: int) -> np.ndarray:
         """What each choice costs in the place of the noun at a word, (C,)."""
         if index not in self._losses:
             row = self.row(index)
             losses = self.own(index) - row
-            losses[~self._may_stand(index)] = UNKNOWN_SORT
+            may = self._may_stand(index)
+            if may is not None:
+                losses[~may] = UNKNOWN_SORT
             if self._lemma(index) in self.usage.people:
-                losses[list(self.usage.people.values())] *= PEOPLE_SHARE
+                losses[self.usage.of_people] *= PEOPLE_SHARE
             if self.is_familiar:
                 losses[self._are_unlike(index) & ~self._are_attested(index)] += UNATTESTED
             else:
-                noun = self._caption.lexicon.nouns.forms.get(self._caption.lower(index))
+                noun = self._nouns.get(self._lowers[index])
                 limit = NEVER if noun and noun.is_animate else MAX_LOSS
                 losses[self._are_unlike(index) | (losses > limit)] = NEVER
             self._losses[index] = losses
         return self._losses[index]
-
-    @cached_property
-    def is_familiar(self) -> bool:
-        """Whether captions tell of most things and actions of this one; names do not count."""
-        caption = self._caption
-        named = [
-            word
-            for unit in units(caption)
-            if unit.kind in (NOUN, VERB)
-            for place, word in (
-                (unit.head, unit.lemma),
-                *((index, caption.lower(index)) for index in unit.compounds),
-            )
-            if caption.has_plain_case(place)
-        ]
-        num_unknown = sum(not self.usage.knows(word) for word in named)
-        return num_unknown <= MAX_UNKNOWN * len(named)
 
     def _are_unlike(self, index: int) -> np.ndarray:
         """Which choices are of another family than the noun at a word, (C,)."""
@@ -130,22 +119,25 @@ class Gaps:
                 attested |= self.usage.seen_row(relation, DEPENDENT, head)
         return attested
 
-    def _may_stand(self, index: int) -> np.ndarray:
-        """Which choices captions put here, (C,).
+    def _may_stand(self, index: int) -> np.ndarray | None:
+        """Which choices captions put here, (C,); None for all.
 
         A sort must be known: there is a "computer chair", but no "computer couch". What is done to
         a thing, or by it, is so to another one of its family, and else must be said: one rides
         horses, and pets no books. People must be described so: young girls, but no older ones.
         """
         usage = self.usage
-        may = np.ones(len(usage.choices), bool)
-        is_unlike = self._are_unlike(index)
+        may: np.ndarray | None = None
+        is_like = ~self._are_unlike(index)
         is_person = self._lemma(index) in usage.people
         for relation, head, dependent, at, to in self.links:
             if at == index and (relation == COMPOUND or (relation == MODIFIER and is_person)):
-                may &= usage.seen_row(relation, HEAD, dependent)
+                seen = usage.seen_row(relation, HEAD, dependent)
             elif to == index and relation in (OBJECT, SUBJECT, "noun of"):
-                may &= usage.seen_row(relation, DEPENDENT, head) | ~is_unlike
+                seen = usage.seen_row(relation, DEPENDENT, head) | is_like
+            else:
+                continue
+            may = seen if may is None else may & seen
         return may
 
     def own(self, index: int) -> float:
@@ -184,4 +176,20 @@ class Gaps:
         return lemmas(self.links)
 
     def _lemma(self, index: int) -> str:
-        return self._named.get(index, self._caption.lower(index))
+        return self._named.get(index) or self._lowers[index]
+
+
+def _is_familiar(usage: Usage, caption: Caption) -> bool:
+    """Whether captions tell of most things and actions of this one; names do not count."""
+    named = [
+        word
+        for unit in units(caption)
+        if unit.kind in (NOUN, VERB)
+        for place, word in (
+            (unit.head, unit.lemma),
+            *((index, caption.lower(index)) for index in unit.compounds),
+        )
+        if caption.has_plain_case(place)
+    ]
+    num_unknown = sum(not usage.knows(word) for word in named)
+    return num_unknown <= MAX_UNKNOWN * len(named)

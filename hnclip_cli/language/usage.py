@@ -38,8 +38,8 @@ _SCENE = 0.5
 _LINK_WEIGHT, _DETERMINER_WEIGHT, _SCENE_WEIGHT = 0.47, 0.7, 0.9
 # What it costs that no caption holds two words.
 _UNSEEN_SCENE = 1.5
-# Rows that are remembered, of 4 bytes a word each.
-_MAX_ROWS = 4_000
+# Up to twice so many rows are remembered, of 4 bytes a word each.
+_MAX_ROWS = 2_000
 
 # Where a word stands in a link.
 HEAD, DEPENDENT = 0, 1
@@ -65,6 +65,7 @@ class Usage:
         families: (C,) numbers of the families of choices.
         nouns: the number of each noun among the choices, by all its forms.
         people: the numbers of men, women and children of all sorts among the choices, by name.
+        of_people: these numbers.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Usage:
             for noun in forms.values()
             if noun.family.name in ("adult", "youth") and noun.singular
         }
+        self.of_people = np.array(sorted(self.people.values()), "i8")
         self._of_relation = {}
         for number, name in enumerate(relations):
             chosen = pairs[pairs[:, 0] == number]
@@ -120,7 +122,9 @@ class Usage:
             np.tile(scenes[:, 2], 2),
             len(choices),
         )
+        # When the first are full, they become the older ones: what was not asked for goes.
         self._rows: dict[tuple[str, int, str], np.ndarray] = {}
+        self._older_rows: dict[tuple[str, int, str], np.ndarray] = {}
         self._numbers_of: dict[tuple[Noun, ...], np.ndarray] = {}
 
     @classmethod
@@ -257,9 +261,12 @@ class Usage:
     ) -> np.ndarray:
         row = self._rows.get(key)
         if row is None:
+            row = self._older_rows.get(key)
+            if row is None:
+                row = make(*key)
             if len(self._rows) >= _MAX_ROWS:
-                self._rows.clear()
-            row = self._rows[key] = make(*key)
+                self._older_rows, self._rows = self._rows, {}
+            self._rows[key] = row
         return row
 
     def _scene_row(self, _: str, __: int, other: str) -> np.ndarray:

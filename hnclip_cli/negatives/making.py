@@ -197,15 +197,13 @@ class Made:
 
 @contextlib.contextmanager
 def _collecting_rarely() -> Iterator[None]:
-    """Without looking for cycles among what is loaded, and seldom among what is new."""
+    """With seldom a look for cycles."""
     before = gc.get_threshold()
-    gc.freeze()
     gc.set_threshold(COLLECT_AFTER, 10, 10)
     try:
         yield
     finally:
         gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 def _loaded(make: Callable[[], Maker]) -> Callable[[Piece], bytes]:
