@@ -100,6 +100,10 @@ class Side:
         np.log(part, out=part)
         return part
 
+    def counts(self, other: int) -> tuple[np.ndarray, np.ndarray]:
+        """The choices that some caption has here with another word, and how often."""
+        return self._rows.of(other)
+
     def columns(self, other: int) -> np.ndarray:
         """The choices that some caption has here with another word on the other side."""
         return self._rows.of(other)[0]

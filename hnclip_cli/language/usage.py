@@ -256,6 +256,18 @@ class Usage:
             return False
         return sides[DEPENDENT].is_seen(self._numbers[dependent], self._numbers[head])
 
+    def share(self, relation: str, head: str, dependent: str, among: Iterable[str]) -> float:
+        """How often a word depends on a head where one of some choices does, from 0 to 1."""
+        sides = self._of_relation.get(relation)
+        number = self._numbers.get(head)
+        if sides is None or number is None or dependent not in self.choices:
+            return 0.0
+        columns, counts = sides[DEPENDENT].counts(number)
+        wanted = np.isin(columns, [self.choices[one] for one in among if one in self.choices])
+        total = counts[wanted].sum()
+        mine = counts[columns == self.choices[dependent]].sum()
+        return float(mine / total) if total else 0.0
+
     def _remembered(
         self, key: tuple[str, int, str], make: Callable[[str, int, str], np.ndarray]
     ) -> np.ndarray:

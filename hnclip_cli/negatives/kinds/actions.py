@@ -19,6 +19,9 @@ _INNER = {"front", "back", "top", "between", "side"}
 _HEDGES = {"not", "n't", "about", "ready", "almost", "no", "to", "trying", "stop"}
 # Who stands goes nowhere: not past, along or to anything.
 _WAYS = {"past", "along", "to", "towards", "toward", "into", "through", "across", "down", "up"}
+_MOVING = {"walk", "run", "jump", "fly", "ride", "drive", "swim", "chase", "land"}
+# "lying on his back", "a frisbee in his hand": no one stands on it, or hits it there.
+_BODY = {"back", "hand", "hands", "mouth", "lap", "head", "shoulder", "arms", "side", "stomach"}
 _PHRASE = ("DT", "JJ", "NN", "CD", "PRP$", "HYPH", "VBN", "PDT")
 _ACTING = ("VBG", "VBZ", "VBP")
 _BEFORE_NOUN = ("DT", "JJ", "CD", "PRP$", "VBN", "HYPH", "PDT", "RB")
@@ -37,7 +40,7 @@ def replace_verb(caption: Caption) -> Iterator[list[Edit]]:
         if word.lower not in verb_forms:
             continue
         verb, form = verb_forms[word.lower]
-        if not _is_action(caption, index, form):
+        if not _is_action(caption, index, form) or _is_of_body(caption, index):
             continue
         actor = subject(caption, index)
         if actor and _is_resumed(caption, index):
@@ -150,10 +153,20 @@ def _is_action(caption: Caption, index: int, form: str) -> bool:
     return tag in ("VBG", "NN", "JJ", "NNP", "VBN", "VBD") and index > 0
 
 
+def _is_of_body(caption: Caption, index: int) -> bool:
+    """Whether a part of the body is said to be where something is: "on his back"."""
+    after = zip(caption.words[index + 1 :], caption.words[index + 2 :], strict=False)
+    return any(
+        one.tag == "PRP$" and (other.lower in _BODY or caption.lower(place + 1) in _BODY)
+        for place, (one, other) in enumerate(after, index + 2)
+    )
+
+
 def _other_actions(
     caption: Caption, index: int, stop: int, actor: str, form: str, instead: tuple[str, ...]
 ) -> Iterator[list[Edit]]:
     """Put each of a rule's replacements in the place of words [index, stop)."""
+    is_still = _rests_too(caption, index)
     is_animal_down = actor in ("pet", "beast") and not caption.lowers.isdisjoint(
         caption.lexicon.words["lying"]
     )
@@ -164,11 +177,22 @@ def _other_actions(
             continue
         if is_animal_down and verb in ("sit", "lie"):  # an animal that lies may be said to sit
             continue
+        if is_still and verb in _MOVING:
+            continue
         said = inflected(verb, form)
         if verb in caption.lexicon.verbs.participles:
             said = verb if form == ING else ""  # "parked" is "driving", but not "drives"
         if said and said not in caption.lowers:
             yield [replace(caption, (index, stop), f"{said} {rest}".strip())]
+
+
+def _rests_too(caption: Caption, index: int) -> bool:
+    """Whether another verb says that someone sits, stands or lies: he does not walk meanwhile."""
+    postures = caption.lexicon.verbs.postures
+    return any(
+        word.lower in postures and postures[word.lower][0] not in _MOVING and place != index
+        for place, word in enumerate(caption.words)
+    )
 
 
 def _follows(caption: Caption, index: int, rule: Rule) -> bool:

@@ -9,6 +9,8 @@ from hnclip_cli.negatives.analysis.nouns import Mention, mentions
 from hnclip_cli.negatives.analysis.rewriting import replace
 from hnclip_cli.streams.edits import Edit
 
+# A color that so many things of a sort have may be that of this one, though it is not said.
+_TYPICAL = 0.3
 _BESIDE = ("CC", ",", "RB", "HYPH", "JJ")
 
 
@@ -55,7 +57,10 @@ def _may_have(caption: Caption, mention: Mention, color: str) -> bool:
     if word in caption.lexicon.words["never colored"] or mention.noun.family.place:
         return False
     gaps = caption.gaps
-    return gaps is None or gaps.usage.is_seen(MODIFIER, phrase.lemma, color)
+    if gaps is None:
+        return True
+    share = gaps.usage.share(MODIFIER, phrase.lemma, color, known.looks)
+    return 0 < share < _TYPICAL
 
 
 def _is_bare(phrase: Unit, mention: Mention) -> bool:

@@ -117,24 +117,20 @@ def _other_numbers(caption: Caption) -> Iterator[tuple[Span, str]]:
 
 
 def _vague(caption: Caption) -> Iterator[tuple[Span, str]]:
-    """A group where there are two, and two where there are many."""
+    """Two where there are many, and several where there are two."""
     numbers = caption.lexicon.numbers
-    two = numbers.names[2]
-    if two not in caption.lowers and caption.lowers.isdisjoint(numbers.telling):
+    if caption.lowers.isdisjoint(numbers.telling):
         return
     for index, word in enumerate(caption.words):
-        if word.lower != two and word.lower not in numbers.vague:
+        if word.lower not in numbers.vague:
             continue
         if caption.lower(index - 1) in _BEFORE_NO_NUMBER:
             continue
-        is_free = caption.tag(index - 1) != "PRP$" and "other" not in caption.lowers
-        if word.lower == two and is_free and _are_known(caption, index + 1):
-            yield (index, index + 1), "a group of"  # which two stands for below
         for others, is_pair in numbers.vague.get(word.lower, ()):
             stop = index + 1 + len(others)
             if all(caption.lower(index + 1 + i) == part for i, part in enumerate(others)):
                 if _are_known(caption, stop) and not _agrees_with_one(caption, stop):
-                    yield (index, stop), "several" if is_pair else two
+                    yield (index, stop), "several" if is_pair else numbers.names[2]
                 break
 
 

@@ -54,6 +54,8 @@ def replace_relation(caption: Caption) -> Iterator[list[Edit]]:
         name = caption.lower(mention.head)
         if caption.lower(mention.stop) in ("of", "while") or name in caption.resumed:
             continue
+        if any(one.noun.is_place for one in mentions(caption) if one.stop <= span[0]):
+            continue  # "a beach next to the ocean"
         said = {word.lower for word in (*caption.words[: span[0]], *caption.words[span[1] :])}
         for text in relations.placements.get((mention.noun.key, relation), ()):
             if text.split(" ")[0] in said:  # "in a meadow in a lake"

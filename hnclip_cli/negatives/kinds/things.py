@@ -24,6 +24,7 @@ _PRONOUNS = {
 _GEAR = {
     *("bat", "bats", "racket", "rackets", "racquet", "racquets", "ball", "balls", "base", "glove"),
     *("batter", "pitcher", "catcher", "umpire", "serve", "serving", "swing", "swinging", "swings"),
+    *("volley", "return", "returning", "backhand", "forehand", "mound", "match"),
     *("pitch", "pitching", "bases", "plate", "net", "helmet", "mitt", "homerun", "hi"),
 }
 # In helmets and far away, one cannot tell who it is; a girl has no beard.
@@ -42,6 +43,9 @@ _CARRIERS = {"man", "woman", "boy", "girl", "person", "child", "kid", "lady", "p
 _SHARED = {"to wear", "to contain", "to includ", "to featur", "to show", "to surround", "to cover"}
 _LIST_WORDS = {"with", "and", "or", ",", "has", "have", "having", "of", "including", "containing"}
 _PLACING = {"in", "on", "at", "near", "inside", "outside", "into", "through", "across", "down"}
+# In nats: more than may be lost, so that it is taken only where there is nothing else.
+_LAST_RESORT = 4.0
+_IN_NAME = ("JJ", "NN", "VB", "HYPH")
 _WALKING = forms("walk") | forms("run")
 # After "on" or "in", what is never on or in anything.
 _UNSUITABLE_AFTER = {
@@ -80,7 +84,16 @@ def other_things(caption: Caption, mention: Mention) -> list[list[Edit]]:
     if not _is_replaceable(caption, mention, before):
         return []
     rivals = _rivals(caption, mention, before)
-    return renamed(caption, mention.head, rivals, partial(_edits, caption, mention, before))
+    edits_for = partial(_edits, caption, mention, before)
+    extra = 0.0 if _is_open(caption, mention) else _LAST_RESORT
+    return renamed(caption, mention.head, rivals, edits_for, extra)
+
+
+def _is_open(caption: Caption, mention: Mention) -> bool:
+    """Whether another word is likely to fit, not in "filled with fruit" or "skating on a board"."""
+    first = caption.run_start(mention.first, _IN_NAME)
+    is_bare = first > 0 and not mention.noun.is_mass and not _is_determined(caption, mention)
+    return not is_bare and _suits_action(caption, mention)
 
 
 def _edits(caption: Caption, mention: Mention, before: str, rival: Noun) -> list[Edit] | None:
@@ -200,7 +213,7 @@ def _is_determined(caption: Caption, mention: Mention) -> bool:
     """Whether the noun needs no article that it lacks: "grass", for which no dog may stand."""
     if caption.lower(mention.stop) in ("without", "minus"):  # few things may lack the same
         return False
-    first = caption.run_start(mention.first, ("JJ", "NN", "VB", "HYPH"))
+    first = caption.run_start(mention.first, _IN_NAME)
     return mention.is_plural or caption.tag(first - 1) in ("DT", "PRP$", "CD", "POS", "PDT")
 
 
@@ -306,7 +319,7 @@ def _is_full(caption: Caption, mention: Mention) -> bool:
 
     A bowl of soup may be a cup of soup but no umbrella of it; a statue of a man is nothing else.
     """
-    return caption.lower(mention.stop) == "of" and not mention.noun.is_animate
+    return caption.lower(mention.stop) in ("of", "filled", "full") and not mention.noun.is_animate
 
 
 def _pronoun_edits(caption: Caption, mention: Mention, rival: Noun) -> list[Edit] | None:

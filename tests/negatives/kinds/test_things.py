@@ -75,9 +75,7 @@ def test_pronouns_follow_a_man_or_woman(candidates):
     made = candidates("replace-noun", "A woman hides her face from him as she runs.")
     assert "A man hides his face from him as he runs." in made
     assert all(("his face" in text) == (" he " in text) for text in made)
-    assert candidates("replace-noun", "A woman and a friend hold her") == [
-        "A woman and a dog hold her"
-    ]
+    assert candidates("replace-noun", "A woman and a friend hold her") == []
 
 
 @pytest.mark.parametrize(
