@@ -144,15 +144,27 @@ class Side:
         both, ratio = self._with_family(int(self._all_families[other]))
         families = np.bincount(self._families[columns], counts, self._num_families) + _HALF * both
         families /= self._own_of_families * share + _HALF
-        row: np.ndarray = families[self._families]
+        row: np.ndarray = families.astype("f4")[self._families]
         row *= ratio
         np.sqrt(row, out=row)
-        row *= _PAIR
+        row *= np.float32(_PAIR)
         row[columns] += counts
-        size = len(row)
-        row /= self._own[:size] * share + _PAIR
+        expected = self._own_choices * np.float32(share)
+        expected += np.float32(_PAIR)
+        row /= expected
         np.log(row, out=row)
-        row *= weight
-        row += PART_WEIGHT * self._part[:size] - _UNSEEN_LINK
-        row[columns] += _UNSEEN_LINK
-        return row.astype("f4")
+        row *= np.float32(weight)
+        row += self._unseen_part
+        row[columns] += np.float32(_UNSEEN_LINK)
+        return row
+
+    @cached_property
+    def _own_choices(self) -> np.ndarray:
+        """How often each choice stands here, (C,)."""
+        return self._own[: len(self._families)].astype("f4")
+
+    @cached_property
+    def _unseen_part(self) -> np.ndarray:
+        """What adds to each choice that no caption has beside a word, (C,)."""
+        part: np.ndarray = PART_WEIGHT * self._part[: len(self._families)] - _UNSEEN_LINK
+        return part.astype("f4")

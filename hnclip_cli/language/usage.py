@@ -39,7 +39,7 @@ _LINK_WEIGHT, _DETERMINER_WEIGHT, _SCENE_WEIGHT = 0.47, 0.7, 0.9
 # What it costs that no caption holds two words.
 _UNSEEN_SCENE = 1.5
 # Up to twice so many rows are remembered, of 4 bytes a word each.
-_MAX_ROWS = 2_000
+_MAX_ROWS = 3_000
 
 # Where a word stands in a link.
 HEAD, DEPENDENT = 0, 1
