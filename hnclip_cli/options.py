@@ -153,6 +153,12 @@ def read_device(ctx: click.Context, param: click.Parameter, value: str | None) -
     return value
 
 
+def _check_is_of_file(ctx: click.Context, param: click.Parameter, tag: str | None) -> str | None:
+    if tag and not ctx.params["pretrained"]:
+        raise click.BadParameter("it says what a weights file was trained with; try --pretrained")
+    return tag
+
+
 def _read_shard(ctx: click.Context, param: click.Parameter, value: str | None) -> Shard | None:
     if value is None:
         return None
@@ -246,12 +252,16 @@ report_options = together(
 
 
 def model_options(*, required: bool = True) -> Callable[[F], F]:
-    """--model, --pretrained, --device, --precision."""
+    """--model, --pretrained, --preprocess-of, --device, --precision."""
     return together(
         click.option("--model", required=required, metavar="NAME|DIR",
             help="An open_clip name or schema, hnclip-tiny, or a folder that train wrote."),
         click.option("--pretrained", metavar="TAG|FILE", type=READ,
+            is_eager=True,  # --preprocess-of looks at it
             help="Weights for an open_clip model name: a tag such as openai, or a file."),
+        click.option("--preprocess-of", metavar="TAG", callback=_check_is_of_file,
+            help="Preprocessing and activation of a weights file: those of this tag, or default."
+            "  [default: those on which all tags of the name agree]"),
         click.option("--device", default="auto", metavar="auto|cpu|cuda[:N]",
             callback=read_device, help="Where the model runs; auto takes CUDA where there is one."),
         click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]),

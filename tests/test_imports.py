@@ -72,6 +72,7 @@ def test_the_help_of_negatives_imports_no_client():
         ["score", "--image-embeddings", "-", "--caption-embeddings", "c.npy"],
         ["search", "-", "-"],
         ["embed", "--of", "caption", "--model", "ViT-B-32"],
+        ["train", "--preprocess-of", "openai", "--model", "ViT-B-32", "-o", "x", "--steps", "1"],
         ["negatives", "--shard", "2/2"],
         ["negatives", "--kind", "no-such-kind"],
         ["data", "benchmark", "no-such-benchmark", "x", "--images", "x"],

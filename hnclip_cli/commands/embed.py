@@ -39,8 +39,9 @@ from hnclip_cli.streams.records import RowsOf
 @options.shard_option
 @options.run
 def embed(
-    run: Run, input_: str, output: str, of: RowsOf, model: str, pretrained: str | None, device: str,
-    precision: str | None, dtype: str, resume: bool, images: dict[str, Any], batch_size: int,
+    run: Run, input_: str, output: str, of: RowsOf, model: str, pretrained: str | None,
+    preprocess_of: str | None, device: str, precision: str | None, dtype: str,
+    resume: bool, images: dict[str, Any], batch_size: int,
     workers: int, shard: Shard | None,
 ) -> None:  # fmt: skip
     """Embed images or texts of records as rows of one NPY array.
@@ -77,7 +78,10 @@ def embed(
     dtype = {"fp32": "float32", "fp16": "float16"}.get(dtype, dtype)
     reader = run.read(input_, shard)
     out = None if is_file else run.create(output, binary=True)
-    clip = load_clip(model, pretrained, device=device, precision=precision or "fp32")
+    clip = load_clip(
+        model, pretrained, preprocess_of=preprocess_of, device=device,
+        precision=precision or "fp32", note=console.note,
+    )  # fmt: skip
     kept = writer = None
     if out is not None:
         writer = run.enter_context(NpyWriter(out, clip.embed_dim, dtype))

@@ -51,8 +51,9 @@ _EMBEDDINGS = ("image_embeddings", "caption_embeddings", "negative_embeddings")
 @options.shard_option
 @options.run
 def score(
-    run: Run, input_: str, output: str, model: str | None, pretrained: str | None, device: str,
-    precision: str | None, images: dict[str, Any], batch_size: int, shard: Shard | None,
+    run: Run, input_: str, output: str, model: str | None, pretrained: str | None,
+    preprocess_of: str | None, device: str, precision: str | None, images: dict[str, Any],
+    batch_size: int, shard: Shard | None,
     **settings: Any,
 ) -> None:  # fmt: skip
     """Score every caption of a record, true and negative, against its image.
@@ -81,8 +82,9 @@ def score(
     settings |= {name: run.rows(path) for name, path in files.items()}
     if model:
         settings["model"] = load_clip(
-            model, pretrained, device=device, precision=precision or "fp32"
-        )
+            model, pretrained, preprocess_of=preprocess_of, device=device,
+            precision=precision or "fp32", note=console.note,
+        )  # fmt: skip
     scored = score(
         records,
         batch_size=batch_size,

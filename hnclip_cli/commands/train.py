@@ -89,8 +89,9 @@ _settings = options.together(
 @options.plugin_option
 @options.run
 def train(
-    run: Run, input_: str, model: str, pretrained: str | None, device: str, precision: str | None,
-    output: str, val: str | None, dry_run: bool, resume: bool, overwrite: bool,
+    run: Run, input_: str, model: str, pretrained: str | None, preprocess_of: str | None,
+    device: str, precision: str | None, output: str, val: str | None,
+    dry_run: bool, resume: bool, overwrite: bool,
     images: dict[str, Any], others: list[tuple[str, Any]], **settings: Any,
 ) -> ExitCode | None:  # fmt: skip
     """Train a CLIP model on images, captions and their hard negatives.
@@ -153,7 +154,8 @@ def train(
             validate = validation(read, image_root=root, workers=config.workers, stop=stop)
     trained = train(
         records(run.policy), config, model=model, output=output, pretrained=pretrained,
-        device=device, precision=precision, resume=resume, overwrite=overwrite, policy=run.policy,
+        preprocess_of=preprocess_of, device=device, precision=precision, resume=resume,
+        overwrite=overwrite, policy=run.policy,
         stop=stop,
         image_root=image_root_of(input_, **images),
         on_metrics=write, note=console.note, complain=console.complain, validate=validate,

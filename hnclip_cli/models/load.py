@@ -8,7 +8,7 @@ import logging
 import math
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.config import Config, check_config, check_tower
 from hnclip_cli.models.device import resolve_device
 from hnclip_cli.models.folder import CONFIG_NAME, TOWER_NAME, WEIGHTS_NAME, open_folder
+from hnclip_cli.models.tags import find_settings
 from hnclip_cli.models.tensors import write_tensors
 from hnclip_cli.models.weights import readable_weights
 from hnclip_cli.saying import shown
@@ -35,9 +36,11 @@ def load_clip(
     name: str,
     pretrained: str | None = None,
     *,
+    preprocess_of: str | None = None,
     device: str = "auto",
     precision: str = "fp32",
     seed: int = 0,
+    note: Callable[[str], None] = lambda text: None,
 ) -> Clip:
     """Load a model in evaluation mode.
 
@@ -47,33 +50,38 @@ def load_clip(
             trusted, see `folder`.
         pretrained: open_clip tag or weights file, for plain names only, see `readable_weights`. A
             tag brings its own activation (QuickGELU or not), which open_clip leaves to the caller.
+        preprocess_of: tag that a weights file has preprocessing and activation of, or ``default``;
+            by default those on which all tags of the name agree, see `find_settings`.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``fp32``, ``bf16`` or ``fp16``.
         seed: of the weights where none are loaded.
+        note: called with a line on the preprocessing and activation that a weights file got.
 
     Raises:
-        HnclipError: no such model, tag, folder or device, or weights that do not fit or are not
-            finite.
+        HnclipError: no such model, tag, folder or device, weights that do not fit or are not
+            finite, or a weights file whose preprocessing is not known.
     """
     where = resolve_device(device)
     torch.manual_seed(seed)
     with found_model(name, pretrained) as (source, config), contextlib.ExitStack() as kept:
-        tag = open_clip.get_pretrained_cfg(source, pretrained) if pretrained else None
-        if tag and tag.get("quick_gelu"):
+        weights = pretrained
+        settings, line = find_settings(source, config, pretrained, preprocess_of)
+        if pretrained and line:  # a file
+            note(line)
+            weights = kept.enter_context(readable_weights(pretrained))
+        if settings and settings.quick_gelu:
             config["quick_gelu"] = True
-        where_from = pretrained or name
-        if pretrained and not tag and os.path.exists(pretrained):
-            pretrained = kept.enter_context(readable_weights(pretrained))
         with _loading(name):
             module, _, preprocess = open_clip.create_model_and_transforms(
                 source,
-                pretrained,
+                weights,
                 device=where,
                 force_quick_gelu=bool(config.get("quick_gelu", False)),
                 pretrained_text=False,  # else a name without weights gets some from the network
+                **(settings.for_images() if settings else {}),
             )
             tokenizer = open_clip.get_tokenizer(source)
-    check_finite(module, where_from, "an earlier checkpoint")
+    check_finite(module, pretrained or name, "an earlier checkpoint")
     module.eval()
     return Clip(module, preprocess, tokenizer, config, where, precision)
 

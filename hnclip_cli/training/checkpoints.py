@@ -29,7 +29,8 @@ MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW, for each parameter
 
 # What else a run that is taken up again must share, as messages name it.
 FACTS = {
-    "records": "data", "--model": "model", "--pretrained": "pretrained", "--precision": "precision",
+    "records": "data", "--model": "model", "--pretrained": "pretrained",
+    "--preprocess-of": "preprocess_of", "--precision": "precision",
     "--background or --exif-orientation": "images",
 }  # fmt: skip
 # Settings that may change when a run is taken up again: they do not change its outcome.
@@ -61,6 +62,7 @@ class Origin:
     data: str  # digest of the records
     threshold_names: list[str]  # what each threshold is of
     images: str | None = None  # how images are read, where not as open_clip does
+    preprocess_of: str | None = None  # what ``--preprocess-of`` named
 
     def as_dict(self) -> dict[str, Any]:
         facts = {name: getattr(self, name) for name in FACTS.values()}

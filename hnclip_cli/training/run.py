@@ -40,6 +40,7 @@ def train(
     model: Clip | str,
     output: str,
     pretrained: str | None = None,
+    preprocess_of: str | None = None,
     device: str = "auto",
     precision: str | None = None,
     image_root: str | ImageRoot = ".",
@@ -63,6 +64,7 @@ def train(
         model: a name or folder as `load_clip` takes it, or a model, which is changed.
         output: folder for the model, in open_clip's local-dir format, and the run's state.
         pretrained: weights for an open_clip name.
+        preprocess_of: tag with the preprocessing and activation of a weights file, see `load_clip`.
         device: where a named model is trained.
         precision: ``fp32`` or ``bf16``, of a named model; None: ``bf16`` on CUDA.
         image_root: where relative image paths start, and whether URLs are fetched.
@@ -95,6 +97,7 @@ def train(
         launch.joined(place, where, complain or note) as ranks,
         contextlib.ExitStack() as kept,
     ):
+        say = note if ranks.rank == 0 else lambda text: None
         ranks.first(lambda: kept.enter_context(only_writer(output)))
         store = RecordStore.shared(
             lambda: RecordStore(records, image_root, policy), image_root, ranks
@@ -104,10 +107,11 @@ def train(
         else:
             precision = precision or ("bf16" if where.type == "cuda" else "fp32")
             clip = load_clip(
-                model, pretrained, device=str(where), seed=config.seed, precision=precision
-            )
-        if clip.logit_bias is not None and ranks.rank == 0:
-            note(
+                model, pretrained, preprocess_of=preprocess_of, device=str(where),
+                seed=config.seed, precision=precision, note=say,
+            )  # fmt: skip
+        if clip.logit_bias is not None:
+            say(
                 f"the model's logit_bias, {clip.logit_bias:.6g}, stays as it is: a softmax, as in "
                 f"--objective {config.objective}, does not see it; logits are no probabilities of "
                 "pairs after training"
@@ -116,10 +120,10 @@ def train(
         state = checkpoints.start(clip, store, config)
         origin = checkpoints.Origin(
             config, named, pretrained, precision, store.digest, store.threshold_names,
-            as_root(image_root).reading,
+            as_root(image_root).reading, preprocess_of,
         )  # fmt: skip
-        if resume and checkpoints.load_state(state, origin, output) and ranks.rank == 0:
-            note(f"going on after step {state.step}")
+        if resume and checkpoints.load_state(state, origin, output):
+            say(f"going on after step {state.step}")
         checkpoints.check_same(state, ranks)
 
         def save(finished: bool) -> None:
@@ -129,12 +133,11 @@ def train(
         stop.wait_for_steps()
         metrics = loop.train(
             state, store, config, policy=policy, save=save, stop=stop, ranks=ranks,
-            note=note if ranks.rank == 0 else lambda text: None,
+            note=say,
             validate=(lambda: validate(export.clip())) if validate else None,
         )  # fmt: skip
         _hand_on(metrics, on_metrics if ranks.rank == 0 else lambda _: None, stop)
-        if ranks.rank == 0:
-            note(f"wrote {output} ({checkpoints.RUN_NAME} says how it was made)")
+        say(f"wrote {output} ({checkpoints.RUN_NAME} says how it was made)")
         num_skipped = int(ranks.sum(torch.tensor(policy.num_skipped)))
     return Trained(export.clip(), state.step, num_skipped, ranks.rank)
 

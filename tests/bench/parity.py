@@ -37,7 +37,7 @@ def main() -> None:
         weights = str(Path(folder) / "weights.safetensors")
         torch.manual_seed(0)
         save_file(open_clip.create_model("ViT-B-32").state_dict(), weights)
-        clip = load_clip("ViT-B-32", weights, device="cpu")
+        clip = load_clip("ViT-B-32", weights, preprocess_of="default", device="cpu")
         module, _, preprocess = open_clip.create_model_and_transforms("ViT-B-32", weights)
     module.eval()
 

@@ -23,7 +23,7 @@ def noise(size, seed=0):
 
 @torch.inference_mode()
 def test_embeddings_equal_open_clips_own(vit_b_32):
-    clip = load_clip("ViT-B-32", vit_b_32, device="cpu")
+    clip = load_clip("ViT-B-32", vit_b_32, preprocess_of="laion2b_e16", device="cpu")
     module, _, preprocess = open_clip.create_model_and_transforms("ViT-B-32", vit_b_32)
     module.eval()
     pixels = torch.stack([preprocess(noise((300, 200))), preprocess(noise((99, 400), 1))])

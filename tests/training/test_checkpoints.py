@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import json
 import resource
@@ -95,16 +96,19 @@ def test_a_state_is_taken_up_with_its_own_settings_only(store, tmp_path, change,
 
 
 @pytest.mark.parametrize(
-    ("field", "what"), [("model", "--model"), ("data", "records"), ("precision", "--precision")]
+    ("field", "what"),
+    [
+        ("model", "--model"),
+        ("data", "records"),
+        ("precision", "--precision"),
+        ("preprocess_of", "--preprocess-of"),
+    ],
 )
 def test_a_state_belongs_to_its_model_and_records(store, tmp_path, field, what):
     run(store, tmp_path, stop_after=1)
     config = TrainConfig(**SETTINGS)
-    facts = {"model": "hnclip-tiny", "precision": "fp32", "data": store.digest}
-    facts[field] = "other"
-    origin = Origin(
-        config, facts["model"], None, facts["precision"], facts["data"], store.threshold_names
-    )
+    origin = Origin(config, "hnclip-tiny", None, "fp32", store.digest, store.threshold_names)
+    origin = dataclasses.replace(origin, **{field: "other"})
     state = checkpoints.start(load_clip("hnclip-tiny", device="cpu"), store, config)
     with pytest.raises(HnclipError, match=f"other {what}; got other"):
         checkpoints.load_state(state, origin, str(tmp_path))
