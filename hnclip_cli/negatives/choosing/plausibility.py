@@ -29,7 +29,9 @@ USUAL_RELATION = 3.7
 UNKNOWN_RELATION = 9.0
 UNKNOWN_WORD = 17.0
 # What is left to those that get no other.
-RARE_NUMBER = MAX_LOSS + 0.5
+RARE = MAX_LOSS + 0.5
+# It suits almost any place: without a draw it alone would tell the negative.
+_BESIDE = "next to"
 # An attribute that is less usual is still a fact of the image.
 MODIFIER_SHARE = 0.4
 
@@ -113,7 +115,8 @@ class _OfCaption:
         for link in self._gaps.links:
             if link.to == to and link.relation == f"noun {old}":
                 found += 0.3 * self._usage.link(f"noun {text}", link.head, noun)
-        return USUAL_RELATION - found
+        is_rare = text == _BESIDE and drawn(self._caption.draw, _BESIDE)[0] >= 77  # of 256
+        return USUAL_RELATION - found + RARE * is_rare
 
     def _verb(self, start: int, end: int, text: str) -> float | None:
         """What another verb costs, with as many words behind it; None for anything else.
@@ -155,7 +158,7 @@ class _OfCaption:
         determiner = f"{SEVERAL} plural" if is_several else "a"
         loss = self._cost(self._new([(DETERMINER, unit.lemma, determiner)]))
         if is_several and not any(link.dependent.startswith(SEVERAL) for link in self._gaps.links):
-            return loss + RARE_NUMBER * (drawn(self._caption.draw, "several")[0] >= 26)  # of 256
+            return loss + RARE * (drawn(self._caption.draw, "several")[0] >= 26)  # of 256
         return loss
 
     def _whole(self, edits: Sequence[Edit]) -> float:
