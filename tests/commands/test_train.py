@@ -69,9 +69,9 @@ def test_flags_are_the_settings_with_the_same_defaults():
 @pytest.mark.parametrize(
     ("flags", "trained"),
     [
-        (["--lock", "text"], {"visual", "logit_scale"}),
-        (["--lock", "text", "--lock", "image"], {"logit_scale"}),
-        (["--lock", "text", "--lock", "text"], {"visual", "logit_scale"}),
+        (["--lock", "text"], ["logit_scale", "visual"]),
+        (["--lock", "text", "--lock", "image"], ["logit_scale"]),
+        (["--lock", "text", "--lock", "text"], ["logit_scale", "visual"]),
     ],
     ids=str,
 )
@@ -81,7 +81,7 @@ def test_a_tower_or_both_are_locked(records, tiny_vit, flags, trained):
     before = load_clip(tiny_vit, device="cpu").module.state_dict()
     after = load_clip("run", device="cpu").module.state_dict()
     changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
-    assert changed == trained
+    assert sorted(changed) == trained
 
 
 def test_a_setting_is_given_once(records):

@@ -95,9 +95,11 @@ _BUILT_IN = {
         TAGS,
         "NegCLIP, SugarCrepe's swap-att",
         is_default=True,
-        usefulness=8 / 10,
+        usefulness=11 / 13,
     ),
-    "move-attribute": _swap(moves.move_attribute, TAGS, "SugarCrepe's swap-att", is_default=True),
+    "move-attribute": _swap(
+        moves.move_attribute, TAGS, "SugarCrepe's swap-att", is_default=True, usefulness=8 / 11
+    ),
     "swap-noun-phrase": _swap(
         swaps.swap_noun_phrase,
         TAGS,
@@ -106,39 +108,41 @@ _BUILT_IN = {
         usefulness=3 / 13,
     ),
     "replace-subject": _default(
-        things.replace_subject, TAGS, "SVO-Probes, ComVG", of="noun", usefulness=18 / 26
+        things.replace_subject, TAGS, "SVO-Probes, ComVG", of="noun", usefulness=17 / 22
     ),
-    "replace-object": _default(things.replace_object, TAGS, "SVO-Probes, ComVG", of="noun"),
+    "replace-object": _default(
+        things.replace_object, TAGS, "SVO-Probes, ComVG", of="noun", usefulness=21 / 23
+    ),
     "replace-noun": _default(
-        things.replace_noun, TAGS, "CE-CLIP's entity, Rösch's object", of="noun", usefulness=18 / 26
+        things.replace_noun, TAGS, "CE-CLIP's entity, Rösch's object", of="noun", usefulness=15 / 22
     ),
     "replace-location": _default(
-        places.replace_location, TAGS, "Rösch's location", usefulness=26 / 27
+        places.replace_location, TAGS, "Rösch's location", usefulness=21 / 23
     ),
     "replace-verb": _default(
-        actions.replace_verb, TAGS, "CE-CLIP's and SVLC's action", of="verb", usefulness=17 / 26
+        actions.replace_verb, TAGS, "CE-CLIP's and SVLC's action", of="verb", usefulness=17 / 22
     ),
     "replace-relation": _default(
-        places.replace_relation, TAGS, "SugarCrepe's replace-rel, FSC-CLIP", usefulness=21 / 27
+        places.replace_relation, TAGS, "SugarCrepe's replace-rel, FSC-CLIP", usefulness=15 / 23
     ),
     "replace-color": _default(
-        states.replace_color, TAGS, "Rösch's and SVLC's color", of="color", usefulness=21 / 26
+        states.replace_color, TAGS, "Rösch's and SVLC's color", of="color", usefulness=18 / 23
     ),
     # Whether a dog is large is a matter of opinion: not by default.
     "replace-size": Kind(states.replace_size, TAGS, "Rösch's and SVLC's size"),
     "replace-material": _default(
-        states.replace_material, TAGS, "SVLC's material", usefulness=16 / 19
+        states.replace_material, TAGS, "SVLC's material", usefulness=17 / 19
     ),
-    "replace-state": _default(states.replace_state, TAGS, "SVLC's state", usefulness=21 / 27),
+    "replace-state": _default(states.replace_state, TAGS, "SVLC's state", usefulness=18 / 23),
     "replace-number": _default(
-        numbers.replace_number, TAGS, "VALSE's counting", usefulness=24 / 27
+        numbers.replace_number, TAGS, "VALSE's counting", usefulness=18 / 22
     ),
     "flip-relation": _default(
         relations.flip_relation,
         TAGS,
         "What'sUp's opposite prepositions",
         change="flip",
-        usefulness=13 / 27,
+        usefulness=12 / 19,
     ),
     "swap-verb": _swap(actions.swap_verb, TAGS, "NegCLIP"),
     "swap-adverb": _swap(actions.swap_adverb, TAGS, "NegCLIP"),
