@@ -94,7 +94,9 @@ def _in_words(error: Exception) -> str:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}"
-    if isinstance(error, MemoryError):
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported for it
+        return "out of GPU memory; try a smaller --batch-size, or --micro-batch for train"
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         return "out of memory; try a smaller --batch-size, fewer --workers or a part of the input"
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if known := ", ".join(sorted(plugins.in_use)):
