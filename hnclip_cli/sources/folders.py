@@ -20,6 +20,8 @@ IMAGE_SUFFIXES = {
     ".png", ".ppm", ".tif", ".tiff", ".webp",
 }  # fmt: skip
 
+MAX_FOLDERS = 100  # below each other
+
 
 def folder_records(
     folder: str,
@@ -65,6 +67,12 @@ class _Folder:
 
     def walk(self, below: str = "") -> Iterator[dict[str, Any]]:
         """The records of a folder ``below`` the root (empty, or ending in a slash)."""
+        if below.count("/") > MAX_FOLDERS:
+            where, expected = os.path.join(self.root, below), f"at most {MAX_FOLDERS}"
+            self.policy.bad(
+                InputError("too many folders in each other", where=where, expected=expected)
+            )
+            return
         try:
             with os.scandir(os.path.join(self.root, below)) as entries:
                 # With a slash behind folders, the order within each is that of whole paths.

@@ -1,12 +1,13 @@
 """``metadata.jsonl`` and ``metadata.csv``, as Hugging Face's imagefolder has them."""
 
 import csv
-import io
 import os
+from collections import Counter
 from collections.abc import Iterator
 from typing import IO
 
 from hnclip_cli.errors import InputError
+from hnclip_cli.streams.csv_files import read_csv
 from hnclip_cli.streams.files import open_inside
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.streams.records import Record
@@ -38,9 +39,11 @@ def _lines(stream: IO[bytes], path: str, policy: ErrorPolicy) -> Iterator[Record
 
 def _rows(stream: IO[bytes], path: str, policy: ErrorPolicy) -> Iterator[Record]:
     """A row as a record of texts; cells that are not there are no fields."""
-    text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
-    rows = csv.DictReader(text, strict=True)
+    rows = read_csv(stream, path)
     try:
+        names = Counter(rows.fieldnames)
+        if repeated := [name for name, count in names.items() if count > 1]:
+            raise InputError("two columns of one name", where=path, got=repr(repeated[0]))
         for row in rows:
             record = Record({k: v for k, v in row.items() if v is not None}, path, rows.line_num)
             if None in record:  # what csv calls the values behind the last column
@@ -49,3 +52,5 @@ def _rows(stream: IO[bytes], path: str, policy: ErrorPolicy) -> Iterator[Record]
                 yield record
     except (csv.Error, UnicodeDecodeError) as error:
         policy.bad(InputError(f"broken CSV ({error})", where=path))
+    except InputError as error:
+        policy.bad(error)

@@ -4,7 +4,8 @@ import pytest
 from PIL import Image
 
 from hnclip_cli.errors import HnclipError, InputError
-from hnclip_cli.sources.folders import folder_records, is_image
+from hnclip_cli.sources.folders import MAX_FOLDERS, folder_records, is_image
+from hnclip_cli.streams import csv_files
 from hnclip_cli.streams.jsonl import ErrorPolicy
 
 
@@ -120,9 +121,12 @@ def test_a_bad_line_of_metadata_is_named(folder, line, message):
         ("file_name\na.png,x\nb.jpg\n", "metadata.csv:2: more values than the header", 1),
         ('file_name\n"a.png"x\n', r"metadata.csv: broken CSV \(", 1),
         ("file_name,n\na.png\nb.jpg,\xff\n", r"metadata.csv: broken CSV \('utf-8'", 1),
+        ("file_name,n,n\na.png,1,2\n", "metadata.csv: two columns of one name; got 'n'", 1),
+        ("file_name\n" + "\0" * 5000 + "\n", "metadata.csv: the line is too long", 1),
     ],
 )
-def test_a_bad_row_of_metadata_is_named(folder, content, message, count):
+def test_a_bad_row_of_metadata_is_named(monkeypatch, folder, content, message, count):
+    monkeypatch.setattr(csv_files, "MAX_LINE_BYTES", 4096)
     (folder / "metadata.csv").write_bytes(content.encode("latin-1"))
     with pytest.raises(InputError, match=message):
         read()
@@ -202,6 +206,17 @@ def test_a_link_that_leads_in_circles_costs_itself(folder):
     (folder / "back").symlink_to("there")
     records, errors = skipped()
     assert len(records) == 5 and len(errors) == 1 and "circle.png" in errors[0]
+
+
+def test_folders_in_each_other_have_a_bound(folder):
+    deep = folder / "/".join("x" * (MAX_FOLDERS + 1))
+    deep.mkdir(parents=True)
+    (deep / "e.png").touch()
+    (deep.parent / "f.png").touch()
+    records, errors = skipped()
+    assert records[-1]["id"].endswith("x/f.png") and len(records) == 6
+    (error,) = errors
+    assert "too many folders in each other; expected at most 100" in error
 
 
 def test_pipes_and_folders_named_like_images_are_bad_records_or_read(folder):

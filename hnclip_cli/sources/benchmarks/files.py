@@ -1,19 +1,19 @@
 """What all readers share: finding the official files and reading their items."""
 
 import csv
-import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
-from typing import IO, Any
+from typing import Any
 
 from hnclip_cli.benchmarks import Benchmark, Metric
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.sources.benchmarks.items import Item
-from hnclip_cli.streams.files import in_bytes, open_input_file, read_whole, unpacking
-from hnclip_cli.streams.jsonl import MAX_LINE_BYTES, ErrorPolicy, RecordReader
+from hnclip_cli.streams.csv_files import read_csv
+from hnclip_cli.streams.files import open_input_file, read_whole, unpacking
+from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 
 _MAX_NAMES = 8  # official files that a message names
 
@@ -114,7 +114,7 @@ class Files:
         """
         with open_input_file(path) as stream, unpacking(path):
             try:
-                rows = csv.DictReader(_lines(stream, path), strict=True)
+                rows = read_csv(stream, path)
                 header = list(rows.fieldnames or ())
                 if by_place and len(header) == len(columns):
                     rows.fieldnames = list(columns)
@@ -199,16 +199,6 @@ def read_json(path: str, kind: type = object) -> Any:
             expected="one object that holds the items by key" if kind is dict else "a list",
         )
     return content
-
-
-def _lines(stream: IO[bytes], path: str) -> Iterator[str]:
-    """The lines of a CSV file; a field that the csv module takes has at most 131,072 letters."""
-    text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
-    while line := text.readline(MAX_LINE_BYTES + 1):
-        if len(line) > MAX_LINE_BYTES:
-            expected = in_bytes(MAX_LINE_BYTES)
-            raise HnclipError("the line is too long", where=path, expected=expected)
-        yield line
 
 
 def listed(names: Sequence[str]) -> str:
