@@ -74,12 +74,12 @@ def _ending() -> Iterator[None]:
     except Stopped as stopped:
         console.note(str(stopped))
         code = ExitCode.STOPPED
-    except (click.Abort, click.exceptions.Exit, click.exceptions.NoArgsIsHelpError):
+    except (SystemExit, click.Abort, click.exceptions.Exit, click.exceptions.NoArgsIsHelpError):
         raise
     except click.ClickException as error:  # wrong usage, whatever plug-ins are in use
         vars(error)["message"] = shown(error.message, MAX_LINE)
         raise
-    except Exception as error:
+    except BaseException as error:  # libraries in Rust panic with others than Exception
         if console.verbosity > 1:
             traceback.print_exception(error)
         console.complain(_in_words(error))
@@ -87,7 +87,7 @@ def _ending() -> Iterator[None]:
     raise click.exceptions.Exit(code)
 
 
-def _in_words(error: Exception) -> str:
+def _in_words(error: BaseException) -> str:
     """The line for a failure that nobody else has put in words."""
     if isinstance(error, HnclipError):
         return str(error)

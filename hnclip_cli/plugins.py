@@ -142,9 +142,8 @@ def load_plugin(plugin: str) -> None:
     """
     if plugin.endswith(".py"):
         plugin = str(Path(plugin).absolute())
-    known = [name.upper() for name in TABLES]
-    if not any(hasattr(_import(plugin), name) for name in known):
-        expected = f"any of {', '.join(known)}"
+    if all(_entries(plugin, table) is None for table in TABLES):
+        expected = f"any of {', '.join(table.upper() for table in TABLES)}"
         raise HnclipError("it adds nothing", where=f"plug-in {plugin}", expected=expected)
     os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys((*_local(), plugin)))
 
@@ -156,15 +155,33 @@ def additions(table: str) -> list[Addition]:
         origin = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
         found.append(Addition(point.name, origin, point.load, False))
     for plugin in _local():
-        entries = getattr(_import(plugin), table.upper(), {})
-        if not isinstance(entries, Mapping):
-            raise HnclipError(
-                f"{table.upper()} has the wrong type", where=f"plug-in {plugin}",
-                got=type(entries).__name__, expected="a dict",
-            )  # fmt: skip
+        entries = _entries(plugin, table) or {}
         for name in entries:
             found.append(Addition(name, plugin, functools.partial(entries.get, name), True))
     return found
+
+
+def _entries(plugin: str, table: str) -> dict[str, Any] | None:
+    """What a local plug-in has for a table, unchecked but for the names; None for nothing."""
+    where = f"plug-in {plugin}"
+    module = _import(plugin)
+    with blaming(where):
+        entries = getattr(module, table.upper(), None)
+        if entries is None:
+            return None
+        if not isinstance(entries, Mapping):
+            raise HnclipError(
+                f"{table.upper()} has the wrong type",
+                where=where,
+                got=type(entries).__name__,
+                expected="a dict",
+            )
+        entries = dict(entries)
+        for name in entries:
+            if not isinstance(name, str) or not name:
+                problem = f"a name in {table.upper()} is none"
+                raise HnclipError(problem, where=where, got=repr(name), expected="some text")
+        return entries
 
 
 def _local() -> list[str]:

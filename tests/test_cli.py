@@ -74,6 +74,7 @@ def test_plug_ins_in_use_take_no_blame_for_wrong_usage_or_help(monkeypatch, argu
         (OSError(5, "Input/output error", "a\x1bb"), r"a\x1bb: Input/output error"),
         (ValueError("one\ntwo\x1b[2J"), r"ValueError: one two\x1b[2J; try -v"),
         (EOFError(), "EOFError; try -v"),
+        (type("PanicException", (BaseException,), {})("no"), "PanicException: no; try -v"),
     ],
     ids=lambda case: type(case).__name__,
 )

@@ -160,6 +160,14 @@ BROKEN = {
     "import": ("import no_such_module", "plug-in {file}: ModuleNotFoundError: "),
     "exit": ("raise SystemExit(4)", "plug-in {file}: SystemExit: 4"),
     "nothing": ("x = 1", "plug-in {file}: it adds nothing; expected any of KINDS"),
+    "a number for a name": (
+        "KINDS = {5: 1}",
+        "plug-in {file}: a name in KINDS is none; got 5, expected some text",
+    ),
+    "asked in vain": (
+        "def __getattr__(name): raise ValueError(name)",
+        "plug-in {file}: ValueError: ",
+    ),
     "no dict": ("KINDS = [1]", "plug-in {file}: KINDS has the wrong type; got list, expected"),
     "wrong type": (
         "KINDS = {'shout': 1}",
