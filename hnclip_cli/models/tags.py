@@ -99,7 +99,7 @@ def _of_file(name: str, config: Config, path: str, like: str | None) -> tuple[Se
         firsts.setdefault(_of_tag(name, config, tag), tag)
     if len(firsts) > 1:
         raise HnclipError(
-            f"a file does not say its preprocessing and activation, and tags of {name} differ",
+            f"tags of {name} differ in preprocessing or activation",
             where=path,
             hint=f"--preprocess-of {_differences(firsts)}",
         )
@@ -107,10 +107,13 @@ def _of_file(name: str, config: Config, path: str, like: str | None) -> tuple[Se
 
 
 def _differences(firsts: Mapping[Settings, str]) -> str:
-    """A tag for each of several settings, with what sets it apart."""
-    shown = [settings.words() for settings in firsts]
-    differing = [key for key in shown[0] if len({words[key] for words in shown}) > 1]
-    return " or ".join(
+    """A tag for each of several settings, with what sets it apart, in few words."""
+    shown = [
+        {**words, "mean": " ".join(words["mean"].split()[:2])}
+        for words in (settings.words() for settings in firsts)
+    ]
+    differing = [key for key in shown[0] if key != "std" and len({w[key] for w in shown}) > 1]
+    return ", ".join(
         f"{tag} ({', '.join(words[key] for key in differing)})"
         for tag, words in zip(firsts.values(), shown, strict=True)
     )
