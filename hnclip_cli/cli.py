@@ -140,6 +140,7 @@ def _terminate(signum: int, frame: object) -> None:
 
 def main() -> None:
     """Run the command line; SIGTERM unwinds, so that half-written files are removed."""
+    console.fill_closed()
     signal.signal(signal.SIGTERM, _terminate)
     warnings.showwarning = lambda text, *details: console.note(f"warning: {text}")
     # Ctrl-C can also strike outside of invoke, while click parses or exits.

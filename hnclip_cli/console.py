@@ -274,6 +274,21 @@ def _stdout_errors() -> Iterator[None]:
         ) from None
 
 
+def fill_closed() -> None:
+    """Point standard streams that are closed at nothing.
+
+    Else the next file that is opened takes the number of one, and gets what libraries say; and
+    click writes its errors to standard output.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest that is free
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", closefd=False)
+
+
 def flush_stdout() -> None:
     """Hand on what was written to standard output; fails as writing to it does."""
     if sys.stdout is not None:

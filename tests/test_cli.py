@@ -146,6 +146,13 @@ def test_where_stderr_is_full_the_exit_code_still_counts():
             assert done.returncode == code
 
 
+def test_where_stderr_is_closed_nothing_takes_its_place():
+    """Neither standard output nor a file that is opened gets what it would have said."""
+    command = ["sh", "-c", '"$0" -m hnclip_cli --nope 2>&-', sys.executable]
+    done = subprocess.run(command, stdout=subprocess.PIPE, env=environment())
+    assert (done.returncode, done.stdout) == (2, b"")
+
+
 SWALLOWED = """
 import os, signal, time
 from hnclip_cli import cli
