@@ -43,7 +43,7 @@ def readable_weights(path: str) -> Iterator[str]:
         yield path
         return
     if kind == "safetensors":
-        names = _names(path)
+        names = _names(path, path)
         tensors = None if _are_known(names) else load_file(path)
     else:
         found = _unpickle(path)
@@ -56,6 +56,7 @@ def readable_weights(path: str) -> Iterator[str]:
         with _in_words(path):
             save_file(_own_memory(known_names(tensors)), copy)
         del tensors
+        _names(copy, path)
         yield copy
 
 
@@ -96,9 +97,18 @@ def _kind(path: str) -> str:
     return "pickle" if path.endswith(PICKLES) else "other"
 
 
-def _names(path: str) -> set[str]:
-    with _in_words(path), safe_open(path, framework="pt") as stream:
-        return set(stream.keys())
+def _names(path: str, shown: str) -> set[str]:
+    """The names in a safetensors file, which messages name as ``shown``.
+
+    Torch would round or cut what it loads to the type of the model, so that is refused.
+    """
+    with _in_words(shown), safe_open(path, framework="pt") as stream:
+        kinds = {name: stream.get_slice(name).get_dtype() for name in sorted(stream.keys())}
+    for name, kind in kinds.items():
+        if name.endswith(("weight", "bias")) and "F" not in kind:
+            expected = "floating point, as of weights that are not quantized"
+            raise HnclipError(f"{name} is {kind}", where=shown, expected=expected)
+    return set(kinds)
 
 
 def _unpickle(path: str) -> Mapping[str, Any]:

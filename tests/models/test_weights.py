@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.load import load_clip, save_clip
+from hnclip_cli.models.weights import readable_weights
 
 NAME = "hnclip-tiny-vit"
 
@@ -175,3 +176,14 @@ def test_another_model_of_transformers_is_named(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"")
     with pytest.raises(HnclipError, match="not a CLIP of transformers; got model_type 'blip'"):
         load_clip(str(tmp_path), device="cpu")
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "bin"])
+@pytest.mark.parametrize("kind", [torch.int8, torch.bool, torch.complex64])
+def test_weights_that_are_no_floating_point_are_refused(tmp_path, kind, suffix):
+    path = str(tmp_path / f"a.{suffix}")
+    tensors = {"visual.proj.weight": torch.ones(2, dtype=kind), "steps": torch.tensor(1)}
+    (save_file if suffix == "safetensors" else torch.save)(tensors, path)
+    message = rf"a\.{suffix}: visual\.proj\.weight is .*floating point"
+    with pytest.raises(HnclipError, match=message), readable_weights(path):
+        pass
