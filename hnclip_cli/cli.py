@@ -139,9 +139,11 @@ def _terminate(signum: int, frame: object) -> None:
 
 
 def main() -> None:
-    """Run the command line; SIGTERM unwinds, so that half-written files are removed."""
+    """Run the command line; SIGTERM and SIGHUP unwind, so that half-written files are removed."""
     console.fill_closed()
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # nohup ignores it
+        signal.signal(signal.SIGHUP, _terminate)  # the terminal was closed
     warnings.showwarning = lambda text, *details: console.note(f"warning: {text}")
     # Ctrl-C can also strike outside of invoke, while click parses or exits.
     try:

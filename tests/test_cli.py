@@ -1,6 +1,7 @@
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -151,6 +152,17 @@ def test_where_stderr_is_closed_nothing_takes_its_place():
     command = ["sh", "-c", '"$0" -m hnclip_cli --nope 2>&-', sys.executable]
     done = subprocess.run(command, stdout=subprocess.PIPE, env=environment())
     assert (done.returncode, done.stdout) == (2, b"")
+
+
+def test_a_closed_terminal_leaves_no_half_written_file(tmp_path):
+    command = [sys.executable, "-m", "hnclip_cli", "data", "scenes", "d", "-n", "999999", "-o", "f"]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment()) as process:
+        while not list(tmp_path.glob(".hnclip-*")):
+            time.sleep(0.02)
+            assert process.poll() is None
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(30) == 143
+    assert {path.name for path in tmp_path.iterdir()} <= {"d"}
 
 
 SWALLOWED = """
