@@ -82,7 +82,9 @@ def test_a_log_that_nobody_reads_does_not_hold_up_an_end(tmp_path):
     (tmp_path / "r.jsonl").write_bytes(to_lines(*make_records(tmp_path)))
     ours, theirs = os.pipe()
     fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)
-    command = [*COMMAND, "run", "--steps", "100000", "--checkpoint-every", "0"]
+    command = [*COMMAND, "run"]
+    command[command.index("--steps") + 1] = "100000"
+    command[command.index("--checkpoint-every") + 1] = "0"
     process = subprocess.Popen(
         [sys.executable, "-m", "hnclip_cli", *command],
         stdout=theirs, stderr=theirs, cwd=tmp_path,

@@ -82,7 +82,7 @@ def test_the_clock_ends_a_run_and_drives_its_schedule(tmp_path, monkeypatch):
 
 
 def test_the_scale_is_clamped(tmp_path, monkeypatch):
-    monkeypatch.setattr("hnclip_cli.training.optimizer.MAX_LOG_SCALE", 1.0)
+    monkeypatch.setattr("hnclip_cli.training.checkpoints.max_log_scale", lambda module: 1.0)
     clip, _, _ = run(tmp_path, make_records(tmp_path), steps=1)
     assert clip.module.logit_scale.item() == 1.0
 

@@ -46,14 +46,15 @@ def test_parts_are_read_in_order_and_keep_their_names(folder, write):
     assert "1 of the 3 official files are not there" in folder.notes[0]
 
 
-def test_what_is_there_already_is_left_alone_and_what_differs_replaced(folder, write):
+def test_what_is_there_already_is_left_alone_and_what_differs_is_in_the_way(folder, write):
     write([ROW])
     folder.read("inpaintcoco")
     kept = (folder.images / "0-0-coco.jpg").stat().st_ino
     (folder.images / "0-0-inpaint.png").write_bytes(b"half")
-    folder.read("inpaintcoco")
+    with pytest.raises(HnclipError, match=r"0-0-inpaint\.png: this file is in the way"):
+        folder.read("inpaintcoco")
     assert (folder.images / "0-0-coco.jpg").stat().st_ino == kept
-    assert (folder.images / "0-0-inpaint.png").read_bytes() == PNG
+    assert (folder.images / "0-0-inpaint.png").read_bytes() == b"half"
 
 
 @pytest.mark.parametrize(
