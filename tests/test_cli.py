@@ -81,6 +81,7 @@ def test_plug_ins_in_use_take_no_blame_for_wrong_usage_or_help(monkeypatch, argu
 )
 def test_whatever_reaches_the_top_is_one_line(monkeypatch, error, line):
     monkeypatch.setattr(plugins, "in_use", set())  # by a test before
+
     def fail(*args, **options):
         raise error
 
