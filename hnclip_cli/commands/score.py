@@ -1,7 +1,7 @@
 """hnclip score."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -9,9 +9,6 @@ from hnclip_cli import console, options
 from hnclip_cli.console import Run
 from hnclip_cli.streams.jsonl import Shard
 from hnclip_cli.streams.records import Record
-
-if TYPE_CHECKING:
-    pass
 
 _EMBEDDINGS = ("image_embeddings", "caption_embeddings", "negative_embeddings")
 

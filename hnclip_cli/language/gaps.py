@@ -88,17 +88,18 @@ class Gaps:
         if index not in self._losses:
             row = self.row(index)
             losses = self.own(index) - row
-            may = self._may_stand(index)
+            is_unlike = self._are_unlike(index)
+            may = self._may_stand(index, ~is_unlike)
             if may is not None:
                 losses[~may] = UNKNOWN_SORT
             if self._lemma(index) in self.usage.people:
                 losses[self.usage.of_people] *= PEOPLE_SHARE
             if self.is_familiar:
-                losses[self._are_unlike(index) & ~self._are_attested(index)] += UNATTESTED
+                losses[is_unlike & ~self._are_attested(index)] += UNATTESTED
             else:
                 noun = self._nouns.get(self._lowers[index])
                 limit = NEVER if noun and noun.is_animate else MAX_LOSS
-                losses[self._are_unlike(index) | (losses > limit)] = NEVER
+                losses[is_unlike | (losses > limit)] = NEVER
             self._losses[index] = losses
         return self._losses[index]
 
@@ -119,7 +120,7 @@ class Gaps:
                 attested |= self.usage.seen_row(relation, DEPENDENT, head)
         return attested
 
-    def _may_stand(self, index: int) -> np.ndarray | None:
+    def _may_stand(self, index: int, is_like: np.ndarray) -> np.ndarray | None:
         """Which choices captions put here, (C,); None for all.
 
         A sort must be known: there is a "computer chair", but no "computer couch". What is done to
@@ -128,7 +129,6 @@ class Gaps:
         """
         usage = self.usage
         may: np.ndarray | None = None
-        is_like = ~self._are_unlike(index)
         is_person = self._lemma(index) in usage.people
         for relation, head, dependent, at, to in self.links:
             if at == index and (relation == COMPOUND or (relation == MODIFIER and is_person)):

@@ -104,10 +104,6 @@ class Side:
         """The choices that some caption has here with another word, and how often."""
         return self._rows.of(other)
 
-    def columns(self, other: int) -> np.ndarray:
-        """The choices that some caption has here with another word on the other side."""
-        return self._rows.of(other)[0]
-
     def is_seen(self, mine: int, other: int) -> bool:
         """Whether some caption has a word here with another one on the other side."""
         key = other * len(self._all_families) + mine

@@ -246,7 +246,8 @@ class Usage:
         """Which choices some caption has on one side of a link, (C,)."""
         found = np.zeros(len(self.choices), bool)
         if relation in self._of_relation and other in self._numbers:
-            found[self._of_relation[relation][side].columns(self._numbers[other])] = True
+            columns, _ = self._of_relation[relation][side].counts(self._numbers[other])
+            found[columns] = True
         return found
 
     def is_seen(self, relation: str, head: str, dependent: str) -> bool:

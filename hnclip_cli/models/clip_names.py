@@ -1,7 +1,7 @@
 """CLIP as transformers keeps it: names of the weights, and the configuration, for open_clip."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -10,7 +10,8 @@ from torch import Tensor
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.config import Config
 
-# A name in transformers, its name in open_clip; the order of the two is also that of `_renamed`.
+_Pair = tuple[str, str]
+# A name in transformers, and its name in open_clip.
 _PARTS = (
     ("vision_model.embeddings.class_embedding", "visual.class_embedding"),
     ("vision_model.embeddings.patch_embedding.", "visual.conv1."),
@@ -52,26 +53,28 @@ def from_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             path, kind = query.groups()
             name = f"{path}attn.in_proj_{kind}"
             tensor = torch.cat([tensors[f"{path}self_attn.{x}_proj.{kind}"] for x in "qkv"])
-        name = _renamed(name)
+        name = _renamed(name, _PARTS, _LAYER)
         found[name] = tensor.T if name in _TRANSPOSED else tensor
     return found
 
 
-def _renamed(name: str) -> str:
-    for theirs, ours in _PARTS:
-        if name.startswith(theirs):
-            rest = name.removeprefix(theirs)
-            for part, other in _LAYER:
+def _renamed(name: str, parts: Iterable[_Pair], layer: Iterable[_Pair]) -> str:
+    """A name with its beginning and the parts of a layer as the second of each pair says."""
+    for before, after in parts:
+        if name.startswith(before):
+            rest = name.removeprefix(before)
+            for part, other in layer:
                 rest = rest.replace(part, other)
-            return ours + rest
+            return after + rest
     return name
 
 
 def to_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The inverse of `from_transformers`."""
     found = {}
+    parts, layer = ([(ours, theirs) for theirs, ours in pairs] for pairs in (_PARTS, _LAYER))
     for name, tensor in tensors.items():
-        theirs = _theirs(name)
+        theirs = _renamed(name, parts, layer)
         if name in _TRANSPOSED:
             tensor = tensor.T.contiguous()
         if joined := re.fullmatch(r"(.*)attn\.in_proj_(weight|bias)", theirs):
@@ -81,16 +84,6 @@ def to_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         else:
             found[theirs] = tensor
     return found
-
-
-def _theirs(name: str) -> str:
-    for theirs, ours in _PARTS:
-        if name.startswith(ours):
-            rest = name.removeprefix(ours)
-            for other, part in _LAYER:
-                rest = rest.replace(part, other)
-            return theirs + rest
-    return name
 
 
 def config_from_transformers(config: Mapping[str, Any], where: str) -> Config:

@@ -105,8 +105,8 @@ class Choice:
         return sorted(chosen, key=lambda negative: kinds.index(negative["kind"]))
 
     def _turn(self, kind: str) -> float:
-        uniform = (int.from_bytes(drawn(self._caption.draw, "order", kind)) + 0.5) / 2**64
         usefulness = KINDS[kind].usefulness
+        uniform = uniform_drawn(self._caption.draw, "order", kind)
         return -math.log(uniform) * (1 - usefulness) / usefulness
 
     def _accepted(self, kind: str, found: Iterable[list[Edit]]) -> Iterator[dict[str, Any]]:
@@ -164,6 +164,11 @@ class Choice:
 def drawn(draw: bytes, *key: str) -> bytes:
     """A random number of a record."""
     return hashlib.blake2b(draw + "\0".join(key).encode(), digest_size=8).digest()
+
+
+def uniform_drawn(draw: bytes, *key: str) -> float:
+    """A random number of a record, between 0 and 1."""
+    return (int.from_bytes(drawn(draw, *key)) + 0.5) / 2**64
 
 
 def drawn_order(draw: bytes, key: str, numbers: Sequence[int]) -> Sequence[int]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from hnclip_cli.language.caption import Caption
 from hnclip_cli.negatives.analysis.rewriting import with_articles
-from hnclip_cli.negatives.choosing.choice import Offers, drawn, drawn_order
+from hnclip_cli.negatives.choosing.choice import Offers, drawn_order, uniform_drawn
 from hnclip_cli.negatives.kinds.registry import KINDS, Kind
 from hnclip_cli.streams.edits import Edit
 
@@ -118,8 +118,7 @@ def _drawn_by_loss(
     """
 
     def place(index: int) -> float:
-        uniform = (int.from_bytes(drawn(draw, kind, str(index))) + 0.5) / 2**64
-        return judged[index][1] + math.log(-math.log(uniform))
+        return judged[index][1] + math.log(-math.log(uniform_drawn(draw, kind, str(index))))
 
     fitting = [index for index, (_, loss) in enumerate(judged) if loss <= max_loss]
     misfits = [one for one in judged if one[1] > max_loss]

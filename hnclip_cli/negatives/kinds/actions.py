@@ -155,10 +155,10 @@ def _is_action(caption: Caption, index: int, form: str) -> bool:
 
 def _is_of_body(caption: Caption, index: int) -> bool:
     """Whether a part of the body is said to be where something is: "on his back"."""
-    after = zip(caption.words[index + 1 :], caption.words[index + 2 :], strict=False)
     return any(
-        one.tag == "PRP$" and (other.lower in _BODY or caption.lower(place + 1) in _BODY)
-        for place, (one, other) in enumerate(after, index + 2)
+        word.tag == "PRP$" and not _BODY.isdisjoint(map(caption.lower, (place + 1, place + 2)))
+        for place, word in enumerate(caption.words)
+        if place > index
     )
 
 

@@ -126,7 +126,7 @@ def _vague(caption: Caption) -> Iterator[tuple[Span, str]]:
             continue
         if caption.lower(index - 1) in _BEFORE_NO_NUMBER:
             continue
-        for others, is_pair in numbers.vague.get(word.lower, ()):
+        for others, is_pair in numbers.vague[word.lower]:
             stop = index + 1 + len(others)
             if all(caption.lower(index + 1 + i) == part for i, part in enumerate(others)):
                 if _are_known(caption, stop) and not _agrees_with_one(caption, stop):
