@@ -57,10 +57,10 @@ class Clip:
         return scale
 
     @property
-    def logit_bias(self) -> float | None:
-        """What is added to the scaled cosines, of models that were trained with a sigmoid."""
-        bias = getattr(self.module, "logit_bias", None)
-        return None if bias is None else float(bias.item())
+    def logit_bias(self) -> Tensor | None:
+        """What is added to the scaled cosines, shape (), of models for a sigmoid."""
+        bias: Tensor | None = getattr(self.module, "logit_bias", None)
+        return None if bias is None else bias.reshape(())
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
         """Token ids, shape (n, context length); texts seen lately are not tokenized again."""

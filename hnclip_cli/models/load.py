@@ -30,6 +30,7 @@ from hnclip_cli.saying import shown
 from hnclip_cli.streams.outputs import atomic_output, naming
 
 CONFIG_FOLDER = Path(__file__).parent / "configs"
+_SIGMOID_START = {"init_logit_scale": math.log(10), "init_logit_bias": -10.0}
 
 
 def load_clip(
@@ -40,6 +41,7 @@ def load_clip(
     device: str = "auto",
     precision: str = "fp32",
     seed: int = 0,
+    sigmoid: bool = False,
     note: Callable[[str], None] = lambda text: None,
 ) -> Clip:
     """Load a model in evaluation mode.
@@ -55,6 +57,8 @@ def load_clip(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``fp32``, ``bf16`` or ``fp16``.
         seed: of the weights where none are loaded.
+        sigmoid: whether such a model starts as SigLIP's did, with a ``logit_bias`` of −10 and a
+            scale of 10 (Zhai et al., ICCV 2023).
         note: called with a line on the preprocessing and activation that a weights file got.
 
     Raises:
@@ -71,6 +75,8 @@ def load_clip(
             weights = kept.enter_context(readable_weights(pretrained))
         if settings and settings.quick_gelu:
             config["quick_gelu"] = True
+        start = _SIGMOID_START if sigmoid and not pretrained and ":" not in source else {}
+        config |= start
         with _loading(name):
             module, _, preprocess = open_clip.create_model_and_transforms(
                 source,
@@ -78,6 +84,7 @@ def load_clip(
                 device=where,
                 force_quick_gelu=bool(config.get("quick_gelu", False)),
                 pretrained_text=False,  # else a name without weights gets some from the network
+                **start,
                 **(settings.for_images() if settings else {}),
             )
             tokenizer = open_clip.get_tokenizer(source)

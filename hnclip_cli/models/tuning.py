@@ -61,7 +61,7 @@ class LowRank(nn.Module):
 
 
 def add_lora(module: Any, rank: int, *, seed: int = 0) -> None:
-    """Train low-rank changes of the linear maps, and ``logit_scale``; freeze everything else.
+    """Train low-rank changes of the linear maps, ``logit_scale`` and ``logit_bias``, nothing else.
 
     Low-rank adaptation (Hu et al., ICLR 2022) as parametrizations: the towers' code reads a
     weight and gets W + B·A. Adapted are every `nn.Linear` and every
@@ -83,9 +83,10 @@ def add_lora(module: Any, rank: int, *, seed: int = 0) -> None:
     targets = list(_linear_maps(module))
     if not targets:
         raise HnclipError("no linear map is left to adapt", hint="LoRA without locking both towers")
-    scale_trains = module.logit_scale.requires_grad
+    logits = [p for n, p in module.named_parameters() if n.startswith("logit_") and p.requires_grad]
     module.requires_grad_(False)
-    module.logit_scale.requires_grad_(scale_trains)
+    for parameter in logits:
+        parameter.requires_grad_()
     freeze_batch_norm_2d(module)
     generator = torch.Generator().manual_seed(seed)
     for owner, name, parts in targets:

@@ -120,7 +120,8 @@ def same_tokens(record: Record, clip: Clip) -> list[int]:
 
 def logits_of(clip: Clip) -> Logits:
     """The factor that a model multiplies cosines with, and what SigLIP's add to them."""
-    logits = Logits(clip.logit_scale.item(), clip.logit_bias or 0.0)
+    bias = clip.logit_bias
+    logits = Logits(clip.logit_scale.item(), 0.0 if bias is None else bias.item())
     if not math.isfinite(logits.scale):
         raise HnclipError(
             "the model's logits are not finite",

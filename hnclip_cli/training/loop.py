@@ -139,6 +139,8 @@ def train(
                 "grad_norm": norm, "logit_scale": state.clip.logit_scale,
                 "epoch": state.position * config.batch_size / len(store),
             }  # fmt: skip
+            if uses(config.weights, "bias"):
+                unsaid["logit_bias"] = state.clip.logit_bias
             if uses(config.weights, "negatives"):
                 unsaid["thresholds"] = outcome.thresholds
             if state.step % config.log_every == 0:
@@ -227,10 +229,16 @@ def check_records(store: RecordStore, config: TrainConfig) -> None:
 
 def check_model(module: nn.Module, config: TrainConfig, ranks: Ranks) -> None:
     """Raises HnclipError where a batch is split that batch normalization must see as a whole, or
-    the objective looks at patches or words and the model has no features of these.
+    the objective needs what the model has not: features of patches or words, or a bias.
     """
     if uses(config.weights, "tokens"):
         check_local(module)
+    if uses(config.weights, "bias") and getattr(module, "logit_bias", None) is None:
+        raise HnclipError(
+            f"--objective {config.objective} trains a logit_bias, and the model has none",
+            expected="a SigLIP model, or a name of open_clip without --pretrained",
+            hint="--objective negclip or clip",
+        )
     in_parts = 0 < config.micro_batch < config.batch_size
     if has_batch_norm(module) and (in_parts or ranks.size > 1):
         raise HnclipError(

@@ -90,7 +90,7 @@ def _passes(config: TrainConfig, side: str) -> int:
 def _objective_flops(config: TrainConfig, slots: int, dim: int) -> float:
     """Three products for each matrix of logits, and the pass over its columns before them."""
     size = config.batch_size
-    contrasted = {"contrastive_batch", "contrastive_both"} & config.weights.keys()
+    contrasted = {"contrastive_batch", "contrastive_both", "sigmoid_both"} & config.weights.keys()
     columns = size * (1 + slots) if contrasted else size
     return 6.0 * size * columns * dim + 2.0 * size * size * dim + 12.0 * size * slots * dim
 

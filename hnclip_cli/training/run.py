@@ -19,6 +19,7 @@ from hnclip_cli.training import checkpoints, launch, loop
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.export import Export
 from hnclip_cli.training.loop import Metrics
+from hnclip_cli.training.objectives.hard_negatives import uses
 from hnclip_cli.training.stopping import StopSignals
 from hnclip_cli.training.store import RecordStore
 
@@ -108,13 +109,15 @@ def train(
             precision = precision or ("bf16" if where.type == "cuda" else "fp32")
             clip = load_clip(
                 model, pretrained, preprocess_of=preprocess_of, device=str(where),
-                seed=config.seed, precision=precision, note=say,
+                seed=config.seed, precision=precision, sigmoid=uses(config.weights, "bias"),
+                note=say,
             )  # fmt: skip
-        if clip.logit_bias is not None:
+        bias = clip.logit_bias
+        if bias is not None and not uses(config.weights, "bias"):
             say(
-                f"the model's logit_bias, {clip.logit_bias:.6g}, stays as it is: a softmax, as in "
-                f"--objective {config.objective}, does not see it; logits are no probabilities of "
-                "pairs after training"
+                f"the model's logit_bias, {bias.item():.6g}, stays as it is: a softmax, as in "
+                f"--objective {config.objective}, does not see it, and its logits are no "
+                "probabilities of pairs after training; --objective siglip-hn trains it"
             )
         export = Export(clip, config)
         state = checkpoints.start(clip, store, config)

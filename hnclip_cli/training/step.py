@@ -61,6 +61,7 @@ def forward_backward(
         _slots(batch, config, clip.device),
         clip.logit_scale,
         thresholds,
+        logit_bias=clip.logit_bias,
         threshold_bound=config.threshold_bound,
         half=clip.precision != "fp32",
         ranks=ranks,

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.long
 NUM_ROWS = 7
 # With three processes one has no rows: all of its images may have been damaged.
 ROWS = {2: [range(0, 3), range(3, 7)], 3: [range(0, 5), range(0, 0), range(5, 7)]}
-CASES = [("ce-clip", 0), ("ce-clip", 2), ("fsc-clip", 0), ("fsc-clip", 2)]
+CASES = [(name, size) for name in ("ce-clip", "fsc-clip", "siglip-hn") for size in (0, 2)]
 TRAIN = ["train", "--model", "hnclip-tiny-vit", "--batch-size", "5", "--log-every", "1"]
 # What two processes do one after the other, and the arguments of `train`.
 RUNS = {
@@ -51,7 +51,7 @@ def make_step(folder):
     with open(f"{folder}/r.jsonl", "rb") as stream:
         reader = RecordReader(io.BytesIO(stream.read()), "x.jsonl")
     store = RecordStore(reader, str(folder), ErrorPolicy())
-    clip = load_clip("hnclip-tiny-vit", device="cpu")
+    clip = load_clip("hnclip-tiny-vit", device="cpu", sigmoid=True)
     clip.module.double()
 
     def step(ranks, objective, micro_batch, rows):

@@ -69,9 +69,40 @@ def test_a_loaded_scale_above_100_and_a_bias_are_kept(tmp_path, sigmoid_model):
         )  # fmt: skip
     assert all(116 < line["logit_scale"] <= 117.31 for line in lines)
     written = hnclip.load(str(tmp_path / "run"), device="cpu")
-    assert written.logit_bias == trained.clip.logit_bias == -16.5
+    assert written.logit_bias.item() == trained.clip.logit_bias.item() == -16.5
     assert logits_of(written).bias == -16.5 and 116 < logits_of(written).scale <= 117.31
     assert "logit_bias, -16.5, stays as it is" in notes[0]
+
+
+def test_a_sigmoid_objective_trains_the_bias(tmp_path, sigmoid_model):
+    found = {}
+    for name, model, lora_rank in [
+        ("loaded", sigmoid_model, 0), ("lora", sigmoid_model, 2), ("new", "hnclip-tiny-vit", 0)
+    ]:  # fmt: skip
+        config = hnclip.TrainConfig(objective="siglip-hn", lora_rank=lora_rank, **SETTINGS)
+        lines, notes = [], []
+        hnclip.train(
+            make_records(tmp_path), config, model=model, output=str(tmp_path / name),
+            image_root=str(tmp_path), device="cpu", note=notes.append, on_metrics=lines.append,
+        )  # fmt: skip
+        assert not any("logit_bias" in note for note in notes)
+        module = open_clip.create_model(f"local-dir:{tmp_path / name}")
+        assert module.logit_bias.item() == lines[-1]["logit_bias"]
+        assert lines[0].keys() > {"sigmoid", "imc", "cmr", "thresholds"}
+        found[name] = lines[-1]["logit_bias"]
+    assert found["loaded"] != -16.5 == pytest.approx(found["loaded"], abs=0.01)
+    assert found["lora"] != -16.5 == pytest.approx(found["lora"], abs=0.01)
+    assert found["new"] != -10 == pytest.approx(found["new"], abs=0.01)
+
+
+def test_a_sigmoid_objective_needs_a_bias(tmp_path):
+    save_clip(load_clip("hnclip-tiny-vit", device="cpu"), str(tmp_path / "model"))
+    config = hnclip.TrainConfig(objective="siglip", **SETTINGS)
+    with pytest.raises(HnclipError, match="siglip trains a logit_bias, and the model has none"):
+        hnclip.train(
+            make_records(tmp_path), config, model=str(tmp_path / "model"),
+            output=str(tmp_path / "run"), image_root=str(tmp_path), device="cpu",
+        )  # fmt: skip
 
 
 @pytest.mark.parametrize("settings", [{}, {"steps": 1, "epochs": 1}])

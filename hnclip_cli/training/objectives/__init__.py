@@ -46,6 +46,10 @@ _BUILT_IN: dict[str, Objective] = {
     "rank-clip": {"contrastive": 1, "rank": 1 / 32},
     # Doveh et al., CVPR 2023, without its paraphrases (L_pos), which records do not carry.
     "svlc": {"contrastive_batch": 1, "imc": 0, "cmr": 0, "own": 1},
+    # Zhai et al., ICCV 2023 (SigLIP), for models with a logit_bias.
+    "siglip": {"sigmoid": 1},
+    # The same with NegCLIP's further columns, each of them a false pair.
+    "siglip-hn": {"sigmoid_both": 1, "imc": 0, "cmr": 0},
 }
 
 

@@ -59,8 +59,8 @@ def contrast(
     """
     if not any(view.counts):
         return view.scale * 0
-    further, further_labels = _candidates(view.negatives, negatives == "batch")
-    rivals, rival_labels = _candidates(view.others, others and both_ways)
+    further, further_labels = candidates(view.negatives, negatives == "batch")
+    rivals, rival_labels = candidates(view.others, others and both_ways)
     labels, share = view.labels.long(), 0.5 if both_ways else 1.0
     weight: Tensor | float = share / sum(view.counts)
     if view.valid is not None:
@@ -94,7 +94,7 @@ def drops_empty(device: torch.device) -> bool:
     return device.type == "cpu"
 
 
-def _candidates(negatives: Negatives, all_of_them: bool) -> tuple[Tensor, Tensor]:
+def candidates(negatives: Negatives, all_of_them: bool) -> tuple[Tensor, Tensor]:
     """Negatives as further candidates (n, D), and their labels (n,), FREE or EXCLUDED."""
     features, mask = negatives.features.flatten(0, 1), negatives.mask.flatten()
     if not all_of_them:

@@ -35,6 +35,7 @@ def compute_objective(
     logit_scale: Tensor,
     thresholds: Tensor,
     *,
+    logit_bias: Tensor | None = None,
     threshold_bound: float = 10.0,
     half: bool = False,
     implementation: Implementation = "auto",
@@ -44,18 +45,19 @@ def compute_objective(
 
     Args:
         thresholds: the last is that of negative images.
+        logit_bias: (), for objectives with a sigmoid.
         half: whether the features have been computed in half precision, whatever their dtype.
 
     Raises:
         HnclipError: a term is unknown.
-        ValueError: shapes do not fit, the batch is empty on all ranks, or a local term lacks its
-            tokens.
+        ValueError: shapes do not fit, the batch is empty on all ranks, or a term lacks its
+            tokens or the bias.
     """
     # Autocast would round the logits to half precision.
     with torch.autocast(features.images.device.type, enabled=False):
         view = View.of_captions(
             features, slots, logit_scale, thresholds,
-            half=half, implementation=implementation, ranks=ranks,
+            bias=logit_bias, half=half, implementation=implementation, ranks=ranks,
         )  # fmt: skip
         updated = update_thresholds(view, thresholds, threshold_bound)
         image_side = view.exchanged()
@@ -89,7 +91,7 @@ def terms_of(objective: Objective) -> Iterator[tuple[str, Term, float]]:
 
 
 def uses(objective: Objective, what: str) -> bool:
-    """Whether it is worth encoding ``negatives``, negative ``images`` or ``tokens`` for it."""
+    """Whether it takes ``negatives``, negative ``images``, ``tokens`` or a ``bias``."""
     return any(what in term.needs | term.takes for _, term, weight in terms_of(objective) if weight)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from hnclip_cli.training.distributed import Ranks
 
 # (tensors cut to a chunk of rows, tensors of all rows of all ranks, scale) to the sum over the
-# chunk's rows, shape ().
+# chunk's rows, shape (). A scale may have more numbers than one, such as that and a bias.
 RowTerm = Callable[[list[Tensor], list[Tensor], Tensor], Tensor]
 
 # A chunk's size in numbers: what stays in a CPU's cache, and what keeps an accelerator busy.
@@ -48,7 +48,7 @@ def sum_over_rows(
     Args:
         term: see `RowTerm`; a sum over rows, so that the chunks may be of any size.
         rows: this rank's, each (b, …).
-        columns: this rank's rows of what every row of every rank sees, each (b, …). They arrive
+        columns: this rank's part of what every row of every rank sees, each (c, …). They arrive
             at ``term`` gathered, in float32 or wider.
         numbers_per_row: of a row of ``term``; chooses the size of chunks.
         chunk_size: rows of a chunk, in place of that choice.
@@ -58,18 +58,20 @@ def sum_over_rows(
         one rank each, and this rank's part for the scale.
     """
     inputs = [*rows, *columns, scale]
-    wanted = torch.is_grad_enabled() and any(x.requires_grad for x in inputs)
-    counts = ranks.counts(len(rows[0]))
+    counts = ranks.counts(len(columns[0])) if columns else []
+    # With several ranks all must agree, so what requires a gradient on one does not count.
+    wants = [x.is_floating_point() and (x.requires_grad or ranks.size > 1) for x in inputs]
+    wanted = torch.is_grad_enabled() and any(wants)
     gathered = [widened(ranks.gather(x, counts)) for x in columns]
     # Backward passes add to what `grad` holds, in place.
     leaves = [
-        _leaf(x, torch.zeros_like(x) if origin.requires_grad and wanted else None)
-        for x, origin in zip([*rows, *gathered, widened(scale)], inputs, strict=True)
+        _leaf(x, torch.zeros_like(x) if wants_gradient and wanted else None)
+        for x, wants_gradient in zip([*rows, *gathered, widened(scale)], wants, strict=True)
     ]
     own, seen, factor = leaves[: len(rows)], leaves[len(rows) : -1], leaves[-1]
     numbers = CPU_CHUNK if scale.device.type == "cpu" else ACCELERATOR_CHUNK
     size = chunk_size or max(1, numbers // max(1, numbers_per_row))
-    total = torch.zeros_like(factor, requires_grad=False)
+    total = factor.new_zeros(())
     for start in range(0, len(rows[0]), size):
         part = slice(start, start + size)
         chunk = [_leaf(x[part], None if x.grad is None else x.grad[part]) for x in own]

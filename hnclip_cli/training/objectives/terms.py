@@ -16,6 +16,7 @@ from torch import Tensor
 from hnclip_cli.training.objectives.contrast import contrast, drops_empty, masked_logsumexp
 from hnclip_cli.training.objectives.local import focal_rows, local
 from hnclip_cli.training.objectives.rows import masked_mean, sum_over_rows, widened
+from hnclip_cli.training.objectives.sigmoid import sigmoid
 from hnclip_cli.training.objectives.view import Negatives, View
 
 
@@ -136,7 +137,10 @@ def list_mle(scores: Tensor, truth: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Term:
-    """A term, and what it is computed from: ``negatives`` (captions), ``images``, ``tokens``."""
+    """A term, and what it is computed from.
+
+    That is ``negatives`` (captions), negative ``images``, ``tokens``, or the model's ``bias``.
+    """
 
     function: Callable[[View], Tensor]  # to the mean, shape ()
     of_images: bool = False  # whether it is given the side of the images
@@ -168,4 +172,11 @@ TERMS: dict[str, Term] = {
     "mirror": Term(mirror, needs=_BOTH),
     "distractor": Term(partial(mirror, both_ways=False), needs=_BOTH),
     "rank": Term(rank, needs=frozenset()),
+    "sigmoid": Term(sigmoid, needs=frozenset({"bias"})),
+    "sigmoid_both": Term(
+        partial(sigmoid, negatives=True),
+        needs=frozenset({"negatives", "bias"}),
+        takes=_IMAGES,
+        name="sigmoid",
+    ),
 }

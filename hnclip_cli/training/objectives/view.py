@@ -77,6 +77,7 @@ class View:
     scale: Tensor  # the logit scale s, ()
     thresholds: Tensor  # θ by kind of negative
     groups: Tensor | None = None  # as in `Slots`
+    bias: Tensor | None = None  # what sigmoid terms add to logits, ()
     valid: Tensor | None = None  # (B,) bool, which pairs are there; None: all
     tokens: tuple[Tensor, Tensor, Tensor] | None = None  # as in `Features`, for a local term
     half: bool = False  # whether the features have no more than the precision of half
@@ -92,6 +93,7 @@ class View:
         scale: Tensor,
         thresholds: Tensor,
         *,
+        bias: Tensor | None = None,
         half: bool = False,
         implementation: Implementation = "auto",
         chunk_size: int | None = None,
@@ -114,6 +116,7 @@ class View:
             scale=scale.to(dtype),
             thresholds=thresholds,
             groups=slots.groups,
+            bias=None if bias is None else bias.to(dtype),
             tokens=features.tokens(),
             half=half or features.images.dtype != dtype,
             implementation=implementation,

@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 import torch
 import torch.nn.functional as F
 
+from hnclip_cli.training.objectives.hard_negatives import compute_objective
 from hnclip_cli.training.objectives.view import Features, Slots
 
 NUM_KINDS = 3  # and that of negative images
@@ -49,8 +50,20 @@ def make_scale(value=7.0):
     return torch.tensor(value, dtype=torch.float64, requires_grad=True)
 
 
+def make_bias(value=-2.5):
+    return torch.tensor(value, dtype=torch.float64, requires_grad=True)
+
+
 def make_thresholds():
     return torch.tensor([0.0, 1.5, 4.0, 2.0], dtype=torch.float64)
+
+
+def compute(objective, features, slots, scale, thresholds, *, bias=None, **options):
+    """The objective of a batch; what needs a bias has one."""
+    bias = make_bias() if bias is None else bias
+    return compute_objective(
+        objective, features, slots, scale, thresholds, logit_bias=bias, **options
+    )
 
 
 def cut(features, slots, start, stop):
@@ -67,12 +80,14 @@ def cut(features, slots, start, stop):
     )
 
 
-def gradients(loss, features, scale):
+def gradients(loss, features, scale, bias=None):
     """By name; zeros where a tensor takes no part."""
     inputs = {
         name: getattr(features, name) for name in TENSORS if getattr(features, name) is not None
     }
     inputs["scale"] = scale
+    if bias is not None:
+        inputs["bias"] = bias
     found = torch.autograd.grad(
         loss, list(inputs.values()), allow_unused=True, materialize_grads=True
     )

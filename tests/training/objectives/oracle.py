@@ -9,9 +9,9 @@ import math
 import torch
 
 
-def objective(name, features, slots, scale, thresholds, bound=10.0):
+def objective(name, features, slots, scale, thresholds, bound=10.0, bias=None):
     """Returns (loss, list of thresholds)."""
-    batch = Loops(features, slots, scale, thresholds)
+    batch = Loops(features, slots, scale, thresholds, bias)
     return OBJECTIVES[name](batch), batch.updated(name, bound)
 
 
@@ -30,13 +30,13 @@ def mean(values):
 
 
 class Loops:
-    def __init__(self, features, slots, scale, thresholds):
+    def __init__(self, features, slots, scale, thresholds, bias=None):
         self.images, self.texts, self.negatives = (
             features.images,
             features.texts,
             features.negatives,
         )
-        self.scale, self.thresholds = scale, thresholds
+        self.scale, self.thresholds, self.bias = scale, thresholds, bias
         self.features, self.slots = features, slots
         self.rows = range(len(self.images))
         self.valid = [[k for k, there in enumerate(row) if there] for row in slots.mask.tolist()]
@@ -173,6 +173,21 @@ class Loops:
             scores.append(log_sum_exp(cosines))
         return scores
 
+    def sigmoids(self, true, false):
+        """Sum over (image, text) of −log σ(z·(s·image·text + b)) for z = 1 and −1, over B."""
+
+        def loss(z, image, text):
+            x = z * (self.s(image, text) + self.bias)
+            return torch.log1p((-x.abs()).exp()) + (-x).clamp(min=0)
+
+        total = sum(loss(1, *pair) for pair in true) + sum(loss(-1, *pair) for pair in false)
+        return total / len(self.images)
+
+    def pairs(self):
+        """The true pairs, and the false ones."""
+        true = [(self.images[i], self.texts[i]) for i in self.rows]
+        return true, [(self.images[i], self.texts[j]) for i in self.rows for j in self.others(i)]
+
     def ranking(self):
         def logits(a, b):
             return [[self.s(x, y) for y in b] for x in a]
@@ -257,6 +272,17 @@ def svlc(b):
     return with_negatives(b) + b.own_softmax(b.global_scores, 0, 0)
 
 
+def siglip(b):
+    return b.sigmoids(*b.pairs())
+
+
+def siglip_hn(b):
+    true, false = b.pairs()
+    false += [(image, negative) for image in b.images for negative in b.all_negatives()]
+    false += [(image, text) for text in b.texts for image in b.all_negative_images()]
+    return b.sigmoids(true, false)
+
+
 OBJECTIVES = {
     "clip": clip,
     "negclip": negclip,
@@ -267,4 +293,6 @@ OBJECTIVES = {
     "con-clip": con_clip,
     "rank-clip": rank_clip,
     "svlc": svlc,
+    "siglip": siglip,
+    "siglip-hn": siglip_hn,
 }

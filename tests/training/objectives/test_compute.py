@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.training.objectives import OBJECTIVES, contrast, terms
-from hnclip_cli.training.objectives.hard_negatives import compute_objective, terms_of, uses
+from hnclip_cli.training.objectives.hard_negatives import terms_of, uses
 from hnclip_cli.training.objectives.terms import Term
 from tests.training.objectives import oracle
 from tests.training.objectives.batches import (
     TENSORS,
+    compute,
     gradients,
     make_batch,
+    make_bias,
     make_scale,
     make_thresholds,
 )
@@ -25,15 +27,15 @@ NAMES = list(OBJECTIVES)
 
 
 def compare(name, features, slots, scale=7.0, bound=10.0):
-    scale, thresholds = make_scale(scale), make_thresholds()
-    ours = compute_objective(
-        OBJECTIVES[name], features, slots, scale, thresholds, threshold_bound=bound
+    scale, bias, thresholds = make_scale(scale), make_bias(), make_thresholds()
+    ours = compute(
+        OBJECTIVES[name], features, slots, scale, thresholds, bias=bias, threshold_bound=bound
     )
-    loss, updated = oracle.objective(name, features, slots, scale, thresholds, bound)
+    loss, updated = oracle.objective(name, features, slots, scale, thresholds, bound, bias)
     torch.testing.assert_close(ours.loss, loss, rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(ours.thresholds, torch.tensor(updated, dtype=torch.float64))
-    theirs = gradients(loss, features, scale)
-    for part, gradient in gradients(ours.loss, features, scale).items():
+    theirs = gradients(loss, features, scale, bias)
+    for part, gradient in gradients(ours.loss, features, scale, bias).items():
         torch.testing.assert_close(gradient, theirs[part], rtol=1e-8, atol=1e-10, msg=part)
 
 
@@ -51,7 +53,7 @@ def test_on_an_accelerator_slots_are_masked_and_nothing_is_waited_for(name, monk
     compare(name, *make_batch(2, 0, 2))
     batch = make_batch(5, 2, 3)
     with NoWaiting():
-        result = compute_objective(OBJECTIVES[name], *batch, make_scale(), make_thresholds())
+        result = compute(OBJECTIVES[name], *batch, make_scale(), make_thresholds())
         torch.autograd.grad(result.loss, batch[0].images)
 
 
@@ -84,21 +86,22 @@ def test_gradients_equal_differences(name):
     inputs = [getattr(features, part) for part in TENSORS]
 
     def loss(*tensors):
-        given = dataclasses.replace(features, **dict(zip(TENSORS, tensors[:-1], strict=True)))
+        *rest, scale, bias = tensors
+        given = dataclasses.replace(features, **dict(zip(TENSORS, rest, strict=True)))
         spec = OBJECTIVES[name]
-        return compute_objective(spec, given, slots, tensors[-1], make_thresholds()).loss
+        return compute(spec, given, slots, scale, make_thresholds(), bias=bias).loss
 
     # The attention of the local term has no gradient by definition, so tokens are held fixed.
     if uses(OBJECTIVES[name], "tokens"):
         inputs[4:] = [tensor.detach() for tensor in inputs[4:]]
-    torch.autograd.gradcheck(loss, [*inputs, make_scale()])
+    torch.autograd.gradcheck(loss, [*inputs, make_scale(), make_bias()])
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_lies_in_empty_slots_does_not_matter(name):
     features, slots = make_batch(4, 3, 3, valid=0.5)
     scale, thresholds = make_scale(), make_thresholds()
-    plain = compute_objective(OBJECTIVES[name], features, slots, scale, thresholds)
+    plain = compute(OBJECTIVES[name], features, slots, scale, thresholds)
     empty = ~slots.mask
     dirty = dataclasses.replace(
         features,
@@ -113,7 +116,7 @@ def test_what_lies_in_empty_slots_does_not_matter(name):
     dirty = dataclasses.replace(
         dirty, **{part: getattr(dirty, part).requires_grad_() for part in TENSORS}
     )
-    result = compute_objective(OBJECTIVES[name], dirty, slots, scale, thresholds)
+    result = compute(OBJECTIVES[name], dirty, slots, scale, thresholds)
     torch.testing.assert_close(result.loss, plain.loss)
     found = gradients(result.loss, dirty, scale)
     assert all(gradient.isfinite().all() for gradient in found.values())
@@ -125,7 +128,7 @@ def test_what_lies_in_empty_slots_does_not_matter(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_loss_is_the_weighted_sum_of_the_terms(name):
     spec = OBJECTIVES[name]
-    result = compute_objective(spec, *make_batch(), make_scale(), make_thresholds())
+    result = compute(spec, *make_batch(), make_scale(), make_thresholds())
     weights = {term: weight for term, _, weight in terms_of(spec)}
     assert weights.keys() == result.terms.keys()
     assert not any(value.requires_grad for value in result.terms.values())
@@ -136,10 +139,10 @@ def test_the_loss_is_the_weighted_sum_of_the_terms(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_half_precision_features_are_computed_in_float32(name):
     features, slots = make_batch(5, 2, 2)
-    exact = compute_objective(OBJECTIVES[name], features, slots, make_scale(), make_thresholds())
+    exact = compute(OBJECTIVES[name], features, slots, make_scale(), make_thresholds())
     rounded, _ = make_batch(5, 2, 2, dtype=torch.bfloat16)
     scale = torch.tensor(7.0, requires_grad=True)
-    result = compute_objective(OBJECTIVES[name], rounded, slots, scale, make_thresholds().float())
+    result = compute(OBJECTIVES[name], rounded, slots, scale, make_thresholds().float())
     assert result.loss.dtype == torch.float32
     torch.testing.assert_close(result.loss.double(), exact.loss, rtol=0.02, atol=0.02)
     for part, gradient in gradients(result.loss, rounded, scale).items():
@@ -150,9 +153,9 @@ def test_without_gradients_the_loss_is_the_same():
     features, slots = make_batch()
     for name in NAMES:
         spec, scale = OBJECTIVES[name], make_scale()
-        loss = compute_objective(spec, features, slots, scale, make_thresholds()).loss
+        loss = compute(spec, features, slots, scale, make_thresholds()).loss
         with torch.no_grad():
-            again = compute_objective(spec, features, slots, scale, make_thresholds()).loss
+            again = compute(spec, features, slots, scale, make_thresholds()).loss
         torch.testing.assert_close(again, loss.detach())
         assert not again.requires_grad
 
@@ -166,7 +169,7 @@ def test_an_objective_may_bring_terms_of_its_own():
     scale, thresholds = make_scale(), make_thresholds()
 
     def solve(objective):
-        return compute_objective(objective, features, slots, scale, thresholds)
+        return compute(objective, features, slots, scale, thresholds)
 
     alone = solve(half_of_imc)
     mixed = solve({"imc": 1, half_of_imc: 2, Term(half_of_imc, of_images=True, name="other"): 0})
@@ -179,14 +182,14 @@ def test_an_objective_may_bring_terms_of_its_own():
 
 def test_a_term_of_weight_0_is_measured_only():
     features, slots = make_batch()
-    result = compute_objective({"imc": 0}, features, slots, make_scale(), make_thresholds())
+    result = compute({"imc": 0}, features, slots, make_scale(), make_thresholds())
     assert result.loss == 0 and result.terms["imc"] > 0
     assert not uses({"image_imc": 0}, "images") and uses({"image_imc": 1}, "images")
 
 
 def test_an_unknown_term_is_refused():
     with pytest.raises(HnclipError, match="no such term; got 'imx', expected one of contrastive, "):
-        compute_objective({"imx": 1}, *make_batch(), make_scale(), make_thresholds())
+        compute({"imx": 1}, *make_batch(), make_scale(), make_thresholds())
 
 
 @pytest.mark.parametrize("caption, image", [("imc", "image_imc"), ("cmr", "image_cmr")])
@@ -202,15 +205,15 @@ def test_the_side_of_images_is_that_of_captions_exchanged(caption, image):
     )
     other = dataclasses.replace(slots, mask=slots.image_mask, image_mask=slots.mask)
     thresholds = make_thresholds()
-    mine = compute_objective({image: 1}, features, slots, make_scale(), thresholds)
-    same = compute_objective({caption: 1}, exchanged, other, make_scale(), thresholds)
+    mine = compute({image: 1}, features, slots, make_scale(), thresholds)
+    same = compute({caption: 1}, exchanged, other, make_scale(), thresholds)
     torch.testing.assert_close(mine.loss, same.loss, rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("spec", OBJECTIVES.values(), ids=NAMES)
 def test_an_objective_says_what_must_be_encoded(spec):
     features, slots = make_batch()
-    loss = compute_objective(spec, features, slots, make_scale(), make_thresholds()).loss
+    loss = compute(spec, features, slots, make_scale(), make_thresholds()).loss
     found = gradients(loss, features, make_scale())
     assert bool(found["negatives"].any()) == uses(spec, "negatives")
     assert bool(found["negative_images"].any()) == uses(spec, "images")
@@ -222,12 +225,10 @@ def test_the_threshold_of_negative_images_is_bounded_and_kept_without_any():
     features, slots = make_batch(3, 1, 1, valid=1.0)
     towards = dataclasses.replace(features, texts=features.images)
     spec, thresholds = OBJECTIVES["ce-clip"], make_thresholds()
-    result = compute_objective(
-        spec, towards, slots, make_scale(100.0), thresholds, threshold_bound=3.0
-    )
+    result = compute(spec, towards, slots, make_scale(100.0), thresholds, threshold_bound=3.0)
     assert result.thresholds[-1] == 3.0 and not result.thresholds.requires_grad
     none = dataclasses.replace(slots, image_mask=torch.zeros_like(slots.image_mask))
-    kept = compute_objective(spec, features, none, make_scale(), thresholds).thresholds
+    kept = compute(spec, features, none, make_scale(), thresholds).thresholds
     assert kept[-1] == thresholds[-1]
 
 
@@ -247,4 +248,4 @@ def test_shapes_that_do_not_fit_are_refused(part, value, message):
     features, slots = make_batch(4, 2, 2)
     broken = dataclasses.replace(features, **{part: value})
     with pytest.raises(ValueError, match=message):
-        compute_objective(OBJECTIVES["fsc-clip"], broken, slots, make_scale(), make_thresholds())
+        compute(OBJECTIVES["fsc-clip"], broken, slots, make_scale(), make_thresholds())

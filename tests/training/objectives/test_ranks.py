@@ -6,12 +6,13 @@ import torch.distributed as dist
 
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.objectives import OBJECTIVES
-from hnclip_cli.training.objectives.hard_negatives import compute_objective
 from tests.ranks import run_ranks
 from tests.training.objectives.batches import (
+    compute,
     cut,
     gradients,
     make_batch,
+    make_bias,
     make_scale,
     make_thresholds,
 )
@@ -29,15 +30,15 @@ CASES += [(name, "some slots empty", "one rank empty") for name in OBJECTIVES]
 
 
 def run(name, features, slots, ranks):
-    scale = make_scale()
-    result = compute_objective(
-        OBJECTIVES[name], features, slots, scale, make_thresholds(), ranks=ranks
+    scale, bias = make_scale(), make_bias()
+    result = compute(
+        OBJECTIVES[name], features, slots, scale, make_thresholds(), bias=bias, ranks=ranks
     )
     return {
         "loss": result.loss.detach(),
         "terms": result.terms,
         "thresholds": result.thresholds,
-        "gradients": gradients(result.loss, features, scale),
+        "gradients": gradients(result.loss, features, scale, bias),
     }
 
 
@@ -70,5 +71,5 @@ def test_two_ranks_equal_one(results, case):
         torch.testing.assert_close(found["thresholds"], expected["thresholds"])
     for part, gradient in expected["gradients"].items():
         first, second = (found["gradients"][part] for found in results[case])
-        whole = first + second if part == "scale" else torch.cat([first, second])
+        whole = first + second if part in ("scale", "bias") else torch.cat([first, second])
         torch.testing.assert_close(whole, gradient, rtol=1e-9, atol=1e-12, msg=part)

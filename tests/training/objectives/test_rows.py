@@ -10,13 +10,21 @@ from hnclip_cli.training.objectives.local import local_scores
 from hnclip_cli.training.objectives.rows import sum_over_rows
 from hnclip_cli.training.objectives.terms import TERMS, list_mle, rank
 from hnclip_cli.training.objectives.view import View, fill_slots
-from tests.training.objectives.batches import gradients, make_batch, make_scale, make_thresholds
+from tests.training.objectives.batches import (
+    gradients,
+    make_batch,
+    make_bias,
+    make_scale,
+    make_thresholds,
+)
 
-CHUNKED = ["contrastive_both", "mirror", "distractor", "focal_local", "rank"]
+CHUNKED = ["contrastive_both", "mirror", "distractor", "focal_local", "rank", "sigmoid_both"]
 
 
 def solve(term, batch, scale, chunk_size):
-    view = View.of_captions(*batch, scale, make_thresholds(), chunk_size=chunk_size)
+    view = View.of_captions(
+        *batch, scale, make_thresholds(), bias=make_bias(), chunk_size=chunk_size
+    )
     return TERMS[term].function(view)
 
 
