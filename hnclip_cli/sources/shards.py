@@ -23,22 +23,28 @@ _RANGE = re.compile(r"(\d{1,18})\.\.(\d{1,18})")
 
 
 def shard_records(
-    patterns: Iterable[str], policy: ErrorPolicy | None = None, *, caption_lines: bool = False
+    patterns: Iterable[str],
+    policy: ErrorPolicy | None = None,
+    *,
+    caption_lines: bool = False,
+    every_image: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """A record for each caption of each sample of tar shards, in their order.
 
     A sample is the run of members that have the same name up to the first dot of its last part.
-    Its record has ``id``, that name; ``image`` in the spelling ``shard.tar::member``, and further
-    images as ``further_images``; ``caption`` from ``.txt``, ``.caption`` or the JSON; and the other
-    fields of the JSON. ``.neg_image`` and ``.neg_caption``, as TripletCLIP has them, with or
-    without a further ending, become ``negative_images`` and ``negatives``. The images are not read,
-    and memory does not grow, but for the keys of one shard.
+    Its record has ``id``, that name; ``image`` in the spelling ``shard.tar::member``; ``caption``
+    from ``.txt``, ``.caption`` or the JSON; and the other fields of the JSON. ``.neg_image`` and
+    ``.neg_caption``, as TripletCLIP has them, with or without a further ending, become
+    ``negative_images`` and ``negatives``. The images are not read, and memory does not grow, but
+    for the keys of one shard.
 
     Args:
         patterns: paths, with braces for several.
         policy: what becomes of samples without an image, damaged and compressed shards; by default
-            they end the reading. It is told of members that are not read.
+            they end the reading. It is told of members that are not read, and empty shards.
         caption_lines: each line of a ``.txt`` or ``.caption`` is a caption.
+        every_image: a sample of several images is not read for the first only, but has records of
+            each, with its name as their ``group``.
 
     Raises:
         HnclipError: a shard is not there, or no regular file.
@@ -50,7 +56,9 @@ def shard_records(
             except FileNotFoundError:
                 raise HnclipError("no such shard", where=path, hint="another name") from None
             with stream:
-                yield from _records(stream, path, policy or ErrorPolicy(), caption_lines)
+                yield from _records(
+                    stream, path, policy or ErrorPolicy(), caption_lines, every_image
+                )
 
 
 @dataclass
@@ -59,6 +67,7 @@ class _Sample:
     shard: str
     key: str
     caption_lines: bool
+    every_image: bool
     members: dict[str, Member] = field(default_factory=dict)  # by ending
     repeated: str = ""
     read: set[str] = field(default_factory=set)  # endings
@@ -77,19 +86,20 @@ class _Sample:
         return [self.members[ending] for ending in endings]
 
     @property
-    def images(self) -> list[str]:
-        """The members that end like images, first ``.jpg`` and then ``.depth.png``."""
+    def images(self) -> dict[str, str]:
+        """Members that end like images, by ending: rather ``jpg`` than ``depth.png``."""
         endings = [
             ending
             for ending, member in sorted(self.members.items(), key=lambda item: "." in item[0])
             if ending.partition(".")[0] != NEGATIVE_IMAGE
             and (ending == "image" or is_image(member.name))
         ]
+        endings = endings if self.every_image else endings[:1]
         self.read.update(endings)
         if not endings:
             got = " ".join(f".{ending}" for ending in self.members)
             raise self.error("it has no image", got)
-        return [self.spelled(self.members[ending]) for ending in endings]
+        return {ending: self.spelled(self.members[ending]) for ending in endings}
 
     def spelled(self, member: Member) -> str:
         name = join_member(self.shard, member.name)
@@ -104,10 +114,10 @@ class _Sample:
 
 
 def _records(
-    stream: IO[bytes], path: str, policy: ErrorPolicy, caption_lines: bool
+    stream: IO[bytes], path: str, policy: ErrorPolicy, *options: bool
 ) -> Iterator[dict[str, Any]]:
     seen: set[str] = set()
-    for sample in _samples(stream, path, policy, caption_lines):
+    for sample in _samples(stream, path, policy, *options):
         try:
             if sample.key in seen:
                 raise sample.error("its members do not lie together, or two have its name")
@@ -120,6 +130,8 @@ def _records(
         for ending, member in sample.members.items():
             if ending not in sample.read:
                 _unread(member, path, policy)
+    if not seen:
+        policy.odd("shards without a sample", path)
 
 
 def _unread(member: Member, path: str, policy: ErrorPolicy) -> None:
@@ -128,11 +140,11 @@ def _unread(member: Member, path: str, policy: ErrorPolicy) -> None:
 
 
 def _samples(
-    stream: IO[bytes], path: str, policy: ErrorPolicy, caption_lines: bool
+    stream: IO[bytes], path: str, policy: ErrorPolicy, *options: bool
 ) -> Iterator[_Sample]:
     try:
         for key, run in itertools.groupby(_parts(stream, path, policy), operator.itemgetter(0)):
-            sample = _Sample(stream, path, key, caption_lines)
+            sample = _Sample(stream, path, key, *options)
             for _, ending, member in run:
                 if ending in sample.members:
                     sample.repeated = member.name
@@ -157,16 +169,18 @@ def _of_sample(sample: _Sample) -> Iterator[dict[str, Any]]:
     if sample.repeated:
         raise sample.error("two members of one name", got=repr(sample.repeated))
     fields = _json_fields(sample)
-    image, *further = sample.images
-    ours: dict[str, Any] = {"id": sample.key, "image": image}
+    ours: dict[str, Any] = {}
     if members := sample.under(NEGATIVE_CAPTION):
         texts = [text for member in members for text in sample.texts(member)]
         ours["negatives"] = [{"caption": text, "kind": "unspecified"} for text in texts]
     if members := sample.under(NEGATIVE_IMAGE):
         ours["negative_images"] = [sample.spelled(member) for member in members]
-    if further:
-        ours["further_images"] = further
-    return records_of_image(ours, _captions(sample), [fields])
+    images, captions = sample.images, _captions(sample)
+    if len(images) > 1:
+        ours["group"] = sample.key
+    for count, (ending, image) in enumerate(images.items()):
+        name = f"{sample.key}.{ending}" if count else sample.key
+        yield from records_of_image({"id": name, "image": image} | ours, captions, [fields])
 
 
 def _captions(sample: _Sample) -> list[str]:

@@ -149,7 +149,7 @@ def test_a_shard_gives_the_records_of_a_plain_script_and_counts_what_is_not_read
             info = tarfile.TarInfo(name)
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content.encode()))
-    by_line = draw.random() < 0.5
+    by_line, every_image = draw.random() < 0.5, draw.random() < 0.5
     expected, num_unread = [], 2
     for key in map(str, range(4)):
         own = {name[2:]: text for name, text in members.items() if name.startswith(f"{key}.")}
@@ -158,14 +158,21 @@ def test_a_shard_gives_the_records_of_a_plain_script_and_counts_what_is_not_read
             ours["negatives"] = [{"caption": "d", "kind": "unspecified"}]
         if images := [name for name in own if name.startswith("neg_image")]:
             ours["negative_images"] = [f"{path}::{key}.{name}" for name in images]
-        if "depth.png" in own:
-            ours["further_images"] = [f"{path}::{key}.depth.png"]
         text = own.get("txt", own.get("caption", "")).strip()
         beside = text.splitlines() if by_line else [text] if text else []
         lines = [json.loads(own["json"])] if "json" in own else []
+        has_depth = "depth.png" in own
+        if has_depth and every_image:
+            ours["group"] = key
         expected += plainly(ours, beside, lines)
-        num_unread += ("cls" in own) + ("caption" in own and "txt" in own)
-    assert list(shard_records([path], policy, caption_lines=by_line)) == expected
+        if has_depth and every_image:
+            further = {"id": f"{key}.depth.png", "image": f"{path}::{key}.depth.png"}
+            expected += plainly(ours | further, beside, lines)
+        num_unread += (
+            (has_depth and not every_image) + ("cls" in own) + ("caption" in own and "txt" in own)
+        )
+    found = shard_records([path], policy, caption_lines=by_line, every_image=every_image)
+    assert list(found) == expected
     assert policy.num_odd.total() == num_unread
 
 

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import tarfile
 import tracemalloc
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -102,16 +103,34 @@ def test_the_plain_ending_is_the_image_and_what_is_no_sample_is_passed_over():
         ("1.jpg", b""), ("1.txt", b"a"), ("1.cls", b"3"),
     )  # fmt: skip
     policy = ErrorPolicy()
-    assert read(policy=policy) == [
-        {
-            "id": "1", "image": "a.tar::1.jpg", "caption": "a",
-            "further_images": ["a.tar::1.depth.png"],
-        }
-    ]  # fmt: skip
+    first = {"id": "1", "image": "a.tar::1.jpg", "caption": "a"}
+    assert read(policy=policy) == [first]
     assert policy.num_odd == {
+        ".png members that were not read": 1,
         ".json members that were not read": 1, "other members that were not read": 1,
         "hidden members that were not read": 1, ".cls members that were not read": 1,
     }  # fmt: skip
+
+
+def test_a_shard_without_a_sample_is_counted():
+    make_shard("a.tar", ("1.jpg", b""))
+    make_shard("empty.tar")
+    Path("zeros.tar").write_bytes(bytes(10240))
+    policy = ErrorPolicy()
+    assert len(read("a.tar", "empty.tar", "zeros.tar", policy=policy)) == 1
+    assert policy.num_odd == {"shards without a sample": 2}
+
+
+def test_every_image_of_a_sample_has_records_of_one_group():
+    make_shard(
+        "a.tar", ("1.1.jpg", b""), ("1.0.jpg", b""), ("1.txt", b"a\nb"), ("2.jpg", b"")
+    )  # fmt: skip
+    records = list(shard_records(["a.tar"], caption_lines=True, every_image=True))
+    assert [(r["id"], r["image"], r.get("caption"), r.get("group")) for r in records] == [
+        ("1", "a.tar::1.1.jpg", "a", "1"), ("1#2", "a.tar::1.1.jpg", "b", "1"),
+        ("1.0.jpg", "a.tar::1.0.jpg", "a", "1"), ("1.0.jpg#2", "a.tar::1.0.jpg", "b", "1"),
+        ("2", "a.tar::2.jpg", None, None),
+    ]  # fmt: skip
 
 
 def test_a_sample_without_a_caption_is_an_image():

@@ -9,14 +9,22 @@ from hnclip_cli.console import Run
 @click.command("webdataset", cls=options.Command)
 @click.argument("shards", nargs=-1, required=True, metavar="SHARD…", type=options.PATH)
 @options.caption_lines_option
+@click.option(
+    "--every-image",
+    is_flag=True,
+    help="Records of each image of a sample, as one group.  [default: of the first]",
+)
 @options.output_option
 @options.run
-def webdataset(run: Run, shards: tuple[str, ...], caption_lines: bool, output: str) -> None:
+def webdataset(
+    run: Run, shards: tuple[str, ...], caption_lines: bool, every_image: bool, output: str
+) -> None:
     """Write a record for each caption of each sample of tar shards.
 
     Reads the names and texts in plain tar files in the order given; braces stand for several, as
     in 'shard-{000..009}.tar'. Images stay where they are: a record names one as SHARD::MEMBER,
-    which embed, score and train read in place. Memory holds the keys of one shard.
+    which embed, score and train read in place. Memory holds the keys of one shard. What is not read
+    is counted at the end.
 
     \b
     Example:
@@ -25,5 +33,7 @@ def webdataset(run: Run, shards: tuple[str, ...], caption_lines: bool, output: s
     """
     from hnclip_cli.sources.shards import shard_records
 
-    records = shard_records(shards, run.policy, caption_lines=caption_lines)
+    records = shard_records(
+        shards, run.policy, caption_lines=caption_lines, every_image=every_image
+    )
     console.write_records(records, run.create(output))
