@@ -28,6 +28,8 @@ class FileName(click.ParamType[str]):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not value:
             self.fail("the name is empty; . is the working folder", param, ctx)
+        if self._is_written and value.endswith("/"):
+            self.fail(f"{value!r} names a folder, expected a file", param, ctx)
         if ctx is not None and param is not None:
             label = param.opts[0] if isinstance(param, click.Option) else value
             if value == "-":

@@ -74,7 +74,12 @@ def _ending() -> Iterator[None]:
     except Stopped as stopped:
         console.note(str(stopped))
         code = ExitCode.STOPPED
-    except (SystemExit, click.Abort, click.exceptions.Exit, click.exceptions.NoArgsIsHelpError):
+    except click.exceptions.Exit as ended:  # also of --help and --version, which click writes
+        if ended.exit_code or sys.stdout is not None:
+            raise
+        console.complain("standard output is closed")
+        code = ExitCode.FAILED
+    except (SystemExit, click.Abort, click.exceptions.NoArgsIsHelpError):
         raise
     except click.ClickException as error:  # wrong usage, whatever plug-ins are in use
         vars(error)["message"] = shown(error.message, MAX_LINE)

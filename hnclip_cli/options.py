@@ -153,9 +153,16 @@ def read_device(ctx: click.Context, param: click.Parameter, value: str | None) -
     return value
 
 
+def _check_is_name(ctx: click.Context, param: click.Parameter, model: str | None) -> str | None:
+    is_folder = model is not None and any(Path(model).glob("*config.json"))
+    if model and ctx.params.get("pretrained") and (is_folder or ":" in model):
+        raise click.BadParameter(f"{model} brings its weights; try without --pretrained")
+    return model
+
+
 def _check_is_of_file(ctx: click.Context, param: click.Parameter, tag: str | None) -> str | None:
-    if tag and not ctx.params["pretrained"]:
-        raise click.BadParameter("it says what a weights file was trained with; try --pretrained")
+    if tag and not Path(ctx.params["pretrained"] or "").is_file():
+        raise click.BadParameter("it is for a file of weights; try --pretrained FILE")
     return tag
 
 
@@ -254,7 +261,7 @@ report_options = together(
 def model_options(*, required: bool = True) -> Callable[[F], F]:
     """--model, --pretrained, --preprocess-of, --device, --precision."""
     return together(
-        click.option("--model", required=required, metavar="NAME|DIR",
+        click.option("--model", required=required, metavar="NAME|DIR", callback=_check_is_name,
             help="An open_clip name or schema, hnclip-tiny, or a folder that train wrote."),
         click.option("--pretrained", metavar="TAG|FILE", type=READ,
             is_eager=True,  # --preprocess-of looks at it

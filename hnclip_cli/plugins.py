@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hnclip_cli.errors import ExitCode, HnclipError
+from hnclip_cli.errors import ExitCode, HnclipError, Stopped
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -219,9 +219,9 @@ def blaming(where: str) -> Iterator[None]:
     """Turn whatever goes wrong inside into an error that says where."""
     try:
         yield
-    except HnclipError:
+    except (HnclipError, Stopped, KeyboardInterrupt, GeneratorExit):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         if isinstance(error, SystemExit) and error.code == ExitCode.TERMINATED:
             raise
         raise HnclipError(f"{type(error).__name__}: {error}", where=where) from error

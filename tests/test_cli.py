@@ -141,6 +141,13 @@ def test_help_that_nobody_can_read_is_no_success(arguments, target):
         assert done.stderr.count(b"\n") == 1
 
 
+@pytest.mark.parametrize("arguments", ["--help", "--version", "fit --help"])
+def test_help_without_standard_output_is_no_success(arguments):
+    command = ["sh", "-c", f'"$0" -m hnclip_cli {arguments} >&-', sys.executable]
+    done = subprocess.run(command, stderr=subprocess.PIPE, env=environment())
+    assert (done.returncode, done.stderr) == (1, b"hnclip: standard output is closed\n")
+
+
 def test_where_stderr_is_full_the_exit_code_still_counts():
     with open("/dev/full", "wb") as full:
         for arguments, code in ((["--nope"], 2), (["eval", "nope"], 1)):

@@ -47,6 +47,16 @@ def test_so_are_those_that_stand_in_other_words(arguments):
     assert "Invalid value" in result.stderr
 
 
+@pytest.mark.parametrize("command", [["train", "--steps", "1", "-o", "x"], ["score"]])
+@pytest.mark.parametrize("name", ["open_clip_config.json", "config.json"])
+def test_a_folder_brings_its_weights(tmp_path, command, name):
+    (tmp_path / name).touch()
+    for model in (str(tmp_path), f"local-dir:{tmp_path}"):
+        result = CliRunner().invoke(cli, [*command, "--model", model, "--pretrained", "openai"])
+        assert result.exit_code == 2
+        assert "brings its weights; try without --pretrained" in result.stderr
+
+
 ONE_VALUE = [
     (names, parameter)
     for names, command in commands()

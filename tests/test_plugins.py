@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from hnclip_cli import plugins
 from hnclip_cli.cli import cli
-from hnclip_cli.errors import HnclipError
+from hnclip_cli.errors import ExitCode, HnclipError, Stopped
 from hnclip_cli.plugins import TABLES, VARIABLE, Table, import_from, load_plugin
 from tests.conftest import ROOT, parse_lines, run_hnclip, to_lines
 
@@ -31,6 +31,10 @@ CAPTIONS = to_lines(*({"id": str(n), "caption": f"a cat on bed {n}"} for n in ra
 class Entry:
     run: Callable[..., Any]
     more: Any = None
+
+
+class Odd(BaseException):
+    pass
 
 
 class Maker:
@@ -109,6 +113,25 @@ def test_what_a_function_of_an_entry_raises_names_the_plugin_at_any_depth(monkey
     with pytest.raises(HnclipError, match=said.format("d")):
         function()
     assert entries["c"].run("four") == 4
+
+
+@pytest.mark.parametrize("failure", [Odd("so what"), SystemExit("so what")])
+def test_failures_that_are_no_exceptions_name_the_plugin(monkeypatch, failure):
+    def fail():
+        raise failure
+
+    said = rf"^plug-in x\.py: 'a' of its entries: {type(failure).__name__}: so what$"
+    with pytest.raises(HnclipError, match=said):
+        table(monkeypatch, ("a", Entry(fail)))["a"].run()
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, Stopped, SystemExit(ExitCode.TERMINATED)])
+def test_an_ending_is_no_failure_of_a_plugin(monkeypatch, ending):
+    def end():
+        raise ending
+
+    with pytest.raises((KeyboardInterrupt, Stopped, SystemExit)):
+        table(monkeypatch, ("a", Entry(end)))["a"].run()
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.sources.captions import MAX_CAPTION_BYTES, decode_captions, records_of_image
@@ -49,6 +49,7 @@ def shard_records(
     Raises:
         HnclipError: a shard is not there, or no regular file.
     """
+    wanted = _Wanted(caption_lines, every_image)
     for pattern in patterns:
         for path in expand_braces(pattern):
             try:
@@ -56,9 +57,12 @@ def shard_records(
             except FileNotFoundError:
                 raise HnclipError("no such shard", where=path, hint="another name") from None
             with stream:
-                yield from _records(
-                    stream, path, policy or ErrorPolicy(), caption_lines, every_image
-                )
+                yield from _records(stream, path, policy or ErrorPolicy(), wanted)
+
+
+class _Wanted(NamedTuple):
+    caption_lines: bool
+    every_image: bool
 
 
 @dataclass
@@ -66,8 +70,7 @@ class _Sample:
     stream: IO[bytes]
     shard: str
     key: str
-    caption_lines: bool
-    every_image: bool
+    wanted: _Wanted
     members: dict[str, Member] = field(default_factory=dict)  # by ending
     repeated: str = ""
     read: set[str] = field(default_factory=set)  # endings
@@ -94,7 +97,7 @@ class _Sample:
             if ending.partition(".")[0] != NEGATIVE_IMAGE
             and (ending == "image" or is_image(member.name))
         ]
-        endings = endings if self.every_image else endings[:1]
+        endings = endings if self.wanted.every_image else endings[:1]
         self.read.update(endings)
         if not endings:
             got = " ".join(f".{ending}" for ending in self.members)
@@ -114,10 +117,10 @@ class _Sample:
 
 
 def _records(
-    stream: IO[bytes], path: str, policy: ErrorPolicy, *options: bool
+    stream: IO[bytes], path: str, policy: ErrorPolicy, wanted: _Wanted
 ) -> Iterator[dict[str, Any]]:
     seen: set[str] = set()
-    for sample in _samples(stream, path, policy, *options):
+    for sample in _samples(stream, path, policy, wanted):
         try:
             if sample.key in seen:
                 raise sample.error("its members do not lie together, or two have its name")
@@ -140,11 +143,11 @@ def _unread(member: Member, path: str, policy: ErrorPolicy) -> None:
 
 
 def _samples(
-    stream: IO[bytes], path: str, policy: ErrorPolicy, *options: bool
+    stream: IO[bytes], path: str, policy: ErrorPolicy, wanted: _Wanted
 ) -> Iterator[_Sample]:
     try:
         for key, run in itertools.groupby(_parts(stream, path, policy), operator.itemgetter(0)):
-            sample = _Sample(stream, path, key, *options)
+            sample = _Sample(stream, path, key, wanted)
             for _, ending, member in run:
                 if ending in sample.members:
                     sample.repeated = member.name
@@ -188,7 +191,7 @@ def _captions(sample: _Sample) -> list[str]:
     for ending in CAPTIONS:
         if ending in sample.members:
             sample.read.add(ending)
-            return sample.texts(sample.members[ending], by_line=sample.caption_lines)
+            return sample.texts(sample.members[ending], by_line=sample.wanted.caption_lines)
     return []
 
 
