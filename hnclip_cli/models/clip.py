@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,12 @@ from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.pixels import byte_table, look_up_bytes
 from hnclip_cli.models.tensors import bytes_of
 from hnclip_cli.models.text import encode_text, encode_text_local
+from hnclip_cli.models.tokens import Tokenizer, remembering
 from hnclip_cli.models.vision import encode_image, encode_image_local
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MAX_TEXTS = 1 << 16  # whose tokens are remembered
 AUTOCAST_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -40,11 +40,10 @@ class Clip:
 
     module: Any  # open_clip's model classes share no typed interface
     preprocess: Callable[["Image"], Tensor]
-    tokenizer: Callable[[list[str]], Tensor]
+    tokenizer: Tokenizer
     model_config: dict[str, Any]
     device: torch.device
     precision: str = "fp32"
-    _tokens: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def embed_dim(self) -> int:
@@ -63,25 +62,24 @@ class Clip:
         return None if bias is None else bias.reshape(())
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
-        """Token ids, shape (n, context length); texts seen lately are not tokenized again."""
-        if len(self._tokens) > MAX_TEXTS:
-            self._tokens = {}  # other threads still have the old one
-        known = self._tokens
-        new = [text for text in dict.fromkeys(texts) if text not in known]
-        if new:
-            known |= zip(new, self._checked(self.tokenizer(new)), strict=True)
-        return torch.stack([known[text] for text in texts])
+        """Token ids, shape (n, context length).
 
-    def _checked(self, tokens: Tensor) -> Tensor:
-        """Tokens that the model knows; `HnclipError` where its tokenizer is another model's."""
+        Raises:
+            HnclipError: the tokenizer is another model's.
+        """
+        tokens = self._tokenize(texts)
         size = getattr(getattr(self.module, "text", self.module), "vocab_size", None)
-        if size and int(tokens.max()) >= size:
+        if size and len(tokens) and int(tokens.max()) >= size:
             raise HnclipError(
                 "the tokenizer is not that of the model",
                 got=f"token {int(tokens.max())}",
                 expected=f"one of {size}",
             )
         return tokens
+
+    @cached_property
+    def _tokenize(self) -> Callable[[Sequence[str]], Tensor]:
+        return remembering(self.tokenizer)
 
     def encode_images(self, pixels: Tensor) -> Tensor:
         """Pixels to unit vectors, float32, shape (n, D).
