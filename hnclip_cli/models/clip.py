@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.models.device import autocast
 from hnclip_cli.models.pixels import byte_table, look_up_bytes
 from hnclip_cli.models.tensors import bytes_of
 from hnclip_cli.models.text import encode_text, encode_text_local
@@ -117,7 +118,7 @@ class Clip:
     def encode_tokens_local(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """As `encode_tokens`, the words' features (n, L, D), unnormalized, and which are words."""
         with self._autocast():
-            features, words, are_words = encode_text_local(self.module, tokens.to(self.device))
+            features, words, are_words = encode_text_local(self.module, tokens)
         return self._unit(features), _at_least_float32(words), are_words
 
     def encode_captions(self, captions: Sequence[str]) -> Tensor:
@@ -154,7 +155,7 @@ class Clip:
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
         if self.precision == "fp32":
             return contextlib.nullcontext()
-        return torch.autocast(self.device.type, AUTOCAST_DTYPES[self.precision])
+        return autocast(self.device, AUTOCAST_DTYPES[self.precision])
 
 
 def _at_least_float32(features: Tensor) -> Tensor:

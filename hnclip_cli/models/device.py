@@ -1,8 +1,12 @@
-"""Where a model runs."""
+"""Where a model runs, and in what precision."""
+
+import contextlib
+from typing import Any
 
 import torch
 
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.models.meta import Autocast, autocast_on_meta
 
 
 def resolve_device(device: str) -> torch.device:
@@ -24,3 +28,25 @@ def resolve_device(device: str) -> torch.device:
             hint="--device cpu",
         )
     return chosen
+
+
+def is_gpu(device: torch.device) -> bool:
+    """Whether work is laid out for a GPU; ``meta`` stands for one that is not there."""
+    return device.type in ("cuda", "meta")
+
+
+def autocast(
+    device: torch.device, dtype: torch.dtype | None
+) -> contextlib.AbstractContextManager[Any]:
+    """torch's autocast to a dtype; None switches it off."""
+    if device.type == "meta":
+        return autocast_on_meta(dtype) if dtype else contextlib.nullcontext()
+    return torch.autocast(device.type, dtype, enabled=dtype is not None)
+
+
+def autocast_dtype(device: torch.device) -> torch.dtype | None:
+    """What is cast to in here, or None."""
+    if device.type == "meta":
+        return Autocast.active
+    is_on = torch.is_autocast_enabled(device.type)
+    return torch.get_autocast_dtype(device.type) if is_on else None

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hnclip_cli.models.device import autocast_dtype, is_gpu
 from hnclip_cli.models.packed import (
     Group,
     Packing,
@@ -50,7 +51,7 @@ def encode_text(module: Any, tokens: Tensor) -> Tensor:
         if can_pack(tower.module.transformer):
             return _encode_packed(tower, tokens.cpu(), device)
         if tower.pool != "class":
-            return _encode_buckets(tower, tokens.to(device))
+            return _encode_buckets(tower, tokens.cpu(), device)
     features: Tensor = module.encode_text(tokens.to(device), normalize=False)
     return features
 
@@ -63,18 +64,19 @@ def encode_text_local(module: Any, tokens: Tensor) -> tuple[Tensor, Tensor, Tens
 
     Args:
         module: an open_clip model that `check_local` accepts.
-        tokens: (n, context length) token ids, padded with zeros.
+        tokens: (n, context length) token ids, padded with zeros; better on the CPU.
 
     Returns:
         (n, D) equal to `encode_text`'s, those at L positions (n, L, D), and which of these are
         words, (n, L) bool. L is that of the longest text. Features are not normalized.
     """
-    tower = causal_tower(module)
+    tower, device = causal_tower(module), module.logit_scale.device
     assert tower is not None
     ends = tower.pool_positions(tokens)
     length = int(ends.max()) + 1 if len(ends) else 1
-    x = tower.project(tower.run(tokens[:, :length]))
-    pooled = x[torch.arange(len(x), device=x.device), ends]
+    tokens, ends = tokens[:, :length].to(device), ends.to(device)
+    x = tower.project(tower.run(tokens))
+    pooled = x[torch.arange(len(x), device=device), ends]
     positions = torch.arange(1, length, device=x.device)
     return pooled, x[:, 1:], positions <= ends[:, None]
 
@@ -128,10 +130,9 @@ def layout_for(
     """The fastest layout that this device and precision have."""
     if device.type == "cpu":
         return CPU_LAYOUT
-    if torch.is_autocast_enabled(device.type):
-        dtype = torch.get_autocast_dtype(device.type)
+    dtype = autocast_dtype(device) or dtype
     is_half = dtype in (torch.float16, torch.bfloat16)
-    can_use_trees = device.type == "cuda" and is_half and not has_mask
+    can_use_trees = is_gpu(device) and is_half and not has_mask
     return TREES_LAYOUT if can_use_trees and trees_work(device, head_width) else GROUPS_LAYOUT
 
 
@@ -212,13 +213,14 @@ def _to_device(device: torch.device, *arrays: np.ndarray) -> list[Tensor]:
     return list(torch.split(joined, [len(array) for array in arrays]))
 
 
-def _encode_buckets(tower: CausalTower, tokens: Tensor) -> Tensor:
+def _encode_buckets(tower: CausalTower, tokens: Tensor, device: torch.device) -> Tensor:
     ends = tower.pool_positions(tokens)
     size = max(BUCKET_SIZE, -(-len(tokens) // MAX_BUCKETS))
     order = ends.argsort(stable=True)
     buckets = []
     for rows in torch.split(order, size):
         length = int(ends[rows[-1]]) + 1  # they are sorted
-        each = torch.arange(len(rows), device=rows.device)
-        buckets.append(tower.project(tower.run(tokens[rows, :length])[each, ends[rows]]))
-    return torch.cat(buckets)[order.argsort()]
+        outputs = tower.run(tokens[rows, :length].to(device))
+        each = torch.arange(len(rows), device=device)
+        buckets.append(tower.project(outputs[each, ends[rows].to(device)]))
+    return torch.cat(buckets)[order.argsort().to(device)]

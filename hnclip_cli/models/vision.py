@@ -9,6 +9,7 @@ from open_clip.transformer import VisionTransformer
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from hnclip_cli.models.device import autocast_dtype, is_gpu
 from hnclip_cli.models.packed import can_pack, has_hooks
 from hnclip_cli.models.towers import project
 
@@ -30,7 +31,7 @@ def encode_image(module: Any, pixels: Tensor) -> Tensor:
     if not _pools_class_token(visual):
         features: Tensor = module.encode_image(pixels, normalize=False)
         return features
-    x = _embed_patches(visual, pixels) if pixels.is_cuda else visual._embeds(pixels)
+    x = _embed_patches(visual, pixels) if is_gpu(pixels.device) else visual._embeds(pixels)
     *blocks, last = visual.transformer.resblocks
     for block in blocks:
         if visual.transformer.grad_checkpointing and torch.is_grad_enabled():
@@ -78,8 +79,7 @@ def _embed_patches(visual: Any, pixels: Tensor) -> Tensor:
     if conv.kernel_size != conv.stride or any(conv.padding):
         embedded: Tensor = visual._embeds(pixels)
         return embedded
-    if torch.is_autocast_enabled("cuda"):
-        pixels = pixels.to(torch.get_autocast_dtype("cuda"))  # before they are copied
+    pixels = pixels.to(autocast_dtype(pixels.device) or pixels.dtype)  # before they are copied
     height, width = conv.kernel_size
     patches = pixels.unfold(2, height, height).unfold(3, width, width)
     patches = patches.permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(1, 2)

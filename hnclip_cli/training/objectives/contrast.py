@@ -23,6 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hnclip_cli.models.device import is_gpu
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.objectives.passes import (
     EXCLUDED,
@@ -289,7 +290,7 @@ def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
     """``total += left @ right``, summed in the precision of ``total``."""
     if left.dtype == total.dtype:
         total.addmm_(left, right)
-    elif total.is_cuda:
+    elif is_gpu(total.device):
         torch.addmm(total, left, right, out_dtype=total.dtype, out=total)
     else:
         total.addmm_(left.to(total.dtype), right.to(total.dtype))

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple, get_args
 
-import torch
 from torch import Tensor
 
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.models.device import autocast
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.objectives import Objective, weights_of
 from hnclip_cli.training.objectives.contrast import NegativeScope, contrast
@@ -54,7 +54,7 @@ def compute_objective(
             tokens or the bias.
     """
     # Autocast would round the logits to half precision.
-    with torch.autocast(features.images.device.type, enabled=False):
+    with autocast(features.images.device, None):
         view = View.of_captions(
             features, slots, logit_scale, thresholds,
             bias=logit_bias, half=half, implementation=implementation, ranks=ranks,
@@ -179,7 +179,7 @@ def hard_negative_objective(
             or Triton cannot run here.
     """
     _check_options(implementation, negative_scope, chunk_size)
-    with torch.autocast(image_features.device.type, enabled=False):
+    with autocast(image_features.device, None):
         view = View.of_captions(
             Features(image_features, text_features, negative_features),
             Slots(negative_mask, negative_kinds, groups),

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from hnclip_cli.models.device import is_gpu
 from hnclip_cli.training.objectives.view import View
 
 _LOG = logging.getLogger(__name__)
@@ -82,6 +83,12 @@ def form_gradient(
 
 
 TORCH_PASSES = Passes(merge_columns, form_gradient, lambda _: 1.0)
+# Shapes alone, which is all that kernels leave behind them besides numbers.
+META_PASSES = Passes(
+    lambda cosines, scale, row_labels, labels, lse: torch.empty_like(lse),
+    lambda cosines, scale, row_labels, labels, positive, *lse: torch.empty_like(positive),
+    lambda _: 1.0,
+)
 
 
 def choose_passes(view: View) -> tuple[Passes, torch.dtype]:
@@ -89,12 +96,12 @@ def choose_passes(view: View) -> tuple[Passes, torch.dtype]:
     dtype, device = view.anchors.dtype, view.anchors.device
     # Unit vectors and cosines are at most 1: fp16 has 3 more bits for them than bf16. Sums of
     # the products must stay in float32, which older torch cannot ask of half precision.
-    is_half = view.half and device.type == "cuda" and hasattr(torch.ops.aten.addmm, "dtype_out")
+    is_half = view.half and is_gpu(device) and hasattr(torch.ops.aten.addmm, "dtype_out")
     inner = torch.float16 if is_half else dtype
     if view.implementation == "triton":
         return _triton_passes(device), inner
     if view.implementation == "auto" and takes_triton(device) and dtype == torch.float32:
-        passes = checked_triton(device, inner)
+        passes = META_PASSES if device.type == "meta" else checked_triton(device, inner)
         if passes:
             return passes, inner
     return TORCH_PASSES, dtype
@@ -102,7 +109,7 @@ def choose_passes(view: View) -> tuple[Passes, torch.dtype]:
 
 def takes_triton(device: torch.device) -> bool:
     """Whether ``auto`` tries Triton's kernels here."""
-    return device.type == "cuda"
+    return is_gpu(device)
 
 
 def _triton_passes(device: torch.device) -> Passes:
@@ -156,6 +163,6 @@ def _difference(passes: Passes, device: torch.device, dtype: torch.dtype) -> flo
 
 def default_chunk_size(num_candidates: int, device: torch.device) -> int:
     """Rows of a chunk: enough for efficient matrix products, few enough to need little memory."""
-    if device.type == "cuda":
+    if is_gpu(device):
         return max(4096, min(8192, 2**29 // num_candidates))
     return max(64, min(1024, 2**22 // num_candidates))
