@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, TextIO, TypeVar, cast
 from hnclip_cli.errors import ExitCode, HnclipError, InputError, ReaderGone
 from hnclip_cli.saying import MAX_LINE, Printable, shown
 from hnclip_cli.streams.files import open_input_file
+from hnclip_cli.streams.foreign import converting
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader, Shard
 from hnclip_cli.streams.outputs import atomic_output
 from hnclip_cli.streams.records import format_record
@@ -101,7 +102,7 @@ class Run(contextlib.ExitStack):
 
     def read(self, path: str, shard: Shard | None = None) -> RecordReader:
         """The records of a file, as `open_input` opens it."""
-        return RecordReader(self.enter_context(open_input(path)), path, self.policy, shard)
+        return RecordReader(self.enter_context(open_records(path)), path, self.policy, shard)
 
     def rows(self, path: str) -> "Rows":
         """The rows of an NPY file, likewise."""
@@ -155,6 +156,13 @@ def open_input(path: str) -> Iterator[IO[bytes]]:
     if sys.stdin.isatty():
         note("reading records from the terminal; Ctrl-D ends them, --help explains")
     yield sys.stdin.buffer
+
+
+def open_records(path: str) -> contextlib.AbstractContextManager[IO[bytes]]:
+    """`open_input` for records; a folder is told what turns it into some."""
+    if path != "-" and os.path.isdir(path):
+        raise HnclipError("a folder, not a file of records", where=path, hint=converting(path))
+    return open_input(path)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """What can go wrong, and the exit codes that say so."""
 
 from enum import IntEnum
+from typing import Self
 
 from hnclip_cli.saying import MAX_LINE, shown
 
@@ -37,6 +38,11 @@ class HnclipError(Exception):
         ]
         line = "; ".join(part for part in parts if part)
         super().__init__(shown(f"{shown(where)}: {line}" if where else line, MAX_LINE))
+        self._said = {"problem": problem, "where": where, "got": got, "expected": expected}
+
+    def with_hint(self, hint: str) -> Self:
+        """The same failure with something else to try."""
+        return type(self)(**self._said, hint=hint)
 
 
 class InputError(HnclipError):

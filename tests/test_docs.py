@@ -9,6 +9,7 @@ import pytest
 
 from docs.generate_cli import PAGE, render
 from hnclip_cli.cli import cli
+from hnclip_cli.commands.data import COMMANDS as DATA
 from tests.conftest import ROOT, run_hnclip
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -37,9 +38,7 @@ def test_every_flag_that_a_page_types_exists(page):
     """In each ``hnclip X …`` of an indented or fenced block, X and its flags are real."""
     known = dict(commands())
     for line in joined_lines(page.read_text()):
-        for typed in re.findall(
-            r"\bhnclip ([a-z]+(?: (?:scenes|benchmark|images|webdataset))?)\b([^|&;#>]*)", line
-        ):
+        for typed in re.findall(rf"\bhnclip ([a-z]+(?: (?:{'|'.join(DATA)}))?)\b([^|&;#>]*)", line):
             names = tuple(typed[0].split())
             if names not in known:
                 continue

@@ -121,7 +121,7 @@ def train(
     config = TrainConfig(**settings, **dict(others) | {"lora_rank": int(rank)})
 
     def records(policy: ErrorPolicy) -> Iterator[Record]:  # opened by the rank that reads
-        with console.open_input(input_) as stream:
+        with console.open_records(input_) as stream:
             yield from console.progress(RecordReader(stream, input_, policy), unit="record")
 
     log = run.create("-")

@@ -1,6 +1,6 @@
 """What folders and shards say of an image: its captions, and fields of others."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from hnclip_cli.errors import InputError
@@ -68,13 +68,18 @@ def split_fields(line: Record) -> tuple[list[str], dict[str, Any]]:
         raise line.error('field "caption" is no text', got=repr(line["caption"]), expected="text")
     found = list(dict.fromkeys([*caption, *(captions or [])])) or _texts(line.get("text")) or []
     used = {"caption"} if captions is None else {"caption", "captions"}
+    return found, foreign_fields(line, used)
+
+
+def foreign_fields(line: Record, used: Container[str | None]) -> dict[str, Any]:
+    """The fields that are not ``used``; one with the name of one of ours is ``metadata_NAME``."""
     fields: dict[str, Any] = {}
     for name, value in line.items():
         if name not in used:
             while name in NAMES or name in fields:
                 name = f"metadata_{name}"
             fields[name] = value
-    return found, fields
+    return fields
 
 
 def _texts(value: Any) -> list[str] | None:

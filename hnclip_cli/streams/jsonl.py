@@ -11,6 +11,7 @@ from typing import IO
 
 from hnclip_cli.errors import ExitCode, InputError
 from hnclip_cli.streams.files import in_bytes, unpacking
+from hnclip_cli.streams.foreign import instead, is_data_set
 from hnclip_cli.streams.records import Record, parse_record
 
 CHUNK_BYTES = 1 << 16
@@ -89,15 +90,16 @@ class RecordReader:
         before a bad line come out before the error is raised.
         """
         start, stop = 0, sys.maxsize
+        longest = MAX_LINE_BYTES if self.policy.on_error == "fail" else MAX_SKIPPED_BYTES
         stream = self.stream
         if self.shard:
             copy = None if stream.seekable() else tempfile.TemporaryFile()
-            num_lines = sum(map(len, self._numbered_lines(stream, copy)))
+            num_lines = sum(map(len, numbered_lines(stream, self.source, longest, copy)))
             start, stop = self.shard.bounds(num_lines)
             stream = copy or stream
             stream.seek(0)
         first, end = 0, 0  # of the lines of a read
-        for lines in self._numbered_lines(stream):
+        for lines in numbered_lines(stream, self.source, longest):
             first, end = end, end + len(lines)
             batch = []
             for number, line in lines[max(start - first, 0) : stop - first]:
@@ -105,13 +107,17 @@ class RecordReader:
                 try:
                     if len(line) > MAX_LINE_BYTES:
                         raise _too_long(self.source, number, MAX_LINE_BYTES)
-                    batch.append(
-                        parse_record(
-                            line, self.source, number, self.num_lines - 1,
-                            nan_as_null=self.nan_as_null,
-                        )
-                    )  # fmt: skip
+                    record = parse_record(
+                        line, self.source, number, self.num_lines - 1, nan_as_null=self.nan_as_null
+                    )
+                    if number == 1 and is_data_set(record):
+                        raise record.error("not a record", got="a whole data set")
+                    batch.append(record)
                 except InputError as error:
+                    if number == 1:
+                        head = b"\n".join(line for _, line in lines)[:CHUNK_BYTES]
+                        if hint := instead(head, self.source):
+                            error = error.with_hint(hint)
                     if self.policy.on_error == "fail" and batch:
                         yield batch
                     self.policy.bad(error)
@@ -119,43 +125,48 @@ class RecordReader:
             if end >= stop:
                 return
 
-    def _numbered_lines(
-        self, stream: IO[bytes], copy: IO[bytes] | None = None
-    ) -> Iterator[list[tuple[int, bytes]]]:
-        """The non-blank lines that each read completes, with their numbers from 1.
 
-        Of one that is too long enough comes to tell. What is read is copied, too.
-        """
-        read = getattr(stream, "read1", stream.read)
-        longest = MAX_LINE_BYTES if self.policy.on_error == "fail" else MAX_SKIPPED_BYTES
-        number = num_pending = 0
-        pending: list[bytes] = []
-        while True:
-            with unpacking(self.source):
-                chunk = read(CHUNK_BYTES)
-            if copy:
-                copy.write(chunk)
-            head, newline, tail = chunk.rpartition(b"\n")
-            if chunk and not newline:  # a long line: keep collecting, join once
-                if num_pending <= MAX_LINE_BYTES:
-                    pending.append(chunk)
-                num_pending += len(chunk)
-                if num_pending > longest:
-                    raise _too_long(self.source, number + 1, longest)
-                yield []
-                continue
-            complete = b"".join([*pending, head])
-            pending, num_pending = [tail], len(tail)
-            lines = []
-            for line in complete.split(b"\n"):
-                number += 1
-                if number == 1:
-                    line = line.removeprefix(b"\xef\xbb\xbf")
-                if line.strip():
-                    lines.append((number, line))
-            yield lines
-            if not chunk:
-                return
+def numbered_lines(
+    stream: IO[bytes], source: str, longest: int = MAX_LINE_BYTES, copy: IO[bytes] | None = None
+) -> Iterator[list[tuple[int, bytes]]]:
+    """The non-blank lines that each read completes, with their numbers from 1.
+
+    Of one that is too long enough comes to tell. What is read is copied, too.
+
+    Raises:
+        InputError: a line is longer than ``longest``.
+        HnclipError: damaged gzip.
+    """
+    read = getattr(stream, "read1", stream.read)
+    number = num_pending = 0
+    pending: list[bytes] = []
+    while True:
+        with unpacking(source):
+            chunk = read(CHUNK_BYTES)
+        if copy:
+            copy.write(chunk)
+        head, newline, tail = chunk.rpartition(b"\n")
+        if chunk and not newline:  # a long line: keep collecting, join once
+            if num_pending <= MAX_LINE_BYTES:
+                pending.append(chunk)
+            num_pending += len(chunk)
+            if num_pending > longest:
+                error = _too_long(source, number + 1, longest)
+                raise error if number else error.with_hint(instead(pending[0], source))
+            yield []
+            continue
+        complete = b"".join([*pending, head])
+        pending, num_pending = [tail], len(tail)
+        lines = []
+        for line in complete.split(b"\n"):
+            number += 1
+            if number == 1:
+                line = line.removeprefix(b"\xef\xbb\xbf")
+            if line.strip():
+                lines.append((number, line))
+        yield lines
+        if not chunk:
+            return
 
 
 def _too_long(source: str, number: int, bound: int) -> InputError:

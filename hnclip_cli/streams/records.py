@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from hnclip_cli.errors import InputError
+from hnclip_cli.streams.foreign import converting
 
 T = TypeVar("T")
 # Left, top, width, height in pixels.
@@ -62,13 +63,13 @@ class Record(dict[str, Any]):
         super().__init__(fields)
         # The file's name, ``-`` for standard input, ``records`` for records of a program.
         self.source = source
-        self.line = line  # line number, from 1
+        self.line = line  # line number, from 1; 0 where ``source`` says the place
         # Position among the non-blank lines of a reader's input (or shard), from 0.
         self.index = index
 
     @property
     def where(self) -> str:
-        return f"{self.source}:{self.line}"
+        return f"{self.source}:{self.line}" if self.line else self.source
 
     def error(
         self, problem: str, *, got: str = "", expected: str = "", hint: str = ""
@@ -80,7 +81,10 @@ class Record(dict[str, Any]):
         """The value of a field that must be there and be of this type; else an `InputError`."""
         if name not in self:
             known = ", ".join(list(self)[:8]) or "none"
-            raise self.error(f'missing field "{name}"', got=f"the fields {known}")
+            is_line = self and self.line and self.source != "records"
+            is_renamed = is_line and name in ("caption", "image")
+            hint = converting(self.source, f" --{name}-key NAME") if is_renamed else ""
+            raise self.error(f'missing field "{name}"', got=f"the fields {known}", hint=hint)
         value = self[name]
         if not isinstance(value, kind):
             raise self.error(
@@ -281,7 +285,7 @@ def parse_record(
     """
     import orjson  # here, so that --help does not wait for it
 
-    where = f"{source}:{number}"
+    where = f"{source}:{number}" if number else source
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -301,6 +305,8 @@ def parse_record(
             value = json.loads(
                 text, parse_int=_integer, parse_float=_float, parse_constant=lambda _: None
             )
+            if "\\u" in text:  # half a character, which orjson refuses and cannot write
+                json.dumps(value, ensure_ascii=False).encode()
         if len(line) > 2 * MAX_DEPTH and _is_deep(line) and _is_deeper(value, MAX_DEPTH):
             raise ValueError(f"lists and objects in each other more than {MAX_DEPTH} deep")
     except (ValueError, RecursionError) as error:

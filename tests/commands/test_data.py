@@ -16,6 +16,7 @@ from hnclip_cli.cli import cli
 from hnclip_cli.commands.data import COMMANDS, data
 from tests.conftest import ROOT, environment, parse_lines, run_hnclip, to_lines
 from tests.factories import make_records
+from tests.sources.caption_files.examples import EXAMPLES
 
 ITEM = {"filename": "1.jpg", "caption": "a dog and a cat", "negative_caption": "a cat and a dog"}
 
@@ -395,3 +396,63 @@ def test_the_templates_of_open_clip_make_the_prompts(working_folder, flags, coun
     assert len(cat["captions"]) == 2 * count
     assert dog["truth"] == [[0, count + number] for number in range(count)]
     assert cat["prompts_per_class"] == count and "dog" in cat["captions"][count]
+
+
+def test_captions_become_negatives_in_one_pipe(working_folder):
+    path = EXAMPLES["coco"].write(working_folder)
+    (working_folder / "images").mkdir()
+    for number in (139, 285, 632):
+        (working_folder / "images" / f"{number:012d}.jpg").touch()
+    result = invoke("captions", path, "--images", "images")
+    assert result.exit_code == 0, result.stderr
+    made = parse_lines(pipe(result.stdout_bytes, "negatives").stdout_bytes)
+    assert [record["image"] for record in made[:2]] == [
+        "images/000000000139.jpg", "images/000000000285.jpg"
+    ]  # fmt: skip
+    assert made[0]["negatives"]
+
+
+def test_some_captions_are_taken_in_their_order(working_folder):
+    path = EXAMPLES["flickr_token"].write(working_folder)
+    whole = parse_lines(invoke("captions", path).stdout_bytes)
+    assert parse_lines(invoke("captions", path, "--limit", 2).stdout_bytes) == whole[:2]
+    drawn = parse_lines(invoke("captions", path, "--sample", 3, "--seed", 1).stdout_bytes)
+    assert len(drawn) == 3 and drawn == [record for record in whole if record in drawn]
+
+
+def test_captions_without_their_images_are_skipped_and_counted(working_folder):
+    path = EXAMPLES["flickr_token"].write(working_folder)
+    (working_folder / "images").mkdir()
+    (working_folder / "images" / "1001.jpg").touch()
+    result = invoke("captions", path, "--images", "images", "--on-error", "skip")
+    assert result.exit_code == 3
+    assert len(parse_lines(result.stdout_bytes)) == 1
+    assert result.stderr.splitlines()[-1] == "hnclip: skipped 5 bad records"
+    result = invoke("captions", path, "--images", "images")
+    assert result.exit_code == 1 and result.stdout == ""
+    assert result.stderr == (
+        f"hnclip: {path}:1: image not found; got 'images/1000.jpg'; try another --images folder\n"
+    )
+
+
+def test_what_is_odd_and_splits_are_noted(working_folder):
+    path = EXAMPLES["karpathy"].write(working_folder)
+    result = invoke("captions", path)
+    assert "hnclip: dataset_coco.json" not in result.stderr
+    assert result.stderr.endswith("val 1, test 1); --split takes some of them\n")
+    result = invoke("captions", path, "--split", "val", "-o", "val.jsonl")
+    assert (result.stdout, result.stderr) == ("", "")
+    assert len(parse_lines((working_folder / "val.jsonl").read_bytes())) == 2
+    result = invoke("captions", path, "--images", ".", "--save-images", ".")
+    assert result.exit_code == 2
+    assert invoke("captions", path, "--format", "none").exit_code == 2
+
+
+def test_no_output_appears_where_a_split_is_empty(working_folder):
+    path = EXAMPLES["karpathy"].write(working_folder)
+    result = invoke("captions", path, "--split", "tset", "-o", "out.jsonl")
+    assert result.exit_code == 1
+    assert "no caption; got --split tset, expected a split of train, restval, val, test" in (
+        result.stderr
+    )
+    assert not (working_folder / "out.jsonl").exists()

@@ -119,7 +119,7 @@ def test_a_bad_line_of_metadata_is_named(folder, line, message):
     [
         ("name\na.png\n", 'metadata.csv:2: missing field "file_name"', 1),
         ("file_name\na.png,x\nb.jpg\n", "metadata.csv:2: more values than the header", 1),
-        ('file_name\n"a.png"x\n', r"metadata.csv: broken CSV \(", 1),
+        ('file_name\n"a.png"x\n', r"metadata.csv:2: broken CSV \(", 1),
         ("file_name,n\na.png\nb.jpg,\xff\n", r"metadata.csv: broken CSV \('utf-8'", 1),
         ("file_name,n,n\na.png,1,2\n", "metadata.csv: two columns of one name; got 'n'", 1),
         ("file_name\n" + "\0" * 5000 + "\n", "metadata.csv: the line is too long", 1),

@@ -18,7 +18,7 @@ from typing import Any
 from hnclip_cli.benchmarks import TEXT_TO_TEXT, Leaf, Metric, Place, accuracy, by_subset, mean
 from hnclip_cli.sources.benchmarks.files import Files, benchmark, reader
 from hnclip_cli.sources.benchmarks.items import Item
-from hnclip_cli.sources.benchmarks.karpathy import places
+from hnclip_cli.sources.places import coco_places
 
 PP_FILES = (
     "replace_att.json",
@@ -101,7 +101,7 @@ def _valse(item: Item) -> dict[str, Any] | None:
     votes = Item(item.field("mturk", dict), item.files, item.source, item.key)
     if votes.integer("caption") < MIN_VOTES:
         return None
-    names = places(item.text("image_file"))
+    names = coco_places(item.text("image_file"))
     image = item.image_path(*names, *(f"{folder}/{name}" for folder in FOLDERS for name in names))
     tags = {"phenomenon": item.text("linguistic_phenomena")}
     return item.short(image, item.caption, [item.text("foil")], item.subset, tags=tags)

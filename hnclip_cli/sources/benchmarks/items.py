@@ -5,9 +5,8 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hnclip_cli.errors import HnclipError
+from hnclip_cli.sources.places import find_image
 from hnclip_cli.streams.edits import edit_between
-from hnclip_cli.streams.files import inside
 from hnclip_cli.streams.records import Record
 
 if TYPE_CHECKING:
@@ -67,14 +66,7 @@ class Item(Record):
         Args:
             names: where the image may lie in the folder; the first that is there is taken.
         """
-        try:
-            paths = [inside(self.files.images, name, "image") for name in names]
-        except HnclipError as error:
-            raise self.error(str(error)) from None
-        for path in paths:
-            if os.path.isfile(path):
-                return path
-        raise self.error("image not found", got=repr(paths[0]), hint="another --images folder")
+        return find_image(self, self.files.images, names)
 
     def short(
         self,

@@ -25,16 +25,15 @@ from hnclip_cli.language.parser import Parser
 from hnclip_cli.language.window import tokens
 from hnclip_cli.sources.benchmarks.files import Files, benchmark, read_json, reader
 from hnclip_cli.sources.benchmarks.items import Item, negative
+from hnclip_cli.sources.places import coco_places
 
 COCO_FILES = ("coco_karpathy_test.json", "dataset_coco.json")
 FLICKR_FILES = ("flickr30k_test.json", "dataset_flickr30k.json")
 
-_COCO_2014 = re.compile(r"COCO_(?:train|val|test)2014_(\d{12}\.jpg)")
-
 
 def _retrieval_record(item: Item) -> dict[str, Any]:
     """The records of one image share its path."""
-    image = item.image_path(*places(item.image))
+    image = item.image_path(*coco_places(item.image))
     return item.record(image=image, caption=item.caption, subset="test")
 
 
@@ -63,13 +62,6 @@ def _image_and_captions(item: Item) -> dict[str, Any] | None:
     folder = item.get("filepath", "")
     image = os.path.join(folder if isinstance(folder, str) else "", item.text("filename"))
     return {"image": image, "captions": captions, "key": item.key}
-
-
-def places(name: str) -> list[str]:
-    """Where an image may lie: as published, without its folder, under its COCO 2017 name."""
-    base = os.path.basename(name)
-    renamed = _COCO_2014.fullmatch(base)
-    return [name, base, *([renamed[1]] if renamed else [])]
 
 
 # Their recalls need embeddings of all images and captions (hnclip eval --embeddings).
@@ -127,7 +119,7 @@ PERTURBATIONS: dict[str, Callable[[str, Tagged, Order], list[str]]] = {
 
 def _order_record(item: Item) -> dict[str, Any]:
     """A caption, with a negative for each of the four perturbations."""
-    image = item.image_path(*places(item.image))
+    image = item.image_path(*coco_places(item.image))
     caption = normalized(item.caption)
     if not caption:
         raise item.error("no word is left of the caption", got=repr(item.caption))

@@ -11,19 +11,19 @@
   that records can name them.
 """
 
-import contextlib
 import itertools
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from hnclip_cli.benchmarks import Leaf, Metric, Place, by_subset, by_tag, winoground
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.sources.benchmarks.files import Files, benchmark, reader
 from hnclip_cli.sources.benchmarks.items import Item
-from hnclip_cli.streams.files import open_regular
-from hnclip_cli.streams.outputs import atomic_output, in_the_way
+from hnclip_cli.sources.places import unpack_image
+from hnclip_cli.streams.arrow_files import arrow_rows
 
 TRUTH = [[0, 0], [1, 1]]  # each caption of the image at its own place
 
@@ -165,9 +165,6 @@ PARQUET_COLUMNS = [
     *(f"{side}_{what}" for side in SIDES for what in ("caption", "image")),
 ]
 
-_ENDINGS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg"}
-_ROWS = 16  # held in memory beside what the file keeps together
-
 
 def _inpaintcoco(item: Item) -> dict[str, Any]:
     """Some rows have no second caption; each is a bad item."""
@@ -183,53 +180,21 @@ def _inpaintcoco(item: Item) -> dict[str, Any]:
 
 
 def _parquet_items(files: Files) -> Iterator[Item]:
-    try:
-        from pyarrow import ArrowException, parquet
-    except ImportError:
-        raise HnclipError(
-            "pyarrow is not installed", hint="pip install 'hnclip[parquet]'"
-        ) from None
     for path in files.paths(PARQUET_FILES):
         part = int(os.path.basename(path).split("-")[1])
-        try:
-            with parquet.ParquetFile(path) as file:
-                if absent := [
-                    name for name in PARQUET_COLUMNS if name not in file.schema_arrow.names
-                ]:
-                    raise HnclipError(
-                        "not an official file", where=path, expected=f"also {' '.join(absent)}"
-                    )
-                batches = file.iter_batches(_ROWS, columns=PARQUET_COLUMNS)
-                rows = (row for batch in batches for row in batch.to_pylist())
-                for index, row in enumerate(rows):
-                    yield Item(row, files, path, f"{part}/{index}")
-        except (ArrowException, OSError, UnicodeDecodeError) as error:
-            reason = str(error).partition("\n")[0]
-            raise HnclipError(f"broken parquet ({reason})", where=path) from None
+        for index, row in enumerate(arrow_rows(path, partial(_columns, path))):
+            yield Item(row, files, path, f"{part}/{index}")
+
+
+def _columns(path: str, names: Sequence[str]) -> list[str]:
+    if absent := [name for name in PARQUET_COLUMNS if name not in names]:
+        raise HnclipError("not an official file", where=path, expected=f"also {' '.join(absent)}")
+    return PARQUET_COLUMNS
 
 
 def _unpacked(item: Item, side: str) -> str:
-    """The path of an image after it was written there."""
-    data = item.field(f"{side}_image", dict).get("bytes")
-    if not isinstance(data, bytes):
-        raise item.error(f'field "{side}_image" holds no image')
-    ending = next((end for magic, end in _ENDINGS.items() if data.startswith(magic)), None)
-    if ending is None:
-        raise item.error(f'field "{side}_image" is neither PNG nor JPEG', got=repr(data[:4]))
-    name = f"{item.key.replace('/', '-')}-{side}.{ending}"
-    path = os.path.join(item.files.images, name)
-    if not os.path.lexists(path):
-        with atomic_output(path, follow_links=False) as stream:
-            stream.write(data)
-    elif not _holds(path, data):
-        raise in_the_way(path)
-    return path
-
-
-def _holds(path: str, data: bytes) -> bool:
-    with contextlib.suppress(OSError, HnclipError), open_regular(path) as stream:
-        return stream.read(len(data) + 1) == data
-    return False
+    stem = f"{item.key.replace('/', '-')}-{side}"
+    return unpack_image(item, f"{side}_image", item.files.images, stem)
 
 
 INPAINTCOCO = benchmark(

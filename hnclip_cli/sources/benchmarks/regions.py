@@ -15,6 +15,7 @@ from typing import Any
 from hnclip_cli.benchmarks import Metric, accuracy, by_tag, by_word, mean
 from hnclip_cli.sources.benchmarks.files import Files, benchmark, reader
 from hnclip_cli.sources.benchmarks.items import Item
+from hnclip_cli.sources.places import visual_genome_places
 
 RELATION_FILE = "visual_genome_relation.json"
 ATTRIBUTION_FILE = "visual_genome_attribution.json"
@@ -100,8 +101,7 @@ def _hard_negatives(item: Item) -> list[str]:
 
 def vg_image(item: Item, name: str) -> str:
     """The path of a Visual Genome image by its number, in one of the folders it is published in."""
-    file = f"{item.integer(name)}.jpg"
-    return item.image_path(file, f"VG_100K/{file}", f"VG_100K_2/{file}")
+    return item.image_path(*visual_genome_places(item.integer(name)))
 
 
 CREPE = benchmark(

@@ -63,7 +63,7 @@ def test_what_is_there_already_is_left_alone_and_what_differs_is_in_the_way(fold
         ({"inpaint_caption": ""}, 'field "inpaint_caption" is empty'),
         ({"inpaint_caption": None}, 'field "inpaint_caption" has the wrong type'),
         ({"coco_image": {"bytes": None, "path": "x"}}, 'field "coco_image" holds no image'),
-        ({"coco_image": {"bytes": b"GIF89a", "path": "x"}}, "neither PNG nor JPEG"),
+        ({"coco_image": {"bytes": b"GARBAGE", "path": "x"}}, "expected png, jpg"),
     ],
 )
 def test_a_bad_row_is_named_and_counted(folder, write, change, message):
@@ -98,6 +98,7 @@ def test_another_table_is_no_official_file(folder, write):
 
 
 def test_without_pyarrow_it_says_what_to_install(folder, monkeypatch):
+    (folder.path / FILE.format(0)).touch()
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(HnclipError, match=r"pyarrow is not installed; try pip install 'hnclip\[pa"):
         folder.read("inpaintcoco")
