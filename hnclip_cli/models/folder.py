@@ -8,6 +8,7 @@ configurations, and links to the weights and to the files of the tokenizer, and 
 import contextlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from math import prod
@@ -36,6 +37,7 @@ VOCABULARIES = (
     "tokenizer.json", "vocab.json", "merges.txt", "vocab.txt", "spiece.model", "tokenizer.model",
     "sentencepiece.bpe.model", "special_tokens_map.json", "added_tokens.json",
 )  # fmt: skip
+_SHARD = re.compile(r"-\d{5}-of-\d{5}\.")  # a part of weights, as transformers calls it
 MAX_JSON_BYTES = 4 << 20
 MAX_VOCABULARY_BYTES = 256 << 20
 
@@ -161,6 +163,13 @@ def _find_weights(folder: Path) -> str:
     for suffix in (".safetensors", *PICKLES):
         names = sorted(path.name for path in folder.glob(f"*{suffix}") if path.name not in OTHERS)
         names.sort(key=lambda name: PREFERRED.index(name) if name in PREFERRED else len(PREFERRED))
+        if any(_SHARD.search(name) for name in names[:1]):
+            raise HnclipError(
+                "the weights are in several files, and only one is read",
+                where=str(folder),
+                got=names[0],
+                hint="save_pretrained of transformers with a larger max_shard_size",
+            )
         if names and (path := member(folder, names[0])):
             return path
     raise HnclipError("no *.safetensors weights in the folder", where=str(folder))

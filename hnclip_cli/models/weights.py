@@ -5,9 +5,10 @@ Nothing is unpickled but tensors, numbers and text: no object, no code.
 
 import contextlib
 import os
+import re
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,14 +21,15 @@ from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.clip_names import from_transformers, is_transformers
 from hnclip_cli.streams.files import open_regular
 
-# Before names of weights that were trained in parallel, or compiled.
-PREFIXES = ("module.", "_orig_mod.")
+# Parts of the names of weights that were compiled, or trained in parallel.
+_WRAPPERS = re.compile(r"\b(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 # Around the weights, in checkpoints of open_clip and others.
 HOLDERS = ("state_dict", "model_state_dict", "model")
 # What OpenAI's archives hold beside weights.
 NUMBERS = ("input_resolution", "context_length", "vocab_size")
 _LFS = b"version https://git-lfs"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
+SUFFIX = ".safetensors"
 
 
 @contextlib.contextmanager
@@ -39,21 +41,17 @@ def readable_weights(path: str) -> Iterator[str]:
             or no file of weights at all.
     """
     kind = _kind(path)
-    if kind == "other":  # such as NumPy's, which open_clip knows
-        yield path
-        return
-    if kind == "safetensors":
-        names = _names(path, path)
-        tensors = None if _are_known(names) else load_file(path)
-    else:
-        found = _unpickle(path)
-        tensors = {name: value for name, value in found.items() if isinstance(value, Tensor)}
-    if tensors is None:
+    if kind == "numpy":  # big_vision's, which open_clip knows
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="hnclip-weights-") as private:
-        copy = os.path.join(private, "weights.safetensors")
+        copy = os.path.join(private, f"weights{SUFFIX}")
+        if kind == "safetensors" and _are_known(_names(path, path)):
+            os.symlink(os.path.realpath(path), copy)
+            yield path if path.endswith(SUFFIX) else copy
+            return
         with _in_words(path):
+            tensors = load_file(path) if kind == "safetensors" else _unpickle(path)
             save_file(_own_memory(known_names(tensors)), copy)
         del tensors
         _names(copy, path)
@@ -62,20 +60,23 @@ def readable_weights(path: str) -> Iterator[str]:
 
 def known_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights without prefixes of wrappers, under open_clip's names."""
-    plain = {_without_prefix(name): value for name, value in tensors.items()}
+    plain = {_WRAPPERS.sub("", name): value for name, value in tensors.items()}
+    prefix = _prefix(plain)
+    plain = {name.removeprefix(prefix): value for name, value in plain.items()}
     if is_transformers(plain):
         plain = from_transformers(plain)
     return {name: value for name, value in plain.items() if name not in NUMBERS}
 
 
-def _without_prefix(name: str) -> str:
-    while prefix := next((prefix for prefix in PREFIXES if name.startswith(prefix)), ""):
-        name = name.removeprefix(prefix)
-    return name.replace("._orig_mod.", ".")
+def _prefix(names: Iterable[str]) -> str:
+    """What stands before all names where the model was a part of another, as ``module.``."""
+    scales = [name for name in names if name.endswith(".logit_scale")]
+    return min(scales, key=len).removesuffix("logit_scale") if scales else ""
 
 
 def _are_known(names: set[str]) -> bool:
-    return not is_transformers(names) and all(_without_prefix(name) == name for name in names)
+    is_wrapped = _prefix(names) or any(map(_WRAPPERS.search, names))
+    return not is_transformers(names) and not is_wrapped
 
 
 def _own_memory(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -92,9 +93,15 @@ def _kind(path: str) -> str:
         raise HnclipError(
             "a pointer of Git LFS, in place of the weights", where=path, hint="git lfs pull"
         )
-    if path.endswith(".safetensors"):
+    if path.endswith(SUFFIX) or beginning[8:9] == b"{":
         return "safetensors"
-    return "pickle" if path.endswith(PICKLES) else "other"
+    if path.endswith((".npz", ".npy")):
+        return "numpy"
+    if path.endswith(PICKLES) or beginning.startswith((b"PK", b"\x80")):
+        return "pickle"
+    raise HnclipError(
+        "not a file of weights", where=path, expected="safetensors, or a pickle of tensors"
+    )
 
 
 def _names(path: str, shown: str) -> set[str]:
@@ -111,7 +118,7 @@ def _names(path: str, shown: str) -> set[str]:
     return set(kinds)
 
 
-def _unpickle(path: str) -> Mapping[str, Any]:
+def _unpickle(path: str) -> Mapping[str, Tensor]:
     with (
         _in_words(path),
         warnings.catch_warnings(action="ignore"),
@@ -121,11 +128,16 @@ def _unpickle(path: str) -> Mapping[str, Any]:
     for holder in HOLDERS:
         if isinstance(found, Mapping) and isinstance(found.get(holder), Mapping):
             found = found[holder]
-    if not isinstance(found, Mapping) or not any(isinstance(x, Tensor) for x in found.values()):
+    found = found if isinstance(found, Mapping) else {}
+    tensors = {name: value for name, value in found.items() if isinstance(value, Tensor)}
+    if not tensors:
         raise HnclipError(
-            "no weights in the file", where=path, expected="tensors by name, or in a state_dict"
+            "no weights in the file",
+            where=path,
+            got=", ".join(map(str, list(found)[:4])),
+            expected="tensors by name, or in a state_dict",
         )
-    return found
+    return tensors
 
 
 def _numbers() -> list[Any]:
@@ -144,6 +156,8 @@ def _is_zip(path: str) -> bool:
 def _in_words(path: str) -> Iterator[None]:
     try:
         yield
+    except HnclipError:
+        raise
     except SafetensorError as error:
         raise HnclipError(f"not a safetensors file ({error})", where=path) from None
     except Exception as error:  # unpickling what is no pickle raises nearly anything

@@ -223,6 +223,11 @@ def test_weights_are_safetensors(folder, case):
     assert "not a safetensors file" in refusal(folder)
 
 
+def test_weights_in_several_files_are_refused_by_name(folder):
+    (folder / WEIGHTS_NAME).rename(folder / "model-00001-of-00002.safetensors")
+    assert "in several files, and only one is read; got model-00001-of-" in refusal(folder)
+
+
 def test_a_small_file_of_weights_does_not_make_a_large_model(folder, monkeypatch):
     monkeypatch.setattr(open_clip, "create_model_and_transforms", None)
     edit(folder, text_cfg__width=32_768, text_cfg__layers=1_000)

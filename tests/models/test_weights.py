@@ -39,6 +39,13 @@ FORMS = {
     "parallel": lambda weights: {f"module.{name}": value for name, value in weights.items()},
     "compiled": lambda weights: {f"_orig_mod.{name}": value for name, value in weights.items()},
     "both": lambda weights: {f"module._orig_mod.{name}": v for name, v in weights.items()},
+    "part of another": lambda weights: {f"net.clip.{name}": v for name, v in weights.items()},
+    "fully sharded": lambda weights: {
+        f"_fsdp_wrapped_module.{name}".replace(
+            "blocks.0.", "blocks.0._checkpoint_wrapped_module."
+        ): v
+        for name, v in weights.items()
+    },
     "compiled tower": lambda weights: {
         name.replace("visual.", "visual._orig_mod."): value for name, value in weights.items()
     },
@@ -62,6 +69,14 @@ def test_wrapped_weights_load_as_the_plain_ones(weights, tmp_path, form, suffix)
         assert torch.equal(value, weights[name]), name
 
 
+def test_weights_are_told_by_what_they_hold(weights, tmp_path):
+    save_file(weights, tmp_path / "a.safetensors")
+    torch.save(weights, tmp_path / "b.pt")
+    for given, name in (("a.safetensors", "x.pt"), ("a.safetensors", "x"), ("b.pt", "y.tar")):
+        (tmp_path / name).write_bytes((tmp_path / given).read_bytes())
+        assert torch.equal(loaded(tmp_path / name)["logit_scale"], weights["logit_scale"])
+
+
 def test_a_checkpoint_of_the_old_format_loads(weights, tmp_path):
     torch.save(
         training_checkpoint(weights), tmp_path / "x.pt", _use_new_zipfile_serialization=False
@@ -75,6 +90,7 @@ class Evil:
 
 
 REFUSED = {
+    "model.gguf": (b"GGUF" + bytes(99), "not a file of weights; expected safetensors"),
     "empty.safetensors": (b"", "is empty"),
     "empty.pt": (b"", "is empty"),
     "lfs.safetensors": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "Git LFS"),
