@@ -14,11 +14,12 @@ from torch import Tensor
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.device import autocast
-from hnclip_cli.models.pixels import byte_table, look_up_bytes
+from hnclip_cli.models.pixels import byte_table, look_up_bytes, resizes, split_preprocess
 from hnclip_cli.models.tensors import bytes_of
 from hnclip_cli.models.text import encode_text, encode_text_local
 from hnclip_cli.models.tokens import Tokenizer, remembering
 from hnclip_cli.models.vision import encode_image, encode_image_local
+from hnclip_cli.streams.decoders import Step
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -81,6 +82,30 @@ class Clip:
     @cached_property
     def _tokenize(self) -> Callable[[Sequence[str]], Tensor]:
         return remembering(self.tokenizer)
+
+    def stack(self, images: Sequence[Tensor]) -> Tensor:
+        """Images as `PixelLoader` gives them, of one size as `encode_images` takes them.
+
+        On a GPU they are brought there, and nothing waits for it.
+        """
+        if self.resizes and images[0].dtype == torch.uint8:
+            from hnclip_cli.models.resize import resize
+
+            return resize(images, self._steps, self.device)
+        if self.device.type != "cuda":
+            return torch.stack(list(images))
+        shape = len(images), *images[0].shape
+        pinned = torch.empty(shape, dtype=images[0].dtype, pin_memory=True)
+        return torch.stack(list(images), out=pinned).to(self.device, non_blocking=True)
+
+    @cached_property
+    def resizes(self) -> bool:
+        """Whether images are resized on the device."""
+        return resizes(self.device, self._steps)
+
+    @cached_property
+    def _steps(self) -> list[Step]:
+        return split_preprocess(self.preprocess)[0]
 
     def encode_images(self, pixels: Tensor) -> Tensor:
         """Pixels to unit vectors, float32, shape (n, D).

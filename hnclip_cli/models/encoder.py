@@ -10,11 +10,12 @@ import torch
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.models.pixels import FLAT, PixelLoader, is_flat
+from hnclip_cli.models.pixels import FLAT, MAX_AHEAD, PixelLoader, is_flat
+from hnclip_cli.streams.decoders import Wanted
 from hnclip_cli.streams.images import ImageRoot
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Box, Record, with_gaps
-from hnclip_cli.streams.threads import chunked, map_ahead
+from hnclip_cli.streams.threads import chunked
 
 MEMORY_BYTES = 64 << 20  # of rows that are remembered
 
@@ -110,18 +111,23 @@ class Encoder:
 
     def decoded(self, items: Iterable[Item]) -> Iterator[Item]:
         """The items, their new views decoded ahead."""
-        with PixelLoader(self.clip, self.image_root, self.workers) as load:
 
-            def decode(item: Item) -> Item:
-                for slot in item.new:
-                    if item.record and isinstance(slot.content, View) and slot.is_open:
-                        try:
-                            slot.pixels = load(item.record, *slot.content)
-                        except InputError as error:
-                            slot.problem = str(error).removeprefix(f"{item.record.where}: ")
-                return item
+        def prepare(item: Item) -> tuple[tuple[Item, list[Slot]], list[Wanted]]:
+            slots = [slot for slot in item.new if isinstance(slot.content, View) and slot.is_open]
+            if not item.record:
+                return (item, []), []
+            return (item, slots), [(item.record, *slot.content) for slot in slots]
 
-            yield from map_ahead(decode, items, load.num_threads)
+        depth = min(2 * self.batch_size, MAX_AHEAD)
+        with PixelLoader(self.clip, self.image_root, self.workers) as loader:
+            for (item, slots), images in loader.ahead(items, prepare, max(64, depth)):
+                for slot, image in zip(slots, images, strict=True):
+                    if isinstance(image, InputError):
+                        assert item.record
+                        slot.problem = str(image).removeprefix(f"{item.record.where}: ")
+                    else:
+                        slot.pixels = image
+                yield item
 
     def encode(self, items: Iterable[Item]) -> None:
         """Give the new slots of the items their rows; views must be decoded before."""
@@ -133,7 +139,8 @@ class Encoder:
                     self.policy.odd(FLAT, f"{item.record.where}: {name!r}")
         for batch in chunked(views, self.batch_size):
             with torch.inference_mode():
-                rows = self.clip.encode_images(torch.stack([slot.pixels for slot in batch]))
+                pixels = self.clip.stack([slot.pixels for slot in batch])
+                rows = self.clip.encode_images(pixels)
             for slot, row in zip(batch, rows.cpu().numpy(), strict=True):
                 slot.take(row)
                 slot.pixels = None

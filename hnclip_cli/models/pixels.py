@@ -1,7 +1,10 @@
 """Images as the pixels that a model takes: preprocessing in parts, in processes and on bytes."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Self
+import warnings
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 import torch
@@ -9,13 +12,31 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import CenterCrop, Compose, Resize
 
-from hnclip_cli.streams.decoders import Decoders, Step, part_loader, preprocessing
-from hnclip_cli.streams.images import ImageRoot
+from hnclip_cli.errors import InputError
+from hnclip_cli.streams.decoders import (
+    Decoded,
+    Decoders,
+    Step,
+    Wanted,
+    part_loader,
+    preprocessing,
+)
+from hnclip_cli.streams.images import ImageRoot, as_root
 from hnclip_cli.streams.records import Box, Record
+from hnclip_cli.streams.threads import chunked, map_ahead
 
 if TYPE_CHECKING:
     from hnclip_cli.models.clip import Clip
 
+T = TypeVar("T")
+U = TypeVar("U")
+
+# Images that a process loads in one call. A call costs more than it looks: each of its waits gives
+# this interpreter to another thread.
+MAX_AT_ONCE = 8
+MAX_AHEAD = 512  # images that are loaded before they are wanted: up to 1 GB
+# Of an image that a GPU resizes. Larger ones take longer to hand over than they are worth.
+MAX_RAW_BYTES = 2 << 20
 # Transforms of torchvision and open_clip that treat each byte of an RGB image alone.
 _ARITHMETIC = {"MaybeConvertMode", "MaybeToTensor", "ToTensor", "Normalize"}
 FLAT = "images of one flat color"  # as the closing note calls them
@@ -55,11 +76,6 @@ def byte_table(preprocess: Any) -> Tensor | None:
     ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
     values = arithmetic(Image.fromarray(ramp))
     return values[:, 0] if isinstance(values, Tensor) else None
-
-
-def as_bytes(image: Image.Image) -> Tensor:
-    """(height, width, 3) uint8, for `look_up_bytes`."""
-    return torch.from_numpy(np.array(image))
 
 
 def is_flat(pixels: Tensor) -> bool:
@@ -102,12 +118,40 @@ def by_table(arithmetic: Compose) -> Callable[[Image.Image], Tensor]:
     return look_up
 
 
+def resizes(device: torch.device, steps: Sequence[Step]) -> bool:
+    """Whether a GPU can do these steps, and gives the bytes that Pillow does.
+
+    Where Triton is missing, cannot compile, or gives other bytes, a warning says so.
+    """
+    if device.type != "cuda":
+        return False
+    try:
+        from hnclip_cli.models.resize import can_resize, is_exact
+
+        if not can_resize(steps):
+            return False
+        if is_exact(steps, device):
+            return True
+        reason = "its pixels are not Pillow's"
+    except Exception as problem:  # Triton's compiler, the driver and the import each have their own
+        reason = f"{type(problem).__name__}: {problem}".partition("\n")[0][:120]
+    warnings.warn(f"images are not resized on the GPU ({reason})", stacklevel=2)
+    return False
+
+
+def as_bytes(decoded: Decoded) -> Tensor:
+    """(height, width, 3) uint8, for `look_up_bytes`."""
+    pixels = torch.frombuffer(decoded.data, dtype=torch.uint8)
+    return pixels.view(decoded.height, decoded.width, 3)
+
+
 class PixelLoader:
     """Loads pixels in processes; to be called from several threads, such as those of `map_ahead`.
 
     The processes decode, resize and crop; the calling thread does what remains of the model's
-    preprocessing, or leaves it to the GPU, which gets a byte in place of each number. The pixels
-    are the same, bit for bit. With 0 ``workers`` everything happens in the calling thread.
+    preprocessing. A GPU gets bytes in place of numbers, and images that it resizes itself where it
+    can (`resizes`), so that the processes decode only. The pixels are the same, bit for bit. With
+    0 ``workers`` everything happens in the calling thread.
 
     Leaving the ``with`` block ends the processes.
     """
@@ -115,12 +159,18 @@ class PixelLoader:
     def __init__(self, clip: "Clip", image_root: str | ImageRoot, workers: int) -> None:
         self._decoders: Decoders | None = None
         self.num_threads = 2 * workers  # with as many callers, neither they nor the processes wait
-        self._finish, self._load = clip.preprocess, part_loader(image_root)
+        self._max_at_once = 1 if as_root(image_root).remote else MAX_AT_ONCE
+        self._load_part = part_loader(image_root)
+        self._finish: Callable[[Any], Tensor] = clip.preprocess
         if workers:
             steps, rest = split_preprocess(clip.preprocess)
-            on_gpu = clip.device.type == "cuda" and byte_table(clip.preprocess) is not None
-            self._finish = as_bytes if on_gpu else by_table(rest)
-            self._load = self._decoders = Decoders(image_root, workers, steps)
+            arithmetic = by_table(rest)
+            self._finish = lambda decoded: arithmetic(decoded.image())
+            raw_bytes = 0
+            if clip.device.type == "cuda" and byte_table(clip.preprocess) is not None:
+                self._finish = as_bytes
+                raw_bytes = MAX_RAW_BYTES if clip.resizes else 0
+            self._decoders = Decoders(image_root, workers, steps, raw_bytes=raw_bytes)
 
     def __enter__(self) -> Self:
         return self
@@ -129,8 +179,54 @@ class PixelLoader:
         if self._decoders:
             self._decoders.close()
 
+    def ahead(
+        self, items: Iterable[T], prepare: Callable[[T], tuple[U, Sequence[Wanted]]], depth: int
+    ) -> Generator[tuple[U, list[Tensor | InputError]], None, None]:
+        """What ``prepare`` makes of each item, with the images that it wants, in order.
+
+        Args:
+            items: drawn by the calling thread.
+            prepare: called from several threads.
+            depth: items that may be begun before the first of them is done.
+        """
+        # So many that each process has a call to do and one that waits.
+        at_once = depth // (2 * self.num_threads) if self.num_threads else 1
+        size = max(1, min(self._max_at_once, at_once))
+
+        def load(part: list[T]) -> list[tuple[U, list[Tensor | InputError]]]:
+            prepared = [prepare(item) for item in part]
+            images = iter(self.load([one for _, wanted in prepared for one in wanted]))
+            return [(made, list(islice(images, len(wanted)))) for made, wanted in prepared]
+
+        parts = map_ahead(load, chunked(items, size), self.num_threads, depth // size)
+        with closing(parts):
+            for part in parts:
+                yield from part
+
+    def load(self, wanted: Sequence[Wanted]) -> list[Tensor | InputError]:
+        """Each image as `Clip.stack` takes it, or what is wrong with it."""
+        loaded = self._decoders.load(wanted) if self._decoders else map(self._in_line, wanted)
+        return [self._pixels(one, found) for one, found in zip(wanted, loaded, strict=True)]
+
+    def _in_line(self, one: Wanted) -> Image.Image | InputError:
+        try:
+            return self._load_part(*one)
+        except InputError as error:
+            return error
+
+    def _pixels(self, one: Wanted, found: Any) -> Tensor | InputError:
+        if isinstance(found, InputError):
+            return found
+        record, name, _ = one
+        try:
+            with preprocessing(record, name):
+                return self._finish(found)
+        except InputError as error:
+            return error
+
     def __call__(self, record: Record, name: str, boxes: Sequence[Box] = ()) -> Tensor:
-        """An image, or the boxes of it, as `Clip.encode_images` takes it; else an `InputError`."""
-        image = self._load(record, name, boxes)
-        with preprocessing(record, name):
-            return self._finish(image)
+        """One image, or the boxes of it; else an `InputError`."""
+        (image,) = self.load([(record, name, boxes)])
+        if isinstance(image, InputError):
+            raise image
+        return image

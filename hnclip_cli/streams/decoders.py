@@ -8,8 +8,9 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from struct import Struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hnclip_cli.errors import InputError
 from hnclip_cli.streams.images import ImageRoot, load_image
 from hnclip_cli.streams.processes import Died, InProcesses
 from hnclip_cli.streams.records import Box, Record
@@ -23,9 +24,24 @@ DEADLINE = 60.0
 
 Step = tuple[str, Any]  # ("resize", [what Resize takes, filter]) or ("crop", [height, width])
 LoadPart = Callable[[Record, str, Sequence[Box]], "Image"]
+Wanted = tuple[Record, str, Sequence[Box]]  # an image, or boxes of it, of a record
 Request = tuple[str, int, str, Sequence[Box], Box | None]
 
-_SIZE = Struct("II")
+# Of an image in an answer: its number of bytes, width and height; 0 where it is a message.
+_ENTRY = Struct("<QII")
+
+
+class Decoded(NamedTuple):
+    """An image as bytes, red, green and blue of each pixel."""
+
+    data: memoryview
+    width: int
+    height: int
+
+    def image(self) -> "Image":
+        from PIL import Image
+
+        return Image.frombytes("RGB", (self.width, self.height), self.data)
 
 
 def part_loader(image_root: str | ImageRoot) -> LoadPart:
@@ -47,10 +63,11 @@ def part_loader(image_root: str | ImageRoot) -> LoadPart:
     return load
 
 
-class Decoders(InProcesses[Request]):
+class Decoders(InProcesses[Sequence[Request]]):
     """Loads images in processes, and resizes and crops them there; called as a `part_loader`.
 
-    A process that dies or exceeds the deadline costs the image that it had in hand.
+    A process that dies or exceeds the deadline costs the image that it had in hand. Images that
+    `is_raw` are left as they are, for a GPU to resize.
     """
 
     def __init__(
@@ -59,34 +76,67 @@ class Decoders(InProcesses[Request]):
         workers: int,
         steps: Sequence[Step] = (),
         deadline: float = DEADLINE,
+        raw_bytes: int = 0,
     ) -> None:
-        super().__init__(partial(_decoding, image_root, steps), workers, deadline)
+        decoding = partial(_decoding, image_root, steps, raw_bytes)
+        super().__init__(decoding, workers, deadline)
 
     def __call__(self, record: Record, name: str, boxes: Sequence[Box] = ()) -> "Image":
         """`InputError` as `load_image`, or where decoding crashed or took too long."""
-        from PIL import Image
+        (found,) = self.load([(record, name, boxes)])
+        if isinstance(found, InputError):
+            raise found
+        return found.image()
 
-        crop = record.crops.get(name)
+    def load(self, wanted: Sequence[Wanted]) -> list[Decoded | InputError]:
+        """Each image, or what is wrong with it; one process loads them all."""
+        requests = [
+            (record.source, record.line, name, boxes, record.crops.get(name))
+            for record, name, boxes in wanted
+        ]
         try:
-            answer = self.call((record.source, record.line, name, boxes, crop))
+            answer = memoryview(self.call(requests))
         except Died as death:
-            raise record.error(f"image cannot be decoded ({death})", got=repr(name)) from None
-        return Image.frombuffer("RGB", _SIZE.unpack(answer[-_SIZE.size :]), answer)
+            if len(wanted) > 1:  # it was one of them
+                return [found for one in wanted for found in self.load([one])]
+            ((record, name, _),) = wanted
+            return [record.error(f"image cannot be decoded ({death})", got=repr(name))]
+        found: list[Decoded | InputError] = []
+        start, table = 0, answer[len(answer) - len(wanted) * _ENTRY.size :]
+        for length, width, height in _ENTRY.iter_unpack(table):
+            part = answer[start : start + length]
+            is_image = width > 0
+            found.append(
+                Decoded(part, width, height) if is_image else InputError(bytes(part).decode())
+            )
+            start += length
+        return found
 
 
-def _decoding(image_root: str | ImageRoot, steps: Sequence[Step]) -> Callable[[Request], bytes]:
-    """What a process does: the pixels of an image, and behind them its size."""
+def _decoding(
+    image_root: str | ImageRoot, steps: Sequence[Step], raw_bytes: int
+) -> Callable[[Sequence[Request]], list[bytes]]:
+    """What a process does: the pixels of images or what is wrong with them; behind them a table."""
     load = part_loader(image_root)
 
-    def decode(request: Request) -> bytes:
+    def decode(request: Request) -> tuple[bytes, int, int]:
         source, line, name, boxes, crop = request
         record = _record_of(name, crop, source, line)
-        image = load(record, name, boxes)
-        with preprocessing(record, name):
-            image = apply_steps(image, steps)
-        return image.tobytes() + _SIZE.pack(*image.size)
+        try:
+            image = load(record, name, boxes)
+            if not is_raw(image, raw_bytes):
+                with preprocessing(record, name):
+                    image = apply_steps(image, steps)
+        except InputError as error:
+            return str(error).encode(), 0, 0
+        return image.tobytes(), *image.size
 
-    return decode
+    def decode_all(requests: Sequence[Request]) -> list[bytes]:
+        found = [decode(request) for request in requests]
+        table = [_ENTRY.pack(len(data), width, height) for data, width, height in found]
+        return [data for data, _, _ in found] + table
+
+    return decode_all
 
 
 def _record_of(name: str, crop: Box | None, source: str, line: int) -> Record:
@@ -105,6 +155,15 @@ def preprocessing(record: Record, name: str) -> Iterator[None]:
         ) from None
 
 
+def is_raw(image: "Image", raw_bytes: int) -> bool:
+    """Whether an image is left to a GPU: no more than so many bytes, and not tall.
+
+    From version 13 on Pillow resizes the height of tall images first, which rounds otherwise.
+    """
+    width, height = image.size
+    return 3 * width * height <= raw_bytes and height < 1.9 * width
+
+
 def apply_steps(image: "Image", steps: Sequence[Step]) -> "Image":
     """Resize and crop as torchvision does it with Pillow images.
 
@@ -114,19 +173,28 @@ def apply_steps(image: "Image", steps: Sequence[Step]) -> "Image":
     from PIL import Image
 
     for step, arguments in steps:
-        width, height = image.size
         if step == "resize":
             size, resample = arguments
-            if isinstance(size, list):
-                target = (size[1], size[0])
-            elif width <= height:
-                target = (size, int(size * height / width))
-            else:
-                target = (int(size * width / height), size)
+            target = resized_size(image.size, size)
             if target != image.size:
                 image = image.resize(target, Image.Resampling[resample])
         else:
             high, wide = arguments
-            top, left = round((height - high) / 2), round((width - wide) / 2)
+            left, top = crop_offset(image.width, wide), crop_offset(image.height, high)
             image = image.crop((left, top, left + wide, top + high))
     return image
+
+
+def resized_size(image_size: tuple[int, int], size: int | Sequence[int]) -> tuple[int, int]:
+    """(width, height) of an image after the step ``("resize", [size, …])``."""
+    width, height = image_size
+    if not isinstance(size, int):
+        return size[1], size[0]
+    if width <= height:
+        return size, int(size * height / width)
+    return int(size * width / height), size
+
+
+def crop_offset(length: int, size: int) -> int:
+    """Where the middle of so many pixels begins."""
+    return round((length - size) / 2)

@@ -13,25 +13,31 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from queue import LifoQueue
-from typing import Any, Generic, NoReturn, Self, TypeVar
+from typing import IO, Any, Generic, NoReturn, Self, TypeVar
 
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.saying import shown
 
 T = TypeVar("T")
+Answer = bytes | Sequence[bytes]  # in parts
 
 START_SECONDS = 60.0
 SOCKET_SECONDS = 30.0
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2}
-# More threads than one a process only fight for the cores.
-_ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+# More threads than one a process only fight for the cores. And glibc shall keep up to 32 MB that is
+# free, in place of asking the kernel for clean memory for each image.
+_SETTINGS = {
+    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(8 << 20), "MALLOC_TRIM_THRESHOLD_": str(32 << 20),
+}  # fmt: skip
 # A new interpreter that finds what this one would find.
-_START = "import sys; sys.path[:] = {path!r}; from {module} import run; run({fd})"
+_START = "import sys; sys.path[:] = {path!r}; from {module} import run; run({fd}, {file})"
 _ERRORS = {b"input": InputError, b"other": HnclipError}
 _DIED = b"died"
+_HEADER = struct.Struct("<Q5s")  # of an answer: its number of bytes, and its kind
 
 
 class Died(Exception):
@@ -52,7 +58,7 @@ class InProcesses(Generic[T]):
     """
 
     def __init__(
-        self, make: Callable[[], Callable[[T], bytes]], limit: int, deadline: float | None = None
+        self, make: Callable[[], Callable[[T], Answer]], limit: int, deadline: float | None = None
     ) -> None:
         self.running: set[_Process] = set()
         self._make = make
@@ -76,7 +82,7 @@ class InProcesses(Generic[T]):
             for process in self.running:
                 process.end()
 
-    def call(self, item: T) -> bytes:
+    def call(self, item: T) -> bytearray:
         """What the function returns.
 
         Raises:
@@ -93,7 +99,7 @@ class InProcesses(Generic[T]):
                 is_started = True
                 process.send(self._make)
             process.send(item)
-            kind, answer = process.receive(self._deadline), process.receive(self._deadline)
+            kind, answer = process.answer(self._deadline)
             if kind == _DIED:
                 raise Died(answer.decode())
         except Died as death:
@@ -130,15 +136,20 @@ class _Process:
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
+        # Answers lie in a file in memory. A socket takes some 200 kB, and then a process would wait
+        # until this one, perhaps busy, has read them.
+        self._file = _memory()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # which it inherits
         try:
-            start = _START.format(path=sys.path, module=__name__, fd=theirs.fileno())
+            start = _START.format(
+                path=sys.path, module=__name__, fd=theirs.fileno(), file=self._file.fileno()
+            )
             self._process = subprocess.Popen(
                 [sys.executable, "-c", start],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                env=os.environ | _ONE_THREAD,
-                pass_fds=[theirs.fileno()],
+                env=os.environ | _SETTINGS,
+                pass_fds=[theirs.fileno(), self._file.fileno()],
                 start_new_session=True,
             )
         finally:
@@ -169,6 +180,16 @@ class _Process:
             raise Died from None
         raise Died(f"not done after {deadline:g} seconds")
 
+    def answer(self, deadline: float | None) -> tuple[bytes, bytearray]:
+        """The kind of an answer, and what it says."""
+        size, kind = _HEADER.unpack(self.receive(deadline))
+        file = self._file.fileno()
+        answer = bytearray(min(size, os.fstat(file).st_size))
+        # Read, not mapped: whoever shortens a file that is mapped ends those who look at it.
+        if os.preadv(file, [answer], 0) < size:
+            raise Died("its answer is cut short")
+        return kind.rstrip(b"\0"), answer
+
     def end(self, grace: float = 0.0) -> str:
         """End it, after the time in which it may end by itself; how it ended, in words."""
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -179,7 +200,16 @@ class _Process:
         return f"exit code {code}" if code >= 0 else f"signal {-code} ({signal.strsignal(-code)})"
 
 
-def run(fd: int) -> None:
+def _memory() -> IO[bytes]:
+    """A file in memory, where the system has such."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("hnclip"), "r+b", buffering=0)
+    from tempfile import TemporaryFile
+
+    return TemporaryFile(buffering=0)
+
+
+def run(fd: int, file: int) -> None:
     """A process's main: answer until the other side closes the socket."""
     threading.Thread(target=_end_with, args=(fd,), daemon=True).start()
     connection = Connection(fd)
@@ -197,8 +227,8 @@ def run(fd: int) -> None:
                 answer = str(error).encode()
             except Exception as error:
                 kind, answer = _DIED, shown(f"{type(error).__name__}: {error}").encode()
-            connection.send_bytes(kind)
-            connection.send_bytes(answer)
+            size = os.pwritev(file, [answer] if isinstance(answer, bytes) else answer, 0)
+            connection.send_bytes(_HEADER.pack(size, kind))
 
 
 def _end_with(fd: int) -> NoReturn:

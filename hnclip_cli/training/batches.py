@@ -2,21 +2,26 @@
 
 import itertools
 import random
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 import torch
 from torch import Tensor
 
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.models.pixels import FLAT, PixelLoader, is_flat
+from hnclip_cli.models.pixels import FLAT, MAX_AHEAD, PixelLoader, is_flat
+from hnclip_cli.streams.decoders import Wanted
 from hnclip_cli.streams.jsonl import ErrorPolicy
-from hnclip_cli.streams.threads import map_ahead
+from hnclip_cli.streams.threads import chunked, map_ahead
 from hnclip_cli.training.config import NumSlots, TrainConfig
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.objectives.hard_negatives import uses
 from hnclip_cli.training.store import RecordStore
+
+PART = 128  # samples whose images go to the GPU at once
 
 
 def slots_of(config: TrainConfig, has_negative_images: bool) -> NumSlots:
@@ -30,14 +35,12 @@ def slots_of(config: TrainConfig, has_negative_images: bool) -> NumSlots:
 
 @dataclass
 class Sample:
-    """One pair with its negatives, as tensors."""
+    """One pair with its negatives."""
 
-    pixels: Tensor  # as `PixelLoader` gives them
-    caption: Tensor  # (context,)
-    negatives: list[Tensor | None]  # up to K of (context,); None where it is the caption's tokens
+    texts: list[str]  # the caption, then up to K negatives
     kinds: list[int]  # of each negative
     group: int
-    negative_pixels: list[Tensor]  # up to M
+    images: list[Tensor]  # its image, then up to M negative ones, as `PixelLoader` gives them
     flat: list[str]  # the names of its images of one flat color
 
 
@@ -61,40 +64,54 @@ class Batch:
         return len(self.captions)
 
 
-def make_sample(
-    store: RecordStore,
-    index: int,
-    epoch: int,
-    clip: Clip,
-    slots: NumSlots,
-    seed: int,
-    load_pixels: PixelLoader | None = None,
-) -> Sample:
-    """Decode and tokenize one record; the choice of negatives depends on it, seed and epoch only.
+Prepared = tuple[Sample, list[Wanted]]  # without images, and those that it wants
 
-    Without ``load_pixels``, images are decoded in the calling thread. One that does not decode is
-    an `InputError`.
+
+def prepare_sample(
+    store: RecordStore, index: int, epoch: int, slots: NumSlots, seed: int
+) -> Prepared:
+    """One record as a sample without images, and the images that it wants.
+
+    The choice of negatives depends on the record, the seed and the epoch only.
     """
     record = store[index]
     captions, images = draw_slots(
         len(record.negatives), len(record.negative_images), slots, f"{seed}/{epoch}/{record.id}"
     )
     negatives = [record.negatives[position] for position in captions]
-    tokens = clip.tokenize([record.caption, *(negative.caption for negative in negatives)])
-    load_pixels = load_pixels or PixelLoader(clip, store.image_root, workers=0)
-    negative_images = [record.negative_images[position] for position in images]
-    names = [record.image, *negative_images]
-    pixels = [load_pixels(record, name) for name in names]
-    caption = tokens[0]
-    return Sample(
-        pixels=pixels[0],
-        caption=caption,
-        negatives=[None if torch.equal(text, caption) else text for text in tokens[1:]],
+    sample = Sample(
+        texts=[record.caption, *(negative.caption for negative in negatives)],
         kinds=[store.kinds.index(negative.kind) for negative in negatives],
         group=store.groups[index],
-        negative_pixels=pixels[1:],
-        flat=[repr(name) for name, image in zip(names, pixels, strict=True) if is_flat(image)],
+        images=[],
+        flat=[],
     )
+    names = [record.image, *(record.negative_images[position] for position in images)]
+    return sample, [(record, name, ()) for name in names]
+
+
+def make_sample(
+    store: RecordStore, index: int, epoch: int, clip: Clip, slots: NumSlots, seed: int
+) -> Sample:
+    """One record with its images; `InputError` where one does not decode."""
+    sample, wanted = prepare_sample(store, index, epoch, slots, seed)
+    loaded = filled(sample, wanted, PixelLoader(clip, store.image_root, workers=0).load(wanted))
+    if isinstance(loaded, InputError):
+        raise loaded
+    return loaded
+
+
+def filled(
+    sample: Sample, wanted: Sequence[Wanted], images: Sequence[Tensor | InputError]
+) -> Sample | InputError:
+    """The sample with its images, or what is wrong with one of them."""
+    for (_, name, _), image in zip(wanted, images, strict=True):
+        if isinstance(image, InputError):
+            return image
+        sample.images.append(image)
+        if is_flat(image):
+            sample.flat.append(repr(name))
+    return sample
 
 
 def draw_slots(
@@ -118,26 +135,29 @@ def draw_slots(
     return captions, paired + draw(list(range(num_captions, num_images)), more)
 
 
-def collate(samples: list[Sample], slots: NumSlots) -> Batch:
-    """Samples to a batch."""
-    filled = _filled([len(sample.kinds) for sample in samples], slots.captions)
-    kinds, mask = filled.long(), filled.clone()
-    kinds[filled] = torch.tensor([k for sample in samples for k in sample.kinds], dtype=torch.int64)
-    all_negatives = [tokens for sample in samples for tokens in sample.negatives]
-    mask[filled] = torch.tensor([tokens is not None for tokens in all_negatives], dtype=torch.bool)
-    captions = _stack([sample.caption for sample in samples], torch.zeros(0, 0, dtype=torch.int64))
-    pixels = _stack([sample.pixels for sample in samples], torch.zeros(0, 3, 0, 0))
-    negatives = [tokens for tokens in all_negatives if tokens is not None]
-    negative_pixels = [image for sample in samples for image in sample.negative_pixels]
+def collate(samples: Sequence[Sample], slots: NumSlots, clip: Clip) -> Batch:
+    """Samples to a batch. A negative of its caption's tokens is left out."""
+    mask = _filled([len(sample.kinds) for sample in samples], slots.captions)
+    kinds = mask.long()
+    kinds[mask] = torch.tensor([k for sample in samples for k in sample.kinds], dtype=torch.int64)
+    texts = [text for sample in samples for text in sample.texts]
+    tokens = clip.tokenize(texts) if texts else torch.zeros(0, 0, dtype=torch.int64)
+    counts = torch.tensor([len(sample.texts) for sample in samples], dtype=torch.int64)
+    starts = counts.cumsum(0) - counts  # where the captions stand
+    is_negative = torch.ones(len(tokens), dtype=torch.bool)
+    is_negative[starts] = False
+    differ = (tokens != tokens[starts.repeat_interleave(counts)]).any(dim=1)
+    mask[mask.clone()] = differ[is_negative]
+    pixels = _stack([sample.images[0] for sample in samples], torch.zeros(0, 3, 0, 0))
     return Batch(
         pixels=pixels,
-        captions=captions,
-        negatives=_stack(negatives, captions[:0]),
+        captions=tokens[starts],
+        negatives=tokens[is_negative & differ],
         mask=mask,
         kinds=kinds * mask,
         groups=torch.tensor([sample.group for sample in samples], dtype=torch.int64),
-        negative_pixels=_stack(negative_pixels, pixels[:0]),
-        image_mask=_filled([len(sample.negative_pixels) for sample in samples], slots.images),
+        negative_pixels=_stack([x for sample in samples for x in sample.images[1:]], pixels[:0]),
+        image_mask=_filled([len(sample.images) - 1 for sample in samples], slots.images),
     )
 
 
@@ -168,12 +188,28 @@ def batch_indices(
         epoch, first = epoch + 1, 0
 
 
+@dataclass
+class Drawn:
+    """A batch, and what is to be said of it."""
+
+    batch: Batch
+    problems: list[InputError]  # records whose images do not decode
+    flat: list[str]  # names of images of one flat color
+    num_negatives: int  # that were drawn, those without a place in the batch too
+    error: Exception | None  # why there is no more
+    is_there: torch.cuda.Event | None  # once its images are on the GPU
+
+
 class Batches:
     """Draws batches one after the other; a bad image costs its own row only.
 
+    A thread makes the next batch and brings its images to the GPU while the model is at one.
     Each rank gets a contiguous part of every batch, from number ``start`` on. Errors are kept
     until `check`, so that no rank leaves the others waiting. Leaving the ``with`` block ends the
     processes that decode.
+
+    Attributes:
+        waited: seconds that `draw` has waited.
     """
 
     def __init__(
@@ -186,52 +222,93 @@ class Batches:
         start: int,
     ) -> None:
         self.error: Exception | None = None  # this rank cannot go on
-        self._policy = policy
+        self.waited = 0.0
+        self._clip, self._policy = clip, policy
         self._named: set[str] = set()
-        self._num_slots = slots_of(config, store.has_negative_images)
+        self._slots = slots = slots_of(config, store.has_negative_images)
         size = config.batch_size
         first, last = size * ranks.rank // ranks.size, size * (ranks.rank + 1) // ranks.size
         self._num_rows = last - first
         self._num_negatives = self._num_alike = 0
         self._num_empty, self._max_empty = 0, len(store) // size
 
-        loader = self._loader = PixelLoader(clip, store.image_root, config.workers)
-
-        def load(item: tuple[int, int]) -> Sample | InputError:
-            try:
-                return make_sample(store, *item, clip, self._num_slots, config.seed, loader)
-            except InputError as error:
-                return error
+        def prepare(item: tuple[int, int]) -> tuple[Prepared, list[Wanted]]:
+            sample, wanted = prepare_sample(store, *item, slots, config.seed)
+            return (sample, wanted), wanted
 
         indices = batch_indices(len(store), size, config.seed, start)
         own = (item for batch in indices for item in batch[first:last])
-        self._results = map_ahead(load, own, loader.num_threads, depth=2 * size)
+        self._loader = PixelLoader(clip, store.image_root, config.workers)
+        self._loaded = self._loader.ahead(own, prepare, depth=min(2 * size, MAX_AHEAD))
+        is_cuda = clip.device.type == "cuda"
+        self._stream = torch.cuda.Stream(clip.device) if is_cuda else None  # type: ignore[no-untyped-call]
+        self._is_making = Lock()
+        # With two, one is begun while the one before is used.
+        self._drawn = map_ahead(self._make, itertools.repeat(None), min(1, config.workers), depth=2)
 
     def __enter__(self) -> "Batches":
         return self
 
     def __exit__(self, *details: object) -> None:
-        self._results.close()
-        self._loader.__exit__(*details)
+        self._drawn.close()
+        self._loader.__exit__(*details)  # whoever waits for an image gets an error
+        with self._is_making:
+            self._loaded.close()
 
     def draw(self) -> Batch:
         """This rank's next rows; none where nothing could be decoded or something failed."""
+        started = time.perf_counter()
+        drawn = next(self._drawn)
+        self.waited += time.perf_counter() - started
+        self.error = self.error or drawn.error
+        batch = drawn.batch
+        if drawn.is_there:
+            stream = torch.cuda.current_stream(self._clip.device)
+            stream.wait_event(drawn.is_there)
+            for images in (batch.pixels, batch.negative_pixels):
+                images.record_stream(stream)  # else its memory would be free for the next batch
+        self._num_negatives += drawn.num_negatives
+        self._num_alike += drawn.num_negatives - len(batch.negatives)
+        for problem in drawn.problems:
+            if self._is_new(str(problem)):
+                self._policy.bad(problem)
+        for name in drawn.flat:
+            if self._is_new(name):
+                self._policy.odd(FLAT, name)
+        return batch
+
+    def _is_new(self, name: str) -> bool:
+        """Whether something is named for the first time: once a run, not once an epoch."""
+        is_new = name not in self._named
+        self._named.add(name)
+        return is_new
+
+    def _make(self, _: None) -> Drawn:
         samples: list[Sample] = []
-        try:
-            for result in itertools.islice(self._results, self._num_rows):
-                if isinstance(result, Sample):
-                    samples.append(result)
-                    self._num_negatives += len(result.negatives)
-                    self._num_alike += result.negatives.count(None)
-                    for name in set(result.flat) - self._named:
-                        self._named.add(name)
-                        self._policy.odd(FLAT, name)
-                elif str(result) not in self._named:  # once a run, not once an epoch
-                    self._named.add(str(result))
-                    self._policy.bad(result)
-        except Exception as error:  # the other ranks have to hear of it first
-            self.error = error
-        return collate(samples, self._num_slots)
+        problems: list[InputError] = []
+        error: Exception | None = None
+        with self._is_making, torch.cuda.stream(self._stream):
+            try:
+                for part in chunked(itertools.islice(self._loaded, self._num_rows), PART):
+                    found = [filled(*prepared, images) for prepared, images in part]
+                    problems += [one for one in found if isinstance(one, InputError)]
+                    samples += self._on_device([one for one in found if isinstance(one, Sample)])
+            except Exception as problem:  # the other ranks have to hear of it first
+                error = problem
+            batch = collate(samples, self._slots, self._clip)
+            is_there = self._stream.record_event() if self._stream else None
+        flat = [name for sample in samples for name in sample.flat]
+        num_negatives = sum(len(sample.kinds) for sample in samples)
+        return Drawn(batch, problems, flat, num_negatives, error, is_there)
+
+    def _on_device(self, samples: list[Sample]) -> list[Sample]:
+        """On a GPU the samples with their images there; else as they are."""
+        images = [image for sample in samples for image in sample.images]
+        if self._stream and images:
+            rows = iter(self._clip.stack(images).unbind())
+            for sample in samples:
+                sample.images = list(itertools.islice(rows, len(sample.images)))
+        return samples
 
     def notes(self) -> list[str]:
         """A line where negatives were left out that are their captions to the model."""

@@ -60,12 +60,9 @@ class Step:
         height, width = size if isinstance(size, tuple) else (size, size)
         samples = []
         for row, own in enumerate(texts):
-            tokens = self.clip.tokenize(own)
             pixels = torch.randn(3, height, width)
-            samples.append(
-                Sample(pixels, tokens[0], list(tokens[1:]), [0] * NUM_SLOTS, row, [], [])
-            )
-        return collate(samples, NumSlots(NUM_SLOTS))
+            samples.append(Sample(own, [0] * NUM_SLOTS, row, [pixels], []))
+        return collate(samples, NumSlots(NUM_SLOTS), self.clip)
 
     def __call__(self, micro_batch: int) -> None:
         self._backward(micro_batch)

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
@@ -5,6 +6,7 @@ from PIL import Image
 from torchvision.transforms import CenterCrop, Compose, Resize, ToTensor
 
 from hnclip_cli.errors import InputError
+from hnclip_cli.models import pixels
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.pixels import (
     PixelLoader,
@@ -18,7 +20,7 @@ from hnclip_cli.streams.decoders import apply_steps
 from hnclip_cli.streams.records import Record
 from hnclip_cli.streams.threads import map_ahead
 
-SIZES = [(64, 48), (48, 64), (50, 50), (31, 97), (200, 3), (1, 1), (32, 32), (33, 32)]
+SIZES = [(64, 48), (48, 64), (50, 50), (31, 97), (200, 3), (1, 1), (32, 32), (33, 32), (90, 80)]
 
 
 def clip_with(preprocess):
@@ -80,13 +82,13 @@ def load_all(records, clip, folder, workers):
     """The pixels of each record's image, or what is wrong with it."""
     with PixelLoader(clip, folder, workers) as load:
 
-        def pixels(record):
+        def pixels_of(record):
             try:
                 return load(record, record.image)
             except InputError as error:
                 return error
 
-        return list(map_ahead(pixels, records, load.num_threads))
+        return list(map_ahead(pixels_of, records, load.num_threads))
 
 
 def pixels_or_error(record, clip, folder):
@@ -102,13 +104,13 @@ def test_pixels_from_processes_are_those_of_the_plain_way(folder, name):
     clip = clip_with(PREPROCESSES[name][0])
     records = make(*(f"{n}.png" for n in range(len(SIZES)))) * 3
     plain = [pixels_or_error(record, clip, folder) for record in records]
-    assert sum(isinstance(pixels, str) for pixels in plain) == (3 if name == "longest" else 0)
+    assert sum(isinstance(found, str) for found in plain) == (3 if name == "longest" else 0)
     for workers in (0, 1, 3):
-        for pixels, expected in zip(load_all(records, clip, folder, workers), plain, strict=True):
-            if isinstance(pixels, torch.Tensor):
-                assert torch.equal(pixels, expected)
+        for found, expected in zip(load_all(records, clip, folder, workers), plain, strict=True):
+            if isinstance(found, torch.Tensor):
+                assert torch.equal(found, expected)
             else:
-                assert str(pixels) == expected
+                assert str(found) == expected
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -124,17 +126,44 @@ def test_a_bad_image_costs_its_own_record(folder, workers):
 @pytest.mark.parametrize("name", PREPROCESSES)
 def test_a_gpu_gets_bytes_and_makes_the_same_pixels_of_them(folder, name):
     plain = clip_with(PREPROCESSES[name][0])
-    on_gpu = Clip(None, plain.preprocess, None, {}, torch.device("cuda"))  # none is needed here
+    on_gpu = clip_on_gpu(plain.preprocess, resizes=False)
     table = byte_table(plain.preprocess)
     unknown = {"longest", "oblong", "crop-that-pads", "bounded", "not-composed"}
     assert (table is None) == (name in unknown)
     for number in (0, 1, 2, 7):
-        (pixels,) = load_all(make(f"{number}.png"), on_gpu, folder, 1)
+        (found,) = load_all(make(f"{number}.png"), on_gpu, folder, 1)
         expected = pixels_or_error(make(f"{number}.png")[0], plain, folder)
         if table is not None:
-            assert pixels.dtype == torch.uint8 and pixels.shape[2] == 3
-            pixels = look_up_bytes(pixels[None], table)[0]
-        assert torch.equal(pixels, expected)
+            assert found.dtype == torch.uint8 and found.shape[2] == 3
+            found = look_up_bytes(found[None], table)[0]
+        assert torch.equal(found, expected)
+
+
+def clip_on_gpu(preprocess, *, resizes):
+    clip = Clip(None, preprocess, None, {}, torch.device("cuda"))  # none is needed here
+    vars(clip)["resizes"] = resizes
+    return clip
+
+
+def test_a_gpu_that_resizes_gets_images_as_they_are_but_large_and_tall_ones(folder, monkeypatch):
+    whole = PREPROCESSES["shortest"][0]
+    monkeypatch.setattr(pixels, "MAX_RAW_BYTES", 3 * 64 * 48)
+    found = load_all(
+        make(*(f"{n}.png" for n in range(len(SIZES)))), clip_on_gpu(whole, resizes=True), folder, 2
+    )
+    raw = [
+        tuple(image.shape) == (high, wide, 3)
+        for image, (wide, high) in zip(found, SIZES, strict=True)
+    ]
+    assert raw == [(wide, high) not in [(31, 97), (90, 80)] for wide, high in SIZES]
+    for number, image in enumerate(found):
+        again = apply_steps(Image.fromarray(image.numpy()), split_preprocess(whole)[0])
+        expected = whole(Image.open(f"{folder}/{number}.png").convert("RGB"))
+        assert torch.equal(look_up_bytes(from_image(again), byte_table(whole))[0], expected)
+
+
+def from_image(image):
+    return torch.from_numpy(np.array(image))[None]
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 6), (8, 6, 3)])

@@ -37,9 +37,9 @@ def misbehave(record, name, root):
     if name == "exit":
         os._exit(7)
     return load(record, name, root)
-def decoding(image_root, steps):
+def decoding(*arguments):
     decoders.load_image = misbehave
-    return decoders._decoding(image_root, steps)
+    return decoders._decoding(*arguments)
 """
 
 
@@ -128,6 +128,18 @@ def test_an_image_that_kills_a_process_costs_its_own_record_only(folder, misbeha
                 pool(RECORD, name)
         assert pool(RECORD, "3.png").size == (13, 20)
         assert len(pids_of(pool)) == 1
+
+
+def test_of_images_loaded_in_one_call_a_bad_one_costs_itself_only(folder, misbehaving):
+    names = ["0.png", "none.png", "crash", "1.png", "hang", "exit", "2.png"]
+    with Decoders(folder, workers=1, deadline=1.0) as pool:
+        found = pool.load([(RECORD, name, ()) for name in names])
+    images = {0: (10, 20), 3: (11, 20), 6: (12, 20)}
+    for number, (name, outcome) in enumerate(zip(names, found, strict=True)):
+        if number in images:
+            assert outcome.image().size == images[number]
+        else:
+            assert isinstance(outcome, InputError) and name in str(outcome)
 
 
 @pytest.mark.parametrize("name", ["hang", "loop"])

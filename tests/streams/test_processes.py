@@ -27,6 +27,8 @@ def working():
             time.sleep(1000)
         if task == "fault":
             return 1 // 0
+        if task == "much":
+            return [bytes(range(256))] * 500 + [bytes(range(256)) * 19500]
         answer = task, made, os.getpid(), os.environ["OMP_NUM_THREADS"], os.getsid(0)
         return json.dumps(answer).encode()
 
@@ -51,6 +53,22 @@ def test_answers_come_from_as_many_processes_as_are_busy():
     assert all(made == pid == session for _, made, pid, _, session in answers)
     assert {threads for *_, threads, _ in answers} == {"1"}
     assert len({pid for _, _, pid, *_ in answers}) <= 3
+
+
+def test_an_answer_may_be_of_any_length_and_in_parts():
+    with InProcesses(working, 1) as processes:
+        assert processes.call("much") == bytes(range(256)) * 20000
+        assert json.loads(processes.call(1))[0] == 1  # a shorter one after it
+
+
+def test_an_answer_that_is_cut_short_is_none(monkeypatch):
+    with InProcesses(working, 1) as processes:
+        processes.call(1)
+        with monkeypatch.context() as fault:
+            fault.setattr(processes_room.os, "preadv", lambda *args: 1)
+            with pytest.raises(Died, match="cut short"):
+                processes.call(2)
+        assert json.loads(processes.call(3))[0] == 3
 
 
 def test_an_error_is_raised_here_and_the_process_goes_on():

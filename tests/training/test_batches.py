@@ -1,3 +1,6 @@
+import threading
+import time
+
 import pytest
 import torch
 from hypothesis import given
@@ -6,8 +9,11 @@ from PIL import Image
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.models.load import load_clip
-from hnclip_cli.training.batches import batch_indices, collate, draw_slots, make_sample
-from hnclip_cli.training.config import NumSlots
+from hnclip_cli.models.pixels import PixelLoader
+from hnclip_cli.streams.jsonl import ErrorPolicy
+from hnclip_cli.training.batches import Batches, batch_indices, collate, draw_slots, make_sample
+from hnclip_cli.training.config import NumSlots, TrainConfig
+from hnclip_cli.training.distributed import Ranks
 from tests.conftest import to_lines
 from tests.factories import make_records
 from tests.training.test_store import store_of
@@ -27,7 +33,7 @@ def test_a_crop_is_what_is_trained_on(tmp_path, clip):
     records[0]["crops"] = [[32, 0, 32, 64]]
     store = store_of(to_lines(*records), tmp_path)
     half, whole = (
-        make_sample(store, index, 0, clip, NumSlots(1), seed=0).pixels for index in (0, 1)
+        make_sample(store, index, 0, clip, NumSlots(1), seed=0).images[0] for index in (0, 1)
     )
     assert torch.allclose(half[:, :, :1], half[:, :, -1:])
     assert not torch.allclose(whole[:, :, :1], whole[:, :, -1:])
@@ -75,7 +81,9 @@ def test_batches_list_the_valid_negatives_in_the_order_of_the_mask(clip, tmp_pat
     records[1]["negatives"] = []
     records[2]["negatives"] = records[2]["negatives"][:1]
     store = store_of(to_lines(*records), tmp_path)
-    batch = collate([make_sample(store, i, 0, clip, NumSlots(2), 0) for i in range(3)], NumSlots(2))
+    batch = collate(
+        [make_sample(store, i, 0, clip, NumSlots(2), 0) for i in range(3)], NumSlots(2), clip
+    )
     assert batch.mask.tolist() == [[True, True], [False, False], [True, False]]
     assert batch.kinds.tolist() == [[0, 1], [0, 0], [0, 0]]
     expected = clip.tokenize([n["caption"] for record in records for n in record["negatives"]])
@@ -88,7 +96,7 @@ def test_a_negative_of_the_tokens_of_its_caption_is_masked(clip, tmp_path):
     records[0]["negatives"].insert(0, {"caption": f" {records[0]['caption'].upper()}", "kind": "z"})
     slots = NumSlots(3)
     store = store_of(to_lines(*records), tmp_path)
-    batch = collate([make_sample(store, i, 0, clip, slots, 0) for i in range(2)], slots)
+    batch = collate([make_sample(store, i, 0, clip, slots, 0) for i in range(2)], slots, clip)
     assert batch.mask.tolist() == [[False, True, True], [True, True, False]]
     assert batch.kinds.tolist() == [[0, 0, 1], [0, 1, 0]]
     others = [n["caption"] for record in records for n in record["negatives"] if n["kind"] != "z"]
@@ -97,7 +105,9 @@ def test_a_negative_of_the_tokens_of_its_caption_is_masked(clip, tmp_path):
 
 def test_without_slots_there_are_no_negatives(clip, tmp_path):
     store = store_of(to_lines(*make_records(tmp_path, 2)), tmp_path)
-    batch = collate([make_sample(store, i, 0, clip, NumSlots(), 0) for i in range(2)], NumSlots())
+    batch = collate(
+        [make_sample(store, i, 0, clip, NumSlots(), 0) for i in range(2)], NumSlots(), clip
+    )
     assert batch.negatives.shape == (0, clip.tokenize(["x"]).shape[1])
     assert batch.mask.shape == (2, 0)
 
@@ -113,3 +123,40 @@ def test_a_negative_image_stands_in_the_slot_of_its_caption(captions, images, k,
         assert position >= captions if slot >= len(chosen) else position == chosen[slot]
     if k and m and captions and images:
         assert shown
+
+
+def draw(clip, store, num_batches, **settings):
+    config = TrainConfig(batch_size=4, **settings)
+    with Batches(clip, store, config, ErrorPolicy("skip"), Ranks(), start=0) as batches:
+        return [batches.draw() for _ in range(num_batches)], batches
+
+
+def test_batches_made_ahead_are_those_made_in_line(clip, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    records = make_records(tmp_path, 9)
+    records[2]["image"] = "bad.png"
+    store = store_of(to_lines(*records), tmp_path)
+    (in_line, _), (ahead, feed) = (draw(clip, store, 5, workers=count) for count in (0, 3))
+    assert {len(batch) for batch in ahead} == {3, 4}
+    assert feed.waited > 0
+    for one, other in zip(in_line, ahead, strict=True):
+        for name, value in vars(one).items():
+            assert torch.equal(getattr(other, name), value), name
+
+
+def test_leaving_while_a_batch_is_made_ends_its_making(clip, tmp_path, monkeypatch):
+    store = store_of(to_lines(*make_records(tmp_path, 9)), tmp_path)
+    begun, load = threading.Event(), PixelLoader.load
+
+    def slow(self, wanted):
+        if begun.is_set():
+            time.sleep(0.2)
+        return load(self, wanted)
+
+    monkeypatch.setattr(PixelLoader, "load", slow)
+    config = TrainConfig(batch_size=4, workers=1)
+    with Batches(clip, store, config, ErrorPolicy(), Ranks(), start=0) as batches:
+        batches.draw()
+        begun.set()
+    assert not batches._is_making.locked()
+    assert batches._loaded.gi_frame is None  # the threads that load have been told

@@ -57,7 +57,7 @@ def make_step(folder):
     def step(ranks, objective, micro_batch, rows):
         config = TrainConfig(objective=objective, micro_batch=micro_batch)
         slots = slots_of(config, store.has_negative_images)
-        batch = collate([make_sample(store, row, 0, clip, slots, 0) for row in rows], slots)
+        batch = collate([make_sample(store, row, 0, clip, slots, 0) for row in rows], slots, clip)
         batch.pixels = batch.pixels.double()
         thresholds = torch.full((len(store.threshold_names),), 2.0, dtype=torch.float64)
         clip.module.zero_grad()

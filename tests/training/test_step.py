@@ -41,7 +41,7 @@ def gradients(clip, store, objective, micro_batch, **settings):
     config = TrainConfig(objective=objective, micro_batch=micro_batch, **settings)
     slots = slots_of(config, store.has_negative_images)
     samples = [make_sample(store, index, 0, clip, slots, 0) for index in range(SIZE)]
-    batch = collate(samples, slots)
+    batch = collate(samples, slots, clip)
     batch.pixels = batch.pixels.double()
     batch.negative_pixels = batch.negative_pixels.double()
     clip.module.zero_grad()
@@ -77,8 +77,8 @@ def test_pairs_of_one_image_are_contrasted_where_groups_are_none(clip, store):
         make_sample(store, index, 0, clip, slots_of(config, False), 0) for index in range(SIZE)
     ]
     with torch.no_grad():
-        images = clip.encode_images(torch.stack([sample.pixels for sample in samples]).double())
-        texts = clip.encode_tokens(torch.stack([sample.caption for sample in samples]))
+        images = clip.encode_images(torch.stack([sample.images[0] for sample in samples]).double())
+        texts = clip.encode_captions([sample.texts[0] for sample in samples])
         logits = clip.logit_scale * images @ texts.T
     true = torch.arange(SIZE)
     plain = (F.cross_entropy(logits, true) + F.cross_entropy(logits.T, true)) / 2
