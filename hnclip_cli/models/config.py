@@ -11,6 +11,7 @@ import types
 from collections.abc import Mapping
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+import open_clip
 import timm
 from open_clip.coca_model import MultimodalCfg
 from open_clip.hf_configs import arch_dict
@@ -155,10 +156,10 @@ def _values(values: Mapping[str, Any], path: str, hints: Mapping[str, Any], wher
     for name, value in values.items():
         if name not in hints:
             raise HnclipError(
-                "the configuration has a key that open_clip does not know",
+                f"the configuration has a key that open_clip {open_clip.__version__} does not know",
                 where=where,
                 got=repr(f"{path}{name}"),
-                hint="removing it",
+                hint="removing it, if it changes nothing, or another model",
             )
         if not _fits(value, hints[name], BOUNDS.get(name)):
             expected = _expectation(hints[name], BOUNDS.get(name))

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from hnclip_cli.models.load import build_on_meta, found_model, quiet_open_clip
+from hnclip_cli.models.load import found_model, loading
+from hnclip_cli.models.shapes import build_on_meta
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class ModelCost:
 
 def measure_cost(name: str) -> ModelCost:
     """Run both towers once on torch's ``meta`` device; `HnclipError` if there is no such model."""
-    with found_model(name) as (source, config), quiet_open_clip():
+    with found_model(name) as (source, config), loading(name, config):
         module = build_on_meta(source)
     size = module.visual.image_size
     height, width = size if isinstance(size, tuple) else (size, size)
@@ -53,7 +54,7 @@ def measure_cost(name: str) -> ModelCost:
 
 def mean_tokens(name: str, texts: Sequence[str]) -> float:
     """Mean length of texts in tokens, with start and end; `HnclipError` as `measure_cost`."""
-    with found_model(name) as (source, _), quiet_open_clip():
+    with found_model(name) as (source, config), loading(name, config):
         tokens = open_clip.get_tokenizer(source)(list(texts))
     return float((tokens != 0).sum(dim=1).float().mean())
 

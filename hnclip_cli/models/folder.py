@@ -11,15 +11,13 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
-
-from safetensors import SafetensorError, safe_open
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.clip_names import config_from_transformers, preprocess_from_transformers
 from hnclip_cli.models.config import Config, check_config, check_tower
+from hnclip_cli.models.shapes import Shape, shapes_of
 from hnclip_cli.models.weights import PICKLES, readable_weights
 from hnclip_cli.streams.files import open_regular
 
@@ -69,7 +67,7 @@ class Opened(NamedTuple):
 
     private: str  # a folder for open_clip, for as long as the block lasts
     config: Config  # ``model_cfg`` as the folder has it
-    num_weights: int  # numbers in the weights
+    shapes: dict[str, Shape]  # of the weights
 
 
 @contextlib.contextmanager
@@ -107,7 +105,7 @@ def open_folder(folder: Path) -> Iterator[Opened]:
             text |= {"hf_model_name": private, "hf_model_pretrained": False}
         shown = {"model_cfg": config | {"text_cfg": text}, "preprocess_cfg": preprocess}
         _write_json(private, CONFIG_NAME, shown)
-        yield Opened(private, config, _count_weights(weights))
+        yield Opened(private, config, shapes_of(weights))
 
 
 def member(folder: Path, name: str) -> str | None:
@@ -133,15 +131,6 @@ def member(folder: Path, name: str) -> str | None:
     except FileNotFoundError:
         raise HnclipError("a link to nothing", where=str(path)) from None
     return str(real)
-
-
-def _count_weights(path: str) -> int:
-    try:
-        with safe_open(path, framework="pt") as stream:
-            names = stream.keys()
-            return sum(prod(stream.get_slice(name).get_shape()) for name in names)
-    except (SafetensorError, OSError) as error:
-        raise HnclipError(f"not a safetensors file ({error})", where=path) from None
 
 
 def _read_config(folder: Path) -> tuple[Config, Config]:

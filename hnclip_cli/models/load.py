@@ -14,8 +14,7 @@ from typing import Any
 
 import open_clip
 import torch
-from open_clip.coca_model import CoCa
-from open_clip.model import CLIP, CustomTextCLIP
+from huggingface_hub import constants as hub
 from torch import nn
 
 from hnclip_cli.errors import HnclipError
@@ -23,6 +22,7 @@ from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.config import Config, check_config, check_tower
 from hnclip_cli.models.device import resolve_device
 from hnclip_cli.models.folder import CONFIG_NAME, TOWER_NAME, WEIGHTS_NAME, open_folder
+from hnclip_cli.models.shapes import build_on_meta, check_fit, shapes_of
 from hnclip_cli.models.tags import find_settings
 from hnclip_cli.models.tensors import write_tensors
 from hnclip_cli.models.weights import readable_weights
@@ -73,11 +73,17 @@ def load_clip(
         if pretrained and line:  # a file
             note(line)
             weights = kept.enter_context(readable_weights(pretrained))
+            if weights.endswith(".safetensors"):
+                with loading(name, config):
+                    empty = build_on_meta(source)
+                if resized := check_fit(empty, shapes_of(weights), pretrained, may_resize=True):
+                    note(f"{pretrained}: {resized}")
         if settings and settings.quick_gelu:
             config["quick_gelu"] = True
         start = _SIGMOID_START if sigmoid and not pretrained and ":" not in source else {}
         config |= start
-        with _loading(name):
+        fetches = bool(pretrained and not line) or source.startswith("hf-hub:")
+        with loading(name, config, fetches=fetches):
             module, _, preprocess = open_clip.create_model_and_transforms(
                 source,
                 weights,
@@ -140,13 +146,16 @@ def found_model(name: str, pretrained: str | None = None) -> Iterator[tuple[str,
     if name.startswith("local-dir:") or is_folder:
         if pretrained:
             raise HnclipError("a model folder brings its weights", hint="without --pretrained")
-        with open_folder(folder) as (private, config, num_weights):
-            _check_size(f"local-dir:{private}", num_weights, name)
-            yield f"local-dir:{private}", config
+        with open_folder(folder) as (private, config, shapes):
+            source = f"local-dir:{private}"
+            with loading(name, config):
+                module = build_on_meta(source)
+            check_fit(module, shapes, name)
+            yield source, config
     elif name.startswith("hf-hub:"):
         if pretrained:
             raise HnclipError("a model of the hub brings its weights", hint="without --pretrained")
-        with _loading(name):
+        with loading(name, fetches=True):
             config = open_clip.get_model_config(name)
         yield name, check_config(config, name)[0]
     elif name in open_clip.list_models():
@@ -154,49 +163,34 @@ def found_model(name: str, pretrained: str | None = None) -> Iterator[tuple[str,
     elif folder.is_dir():
         raise HnclipError(f"no {CONFIG_NAME} in the folder", where=name)
     else:
-        raise HnclipError(
-            f"no model {name!r}",
-            expected="an open_clip name, hnclip-tiny, or a folder",
-            hint="python -c 'import open_clip; print(*open_clip.list_models())'",
-        )
+        raise _no_model(name)
+
+
+# Parts of names that are in no open_clip 3, and where they come from.
+_ELSEWHERE = {
+    "tulip": "its authors have it in a fork of open_clip, tulip-berkeley/open_clip",
+    **dict.fromkeys(
+        ("naflex", "moderntext", "mammut", "coca2", "tips", "superclip", "clips-", "clap"),
+        "open_clip 4 has it, and hnclip works with open_clip 3",
+    ),
+}
+
+
+def _no_model(name: str) -> HnclipError:
+    version = f"open_clip {open_clip.__version__}"
+    for part, where in _ELSEWHERE.items():
+        if part in name.lower():
+            return HnclipError(f"no model {name!r} in {version}: {where}", hint="another model")
+    return HnclipError(
+        f"no model {name!r} in {version}",
+        expected="an open_clip name, hnclip-tiny, or a folder",
+        hint="python -c 'import open_clip; print(*open_clip.list_models())'",
+    )
 
 
 @functools.cache  # open_clip reads all of its configurations again each time
 def _add_own_names() -> None:
     open_clip.add_model_config(CONFIG_FOLDER)
-
-
-def build_on_meta(source: str) -> Any:
-    """A model without memory for its weights, on torch's ``meta`` device.
-
-    Raises:
-        HnclipError: its configuration describes none that can be built.
-    """
-    config = open_clip.get_model_config(source)
-    for tower in ("vision_cfg", "text_cfg"):
-        config[tower].pop("timm_model_pretrained", None)
-    if config["text_cfg"].get("hf_model_name"):
-        config["text_cfg"]["hf_model_pretrained"] = False
-    is_custom = config.pop("custom_text", False) or config["text_cfg"].get("hf_model_name")
-    kind = CustomTextCLIP if is_custom else CLIP
-    if is_custom and "multimodal_cfg" in config:
-        kind = CoCa
-    with torch.device("meta"):
-        return kind(**config)
-
-
-def _check_size(source: str, num_weights: int, name: str) -> None:
-    """Before memory is taken; open_clip compares shapes, but only of a model that it has made."""
-    with _loading(name):
-        module = build_on_meta(source)
-    promised = sum(tensor.numel() for tensor in module.state_dict().values())
-    if promised > 2 * num_weights:  # positions may be interpolated, so not all need be there
-        raise HnclipError(
-            "the configuration is not that of the weights",
-            where=name,
-            got=f"a model of {promised:,} numbers",
-            expected=f"about the {num_weights:,} of the weights",
-        )
 
 
 def check_finite(module: nn.Module, where: str, hint: str) -> None:
@@ -214,8 +208,16 @@ def check_finite(module: nn.Module, where: str, hint: str) -> None:
 
 
 @contextlib.contextmanager
-def _loading(name: str) -> Iterator[None]:
-    """What goes wrong in here as one line: open_clip, torch, the hub… have errors of their own."""
+def loading(name: str, config: Config | None = None, *, fetches: bool = False) -> Iterator[None]:
+    """What goes wrong in here as one line: open_clip, torch, the hub… have errors of their own.
+
+    Args:
+        name: of the model.
+        config: its ``model_cfg``, which says whose tokenizer and text tower it wants.
+        fetches: whether the hub may be asked, and not only its cache looked into.
+    """
+    was_offline = hub.HF_HUB_OFFLINE
+    hub.HF_HUB_OFFLINE = was_offline or not fetches
     try:
         with quiet_open_clip():
             yield
@@ -223,16 +225,33 @@ def _loading(name: str) -> Iterator[None]:
         # The tokenizers' panics in Rust are no `Exception`.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
-        reason = shown(_reason(error), 120) or type(error).__name__
-        raise HnclipError(
-            f"model cannot be loaded ({reason})",
+        raise _in_words(name, config or {}, error) from error
+    finally:
+        hub.HF_HUB_OFFLINE = was_offline
+
+
+def _in_words(name: str, config: Config, error: BaseException) -> HnclipError:
+    text = config.get("text_cfg", {})
+    theirs = text.get("hf_tokenizer_name") or text.get("hf_model_name")
+    is_absent = "connect" in str(error).lower() and "huggingface.co" in str(error)
+    if is_absent and theirs:
+        return HnclipError(
+            f"its tokenizer {theirs} is not in the cache of the Hugging Face hub",
             where=name,
-            hint="hnclip train to make a folder, or another --pretrained",
-        ) from error
+            hint=f"hf download {theirs} --include '*.json' --include '*.model'",
+        )
+    reason = shown(_reason(error), 120) or type(error).__name__
+    return HnclipError(
+        f"model cannot be loaded ({reason})",
+        where=name,
+        hint="hnclip train to make a folder, or another --pretrained",
+    )
 
 
 def _reason(error: BaseException) -> str:
     """What an error says; of weights that do not fit, which torch lists all, the first."""
+    if "Internet connection" in str(error):
+        return "it is not in the cache of the Hugging Face hub, which cannot be reached"
     heading, *rest = str(error).splitlines() or [""]
     if "loading state_dict" not in heading or not rest:
         return str(error)
@@ -242,11 +261,11 @@ def _reason(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def quiet_open_clip() -> Iterator[None]:
-    """open_clip logs and warns at every step of loading; only its errors matter here."""
-    level = logging.root.level
-    logging.root.setLevel(logging.CRITICAL)
+    """open_clip and the hub log and warn at every step of loading; only errors matter here."""
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     try:
         with warnings.catch_warnings(action="ignore"):
             yield
     finally:
-        logging.root.setLevel(level)
+        logging.disable(level)

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import open_clip
 import pytest
+import torch
 from click.testing import CliRunner
+from safetensors.torch import load_file, save_file
 
 from hnclip_cli.cli import cli
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.folder import CONFIG_NAME, WEIGHTS_NAME, open_folder
-from hnclip_cli.models.load import load_clip
+from hnclip_cli.models.load import load_clip, save_clip
 
 CODE = "import pathlib; pathlib.Path(r'{canary}').touch()\n"
 HF_TEXT = {"hf_tokenizer_name": "roberta-base"}
@@ -52,7 +54,7 @@ def never_built(monkeypatch):
         raise AssertionError("a model was built")
 
     for kind in ("CLIP", "CustomTextCLIP", "CoCa"):
-        monkeypatch.setattr(f"hnclip_cli.models.load.{kind}", refuse)
+        monkeypatch.setattr(f"hnclip_cli.models.shapes.{kind}", refuse)
     monkeypatch.setattr(open_clip, "create_model_and_transforms", refuse)
 
 
@@ -80,7 +82,7 @@ def test_an_honest_folder_loads(folder):
     assert load_clip(str(folder), device="cpu").embed_dim == 128
 
 
-UNKNOWN = "a key that open_clip does not know"
+UNKNOWN = f"a key that open_clip {open_clip.__version__} does not know"
 BAD = "bad model configuration; got"
 NAME, TIMM = "the name of a model", "a model of the timm installed"
 CONFIGS = {
@@ -232,6 +234,40 @@ def test_a_small_file_of_weights_does_not_make_a_large_model(folder, monkeypatch
     monkeypatch.setattr(open_clip, "create_model_and_transforms", None)
     edit(folder, text_cfg__width=32_768, text_cfg__layers=1_000)
     assert "a model of 1" in refusal(folder)
+
+
+SIZES = {
+    "text_cfg__context_length": (1, "positional_embedding of 40 × 128, expected 1 × 128"),
+    "text_cfg__vocab_size": (49000, "token_embedding.weight of 49408 × 128, expected 49000 × 128"),
+    "text_cfg__width": (64, "of 128, expected 64"),
+    "text_cfg__layers": (1, "Unexpected key"),
+    "vision_cfg__image_size": (128, "visual.positional_embedding of 17 × 64, expected 65 × 64"),
+    "vision_cfg__patch_size": (32, "visual.conv1.weight of 64 × 3 × 16 × 16, expected 64 × 3 × 32"),
+    "vision_cfg__width": (32, "of 64, expected 32"),
+    "vision_cfg__layers": (3, "Missing key"),
+    "embed_dim": (64, "text_projection of 128 × 128, expected 128 × 64"),
+}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_sizes_are_those_of_the_weights(tmp_path, size):
+    clip = load_clip("hnclip-tiny-vit", device="cpu")
+    save_clip(clip, str(tmp_path / "model"))
+    value, message = SIZES[size]
+    edit(tmp_path / "model", **{size: value})
+    said = refusal(tmp_path / "model")
+    assert "the weights are not of this model" in said and message in said
+    assert len(said) - len(str(tmp_path)) < 200
+
+
+@pytest.mark.parametrize("name", ["positional_embedding", "visual.conv1.weight"])
+@pytest.mark.parametrize("shape", [(-1,), ()])
+def test_tensors_of_too_few_sides_are_named(folder, name, shape):
+    tensors = load_file(folder / WEIGHTS_NAME)
+    tensors[name] = tensors[name].reshape(shape) if shape else torch.tensor(1.0)
+    (folder / WEIGHTS_NAME).unlink()
+    save_file(tensors, folder / WEIGHTS_NAME)
+    assert f"got {name} of" in refusal(folder)
 
 
 def test_what_cannot_be_built_is_one_line(folder):

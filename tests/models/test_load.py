@@ -2,11 +2,13 @@
 
 import json
 import shutil
+import socket
 
 import numpy as np
 import open_clip
 import pytest
 import torch
+from huggingface_hub import constants as hub
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
@@ -103,7 +105,9 @@ def test_a_tag_with_quick_gelu_brings_its_activation(monkeypatch, vit_b_32):
 @pytest.mark.parametrize(
     ("name", "pretrained", "message"),
     [
-        ("no-such-model", None, "no model 'no-such-model'"),
+        ("no-such-model", None, "no model 'no-such-model' in open_clip 3"),
+        ("ViT-B-16-SigLIP2-naflex", None, "open_clip 4 has it, and hnclip works with open_clip 3"),
+        ("TULIP-B-16-224", None, "a fork of open_clip, tulip-berkeley/open_clip"),
         ("ViT-B-32", "no-such-tag", "model cannot be loaded .*no-such-tag"),
         ("hf-hub:org/name", "openai", "a model of the hub brings its weights"),
         ("local-dir:/no/such/folder", None, "/no/such/folder: no open_clip_config.json"),
@@ -114,13 +118,45 @@ def test_what_cannot_be_loaded_says_why(name, pretrained, message):
         load_clip(name, pretrained, device="cpu")
 
 
+@pytest.mark.parametrize(
+    ("name", "repository"),
+    [("ViT-B-16-SigLIP", "timm/ViT-B-16-SigLIP"), ("mt5-base-ViT-B-32", "google/mt5-base")],
+)
+def test_a_name_alone_asks_nobody_for_its_tokenizer(monkeypatch, tmp_path, name, repository):
+    def refuse(*address):
+        raise AssertionError(f"a way to the network: {address}")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(hub, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(open_clip, "create_model_and_transforms", lambda *a, **b: (None,) * 3)
+    said = f"its tokenizer {repository} is not in the cache of .* try hf download {repository} "
+    with pytest.raises(HnclipError, match=said) as caught:
+        load_clip(name, device="cpu")
+    assert len(str(caught.value)) <= 200 and not hub.HF_HUB_OFFLINE
+
+
+def test_a_file_of_another_size_of_images_is_said_to_be_interpolated(monkeypatch, tmp_path):
+    clip = load_clip("hnclip-tiny-vit", device="cpu")
+    weights = dict(clip.module.state_dict())
+    positions = weights["visual.positional_embedding"]
+    weights["visual.positional_embedding"] = torch.cat([positions, positions[:9]])[:26]
+    save_file(weights, tmp_path / "x.safetensors")
+    notes = []
+    load_clip("hnclip-tiny-vit", str(tmp_path / "x.safetensors"), device="cpu", note=notes.append)
+    assert notes[1].endswith("positions of images are interpolated, from 26 to 17")
+    weights["positional_embedding"] = weights["positional_embedding"][:30].clone()
+    save_file(weights, tmp_path / "x.safetensors")
+    with pytest.raises(HnclipError, match="got positional_embedding of 30 × 128, expected 40 × "):
+        load_clip("hnclip-tiny-vit", str(tmp_path / "x.safetensors"), device="cpu")
+
+
 def test_weights_that_do_not_fit_are_refused(tmp_path):
     folder = tmp_path / "run"
     save_clip(load_clip("hnclip-tiny", device="cpu"), str(folder))
     config = json.loads((folder / "open_clip_config.json").read_text())
     config["model_cfg"]["embed_dim"] = 64
     (folder / "open_clip_config.json").write_text(json.dumps(config))
-    with pytest.raises(HnclipError, match="model cannot be loaded"):
+    with pytest.raises(HnclipError, match="the weights are not of this model; got text_proj"):
         load_clip(str(folder), device="cpu")
     (folder / "open_clip_model.safetensors").unlink()
     with pytest.raises(HnclipError, match=r"no \*\.safetensors weights"):

@@ -125,9 +125,9 @@ def test_what_holds_no_weights_says_so_in_one_short_line(tmp_path, monkeypatch, 
 def test_weights_of_another_model_are_one_short_line(weights, tmp_path, monkeypatch, change):
     monkeypatch.chdir(tmp_path)
     save_file(change(weights), "other.safetensors")
-    with pytest.raises(HnclipError, match="model cannot be loaded") as caught:
+    with pytest.raises(HnclipError, match=r"the weights are not of this|that of the wei") as caught:
         loaded("other.safetensors")
-    assert len(str(caught.value)) <= 260
+    assert len(str(caught.value)) <= 200
 
 
 def test_torchscript_is_not_run(tmp_path, monkeypatch):
