@@ -71,13 +71,46 @@ def guarded_streams() -> Iterator[None]:
         sys.stdout, sys.stderr = streams
 
 
-def progress(items: Iterable[T], *, unit: str, total: int | None = None) -> Iterable[T]:
-    """Draw a progress bar on stderr while iterating, only on a terminal and without -q."""
-    if verbosity == 0 or sys.stderr is None or not sys.stderr.isatty():
+def _draws() -> bool:
+    """Whether progress is drawn: only on a terminal and without -q."""
+    return verbosity > 0 and sys.stderr is not None and sys.stderr.isatty()
+
+
+def progress(
+    items: Iterable[T], *, unit: str, total: int | None = None, says: object = ""
+) -> Iterable[T]:
+    """Draw a progress bar on stderr while iterating, and what ``says`` is then as a string."""
+    if not _draws():
         return items
+    return _drawn(items, unit, total, says)
+
+
+def _drawn(items: Iterable[T], unit: str, total: int | None, says: object) -> Iterator[T]:
     from tqdm import tqdm
 
-    return cast(Iterable[T], tqdm(items, unit=unit, total=total, file=sys.stderr))
+    with tqdm(items, unit=unit, total=total, file=sys.stderr) as bar:
+        for item in bar:
+            bar.set_postfix_str(str(says), refresh=False)
+            yield item
+
+
+@contextlib.contextmanager
+def steps_bar(total: int | None) -> Iterator[Callable[[int, object], None]]:
+    """What draws such a bar of steps: called with how many are done, and what to say behind it."""
+    with contextlib.ExitStack() as kept:
+        bars: list[Any] = []
+
+        def move(done: int, says: object) -> None:
+            if not _draws():
+                return
+            if not bars:
+                from tqdm import tqdm
+
+                bars.append(kept.enter_context(tqdm(unit="step", total=total, file=sys.stderr)))
+            bars[0].set_postfix_str(str(says), refresh=False)
+            bars[0].update(done - bars[0].n)
+
+        yield move
 
 
 def wants_table() -> bool:

@@ -8,6 +8,7 @@ import click
 from hnclip_cli import console, options
 from hnclip_cli.console import Run
 from hnclip_cli.streams.jsonl import Shard
+from hnclip_cli.streams.pace import Pace
 from hnclip_cli.streams.records import RowsOf
 
 
@@ -101,9 +102,11 @@ def embed(
     encoder = Encoder(
         clip, batch_size=batch_size, image_root=root, workers=workers, policy=run.policy
     )
-    blocks = embed_blocks(reader, of, encoder, policy=run.policy, kept=kept)
-    for rows, digest in console.progress(blocks, unit="block"):
+    pace = Pace(of if of == "negatives" else f"{of}s", workers if of == "image" else None)
+    blocks = embed_blocks(reader, of, encoder, policy=run.policy, kept=kept, pace=pace)
+    for rows, digest in console.progress(blocks, unit="block", says=pace):
         if kept:
             kept.write(rows, digest)
         elif writer:
             writer.write(rows)
+    console.note(*pace.notes())

@@ -12,6 +12,7 @@ from hnclip_cli import console, options
 from hnclip_cli.console import Run
 from hnclip_cli.errors import ExitCode
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
+from hnclip_cli.streams.pace import Pace
 from hnclip_cli.streams.records import Record, format_record
 from hnclip_cli.training.config import TrainConfig
 
@@ -143,7 +144,11 @@ def train(
 
     console.is_ending = stop
 
+    pace = Pace("samples", config.workers)
+    draw = run.enter_context(console.steps_bar(config.steps))
+
     def write(metrics: dict[str, Any]) -> None:
+        draw(metrics["step"], pace)
         console.write_log(format_record(metrics), log)
 
     validate = None
@@ -159,6 +164,7 @@ def train(
         stop=stop,
         image_root=image_root_of(input_, **images),
         on_metrics=write, note=console.note, complain=console.complain, validate=validate,
+        pace=pace,
     )  # fmt: skip
     run.policy.num_skipped = trained.num_skipped
     return run.policy.exit_code if trained.rank else None  # rank 0 says it for all

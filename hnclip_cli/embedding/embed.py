@@ -14,6 +14,7 @@ from hnclip_cli.models.encoder import Content, Encoder, Item, View
 from hnclip_cli.models.load import as_clip
 from hnclip_cli.streams.images import ImageRoot
 from hnclip_cli.streams.jsonl import ErrorPolicy
+from hnclip_cli.streams.pace import Pace
 from hnclip_cli.streams.records import Record, RowsOf
 
 MAX_RECORDS = 4096  # in a window, which may bring nothing new
@@ -73,6 +74,7 @@ def embed_blocks(
     *,
     policy: ErrorPolicy | None = None,
     kept: PartialArray | None = None,
+    pace: Pace | None = None,
 ) -> Iterator[Block]:
     """Yield blocks of rows in the order of the records.
 
@@ -87,7 +89,9 @@ def embed_blocks(
     Args:
         kept: rows that an earlier run has left; blocks begin behind them. It is an error where
             they do not end between two blocks of these records.
+        pace: counts what is encoded, and the time in which the model waits for it.
     """
+    pace = pace or Pace(f"{of}s")
     policy = policy or ErrorPolicy()
     other_records = HnclipError(
         "the rows kept so far are of other records", hint="the same input, or without --resume"
@@ -98,7 +102,7 @@ def embed_blocks(
     items = _items(records, of, encoder, policy, kept)
     if of == "image":
         items = encoder.decoded(items)
-    for window in _windows(items, of, encoder.batch_size):
+    for window in pace.each(_windows(items, of, encoder.batch_size)):
         count = sum(_num_rows(item, of) for item in window)
         num_rows += count
         digest.update(json.dumps([_key(item, of) for item in window]).encode())
@@ -110,6 +114,7 @@ def embed_blocks(
         is_new = num_rows > end_of_kept[0]
         if is_new:
             encoder.encode(window)
+            pace.add(sum(len(item.new) for item in window))
         # Names bad images, also those of kept rows.
         rows = _rows(window, count, of, encoder.clip.embed_dim, policy)
         if is_new:

@@ -2,7 +2,6 @@
 
 import itertools
 import random
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -207,9 +206,6 @@ class Batches:
     Each rank gets a contiguous part of every batch, from number ``start`` on. Errors are kept
     until `check`, so that no rank leaves the others waiting. Leaving the ``with`` block ends the
     processes that decode.
-
-    Attributes:
-        waited: seconds that `draw` has waited.
     """
 
     def __init__(
@@ -222,7 +218,6 @@ class Batches:
         start: int,
     ) -> None:
         self.error: Exception | None = None  # this rank cannot go on
-        self.waited = 0.0
         self._clip, self._policy = clip, policy
         self._named: set[str] = set()
         self._slots = slots = slots_of(config, store.has_negative_images)
@@ -257,9 +252,7 @@ class Batches:
 
     def draw(self) -> Batch:
         """This rank's next rows; none where nothing could be decoded or something failed."""
-        started = time.perf_counter()
         drawn = next(self._drawn)
-        self.waited += time.perf_counter() - started
         self.error = self.error or drawn.error
         batch = drawn.batch
         if drawn.is_there:
@@ -269,12 +262,15 @@ class Batches:
                 images.record_stream(stream)  # else its memory would be free for the next batch
         self._num_negatives += drawn.num_negatives
         self._num_alike += drawn.num_negatives - len(batch.negatives)
-        for problem in drawn.problems:
-            if self._is_new(str(problem)):
-                self._policy.bad(problem)
         for name in drawn.flat:
             if self._is_new(name):
                 self._policy.odd(FLAT, name)
+        try:
+            for problem in drawn.problems:
+                if self._is_new(str(problem)):
+                    self._policy.bad(problem)
+        except InputError as error:  # the other ranks have to hear of it first
+            self.error = error
         return batch
 
     def _is_new(self, name: str) -> bool:
@@ -293,7 +289,7 @@ class Batches:
                     found = [filled(*prepared, images) for prepared, images in part]
                     problems += [one for one in found if isinstance(one, InputError)]
                     samples += self._on_device([one for one in found if isinstance(one, Sample)])
-            except Exception as problem:  # the other ranks have to hear of it first
+            except Exception as problem:
                 error = problem
             batch = collate(samples, self._slots, self._clip)
             is_there = self._stream.record_event() if self._stream else None

@@ -14,6 +14,7 @@ from hnclip_cli.errors import HnclipError, InputError, Stopped
 from hnclip_cli.models.cost import has_batch_norm
 from hnclip_cli.models.towers import check_local
 from hnclip_cli.streams.jsonl import ErrorPolicy
+from hnclip_cli.streams.pace import Pace
 from hnclip_cli.training.batches import Batches
 from hnclip_cli.training.checkpoints import State
 from hnclip_cli.training.config import TrainConfig
@@ -40,6 +41,7 @@ def train(
     note: Callable[[str], None] = lambda text: None,
     validate: Callable[[], Metrics] | None = None,
     ranks: Ranks = Ranks(),
+    pace: Pace | None = None,
 ) -> Iterator[Metrics]:
     """Train in place from where the state stands, yielding metrics.
 
@@ -54,6 +56,7 @@ def train(
             end on what this rank has drawn.
         validate: called on rank 0, while the others wait, before the first step, at checkpoints
             and at the end; may raise `Stopped`.
+        pace: counts samples, and the time in which this rank waits for them.
 
     Raises:
         HnclipError: records or a model that do not fit the settings, a loss or gradients that
@@ -68,6 +71,7 @@ def train(
     if validate and state.step == 0:
         yield _validated(state, validate, ranks)
     module.train()
+    pace = pace or Pace("samples", config.workers)
     started = time.monotonic() - state.elapsed
     unsaid: Metrics | None = None  # of a last step that is no multiple of --log-every
     num_failed = 0  # steps in a row that were skipped
@@ -81,7 +85,8 @@ def train(
     with Batches(state.clip, store, config, policy, ranks, start=state.position) as batches:
         while num_steps is None or state.step < num_steps:
             # ---- what all ranks must agree on: whether to go on, the time, the size of the batch
-            batch = batches.draw()
+            with pace.waiting():
+                batch = batches.draw()
             own = [batches.error is not None, stop(), time.monotonic() - started, len(batch)]
             failed, stopping, state.elapsed, size = ranks.max(torch.tensor(own).double()).tolist()
             try:
@@ -132,6 +137,7 @@ def train(
             clamp_logit_scale(module, state.max_log_scale)
             state.thresholds = outcome.thresholds
             state.step += 1
+            pace.add(config.batch_size)
 
             # ---- what it leaves behind
             unsaid = {
@@ -153,7 +159,7 @@ def train(
                     yield _validated(state, validate, ranks)
         if unsaid:
             yield _said(unsaid, store)
-    for line in batches.notes():
+    for line in [*batches.notes(), *pace.notes()]:
         note(line)
     module.eval()
     ranks.first(partial(save, True))

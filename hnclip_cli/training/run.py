@@ -15,6 +15,7 @@ from hnclip_cli.models.load import load_clip
 from hnclip_cli.streams.images import ImageRoot, as_root
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.outputs import only_writer
+from hnclip_cli.streams.pace import Pace
 from hnclip_cli.training import checkpoints, launch, loop
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.export import Export
@@ -53,6 +54,7 @@ def train(
     complain: Callable[[str], None] | None = None,
     validate: Callable[[Clip], Metrics] | None = None,
     stop: StopSignals | None = None,
+    pace: Pace | None = None,
 ) -> Trained:
     """Train a model on images, captions and their hard negatives.
 
@@ -80,6 +82,7 @@ def train(
         validate: called with the model as it would be written, before the first step, at
             checkpoints and at the end; its numbers become metrics. It may raise `Stopped`.
         stop: asked to stop by signals or ``stop.request()``.
+        pace: counts samples and the time in which the model waits for them, for who watches.
 
     Raises:
         HnclipError: settings, records, model and folder do not fit, or another process failed.
@@ -136,7 +139,7 @@ def train(
         stop.wait_for_steps()
         metrics = loop.train(
             state, store, config, policy=policy, save=save, stop=stop, ranks=ranks,
-            note=say,
+            note=say, pace=pace,
             validate=(lambda: validate(export.clip())) if validate else None,
         )  # fmt: skip
         _hand_on(metrics, on_metrics if ranks.rank == 0 else lambda _: None, stop)

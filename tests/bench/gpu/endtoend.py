@@ -30,14 +30,16 @@ class Train:
         self.model = "hnclip-tiny-vit" if kit.small else "ViT-B-32"
         self.batch = 8 if kit.small else 128
 
-    def start(self, name: str, *flags: str, steps: int = 20) -> subprocess.Popen[bytes]:
+    def start(
+        self, name: str, *flags: str, steps: int = 20, quiet: bool = True
+    ) -> subprocess.Popen[bytes]:
         kit = self.kit
         return subprocess.Popen(
             [
                 sys.executable, "-m", "hnclip_cli", "train", "--model", self.model,
                 "--steps", str(steps), "--batch-size", str(self.batch), "--log-every", "1",
                 "--lr", "1e-4", "--workers", "2" if kit.small else "16", "--device",
-                str(kit.device), "-q", "-o", str(kit.work / name), "--image-root",
+                str(kit.device), *["-q"] * quiet, "-o", str(kit.work / name), "--image-root",
                 str(kit.data / "images"), *flags, str(kit.data / "pairs.jsonl"),
             ],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment_of(kit),
@@ -96,20 +98,23 @@ def photographs(kit: Kit) -> None:
 
 
 def report_speed(kit: Kit, train: Train) -> None:
-    """Samples a second between the tenth step and the last of a run on its own."""
-    process = train.start("timed", "--precision", "bf16", steps=130)
-    assert process.stdout
-    for _ in range(30):
-        process.stdout.readline()
-    started = time.perf_counter()
-    for _ in range(90):
-        process.stdout.readline()
-    seconds = time.perf_counter() - started
-    train.finish("timed", process)
-    kit.say(
-        "train on photographs, ViT-B-32, K=4, bf16: samples/s", 90 * train.batch / seconds,
-        batch=train.batch,
-    )  # fmt: skip
+    """Samples a second of runs on their own, and what they say of their waiting."""
+    for batch, steps in ((128, 150), (512, 50)):
+        train.batch = batch
+        process = train.start(f"timed-{batch}", "--log-every", "10", steps=steps, quiet=False)
+        assert process.stdout
+        for _ in range(3):
+            process.stdout.readline()
+        started = time.perf_counter()
+        for _ in range(steps // 10 - 3):
+            process.stdout.readline()
+        seconds = time.perf_counter() - started
+        _, errors = process.communicate()
+        said = [line for line in errors.decode().splitlines() if "samples/s" in line]
+        kit.say(
+            f"train on photographs, ViT-B-32, K=4, bf16, B={batch}, 16 workers: samples/s",
+            (steps - 30) * batch / seconds, said=said, exit=process.returncode,
+        )  # fmt: skip
 
 
 def load_weights(folder: Path) -> dict[str, Any]:

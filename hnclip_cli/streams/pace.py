@@ -1,0 +1,92 @@
+"""How fast a model gets through its input, and how long it waits for it."""
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+
+# Less says nothing of a longer run.
+MIN_SECONDS = 1.0
+# Of the time; a model that waits less is not held up by its input.
+MUCH = 0.1
+
+
+class Pace:
+    """Counts items and the time in which the model waits, from the end of the first batch on.
+
+    Before that processes start and kernels are compiled.
+
+    Args:
+        unit: what is counted, in the plural.
+        workers: processes that decode images; None where there is nothing to decode.
+    """
+
+    def __init__(self, unit: str, workers: int | None = None) -> None:
+        self._unit, self._workers = unit, workers
+        self._num_items, self._waited = 0, 0.0
+        self._started: float | None = None
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """The model waits meanwhile."""
+        begun = time.perf_counter()
+        yield
+        self._waited += time.perf_counter() - begun
+
+    def each(self, batches: Iterable[T]) -> Iterator[T]:
+        """The batches; the model waits for each."""
+        source = iter(batches)
+        while True:
+            try:
+                with self.waiting():
+                    batch = next(source)
+            except StopIteration:
+                return
+            yield batch
+
+    def add(self, num_items: int) -> None:
+        """A batch of so many items is done."""
+        if self._started is None:
+            self._started, self._waited = time.perf_counter(), 0.0
+        else:
+            self._num_items += num_items
+
+    @property
+    def seconds(self) -> float:
+        """Since the first batch was done."""
+        return time.perf_counter() - self._started if self._started is not None else 0.0
+
+    @property
+    def rate(self) -> float:
+        """Items a second."""
+        return self._num_items / self.seconds if self._num_items else 0.0
+
+    @property
+    def waited(self) -> float:
+        """The share of the time in which the model waited, 0 to 1."""
+        return self._waited / self.seconds if self._num_items else 0.0
+
+    def __str__(self) -> str:
+        return f"{self._speed()}, {self.waited:.0%} waiting"
+
+    def notes(self) -> list[str]:
+        """A line on the whole run, with what to raise; none where it was short."""
+        if self.seconds < MIN_SECONDS or not self._num_items:
+            return []
+        waits = f"the model waited for its input in {self.waited:.0%} of the time"
+        return [f"{self._speed()}; {waits}{self._advice()}"]
+
+    def _speed(self) -> str:
+        rate = f"{self.rate:,.0f}" if self.rate >= 10 else f"{self.rate:.2g}"
+        return f"{rate} {self._unit}/s"
+
+    def _advice(self) -> str:
+        cores = os.cpu_count() or 1
+        if self.waited < MUCH or self._workers is None:
+            return ""
+        if self._workers < cores:
+            return f"; try --workers {min(cores, max(1, 2 * self._workers))}"
+        return f": {self._workers} processes decode on {cores} cores"
