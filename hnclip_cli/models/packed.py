@@ -1,20 +1,17 @@
-"""open_clip's transformer blocks on packed tokens: no row for padding, none twice."""
+"""Sequences of tokens without padding: which prefixes they share, and attention within them."""
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from open_clip.transformer import ResidualAttentionBlock
-from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
+from torch import Tensor
 
-# Of attention in bfloat16, relative; rounding alone gives 0.005.
-MAX_ERROR = 0.02
+from hnclip_cli.models.kernels import is_right
+
+HEAD_WIDTHS = (16, 32, 64, 128)  # that `tree_attention` knows
 
 
 @dataclass(frozen=True)
@@ -71,21 +68,6 @@ def distinct_prefixes(
     return Prefixes(nodes, lengths, wholes, sources, begins[rows // size], stops)
 
 
-@dataclass(frozen=True)
-class Packing:
-    """How packed rows make up sequences.
-
-    A row may stand in several sequences, where all that it attends to is the same.
-    """
-
-    # Attention within sequences, from queries, keys and values (P, 3·width) and ``num_heads`` to
-    # (T, width), at T positions.
-    attend: Callable[..., Tensor]
-    # (P,) for each packed row a position of the T where its attention is read; None: at its own.
-    sources: Tensor | None
-    last: Tensor  # (n,) the packed rows that are wanted of the last block
-
-
 # Sequences that attend side by side, padded: how many and how long, and what each position may
 # attend to, (sequences, 1, length, length) bool; None is causal.
 Group = tuple[tuple[int, int], Tensor | None]
@@ -105,88 +87,27 @@ def attend_groups(qkv: Tensor, rows: Tensor, groups: Sequence[Group], num_heads:
     return torch.cat(outputs)
 
 
+def attend_whole(qkv: Tensor, length: int, num_heads: int) -> Tensor:
+    """Every position attends to all of its sequence; the sequences are of one length."""
+    query, key, value = (
+        qkv.view(-1, length, 3, num_heads, qkv.shape[1] // 3 // num_heads)
+        .permute(2, 0, 3, 1, 4)
+        .unbind()
+    )
+    context = F.scaled_dot_product_attention(query, key, value)
+    return context.transpose(1, 2).reshape(len(qkv), -1)
+
+
 @cache
 def trees_work(device: torch.device, head_width: int) -> bool:
     """Whether `tree_attention` runs on this device, and computes what plain attention does.
 
     Where Triton is missing, cannot compile, or gives other numbers, a warning says so.
     """
-    try:
-        from hnclip_cli.models.tree_attention import HEAD_WIDTHS, error_of
 
-        if head_width not in HEAD_WIDTHS:
-            return False
-        if device.type == "meta":  # there are no numbers to compare
-            return True
-        error = error_of(device, head_width)
-        if error <= MAX_ERROR:
-            return True
-        reason = f"its relative error is {error:.2g}"
-    except Exception as problem:  # Triton's compiler, the driver and the import each have their own
-        reason = f"{type(problem).__name__}: {problem}".partition("\n")[0][:120]
-    if device.type != "meta":
-        warnings.warn(f"attention by Triton is not used ({reason})", stacklevel=2)
-    return False
+    def error(device: torch.device) -> float:
+        from hnclip_cli.models.tree_attention import error_of
 
+        return error_of(device, head_width)
 
-def can_pack(transformer: Any) -> bool:
-    """Whether `run_packed` computes what the transformer's own forward does.
-
-    It knows open_clip's plain block. Custom blocks, attention that was replaced (by an adapter,
-    say), dropout, and hooks, which expect whole sequences, are left to the transformer itself.
-    """
-    return not has_hooks(transformer) and all(map(_is_plain_block, transformer.resblocks))
-
-
-def _is_plain_block(block: nn.Module) -> bool:
-    attention = getattr(block, "attn", None)
-    return (
-        type(block) is ResidualAttentionBlock
-        and isinstance(attention, nn.MultiheadAttention)
-        and attention.in_proj_weight is not None
-        and isinstance(attention.out_proj, nn.Linear)
-        and attention.bias_k is None
-        and not attention.add_zero_attn
-        and not (attention.training and attention.dropout)
-        and not has_hooks(block)
-        and not has_hooks(attention)
-    )
-
-
-def has_hooks(module: nn.Module) -> bool:
-    return bool(
-        module._forward_hooks
-        or module._forward_pre_hooks
-        or module._backward_hooks
-        or module._backward_pre_hooks
-    )
-
-
-def run_packed(transformer: Any, x: Tensor, packing: Packing) -> Tensor:
-    """Run the blocks on packed rows, (P, width), down to the rows that are wanted, (n, width).
-
-    Norms, projections and MLPs see every row once; attention alone sees sequences. In the last
-    block only the wanted rows go on behind the attention.
-    """
-    blocks = list(transformer.resblocks)
-    for block in blocks:
-        keep = packing.last if block is blocks[-1] else None
-        if transformer.grad_checkpointing and torch.is_grad_enabled():
-            x = checkpoint(_run_block, block, x, packing, keep, use_reentrant=False)
-        else:
-            x = _run_block(block, x, packing, keep)
-    return x
-
-
-def _run_block(block: Any, x: Tensor, packing: Packing, keep: Tensor | None) -> Tensor:
-    attention = block.attn
-    qkv = F.linear(block.ln_1(x), attention.in_proj_weight, attention.in_proj_bias)
-    sources = packing.sources
-    if keep is not None:
-        x = x.index_select(0, keep)
-        sources = keep if sources is None else sources[keep]
-    context = packing.attend(qkv, num_heads=attention.num_heads)
-    if sources is not None:
-        context = context.index_select(0, sources)
-    x = x + block.ls_1(attention.out_proj(context))
-    return cast(Tensor, x + block.ls_2(block.mlp(block.ln_2(x))))
+    return head_width in HEAD_WIDTHS and is_right("attention by Triton", device, error)

@@ -9,15 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hnclip_cli.models.blocks import Packing, can_run, run_blocks
 from hnclip_cli.models.device import autocast_dtype, is_gpu
 from hnclip_cli.models.packed import (
     Group,
-    Packing,
     Prefixes,
     attend_groups,
-    can_pack,
     distinct_prefixes,
-    run_packed,
     trees_work,
 )
 from hnclip_cli.models.towers import CausalTower, causal_tower
@@ -48,7 +46,7 @@ def encode_text(module: Any, tokens: Tensor) -> Tensor:
     tower = causal_tower(module)
     device = module.logit_scale.device
     if tower and len(tokens):
-        if can_pack(tower.module.transformer):
+        if can_run(tower.module.transformer):
             return _encode_packed(tower, tokens.cpu(), device)
         if tower.pool != "class":
             return _encode_buckets(tower, tokens.cpu(), device)
@@ -104,7 +102,7 @@ def _encode_packed(tower: CausalTower, tokens: Tensor, device: torch.device) -> 
         at_class = torch.from_numpy(is_class).to(device)[:, None]
         x = torch.where(at_class, holder.cls_emb.to(x.dtype), x)
     x = x + holder.positional_embedding.index_select(0, positions).to(x.dtype)
-    return tower.project(run_packed(holder.transformer, x, packing))
+    return tower.project(run_blocks(holder.transformer, x, packing))
 
 
 class Layout(NamedTuple):
@@ -130,8 +128,7 @@ def layout_for(
     """The fastest layout that this device and precision have."""
     if device.type == "cpu":
         return CPU_LAYOUT
-    dtype = autocast_dtype(device) or dtype
-    is_half = dtype in (torch.float16, torch.bfloat16)
+    is_half = (autocast_dtype(device) or dtype) in (torch.float16, torch.bfloat16)
     can_use_trees = is_gpu(device) and is_half and not has_mask
     return TREES_LAYOUT if can_use_trees and trees_work(device, head_width) else GROUPS_LAYOUT
 

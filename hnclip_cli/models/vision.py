@@ -1,5 +1,6 @@
 """Image towers, without computing what their result does not use."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -7,10 +8,10 @@ import torch.nn.functional as F
 from open_clip.modified_resnet import ModifiedResNet
 from open_clip.transformer import VisionTransformer
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
+from hnclip_cli.models.blocks import Packing, can_run, has_hooks, run_blocks
 from hnclip_cli.models.device import autocast_dtype, is_gpu
-from hnclip_cli.models.packed import can_pack, has_hooks
+from hnclip_cli.models.packed import attend_whole
 from hnclip_cli.models.towers import project
 
 
@@ -32,13 +33,11 @@ def encode_image(module: Any, pixels: Tensor) -> Tensor:
         features: Tensor = module.encode_image(pixels, normalize=False)
         return features
     x = _embed_patches(visual, pixels) if is_gpu(pixels.device) else visual._embeds(pixels)
-    *blocks, last = visual.transformer.resblocks
-    for block in blocks:
-        if visual.transformer.grad_checkpointing and torch.is_grad_enabled():
-            x = checkpoint(block, x, use_reentrant=False)
-        else:
-            x = block(x)
-    pooled, _ = visual._pool(_run_for_first(last, x))
+    n, length, width = x.shape
+    class_tokens = torch.arange(0, n * length, length, device=x.device)
+    packing = Packing(partial(attend_whole, length=length), None, class_tokens, length)
+    x = run_blocks(visual.transformer, x.reshape(n * length, width), packing)
+    pooled, _ = visual._pool(x[:, None])
     return project(pooled, visual.proj)
 
 
@@ -90,14 +89,6 @@ def _embed_patches(visual: Any, pixels: Tensor) -> Tensor:
     return normed
 
 
-def _run_for_first(block: Any, x: Tensor) -> Tensor:
-    """A block's output at the first position: (n, length, width) to (n, 1, width)."""
-    normed, first = block.ln_1(x), x[:, :1]
-    first = first + block.ls_1(block.attention(q_x=normed[:, :1], k_x=normed, v_x=normed))
-    output: Tensor = first + block.ls_2(block.mlp(block.ln_2(first)))
-    return output
-
-
 def _pools_class_token(visual: Any) -> bool:
     return (
         type(visual) is VisionTransformer
@@ -106,6 +97,6 @@ def _pools_class_token(visual: Any) -> bool:
         and visual.pool_type == "tok"
         and visual.attn_pool is None
         and visual.transformer.batch_first
-        and can_pack(visual.transformer)
+        and can_run(visual.transformer)
         and not has_hooks(visual)
     )

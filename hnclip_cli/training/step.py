@@ -51,9 +51,12 @@ def forward_backward(
     parts = [slice(start, min(start + size, num_rows)) for start in range(0, num_rows, size or 1)]
     twice = len(parts) > 1
     with torch.set_grad_enabled(not twice):
-        features = _encode(encoders, parts, seed) if parts else _none(clip, batch, config)
-    for feature in features.values() if twice else ():
-        feature.requires_grad_(feature.is_floating_point())
+        computed = [_encode(encode, parts, f"{seed}/{n}") for n, encode in enumerate(encoders)]
+    found = computed[0] | computed[1] if parts else _none(clip, batch, config)
+    features = {name: feature.detach() for name, feature in found.items()}
+    for name, feature in features.items():
+        is_number = feature.is_floating_point()
+        feature.requires_grad_(is_number if twice else found[name].requires_grad)
 
     outcome = compute_objective(
         config.weights,
@@ -67,25 +70,28 @@ def forward_backward(
         ranks=ranks,
     )
     torch.autograd.backward(outcome.loss)
-    for number, encode in enumerate(encoders if twice else ()):
+    # A tower at a time, images first: while the GPU computes these, Python has the time to start
+    # the many short kernels of texts. Autograd alone would go backwards.
+    for number, encode in enumerate(encoders):
         for part in parts:
-            _seed(f"{seed}/{number}/{part.start}")
-            if not _carry_on(encode(part), features, part):
+            if twice:
+                _seed(f"{seed}/{number}/{part.start}")
+            rows = encode(part) if twice else computed[number]
+            if not _carry_on(rows, features, part):
                 break  # a locked tower: no part of it has a gradient
     return outcome
 
 
-def _encode(encoders: list[Encode], parts: list[slice], seed: str) -> Named:
-    """The features of all parts, by both towers."""
+def _encode(encode: Encode, parts: list[slice], seed: str) -> Named:
+    """The features of all parts, by one tower."""
+    rows: list[Named] = []
+    for part in parts:
+        _seed(f"{seed}/{part.start}")
+        rows.append(encode(part))
     features: Named = {}
-    for number, encode in enumerate(encoders):
-        rows: list[Named] = []
-        for part in parts:
-            _seed(f"{seed}/{number}/{part.start}")
-            rows.append(encode(part))
-        for name in rows[0]:
-            found = _to_common_length([part[name] for part in rows])
-            features[name] = torch.cat(found) if len(found) > 1 else found[0]
+    for name in rows[0] if rows else ():
+        found = _to_common_length([part[name] for part in rows])
+        features[name] = torch.cat(found) if len(found) > 1 else found[0]
     return features
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from open_clip import tokenizer as open_clip_tokenizer
 
-from hnclip_cli.models import packed, text
+from hnclip_cli.models import blocks, text
 from hnclip_cli.models.text import encode_text
 
 CONTEXT = 20
@@ -181,7 +181,7 @@ def test_trees_of_texts_as_on_a_gpu_change_nothing(monkeypatch, tree_size):
 @pytest.mark.parametrize("bucket_size", [1, 2, 32])
 def test_buckets_of_towers_that_are_not_packed_change_nothing(monkeypatch, bucket_size):
     monkeypatch.setattr(text, "BUCKET_SIZE", bucket_size)
-    monkeypatch.setattr(text, "can_pack", lambda transformer: False)
+    monkeypatch.setattr(text, "can_run", lambda transformer: False)
     assert_same(build(clip), texts(), 1e-9)
     assert_same(build(custom, pool_type="eos", eos_id=END), texts(), 1e-9)
 
@@ -238,9 +238,9 @@ def with_key_bias(module):
 @pytest.mark.parametrize("change", [hooked, with_dropout, with_key_bias])
 def test_blocks_that_were_changed_are_run_by_open_clip(change):
     module = build(clip)
-    assert packed.can_pack(module.transformer)
+    assert blocks.can_run(module.transformer)
     change(module)
-    assert not packed.can_pack(module.transformer)
+    assert not blocks.can_run(module.transformer)
 
 
 def test_parametrized_weights_are_seen():
@@ -253,7 +253,7 @@ def test_parametrized_weights_are_seen():
             return 2 * weight
 
     torch.nn.utils.parametrize.register_parametrization(attention, "in_proj_weight", Doubled())
-    assert packed.can_pack(module.transformer)
+    assert blocks.can_run(module.transformer)
     assert not torch.allclose(encode_text(module, texts()), plain)
     assert_same(module, texts(), 1e-9)
 
@@ -269,7 +269,7 @@ def test_every_causal_clip_of_open_clip_is_packed():
         small = {key: config[key] for key in config.keys() - {"hf_model_name", *TEXT}}
         module = build(coca if "coca" in name else custom, **small)
         tower = text.causal_tower(module)
-        assert tower is not None and packed.can_pack(tower.module.transformer), name
+        assert tower is not None and blocks.can_run(tower.module.transformer), name
 
 
 def test_real_captions_share_prefixes():

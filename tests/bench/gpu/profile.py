@@ -1,5 +1,8 @@
 """Stage f: launches and host synchronizations of a step, and the kernels that take most of it."""
 
+import cProfile
+import pstats
+import time
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -22,20 +25,43 @@ def main() -> None:
         del batch, run
     if kit.device.type == "cuda":
         torch.cuda.empty_cache()
-    step = Step(kit, make_model(kit, "ViT-B-32"), 4 if kit.small else 512)
-    ours, theirs = partial(step.run, step.ours), partial(step.run, step.theirs)
+    for model, size in (("ViT-L-14", 96), ("ViT-B-32", 512)):
+        step = Step(kit, make_model(kit, model), 4 if kit.small else size)
+        profile_step(kit, model, step)
+
+
+def profile_step(kit: Kit, model: str, step: Step) -> None:
+    """Synchronizations, launches, kernels and the time that Python takes, ours and open_clip's."""
     launches = {}
-    for name, run in (("hnclip", ours), ("open_clip", theirs)):
+    for side, function in (("hnclip", step.ours), ("open_clip", step.theirs)):
+        name, run = f"{model}, {side}", partial(step.run, function)
         run()
         kit.wait()
         kit.say(f"{name}: host synchronizations a step", *_syncs(kit, run))
-        events = _profile(kit, run)
-        launches[name] = say_kernels(kit, name, events, most=15)
+        launches[side] = say_kernels(kit, name, _profile(kit, run), most=15)
+        say_host(kit, name, run)
     if launches["open_clip"]:
         kit.say(
-            "kernel launches by open_clip's", launches["hnclip"] / launches["open_clip"],
+            f"{model}: kernel launches by open_clip's", launches["hnclip"] / launches["open_clip"],
             at_most=1.5,
         )  # fmt: skip
+
+
+def say_host(kit: Kit, name: str, run: Callable[[], object]) -> None:
+    """How long Python takes to start all of a step, and the functions that take most of that."""
+    kit.wait()
+    started = time.perf_counter()
+    run()
+    kit.say(f"{name}: milliseconds to start a step", 1000 * (time.perf_counter() - started))
+    kit.wait()
+    profiler = cProfile.Profile()
+    profiler.runcall(run)
+    kit.wait()
+    found = pstats.Stats(profiler).get_stats_profile().func_profiles.items()
+    slowest = sorted(found, key=lambda item: item[1].tottime, reverse=True)
+    for function, times in slowest[: 3 if kit.small else 15]:
+        place = f"{times.file_name.rsplit('/', 1)[-1]}:{times.line_number} {function}"
+        kit.say(f"{name}: Python {place}", 1000 * times.tottime, count=times.ncalls)
 
 
 def say_kernels(kit: Kit, name: str, events: list[Any], most: int) -> int:
@@ -75,7 +101,7 @@ def _profile(kit: Kit, run: Callable[[], object]) -> list[Any]:
 
 
 def _device_time(event: Any) -> float:
-    is_kernel = "cuda" in str(event.device_type).lower()
+    is_kernel = "cuda" in str(event.device_type).lower() and "Optimizer." not in event.key
     return float(event.self_device_time_total) if is_kernel else 0.0
 
 

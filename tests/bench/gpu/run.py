@@ -26,8 +26,8 @@ import triton
 STAGES = {
     "correctness": 60,
     "objective": 60,
-    "step": 160,
-    "profile": 45,
+    "step": 120,
+    "profile": 60,
     "embed": 100,
     "endtoend": 150,
     "scenes": 240,
