@@ -19,7 +19,9 @@ def test_the_kernels_pass_their_cases_in_the_interpreter():
 
 @pytest.mark.skipif("TRITON_INTERPRET" in os.environ, reason="kernels are interpreted")
 @pytest.mark.parametrize("dtype", ["fp16", "fp32"])
-@pytest.mark.parametrize("kernel", ["_merge_columns", "_form_gradient"])
+@pytest.mark.parametrize(
+    "kernel", ["_sum_columns", "_form_gradient", "_own_cosines", "_own_gradients"]
+)
 def test_the_kernels_compile_for_hopper(kernel, dtype):
     pytest.importorskip("triton")
     from hnclip_cli.training.objectives import triton_passes
@@ -27,13 +29,15 @@ def test_the_kernels_compile_for_hopper(kernel, dtype):
     function = getattr(triton_passes, kernel)
     names = parameters(function)
     sizes = {
-        "_merge_columns": {"ROWS": 8, "COLUMNS": 256, "PART": 512},
-        "_form_gradient": {"ROWS": 4, "COLUMNS": 1024},
-    }[kernel]
-    types = dict.fromkeys(names, "*fp32") | {"cosines": f"*{dtype}"}
+        "_sum_columns": {"ROWS": 16, "COLUMNS": 128, "PART": 128},
+        "_form_gradient": {"COLUMNS": 2048},
+    }.get(kernel, {"BLOCK": 1024})
+    types = dict.fromkeys(names, "*fp32")
+    half = ("cosines", "anchors", "positives", "negatives")
+    types |= {name: f"*{dtype}" for name in names if name.startswith(half)}
     types |= {name: "*i64" for name in names if name.endswith("labels")}
-    types |= {name: "i32" for name in names if name.startswith("num_") or name == "width"}
-    types |= {name: "fp32" for name in names if name == "unit"}
+    types |= {name: "i32" for name in names if name.startswith("num_") or name in ("width", "dim")}
+    types |= {name: "fp32" for name in names if name.endswith("unit")}
     assert_compiles_for_hopper(function, types, sizes)
 
 

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from hnclip_cli.training.objectives import contrast as module
 from hnclip_cli.training.objectives import passes as plain
 from hnclip_cli.training.objectives import triton_passes as passes
+from hnclip_cli.training.objectives import view
 from hnclip_cli.training.objectives.hard_negatives import hard_negative_objective
 from hnclip_cli.training.objectives.passes import TORCH_PASSES
 from hnclip_cli.training.objectives.triton_passes import TRITON_PASSES
@@ -28,7 +29,7 @@ from tests.training.test_objective import compare, gradients, make_batch
 def small_blocks(monkeypatch):
     # So that a small batch has several blocks, and a last one that is not full.
     for name, size in {
-        "ROWS": 2, "COLUMNS": 16, "SUM_ROWS": 2, "SUM_COLUMNS": 16, "PART": 8,
+        "COLUMNS": 16, "SUM_ROWS": 2, "SUM_COLUMNS": 16, "PART": 8,
     }.items():  # fmt: skip
         monkeypatch.setattr(passes, name, size)
 
@@ -56,7 +57,7 @@ def test_loss_and_gradients_equal_the_oracle(
 
 
 def test_a_batch_of_64_equals_the_oracle(monkeypatch):
-    sizes = {"ROWS": 8, "COLUMNS": 64, "SUM_ROWS": 8, "SUM_COLUMNS": 64, "PART": 32}
+    sizes = {"COLUMNS": 64, "SUM_ROWS": 8, "SUM_COLUMNS": 64, "PART": 32}
     for name, size in sizes.items():
         monkeypatch.setattr(passes, name, size)
     groups = [i // 3 for i in range(64)]
@@ -90,14 +91,14 @@ def random_chunk(dtype, rows=5, texts=19, negatives=23, scale=100.0):
 def test_a_chunk_equals_the_plain_passes(dtype):
     ours, theirs = random_chunk(dtype), random_chunk(dtype)
     exact = theirs["cosines"].to(theirs["scale"].dtype)
-    expected = TORCH_PASSES.form_gradient(**theirs | {"cosines": exact})
-    found = TRITON_PASSES.form_gradient(**ours)
+    expected, _ = TORCH_PASSES.form_gradient(**theirs | {"cosines": exact})
+    found, factors = TRITON_PASSES.form_gradient(**ours)
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
     unit = TRITON_PASSES.gradient_unit(dtype)
     tolerance = {torch.float16: 1e-3, torch.float32: 1e-4, torch.float64: 1e-12}[dtype]
-    torch.testing.assert_close(
-        ours["cosines"].to(exact.dtype) / unit, exact, rtol=tolerance, atol=2**-24 / unit
-    )
+    gradient = ours["cosines"].to(exact.dtype) / unit
+    gradient[:, 19:] *= factors[:, None]
+    torch.testing.assert_close(gradient, exact, rtol=tolerance, atol=2**-24 / 2**4)
     same = ours["row_labels"][:, None] == ours["labels"]
     assert same.any() and (ours["cosines"][:, :19][same] == 0).all()
 
@@ -114,33 +115,88 @@ def test_half_precision_keeps_probabilities_that_it_could_not_hold_as_they_are()
     torch.testing.assert_close(found, expected, rtol=1e-2, atol=0)
 
 
+@pytest.mark.parametrize("highest", [[0.1, 0.35, 0.6, 0.9, 1.0], [1.0, 0.5, 0.1, 0.0, -1.0]])
+@pytest.mark.parametrize("texts", [0, 1, 19])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
+def test_a_shift_that_comes_late_is_taken_by_what_is_written(dtype, texts, highest):
+    """Logits of up to 100 that rise, tile by tile, by more than half precision has room for."""
+    wide = torch.promote_types(dtype, torch.float32)
+    generator = torch.Generator().manual_seed(0)
+    tiles = [0.2 * torch.rand(2, 16, generator=generator) + top - 0.2 for top in highest]
+    texts_tile = 0.1 * torch.rand(2, texts, generator=generator)
+    cosines = torch.cat([texts_tile, *tiles], dim=1)[:, :-3].to(dtype)
+    labels = torch.arange(texts)
+    row_labels = torch.tensor([100, 101])
+    given = {
+        "scale": torch.tensor(100.0, dtype=wide), "row_labels": row_labels, "labels": labels,
+        "positive": torch.tensor([20.0, 90.0], dtype=wide),
+        "own_lse": torch.tensor([-torch.inf, 50.0], dtype=wide),
+        "column_lse": torch.full((texts,), 100.0, dtype=wide),
+    }  # fmt: skip
+    exact = cosines.double().clone()
+    doubles = {name: x.double() if x.is_floating_point() else x for name, x in given.items()}
+    expected, _ = TORCH_PASSES.form_gradient(cosines=exact, **doubles)
+    found, factors = TRITON_PASSES.form_gradient(cosines=cosines, **given)
+    torch.testing.assert_close(found.double(), expected, rtol=1e-6, atol=0)
+    gradient = cosines.double() / TRITON_PASSES.gradient_unit(dtype)
+    gradient[:, texts:] *= factors[:, None].double()
+    tolerance = 2e-3 if dtype == torch.float16 else 1e-12
+    torch.testing.assert_close(gradient, exact, rtol=tolerance, atol=2**-24 / 2**4)
+
+
 def test_nan_in_a_chunk_gives_nan():
     chunk = random_chunk(torch.float32)
     chunk["cosines"][2, 30] = torch.nan
-    others = TRITON_PASSES.form_gradient(**chunk)
+    others, _ = TRITON_PASSES.form_gradient(**chunk)
     assert others.isnan().tolist() == [False, False, True, False, False]
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
 def test_columns_equal_the_plain_pass(dtype):
     chunk = random_chunk(dtype, rows=37, texts=41, negatives=0)
-    lse = torch.full((41,), -torch.inf, dtype=chunk["scale"].dtype)
-    lse[5] = 30
-    arguments = (chunk["scale"], chunk["row_labels"], chunk["labels"], lse)
-    found = TRITON_PASSES.merge_columns(chunk["cosines"], *arguments)
-    exact = chunk["cosines"].to(lse.dtype)
-    expected = TORCH_PASSES.merge_columns(exact, *arguments)
-    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+    arguments = (chunk["scale"], chunk["row_labels"], chunk["labels"])
+    found = TRITON_PASSES.sum_columns(chunk["cosines"], *arguments)
+    exact = chunk["cosines"].to(chunk["scale"].dtype)
+    (expected,) = TORCH_PASSES.sum_columns(exact, *arguments)
+    assert found.shape == (5, 41)  # eight rows each
+    torch.testing.assert_close(found.logsumexp(dim=0), expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("slots", [0, 1, 3])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_cosines_of_own_negatives_and_their_gradients_equal_the_plain_ones(dtype, slots):
+    generator = torch.Generator().manual_seed(0)
+    wide = torch.promote_types(dtype, torch.float32)
+    shapes = (5, 21), (5, 21), (5, slots, 21)
+    features = [torch.randn(shape, generator=generator).to(dtype) for shape in shapes]
+    weights = [torch.randn(shape, generator=generator).to(wide) for shape in ((5,), (5, 2, slots))]
+    found = []
+    for each in (TRITON_PASSES, TORCH_PASSES):
+        leaves = [x.clone().requires_grad_() for x in features]
+        cosines = each.own_cosines(*leaves)
+        assert all(x.dtype == wide for x in cosines)
+        total = sum((x * weight).sum() for x, weight in zip(cosines, weights, strict=True))
+        found.append([*cosines, *torch.autograd.grad(total, leaves)])
+    tolerance = {torch.float16: 1e-3, torch.float32: 1e-5, torch.float64: 1e-12}[dtype]
+    for mine, other in zip(*found, strict=True):
+        torch.testing.assert_close(mine, other, rtol=tolerance, atol=tolerance)
+
+
+def test_a_second_derivative_of_own_cosines_is_refused():
+    features = [torch.randn(shape, requires_grad=True) for shape in ((2, 3), (2, 3), (2, 1, 3))]
+    positive, _ = TRITON_PASSES.own_cosines(*features)
+    with pytest.raises(RuntimeError, match="expected implementation dense"):
+        torch.autograd.grad(positive.sum(), features, create_graph=True, allow_unused=True)
 
 
 def test_a_row_and_a_column_without_others_are_nothing_not_nan():
     labels = torch.zeros(3, dtype=torch.long)
     nothing = torch.full((3,), -torch.inf)
     scale, zero = torch.tensor(100.0), torch.zeros(3)
-    merged = TRITON_PASSES.merge_columns(torch.ones(3, 3), scale, labels, labels, nothing)
-    assert torch.equal(merged, nothing)
+    (sums,) = TRITON_PASSES.sum_columns(torch.ones(3, 3), scale, labels, labels)
+    assert torch.equal(sums, nothing)
     cosines = torch.ones(3, 3)
-    others = TRITON_PASSES.form_gradient(cosines, scale, labels, labels, zero, nothing, zero)
+    others, _ = TRITON_PASSES.form_gradient(cosines, scale, labels, labels, zero, nothing, zero)
     assert torch.equal(others, nothing)
     assert torch.equal(cosines, torch.zeros(3, 3))
 
@@ -164,7 +220,7 @@ def test_half_precision_inside_keeps_three_digits(monkeypatch):
     names = ("image_features", "text_features", "negative_features", "logit_scale")
 
     def solve(arguments, which, dtype):
-        monkeypatch.setattr(module, "choose_passes", lambda _: (which, dtype))
+        monkeypatch.setattr(view, "choose_passes", lambda *_, **__: (which, dtype))
         given = batch | dict(zip(names, arguments, strict=True))
         loss = hard_negative_objective(**given, imc_weight=0.0, cmr_weight=0.0, chunk_size=12).loss
         return loss, torch.autograd.grad(loss, arguments)
@@ -236,12 +292,12 @@ def auto(monkeypatch):
     }
 
     def solve():
-        view = View.of_captions(
+        given = View.of_captions(
             Features(*(batch[f"{name}_features"] for name in ("image", "text", "negative"))),
             Slots(batch["negative_mask"], batch["negative_kinds"]),
             batch["logit_scale"], batch["thresholds"],
         )  # fmt: skip
-        return plain.choose_passes(view)
+        return given.passes
 
     yield solve, notes
     plain.checked_triton.cache_clear()
@@ -261,7 +317,8 @@ def test_auto_takes_the_kernels_where_they_are_right(auto):
 
 
 def wrong(*args):
-    return TRITON_PASSES.form_gradient(*args) + 0.01
+    others, factors = TRITON_PASSES.form_gradient(*args)
+    return others + 0.01, factors
 
 
 def broken(*args):

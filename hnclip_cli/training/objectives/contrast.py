@@ -29,14 +29,14 @@ from hnclip_cli.training.objectives.passes import (
     EXCLUDED,
     FREE,
     Passes,
-    choose_passes,
     default_chunk_size,
     uncontrasted,
 )
-from hnclip_cli.training.objectives.rows import with_gradients
+from hnclip_cli.training.objectives.rows import Gradient, Scaled, widened, with_gradients
 from hnclip_cli.training.objectives.view import Negatives, View
 
 NegativeScope = Literal["batch", "own", "none"]
+TILE = 128  # rows
 
 
 def contrast(
@@ -71,7 +71,7 @@ def contrast(
     if negatives == "own":
         own = masked_logsumexp(view.anchor_negative, view.negatives.mask)
     problem = Problem(view, labels, further_labels, rival_labels, both_ways, weight)
-    inputs = [view.anchors, view.positives, further, rivals, own]
+    inputs = [view.anchors, view.positives, further, rivals, view.positive, own]
     if view.implementation == "dense" and view.ranks.size == 1:
         return _dense(inputs, view.scale, problem)
     # With several ranks all must agree, so what requires a gradient on one does not count.
@@ -120,7 +120,8 @@ class Problem(NamedTuple):
 
 def _dense(inputs: Sequence[Tensor], scale: Tensor, problem: Problem) -> Tensor:
     """The definition, with all logits at once; any number of derivatives."""
-    (anchors, positives, further, others, own), labels = inputs, problem.labels
+    anchors, positives, further, others, _, own = map(widened, inputs)
+    labels = problem.labels
 
     def logits(rows: Tensor, row_labels: Tensor, columns: Tensor, column_labels: Tensor) -> Tensor:
         apart = uncontrasted(row_labels, column_labels)
@@ -158,15 +159,12 @@ class _Table:
     columns: list[Tensor]  # the positives (B, D), and the further candidates of the anchors (V, D)
     labels: Tensor  # of all columns, or of the positives where all others are FREE
     counts: list[list[int]]  # how many of each kind of column each rank holds
-    chunk_size: int
     workspace: Tensor  # what the cosines of all chunks are written to
     totals: list[Tensor] = field(init=False)  # the gradients by the columns
 
     @classmethod
-    def gather(
-        cls, inputs: Sequence[Tensor], positive: Tensor, problem: Problem, dtype: torch.dtype
-    ) -> "_Table":
-        anchors, positives, further, others, own = inputs
+    def gather(cls, inputs: Sequence[Tensor], problem: Problem, dtype: torch.dtype) -> "_Table":
+        anchors, positives, further, others, positive, own = inputs
         ranks, device = problem.view.ranks, anchors.device
         counts = [problem.view.counts, ranks.counts(len(further))]
         # Apart, so that a positive's column is its row whatever the negatives.
@@ -186,13 +184,15 @@ class _Table:
         chunk_size = problem.view.chunk_size or default_chunk_size(width, device)
         chunk_size = min(chunk_size, max(1, *(len(block.features) for block in rows)))
         workspace = columns[0].new_empty(chunk_size * width)
-        return cls(rows, columns, labels, counts, chunk_size, workspace)
+        return cls(rows, columns, labels, counts, workspace)
 
     def chunks(self, rows: _Rows, columns: list[Tensor]) -> Iterator[tuple[slice, Tensor]]:
         """Rows, and their cosines (C, W), written over those of the chunk before."""
         count, width = len(rows.features), sum(len(block) for block in columns)
-        # Of about the same size each.
-        size = math.ceil(count / max(1, math.ceil(count / self.chunk_size)))
+        most = len(self.workspace) // width
+        # Of about the same size each, in whole tiles of the products.
+        size = math.ceil(count / max(1, math.ceil(count / most)))
+        size = min(most, math.ceil(size / TILE) * TILE)
         for start in range(0, count, max(1, size)):
             part = slice(start, min(start + size, count))
             shape = part.stop - start, width
@@ -205,19 +205,18 @@ class _Table:
 
 def _chunked(
     inputs: Sequence[Tensor], scale: Tensor, problem: Problem, with_gradient: bool
-) -> tuple[Tensor, list[Tensor | None]]:
+) -> tuple[Tensor, Sequence[Gradient]]:
     """The loss, and its gradients by the inputs and the scale."""
-    ranks, (anchors, positives, _, others, own) = problem.view.ranks, inputs
-    passes, dtype = choose_passes(problem.view)
-    positive = scale * (anchors * positives).sum(dim=1)
-    table = _Table.gather(inputs, positive, problem, dtype)
+    ranks, (anchors, _, _, others, positive, own) = problem.view.ranks, inputs
+    passes, dtype = problem.view.passes
+    table = _Table.gather(inputs, problem, dtype)
     counts, further_counts = table.counts
 
     every = ranks.gather(positive, counts)
     column_others = torch.full_like(every, -torch.inf)
     column_lse = -column_others  # e^(logit − ∞) is 0: no softmax over columns
     if problem.both_ways:
-        column_others = _merge_ranks(_column_pass(table, scale, passes, column_others), ranks)
+        column_others = _merge_ranks(_column_pass(table, scale, passes, len(every)), ranks)
         column_lse = torch.logaddexp(column_others, every)
     _row_pass(table, scale, passes, column_lse, with_gradient)
 
@@ -226,31 +225,32 @@ def _chunked(
     losses = -F.logsigmoid(-row_excess) - F.logsigmoid(-column_excess)
     loss = ranks.sum(problem.weight * losses.sum())
     if not with_gradient:
-        return loss, [None] * 6
+        return loss, [None] * 7
+    del table.workspace  # before anything else is allocated
 
-    # ---- the true pairs, and the units
-    weight, unit = problem.weight, 1 / passes.gradient_unit(dtype)
-    pull = (row_excess.sigmoid() + column_excess.sigmoid())[:, None]
-    anchor_gradient, other_gradient = (rows.gradient.mul_(unit) for rows in table.rows)
-    anchor_gradient.addcmul_(pull, positives, value=-1)
-    scale_gradient = torch.dot(anchors.flatten(), anchor_gradient.flatten())
-    scale_gradient += torch.dot(others.flatten(), other_gradient.flatten())
-    positive_gradient = ranks.scatter_sum(table.totals[0], counts).mul_(unit)
-    positive_gradient.addcmul_(pull, anchors, value=-1)
-    further_gradient = ranks.scatter_sum(table.totals[1], further_counts).mul_(unit)
-    own_gradient = weight * (own - torch.logaddexp(row_others, positive)).exp()
-    found = (anchor_gradient, positive_gradient, further_gradient, other_gradient)
-    features_gradients = [gradient.mul_(weight * scale) for gradient in found]
-    return loss, [*features_gradients, own_gradient, weight * scale_gradient]
+    found = (
+        table.rows[0].gradient,
+        ranks.scatter_sum(table.totals[0], counts),
+        ranks.scatter_sum(table.totals[1], further_counts),
+        table.rows[1].gradient,
+    )
+    weight = problem.weight / passes.gradient_unit(dtype)
+    by_features = [Scaled(gradient, weight * scale) for gradient in found]
+    by_scale = _dot(anchors, found[0]) + _dot(others, found[3])
+    # ---- the true pairs
+    by_positive = -problem.weight * (row_excess.sigmoid() + column_excess.sigmoid())
+    by_own = problem.weight * (own - torch.logaddexp(row_others, positive)).exp()
+    return loss, [*by_features, by_positive, by_own, weight * by_scale]
 
 
-def _column_pass(table: _Table, scale: Tensor, passes: Passes, lse: Tensor) -> Tensor:
-    """(B,): of each positive, over the wrong rows of this rank."""
-    positives, labels = table.columns[:1], table.labels[: len(lse)]
+def _column_pass(table: _Table, scale: Tensor, passes: Passes, num_columns: int) -> Tensor:
+    """(B,): the lse of each positive over the wrong rows of this rank."""
+    positives, labels = table.columns[:1], table.labels[:num_columns]
+    sums = [scale.new_full((1, num_columns), -torch.inf)]
     for rows in table.rows:
         for part, cosines in table.chunks(rows, positives):
-            lse = passes.merge_columns(cosines, scale, rows.labels[part], labels, lse)
-    return lse
+            sums.append(passes.sum_columns(cosines, scale, rows.labels[part], labels))
+    return torch.logsumexp(torch.cat(sums), dim=0)
 
 
 def _row_pass(
@@ -258,23 +258,39 @@ def _row_pass(
 ) -> None:
     """Find `_Rows.others` and, summed over wrong pairs, the gradients of rows and columns."""
 
-    def zeros(features: Tensor) -> Tensor:
-        return scale.new_zeros(features.shape if with_gradient else (0, 0))
+    def empty(features: Tensor) -> Tensor:
+        return scale.new_empty(features.shape if with_gradient else (0, 0))
 
-    table.totals = [zeros(block) for block in table.columns]
+    is_first = len(table.rows[0].features) > 0  # so the first product overwrites what is there
+    table.totals = [empty(x) if is_first else empty(x).zero_() for x in table.columns]
     for rows in table.rows:
-        rows.others, rows.gradient = torch.empty_like(rows.positive), zeros(rows.features)
+        rows.others, rows.gradient = torch.empty_like(rows.positive), empty(rows.features)
         labels = table.labels[: sum(len(block) for block in rows.columns)]
         for part, cosines in table.chunks(rows, rows.columns):
-            rows.others[part] = passes.form_gradient(
+            rows.others[part], factor = passes.form_gradient(
                 cosines, scale, rows.labels[part], labels,
                 rows.positive[part], rows.own[part], column_lse,
             )  # fmt: skip
             if with_gradient:
-                pieces = cosines.split_with_sizes([len(block) for block in rows.columns], dim=1)
-                for block, piece, total in zip(rows.columns, pieces, table.totals, strict=False):
-                    _add_product(rows.gradient[part], piece, block)
-                    _add_product(total, piece.T, rows.features[part])
+                _add_gradients(table, rows, part, cosines, factor, overwrite=is_first)
+                is_first = False
+
+
+def _add_gradients(
+    table: _Table, rows: _Rows, part: slice, gradient: Tensor, factor: Tensor | None, *,
+    overwrite: bool,
+) -> None:  # fmt: skip
+    """From the gradient of a chunk's cosines to those of its rows and of all columns."""
+    pieces = gradient.split_with_sizes([len(block) for block in rows.columns], dim=1)
+    features, found = rows.features[part], rows.gradient[part]
+    for number in reversed(range(len(pieces))):  # the factor is not that of the first piece
+        piece, is_last = pieces[number], number == len(pieces) - 1
+        _add_product(found, piece, rows.columns[number], overwrite=is_last)
+        weighted = features
+        if number and factor is not None:
+            found *= factor[:, None]
+            weighted = (features * factor[:, None]).to(features.dtype)
+        _add_product(table.totals[number], piece.T, weighted, overwrite=overwrite)
 
 
 def _merge_ranks(lse: Tensor, ranks: Ranks) -> Tensor:
@@ -286,11 +302,16 @@ def _merge_ranks(lse: Tensor, ranks: Ranks) -> Tensor:
     return ranks.sum((lse - shift).exp()).log() + shift
 
 
-def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
-    """``total += left @ right``, summed in the precision of ``total``."""
+def _add_product(total: Tensor, left: Tensor, right: Tensor, *, overwrite: bool) -> None:
+    """``total (+)= left @ right``, summed in the precision of ``total``."""
+    beta = 0 if overwrite else 1
     if left.dtype == total.dtype:
-        total.addmm_(left, right)
+        total.addmm_(left, right, beta=beta)
     elif is_gpu(total.device):
-        torch.addmm(total, left, right, out_dtype=total.dtype, out=total)
+        torch.addmm(total, left, right, beta=beta, out_dtype=total.dtype, out=total)
     else:
-        total.addmm_(left.to(total.dtype), right.to(total.dtype))
+        total.addmm_(left.to(total.dtype), right.to(total.dtype), beta=beta)
+
+
+def _dot(features: Tensor, gradient: Tensor) -> Tensor:
+    return torch.dot(features.to(gradient.dtype).flatten(), gradient.flatten())

@@ -1,23 +1,23 @@
 """The loss of a batch: the terms of an objective, weighted and added."""
 
-from collections.abc import Iterator
-from typing import NamedTuple, get_args
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, get_args
 
+import torch
 from torch import Tensor
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.device import autocast
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.objectives import Objective, weights_of
-from hnclip_cli.training.objectives.contrast import NegativeScope, contrast
-from hnclip_cli.training.objectives.terms import (
-    TERMS,
-    Term,
-    intra_modal,
-    rank_margin,
-    update_thresholds,
-)
-from hnclip_cli.training.objectives.view import Features, Implementation, Slots, View
+from hnclip_cli.training.objectives.captured import RECORDER
+from hnclip_cli.training.objectives.contrast import NegativeScope
+from hnclip_cli.training.objectives.passes import Implementation
+from hnclip_cli.training.objectives.terms import TERMS, Term, update_thresholds
+from hnclip_cli.training.objectives.view import Features, Slots, View
+
+# Larger batches keep a GPU busy while their kernels are started, and would hold much memory.
+MOST_COSINES = 2**27
 
 
 class Outcome(NamedTuple):
@@ -53,25 +53,87 @@ def compute_objective(
         ValueError: shapes do not fit, the batch is empty on all ranks, or a term lacks its
             tokens or the bias.
     """
-    # Autocast would round the logits to half precision.
-    with autocast(features.images.device, None):
-        view = View.of_captions(
-            features, slots, logit_scale, thresholds,
-            bias=logit_bias, half=half, implementation=implementation, ranks=ranks,
-        )  # fmt: skip
-        updated = update_thresholds(view, thresholds, threshold_bound)
-        image_side = view.exchanged()
-        loss, terms = 0 * view.scale, {}
-        for name, term, weight in terms_of(objective):
-            if features.negative_images is None and "images" in term.needs:
-                continue
-            value = term.function(image_side if term.of_images else view)
-            if weight:
-                loss = loss + weight * value
-            terms[name] = value.detach()
-        if "image_cmr" in terms:
-            updated = update_thresholds(image_side, updated, threshold_bound)
-    return Outcome(loss, terms, updated)
+    terms = [
+        (name, term, weight)
+        for name, term, weight in terms_of(objective)
+        if features.negative_images is not None or "images" not in term.needs
+    ]
+    loss, updated, *values = _solve(
+        terms, features, slots, logit_scale, thresholds, threshold_bound, logit_bias,
+        half=half, implementation=implementation, ranks=ranks,
+    )  # fmt: skip
+    named = zip(terms, values, strict=True)
+    return Outcome(loss, {name: value.detach() for (name, _, _), value in named}, updated)
+
+
+def _solve(
+    terms: Sequence[tuple[str, Term, float]],
+    features: Features,
+    slots: Slots,
+    scale: Tensor,
+    thresholds: Tensor,
+    bound: float,
+    bias: Tensor | None = None,
+    **options: Any,
+) -> Sequence[Tensor]:
+    """The loss, the thresholds for the next step, and each term; options are those of a `View`."""
+    given = [*vars(features).values(), *vars(slots).values(), scale, thresholds, bias]
+    split = len(vars(features))
+
+    def evaluate(tensors: Sequence[Any]) -> list[Tensor]:
+        features, slots = Features(*tensors[:split]), Slots(*tensors[split:-3])
+        scale, thresholds, bias = tensors[-3:]
+        # Autocast would round the logits to half precision.
+        with autocast(scale.device, None):
+            view = View.of_captions(features, slots, scale, thresholds, bias=bias, **options)
+            updated, image_side = update_thresholds(view, thresholds, bound), view.exchanged()
+            loss, values = 0 * view.scale, []
+            for name, term, weight in terms:
+                value = term.function(image_side if term.of_images else view)
+                if weight:
+                    loss = loss + weight * value
+                values.append(value)
+                if name == "image_cmr":
+                    updated = update_thresholds(image_side, updated, bound)
+        return [loss, updated, *values]
+
+    wanted = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in given)
+    if not (wanted and _may_be_recorded(terms, features, scale, **options)):
+        return evaluate(given)
+    # Each row has its share of the mean.
+    unit = len(features.images) / max(1.0, sum(abs(weight) for _, _, weight in terms))
+    with torch.cuda.device_of(scale):  # type: ignore[no-untyped-call]
+        key = tuple(terms), bound, *options.items(), torch.cuda.current_stream(scale.device)
+        return RECORDER.evaluate(evaluate, key, given, unit)
+
+
+def _may_be_recorded(
+    terms: Sequence[tuple[str, Term, float]],
+    features: Features,
+    scale: Tensor,
+    *,
+    ranks: Ranks,
+    implementation: Implementation,
+    **_: Any,
+) -> bool:
+    """Whether a recording is worth its memory, and would say what an evaluation says."""
+    size, num_slots = features.negatives.shape[:2]
+    if features.negative_images is not None:
+        num_slots += features.negative_images.shape[1]
+    return (
+        takes_graphs(scale.device)
+        and ranks.size == 1
+        and implementation != "dense"
+        and size**2 * (1 + num_slots) <= MOST_COSINES
+        and features.tokens() is None
+        # What other code computes may change from call to call.
+        and all(term in TERMS.values() for _, term, _ in terms)
+    )
+
+
+def takes_graphs(device: torch.device) -> bool:
+    """Whether an objective may become a CUDA graph; within another one it may not."""
+    return device.type == "cuda" and not torch.cuda.is_current_stream_capturing()
 
 
 def terms_of(objective: Objective) -> Iterator[tuple[str, Term, float]]:
@@ -179,18 +241,18 @@ def hard_negative_objective(
             or Triton cannot run here.
     """
     _check_options(implementation, negative_scope, chunk_size)
-    with autocast(image_features.device, None):
-        view = View.of_captions(
-            Features(image_features, text_features, negative_features),
-            Slots(negative_mask, negative_kinds, groups),
-            logit_scale, thresholds,
-            implementation=implementation, chunk_size=chunk_size, ranks=ranks,
-        )  # fmt: skip
-        contrastive = contrast(view, negative_scope)
-        imc, cmr = intra_modal(view), rank_margin(view)
-        loss = contrastive + imc_weight * imc + cmr_weight * cmr
-        updated = update_thresholds(view, thresholds, threshold_bound)
+    names = {_SCOPES[negative_scope]: 1.0, "imc": imc_weight, "cmr": cmr_weight}
+    loss, updated, contrastive, imc, cmr = _solve(
+        list(terms_of(names)),
+        Features(image_features, text_features, negative_features),
+        Slots(negative_mask, negative_kinds, groups),
+        logit_scale, thresholds, threshold_bound,
+        implementation=implementation, chunk_size=chunk_size, ranks=ranks,
+    )  # fmt: skip
     return HardNegativeLoss(loss, contrastive, imc, cmr, updated)
+
+
+_SCOPES = {"batch": "contrastive_batch", "own": "contrastive_own", "none": "contrastive"}
 
 
 def _check_options(

@@ -6,13 +6,15 @@ Shapes: C rows of the chunk, W columns, the first B of them with a softmax over 
 import functools
 import logging
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from hnclip_cli.models.device import is_gpu
-from hnclip_cli.training.objectives.view import View
+from hnclip_cli.training.objectives.rows import widened
+
+Implementation = Literal["auto", "dense", "chunked", "triton"]
 
 _LOG = logging.getLogger(__name__)
 # Triton's kernels are tried on so many rows, texts and columns: more than one tile of each.
@@ -32,23 +34,25 @@ def uncontrasted(row_labels: Tensor, labels: Tensor) -> Tensor:
 
 
 class Passes(NamedTuple):
-    """What is done to a chunk's cosines, in place; `TORCH_PASSES` define it.
+    """What is done to cosines; `TORCH_PASSES` define it.
 
-    Both take the cosines of C rows, the scale (), the labels of the rows (C,) and of the first
-    columns; columns without a label are contrasted with all rows but excluded ones.
+    The first two work on a chunk, in place. They take the cosines of C rows, the scale (), the
+    labels of the rows (C,) and of the first columns; columns without a label are contrasted with
+    all rows but excluded ones.
     """
 
-    merge_columns: Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
-    form_gradient: Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
+    sum_columns: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+    form_gradient: Callable[
+        [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor | None]
+    ]
     gradient_unit: Callable[[torch.dtype], float]  # by dtype of the cosines
+    own_cosines: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
-def merge_columns(
-    cosines: Tensor, scale: Tensor, row_labels: Tensor, labels: Tensor, lse: Tensor
-) -> Tensor:
-    """Cosines (C, B) and the lse (B,) of the columns to that lse with these rows taken in."""
+def sum_columns(cosines: Tensor, scale: Tensor, row_labels: Tensor, labels: Tensor) -> Tensor:
+    """Cosines (C, B) to the columns' lse over these rows, in n parts of the rows: (n, B)."""
     logits = cosines.mul_(scale).masked_fill_(uncontrasted(row_labels, labels), -torch.inf)
-    return torch.logaddexp(lse, torch.logsumexp(logits, dim=0))
+    return torch.logsumexp(logits, dim=0, keepdim=True)
 
 
 def form_gradient(
@@ -59,12 +63,13 @@ def form_gradient(
     positive: Tensor,
     own_lse: Tensor,
     column_lse: Tensor,
-) -> Tensor:
+) -> tuple[Tensor, None]:
     """To the lse (C,) of each row's other candidates; the cosines (C, W) become the gradient.
 
     That is the softmax over their row plus, in the first B columns, that over their column, in
     units of 1 / `Passes.gradient_unit`, and 0 for what is not contrasted. A row whose positive is
-    ∞ has no softmax of its own.
+    ∞ has no softmax of its own. The second result, if any, is a factor (C,) by which the columns
+    behind the first B have yet to be multiplied.
     """
     logits = cosines.mul_(scale)
     logits[:, : len(labels)].masked_fill_(uncontrasted(row_labels, labels), -torch.inf)
@@ -79,28 +84,45 @@ def form_gradient(
     # At most 0, but where the shift was made up; there e^… could overflow, and inf · 0 is NaN.
     logits.mul_((top - lse).clamp_(max=0).exp_()[:, None])
     texts.add_(by_column)
-    return others
+    return others, None
 
 
-TORCH_PASSES = Passes(merge_columns, form_gradient, lambda _: 1.0)
+def own_cosines(anchors: Tensor, positives: Tensor, negatives: Tensor) -> tuple[Tensor, Tensor]:
+    """(B, D) twice and (B, K, D) to anchor·positive (B,) and both by negative (B, 2, K).
+
+    In float32 or wider, and differentiable.
+    """
+    anchors, positives, negatives = widened(anchors), widened(positives), widened(negatives)
+    pairs = torch.stack([anchors, positives], dim=1)
+    return (anchors * positives).sum(dim=1), pairs @ negatives.mT
+
+
+TORCH_PASSES = Passes(sum_columns, form_gradient, lambda _: 1.0, own_cosines)
 # Shapes alone, which is all that kernels leave behind them besides numbers.
 META_PASSES = Passes(
-    lambda cosines, scale, row_labels, labels, lse: torch.empty_like(lse),
-    lambda cosines, scale, row_labels, labels, positive, *lse: torch.empty_like(positive),
+    lambda cosines, scale, row_labels, labels: scale.new_empty(1, len(labels)),
+    lambda cosines, scale, row_labels, labels, positive, *lse: (torch.empty_like(positive), None),
     lambda _: 1.0,
+    own_cosines,
 )
 
 
-def choose_passes(view: View) -> tuple[Passes, torch.dtype]:
-    """What works on a chunk, and the dtype in it; `ValueError` if Triton is asked for in vain."""
-    dtype, device = view.anchors.dtype, view.anchors.device
+def choose_passes(
+    implementation: Implementation, dtype: torch.dtype, device: torch.device, *, is_half: bool
+) -> tuple[Passes, torch.dtype]:
+    """What works on cosines, and the dtype in it; `ValueError` if Triton is asked for in vain.
+
+    Args:
+        dtype: of the results, float32 or wider.
+        is_half: whether the features have no more than the precision of half.
+    """
     # Unit vectors and cosines are at most 1: fp16 has 3 more bits for them than bf16. Sums of
     # the products must stay in float32, which older torch cannot ask of half precision.
-    is_half = view.half and is_gpu(device) and hasattr(torch.ops.aten.addmm, "dtype_out")
-    inner = torch.float16 if is_half else dtype
-    if view.implementation == "triton":
+    sums_wide = is_gpu(device) and hasattr(torch.ops.aten.addmm, "dtype_out")
+    inner = torch.float16 if is_half and sums_wide else dtype
+    if implementation == "triton":
         return _triton_passes(device), inner
-    if view.implementation == "auto" and takes_triton(device) and dtype == torch.float32:
+    if implementation == "auto" and takes_triton(device) and dtype == torch.float32:
         passes = META_PASSES if device.type == "meta" else checked_triton(device, inner)
         if passes:
             return passes, inner
@@ -144,7 +166,7 @@ def _difference(passes: Passes, device: torch.device, dtype: torch.dtype) -> flo
     def uniform(*shape: int) -> Tensor:
         return torch.rand(shape, generator=generator).mul_(2).sub_(1).to(device)
 
-    cosines = uniform(rows, width).to(dtype)
+    cosines, features = uniform(rows, width).to(dtype), uniform(rows, 5, 48).to(dtype)
     scale, labels = torch.full((), 10.0, device=device), torch.arange(width, device=device) // 2
     labels[::7] = EXCLUDED
     row_labels, lse = labels[:rows], 10 * uniform(texts)
@@ -152,17 +174,30 @@ def _difference(passes: Passes, device: torch.device, dtype: torch.dtype) -> flo
     found = []
     for one, kind in ((passes, dtype), (TORCH_PASSES, torch.float32)):
         gradient, square = cosines.to(kind, copy=True), cosines[:, :texts].to(kind).clone()
-        merged = one.merge_columns(square.contiguous(), scale, row_labels, labels[:texts], lse)
-        others = one.form_gradient(gradient, *given)
-        found.append((merged, others, gradient.float() / one.gradient_unit(kind)))
+        sums = one.sum_columns(square, scale, row_labels, labels[:texts])
+        others, factors = one.form_gradient(gradient, *given)
+        if factors is not None:
+            gradient = gradient.float()
+            gradient[:, texts:] *= factors[:, None]
+        own = _own_cosines_and_gradient(one, features.to(kind))
+        merged = torch.logsumexp(torch.cat([sums, lse[None]]), dim=0)
+        found.append((merged, others, gradient.float() / one.gradient_unit(kind), *own))
     return max(
         float(((mine - other).abs() / other.abs().clamp(min=1)).nan_to_num(nan=torch.inf).max())
         for mine, other in zip(*found, strict=True)
     )
 
 
+def _own_cosines_and_gradient(passes: Passes, features: Tensor) -> tuple[Tensor, ...]:
+    with torch.enable_grad():
+        leaf = features.detach().requires_grad_()
+        positive, negative = passes.own_cosines(leaf[:, 0], leaf[:, 1], leaf[:, 2:])
+        (gradient,) = torch.autograd.grad(positive.sum() + negative.square().sum(), leaf)
+    return positive.detach(), negative.detach(), gradient.float()
+
+
 def default_chunk_size(num_candidates: int, device: torch.device) -> int:
     """Rows of a chunk: enough for efficient matrix products, few enough to need little memory."""
-    if is_gpu(device):
-        return max(4096, min(8192, 2**29 // num_candidates))
+    if is_gpu(device):  # 1 GB of half precision, in whole tiles of the products
+        return max(2048, min(8192, 2**29 // num_candidates // 256 * 256))
     return max(64, min(1024, 2**22 // num_candidates))

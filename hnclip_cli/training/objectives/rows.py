@@ -1,7 +1,7 @@
 """Sums over the rows of a batch that several processes share, in bounded memory."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -90,33 +90,55 @@ def widened(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32)) if x.is_floating_point() else x
 
 
+class Scaled(NamedTuple):
+    """A gradient that has yet to be multiplied by a factor (), which the backward pass does."""
+
+    gradient: Tensor
+    factor: Tensor
+
+
+Gradient = Tensor | Scaled | None
+
+
 def with_gradients(
-    value: Tensor, inputs: Sequence[Tensor], gradients: Sequence[Tensor | None]
+    value: Tensor, inputs: Sequence[Tensor], gradients: Sequence[Gradient]
 ) -> Tensor:
     """The value as a function of the inputs that have a gradient here; differentiable once."""
-    pairs: list[Tensor] = []
-    for x, gradient in zip(inputs, gradients, strict=True):
-        if gradient is not None and x.requires_grad:
-            pairs += [x, gradient.to(x.dtype)]
-    result: Tensor = _GivenGradients.apply(value, *pairs) if pairs else value
+    given = [
+        (x, *(gradient if isinstance(gradient, Scaled) else (gradient, None)))
+        for x, gradient in zip(inputs, gradients, strict=True)
+        if gradient is not None and x.requires_grad
+    ]
+    flat = [part for parts in given for part in parts]
+    result: Tensor = _GivenGradients.apply(value, *flat) if given else value
     return result
 
 
+def refuse_second_derivative() -> None:
+    """For backward passes: once_differentiable lets second derivatives pass, as 0, at times."""
+    if torch.is_grad_enabled():
+        raise RuntimeError("got create_graph, expected implementation dense with it")
+
+
 class _GivenGradients(torch.autograd.Function):
-    """A value whose gradients are known already: (value, input, gradient, input, gradient, …)."""
+    """A value whose gradients are known already: (value, input, gradient, factor, input, …)."""
 
     @staticmethod
-    def forward(ctx: Any, value: Tensor, *pairs: Tensor) -> Tensor:
-        ctx.save_for_backward(*pairs[1::2])
+    def forward(ctx: Any, value: Tensor, *given: Tensor | None) -> Tensor:
+        ctx.dtypes = [x.dtype for x in given[::3] if x is not None]
+        ctx.save_for_backward(*given[1::3], *given[2::3])
         return value.clone()
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        # once_differentiable would let a second derivative pass, as 0, where upstream is constant.
-        if torch.is_grad_enabled():
-            raise RuntimeError("got create_graph, expected implementation dense with it")
-        pairs = ((gradient * upstream, None) for gradient in ctx.saved_tensors)
-        return None, *(part for pair in pairs for part in pair)
+        refuse_second_derivative()
+        saved, count = ctx.saved_tensors, len(ctx.dtypes)
+        found: list[Tensor | None] = []
+        for gradient, factor, dtype in zip(saved[:count], saved[count:], ctx.dtypes, strict=True):
+            whole = upstream if factor is None else upstream * factor
+            rounded = gradient.new_empty(gradient.shape, dtype=dtype)
+            found += [torch.mul(gradient, whole, out=rounded), None, None]
+        return None, *found
 
 
 def _leaf(x: Tensor, gradient: Tensor | None) -> Tensor:

@@ -46,11 +46,12 @@ def update_thresholds(view: View, thresholds: Tensor, bound: float) -> Tensor:
     A kind without negatives keeps its own. CE-CLIP's adaptive threshold.
     """
     _, mask, kinds = view.negatives
-    # Empty slots add 0 to some kind, which keeps shapes free of what the mask holds.
+    # Empty slots add 0 to some kind, which keeps shapes free of what the mask holds. A product,
+    # as index_add_ would sum in any order on a GPU.
     gaps = view.gaps.detach().masked_fill(~mask, 0)
     values = torch.stack([gaps, mask.to(gaps.dtype)]).flatten(1)
-    found = values.new_zeros(2, len(thresholds)).index_add_(1, kinds.flatten(), values)
-    sums, counts = view.ranks.sum(found)
+    is_kind = kinds.flatten()[:, None] == torch.arange(len(thresholds), device=kinds.device)
+    sums, counts = view.ranks.sum(values @ is_kind.to(values.dtype))
     means = (sums / counts.clamp(min=1)).clamp(0, bound).to(thresholds.dtype)
     return torch.where(counts > 0, means, thresholds)
 

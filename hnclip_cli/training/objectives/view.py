@@ -6,14 +6,13 @@ Empty slots may hold any finite numbers; they take no part and get no gradient.
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from hnclip_cli.training.distributed import Ranks
-
-Implementation = Literal["auto", "dense", "chunked", "triton"]
+from hnclip_cli.training.objectives.passes import Implementation, Passes, choose_passes
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,8 @@ class View:
 
     From the side of the captions the anchors are images, the positives their captions, the
     negatives false captions, and the others false images; `exchanged` is the side of the images.
-    Features are in float32 or wider.
+    Features are as they were given, which may be in half precision; what is computed of them
+    here is in float32 or wider.
     """
 
     anchors: Tensor  # (B, D)
@@ -107,12 +107,12 @@ class View:
         dtype = torch.promote_types(features.images.dtype, torch.float32)
         kind = max(0, len(thresholds) - 1)  # the last is that of negative images
         view = cls(
-            anchors=features.images.to(dtype),
-            positives=features.texts.to(dtype),
+            anchors=features.images,
+            positives=features.texts,
             negatives=Negatives(
-                features.negatives.to(dtype), slots.mask, slots.kinds.masked_fill(~slots.mask, 0)
+                features.negatives, slots.mask, slots.kinds.masked_fill(~slots.mask, 0)
             ),
-            others=Negatives(images.to(dtype), mask, torch.full_like(mask, kind, dtype=torch.long)),
+            others=Negatives(images, mask, torch.full_like(mask, kind, dtype=torch.long)),
             scale=scale.to(dtype),
             thresholds=thresholds,
             groups=slots.groups,
@@ -143,24 +143,32 @@ class View:
         return self.ranks.counts(len(self.anchors))
 
     @cached_property
-    def positive(self) -> Tensor:
-        """(B,) s·anchor·positive."""
-        return self.scale * (self.anchors * self.positives).sum(dim=1)
+    def passes(self) -> tuple[Passes, torch.dtype]:
+        """What works on cosines, and the dtype in it."""
+        return choose_passes(
+            self.implementation, self.scale.dtype, self.anchors.device, is_half=self.half
+        )
 
     @cached_property
-    def _own(self) -> Tensor:  # (B, 2, K)
-        pairs = torch.stack([self.anchors, self.positives], dim=1)
-        return self.scale * (pairs @ self.negatives.features.mT)
+    def _own(self) -> tuple[Tensor, Tensor]:  # (B,) and (B, 2, K)
+        features = self.anchors, self.positives, self.negatives.features
+        positive, negative = self.passes[0].own_cosines(*features)
+        return self.scale * positive, self.scale * negative
+
+    @property
+    def positive(self) -> Tensor:
+        """(B,) s·anchor·positive."""
+        return self._own[0]
 
     @property
     def anchor_negative(self) -> Tensor:
         """(B, K) s·anchor·negative, of the pair's own."""
-        return self._own[:, 0]
+        return self._own[1][:, 0]
 
     @property
     def positive_negative(self) -> Tensor:
         """(B, K) s·positive·negative, of the pair's own."""
-        return self._own[:, 1]
+        return self._own[1][:, 1]
 
     @cached_property
     def gaps(self) -> Tensor:

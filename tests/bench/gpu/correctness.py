@@ -16,6 +16,7 @@ from hnclip_cli.models.text import (
     encode_text,
 )
 from hnclip_cli.models.vision import encode_image
+from hnclip_cli.training.objectives.captured import RECORDER
 from hnclip_cli.training.objectives.hard_negatives import hard_negative_objective
 from tests.bench.gpu.kit import (
     Kit,
@@ -51,10 +52,11 @@ def check_objective(kit: Kit) -> None:
         rounded = [part.to(dtype) for part in features]
         for grouped in (None, groups):
             expected = objective([part.double() for part in rounded], mask, grouped, "dense")
-            for name in ("triton", "chunked", "auto"):
+            for name, calls in (("triton", 1), ("chunked", 1), ("auto", 1 if kit.small else 6)):
                 if kit.small and dtype == torch.bfloat16:
                     continue  # Triton's interpreter does not multiply bfloat16
-                loss, *gradients = objective(rounded, mask, grouped, name)
+                for _ in range(calls):  # those after the third are repeated from a graph
+                    loss, *gradients = objective(rounded, mask, grouped, name)
                 errors = [
                     difference(mine, other)
                     for mine, other in zip(gradients, expected[1:], strict=True)
@@ -69,6 +71,9 @@ def check_objective(kit: Kit) -> None:
                     f"objective {name}, {str(dtype)[6:]}: loss",
                     difference(loss, expected[0]), at_most=2e-4,
                 )  # fmt: skip
+
+    if kit.device.type == "cuda":
+        kit.say("objective: kinds that are CUDA graphs", len(RECORDER.kept), at_least=2)
 
 
 def objective(

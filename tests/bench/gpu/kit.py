@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hnclip_cli.training.objectives.captured import RECORDER
+
 
 @dataclass(frozen=True)
 class Kit:
@@ -94,6 +96,17 @@ class Kit:
         function()
         self.wait()
         return torch.cuda.max_memory_allocated() - before
+
+    def held_bytes(self, function: Callable[[], object]) -> int:
+        """Memory that is still taken after calls that have dropped their results."""
+        RECORDER.forget()
+        torch.cuda.empty_cache()
+        before = torch.cuda.memory_reserved()
+        for _ in range(6):
+            function()
+        self.wait()
+        torch.cuda.empty_cache()
+        return torch.cuda.memory_reserved() - before
 
 
 def _rounded(value: Any) -> Any:

@@ -27,6 +27,8 @@ def main() -> None:
         for name, run, took in zip(names, steps, times, strict=True):
             report(kit, size, dim, name, took, rate, kit.extra_bytes(run))
         if kit.device.type == "cuda" and size <= 4096:
+            held = kit.held_bytes(steps[0])
+            kit.say(f"objective triton, B={size}, D={dim}: memory that it holds, GB", held / 1e9)
             report_graph(kit, size, dim, partial(step, batch, "triton"), rate)
 
 
