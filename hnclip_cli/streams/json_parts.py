@@ -40,9 +40,7 @@ def json_parts(stream: IO[bytes], where: str) -> Iterator[Part]:
     elif text.next() == "{":
         text.take("{")
         while text.next() != "}":
-            key = json.loads(text.value())
-            if not isinstance(key, str):
-                raise text.error("a key of an object is no text")
+            key = text.key()
             text.take(":")
             if text.next() == "[":
                 yield from _list(text, key)
@@ -116,6 +114,13 @@ class _Text:
                 if end < len(self.text) or not self._more():  # a number may go on
                     begun, self.at = self.at, end
                     return self.text[begun:end]
+
+    def key(self) -> str:
+        """The next value, which has to be text that UTF-8 can hold."""
+        key = json.loads(self.value())
+        if not isinstance(key, str) or key.encode(errors="replace").decode() != key:
+            raise self.error("a key of an object is no text")
+        return key
 
     def error(self, problem: str) -> HnclipError:
         line = self.line_before + self.text.count("\n", 0, self.at)

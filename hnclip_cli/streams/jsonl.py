@@ -152,7 +152,8 @@ def numbered_lines(
             num_pending += len(chunk)
             if num_pending > longest:
                 error = _too_long(source, number + 1, longest)
-                raise error if number else error.with_hint(instead(pending[0], source))
+                is_json = not number and pending[0].lstrip().startswith((b"{", b"["))
+                raise error.with_hint(instead(pending[0], source)) if is_json else error
             yield []
             continue
         complete = b"".join([*pending, head])

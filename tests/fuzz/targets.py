@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import tarfile
+import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -38,6 +39,7 @@ from hnclip_cli.negatives.generators.replies import (
 )
 from hnclip_cli.negatives.generators.waits import announced_wait
 from hnclip_cli.sources.benchmarks.files import Files
+from hnclip_cli.sources.caption_files import caption_records
 from hnclip_cli.sources.shards import shard_records
 from hnclip_cli.streams.images import load_image
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
@@ -47,6 +49,7 @@ from hnclip_cli.streams.regions import regions_of
 from hnclip_cli.streams.tars import Shards
 from tests.fuzz import folders
 from tests.sources.benchmarks.test_garbage import CSV_FILES, JSON_FILES
+from tests.sources.caption_files.examples import EXAMPLES
 
 MAX_LETTERS = 4_000  # of a message
 
@@ -226,6 +229,28 @@ BENCHMARK_WORDS = [
 ]  # fmt: skip
 
 
+def read_captions(data: bytes, folder: Path) -> None:
+    path = folder / "captions"
+    path.write_bytes(data)
+    for record in caption_records(str(path), policy=ErrorPolicy("skip", checked)):
+        assert parse_record(format_record(record)).caption.strip()
+
+
+def _captions() -> list[bytes]:
+    """The example of each data set that is a file, but for those that pyarrow reads."""
+    found = []
+    for example in EXAMPLES.values():
+        with tempfile.TemporaryDirectory() as folder:
+            if example.format not in ("parquet", "datasets", "parquet-folder"):
+                path = example.write(Path(folder))
+                found += [path.read_bytes()] if path.is_file() else []
+    return found
+
+
+CAPTION_WORDS = [*RECORD_WORDS, b"\t", b"\r\n", b"|", b"#0\t", b",", b'"', b"NaN", b"http://x/a.jpg",
+                 b'"annotations"', b'"images"', b'"image_id"', b"\xef\xbb\xbf"]  # fmt: skip
+
+
 def read_words(data: bytes, folder: Path) -> None:
     """The first byte says which table the others are."""
     name = list(TABLES)[data[0] % len(TABLES)] if data else "words"
@@ -311,6 +336,7 @@ TARGETS = {
     "tar": Target(read_tar, [_tar(tarfile.PAX_FORMAT), _tar(tarfile.GNU_FORMAT)], TAR_WORDS),
     "images": Target(read_image, _images(), IMAGE_WORDS),
     "benchmarks": Target(read_benchmark, BENCHMARK_SEEDS, BENCHMARK_WORDS),
+    "captions": Target(read_captions, _captions(), CAPTION_WORDS),
     "words": Target(read_words, WORDS_SEEDS, WORDS_WORDS),
     "fitted": Target(read_fitted, [orjson.dumps(FITTED)], RECORD_WORDS),
     "configs": Target(folders.read_config, folders.CONFIGS, folders.CONFIG_WORDS),

@@ -12,6 +12,7 @@ DATA = {
     "info": {"year": 2017, "note": 'a "quoted" brace } and ] — é'},
     "images": [{"id": 1, "file": "a.jpg"}, {"id": 2, "file": "b\\.jpg"}],
     "empty": [],
+    "": 5,
     "annotations": [{"id": 12345, "of": [[1, 2], {"x": [-1.5e3]}]}, 7, "text", None, [1]],
     "last": 1234567,
 }
@@ -60,6 +61,7 @@ def test_a_file_that_was_cut_anywhere_is_broken(monkeypatch, chunk):
         (b"[1 2]", "(expected ',' or ']')"),
         (b'{"a" 1}', "(expected ':')"),
         (b"{1: 2}", "(a key of an object is no text)"),
+        (b'{"\\ud800": 2}', "(a key of an object is no text)"),
         (b"[1]\n[2]", ":2: broken JSON at character 5 (something stands behind its end)"),
         (b'{"a": [1,\n\n{"b": nul}]}', ":3: broken JSON at character 12 (Expecting value)"),
         (b'["caf\xe9"]', "(invalid UTF-8, "),

@@ -9,7 +9,17 @@ from hnclip_cli import console, options
 from hnclip_cli.console import Run
 
 
-@click.command("captions", cls=options.Command)
+class CaptionsCommand(options.Command):
+    """Says below the help what the formats are."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from hnclip_cli.sources.caption_files.formats import FORMATS
+
+        with formatter.section("Formats"):
+            formatter.write_dl([(name, one.what) for name, one in FORMATS.items()])
+
+
+@click.command("captions", cls=CaptionsCommand)
 @click.argument("path", metavar="PATH", type=options.PATH)
 @click.option(
     "--images",
@@ -20,8 +30,9 @@ from hnclip_cli.console import Run
 @click.option(
     "--format",
     "format_",
+    metavar="NAME",
     type=options.TableName("format", "hnclip_cli.sources.caption_files.formats:FORMATS"),
-    help="What PATH is.  [default: its content tells]",
+    help="What PATH is, see below.  [default: its content tells]",
 )
 @click.option(
     "--split",
@@ -70,4 +81,4 @@ def captions(
     )
     read = console.progress(records, unit="caption")
     chosen = read if sample is None else sampled(read, sample, seed)
-    console.write_records(itertools.islice(chosen, limit), run.create(output))
+    console.write_records(itertools.islice(chosen, limit), run.create(output), at_once=64)

@@ -13,6 +13,7 @@ from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record, hash64
 
 # Of files in a folder that one may have meant.
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _ENDINGS = (".json", ".jsonl", ".csv", ".tsv", ".token", ".json.gz", ".txt")
 
 
@@ -54,7 +55,7 @@ def caption_records(
     if images is not None and not os.path.isdir(images):
         raise HnclipError("no such folder", where=images, hint="--images with another folder")
     head = Head.of(path)
-    name = format or _recognized(head, caption_key)
+    name = format or _recognized(head)
     keys = caption_key or image_key
     given = {IMAGES: images, KEYS: keys, SAVE: save_images, LINES: caption_lines}
     for option, value in given.items():
@@ -71,15 +72,14 @@ def caption_records(
     return _checked(source, head, FORMATS[name].read(source, head), note)
 
 
-def _recognized(head: Head, caption_key: str | None) -> str:
+def _recognized(head: Head) -> str:
     name = next((name for name, one in FORMATS.items() if one.fits(head)), None)
     if name is None:
-        raise HnclipError(
-            "no format of captions that is known",
-            where=head.path,
-            got=head.line[:60],
-            hint=f"--format with one of {', '.join(FORMATS)}",
-        )
+        hint = "--format lines, if each line is a caption; --help lists the formats"
+        if head.data.startswith(_UTF_16):
+            hint = "iconv -f UTF-16 -t UTF-8"
+        problem = "no format of captions that is known"
+        raise HnclipError(problem, where=head.path, got=repr(head.line[:60]), hint=hint)
     return name
 
 
@@ -93,7 +93,9 @@ def _checked(
     count = 0
     for record in records:
         if source.splits and "split" not in record:
-            raise HnclipError("this file has no splits", where=source.path, hint="no --split")
+            raise HnclipError(
+                "this file has no splits", where=source.path, hint="leaving --split out"
+            )
         count += 1
         yield record
     there = ", ".join(source.num_of_split)

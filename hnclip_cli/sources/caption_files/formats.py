@@ -23,7 +23,7 @@ IMAGES, KEYS, SAVE, LINES = "images", "keys", "save_images", "caption_lines"
 class Format:
     """One format of captions."""
 
-    what: str  # in words
+    what: str  # in words, for the help
     fits: Callable[[Head], bool]
     read: Callable[[Source, Head], Records]
     takes: tuple[str, ...] = (IMAGES,)  # the options that mean something to it

@@ -35,6 +35,10 @@ class Head:
         try:
             open_regular(path).close()
         except FileNotFoundError:
+            if path == "-":
+                raise HnclipError(
+                    "captions are not read from standard input", hint="a file, which is read twice"
+                ) from None
             raise HnclipError("no such file or folder", where=path) from None
         with open_input_file(path) as stream, unpacking(path):
             data = stream.read(HEAD_BYTES)

@@ -1,7 +1,6 @@
 """Rows with named fields: of JSON, JSONL, CSV, parquet, Arrow, and what ``datasets`` saved."""
 
 import contextlib
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -134,10 +133,12 @@ def texts(row: Record, name: str) -> list[str]:
     Raises:
         InputError: something else.
     """
+    import orjson
+
     value = row[name]
     if isinstance(value, str) and value.startswith('["') and value.endswith('"]'):
-        with contextlib.suppress(ValueError, RecursionError):
-            value = json.loads(value)
+        with contextlib.suppress(ValueError):
+            value = orjson.loads(value)
     found = []
     for one in value if isinstance(value, list) else [value]:
         text = one.get("raw", one.get("caption")) if isinstance(one, dict) else one
@@ -187,11 +188,13 @@ def read_saved(source: Source) -> Iterator[dict[str, Any]]:
 
 def _member(path: str, name: str) -> list[Any]:
     """A list of texts or of objects with ``filename`` in a small JSON file."""
+    import orjson
+
     try:
-        value = json.loads(read_whole(path, 1 << 20))[name]
+        value = orjson.loads(read_whole(path, 1 << 20))[name]
         if not all(isinstance(v, str) or isinstance(v["filename"], str) for v in value):
             raise TypeError
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError):
         raise HnclipError("not as datasets writes it", where=path, expected=name) from None
     return list(value)
 

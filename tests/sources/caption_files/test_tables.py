@@ -81,6 +81,8 @@ def test_half_characters_in_json_are_refused(tmp_path):
     path = written(tmp_path, '[{"caption": "a \\ud800 cat", "n": NaN}]', "a.json")
     with pytest.raises(InputError, match=r"\[0\]: broken JSON"):
         read(path)
+    path = written(tmp_path, 'raw,filename\n"[""\\ud800""]",1.jpg\n', "a.csv")
+    assert read(path)[0]["caption"] == '["\\ud800"]'
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
