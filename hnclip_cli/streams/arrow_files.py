@@ -38,8 +38,9 @@ def arrow_rows(
             for batch in _batches(stream, choose):
                 for start in range(0, batch.num_rows, _ROWS):
                     yield from batch.slice(start, _ROWS).to_pylist()
-        except (ArrowException, OSError, UnicodeDecodeError) as error:
-            reason = str(error).partition("\n")[0]
+        except (ArrowException, OSError, UnicodeDecodeError, MemoryError) as error:
+            # A size that is wrong is asked for, and is more memory than there is.
+            reason = str(error).partition("\n")[0] or type(error).__name__
             raise HnclipError(f"broken parquet or Arrow file ({reason})", where=path) from None
 
 
