@@ -57,7 +57,9 @@ def export(clip: Clip, folder: str) -> None:
 def _weights(clip: Clip) -> dict[str, Tensor]:
     ours = clip.module.state_dict()
     text, vision = clip.model_config["text_cfg"], clip.model_config["vision_cfg"]
-    fits = type(clip.tokenizer) is SimpleTokenizer and not (text.keys() | vision.keys()) - _KNOWN
+    norms = {name for side in (text, vision) for name in side.get("norm_kwargs", {})}
+    unknown = (text.keys() | vision.keys()) - _KNOWN or norms - {"eps"}
+    fits = type(clip.tokenizer) is SimpleTokenizer and not unknown
     found = to_transformers(ours) if fits else {}
     shortest = clip.module.visual.preprocess_cfg.get("resize_mode", "shortest") == "shortest"
     if not (is_transformers(found) and shortest) or from_transformers(found).keys() != ours.keys():
@@ -72,7 +74,7 @@ def _weights(clip: Clip) -> dict[str, Tensor]:
 # What a configuration may say; anything else changes what the weights do.
 _KNOWN = {
     "context_length", "vocab_size", "width", "heads", "layers", "head_width", "mlp_ratio",
-    "patch_size", "image_size",
+    "patch_size", "image_size", "norm_kwargs",
 }  # fmt: skip
 
 
@@ -111,6 +113,7 @@ def _tower(side: Mapping[str, Any], width: int, heads: int, act: str) -> Config:
         "num_hidden_layers": side["layers"],
         "num_attention_heads": heads,
         "hidden_act": act,
+        "layer_norm_eps": side.get("norm_kwargs", {}).get("eps", 1e-5),
     }
 
 

@@ -82,8 +82,7 @@ def load_clip(
             config["quick_gelu"] = True
         start = _SIGMOID_START if sigmoid and not pretrained and ":" not in source else {}
         config |= start
-        fetches = bool(pretrained and not line) or source.startswith("hf-hub:")
-        with loading(name, config, fetches=fetches):
+        with loading(name, config, fetches=bool(pretrained and not line)):
             module, _, preprocess = open_clip.create_model_and_transforms(
                 source,
                 weights,
@@ -155,7 +154,7 @@ def found_model(name: str, pretrained: str | None = None) -> Iterator[tuple[str,
     elif name.startswith("hf-hub:"):
         if pretrained:
             raise HnclipError("a model of the hub brings its weights", hint="without --pretrained")
-        with loading(name, fetches=True):
+        with loading(name):
             config = open_clip.get_model_config(name)
         yield name, check_config(config, name)[0]
     elif name in open_clip.list_models():
@@ -214,10 +213,11 @@ def loading(name: str, config: Config | None = None, *, fetches: bool = False) -
     Args:
         name: of the model.
         config: its ``model_cfg``, which says whose tokenizer and text tower it wants.
-        fetches: whether the hub may be asked, and not only its cache looked into.
+        fetches: whether the hub may be asked, as for names that lie there, and not only its cache
+            looked into.
     """
     was_offline = hub.HF_HUB_OFFLINE
-    hub.HF_HUB_OFFLINE = was_offline or not fetches
+    hub.HF_HUB_OFFLINE = was_offline or not (fetches or name.startswith("hf-hub:"))
     try:
         with quiet_open_clip():
             yield

@@ -16,7 +16,7 @@ CAPTIONS = ["a cat", "Two dogs, it's raining!", "x " * 200]
 
 @pytest.fixture(scope="module", params=[False, True], ids=["gelu", "quick gelu"])
 def clip(request):
-    """A small model of CLIP's architecture."""
+    """A small model of CLIP's architecture, once with another ε of its norms."""
     base = load_clip("hnclip-tiny-vit", device="cpu")
     config = {
         "embed_dim": 24, "quick_gelu": request.param,
@@ -27,6 +27,9 @@ def clip(request):
             "context_length": 40, "width": 32, "heads": 4, "layers": 2, "vocab_size": 49408,
         },
     }  # fmt: skip
+    if request.param:
+        for side in ("vision_cfg", "text_cfg"):
+            config[side]["norm_kwargs"] = {"eps": 1e-2}
     torch.manual_seed(0)
     module = open_clip.CLIP(**config).eval()
     preprocess = {"size": 32, "mean": (0.5, 0.4, 0.3), "std": (0.2, 0.3, 0.2)}
