@@ -12,6 +12,7 @@ from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.encoder import Content, Encoder, Item, View
 from hnclip_cli.models.load import as_clip
+from hnclip_cli.streams.garbage import collecting_rarely
 from hnclip_cli.streams.images import ImageRoot
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.pace import Pace
@@ -102,23 +103,24 @@ def embed_blocks(
     items = _items(records, of, encoder, policy, kept)
     if of == "image":
         items = encoder.decoded(items)
-    for window in pace.each(_windows(items, of, encoder.batch_size)):
-        count = sum(_num_rows(item, of) for item in window)
-        num_rows += count
-        digest.update(json.dumps([_key(item, of) for item in window]).encode())
-        if not count:
-            continue
-        end = (num_rows, digest.hexdigest())
-        if num_rows - count < end_of_kept[0] <= num_rows and end != end_of_kept:
-            raise other_records
-        is_new = num_rows > end_of_kept[0]
-        if is_new:
-            encoder.encode(window)
-            pace.add(sum(len(item.new) for item in window))
-        # Names bad images, also those of kept rows.
-        rows = _rows(window, count, of, encoder.clip.embed_dim, policy)
-        if is_new:
-            yield Block(rows, end[1])
+    with collecting_rarely():
+        for window in pace.each(_windows(items, of, encoder.batch_size)):
+            count = sum(_num_rows(item, of) for item in window)
+            num_rows += count
+            digest.update(json.dumps([_key(item, of) for item in window]).encode())
+            if not count:
+                continue
+            end = (num_rows, digest.hexdigest())
+            if num_rows - count < end_of_kept[0] <= num_rows and end != end_of_kept:
+                raise other_records
+            is_new = num_rows > end_of_kept[0]
+            if is_new:
+                encoder.encode(window)
+                pace.add(sum(len(item.new) for item in window))
+            # Names bad images, also those of kept rows.
+            rows = _rows(window, count, of, encoder.clip.embed_dim, policy)
+            if is_new:
+                yield Block(rows, end[1])
     if num_rows < end_of_kept[0]:
         raise other_records
 

@@ -10,6 +10,7 @@ import torch
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.models.clip import Clip
+from hnclip_cli.models.device import is_gpu
 from hnclip_cli.models.pixels import FLAT, MAX_AHEAD, PixelLoader, is_flat
 from hnclip_cli.streams.decoders import Wanted
 from hnclip_cli.streams.images import ImageRoot
@@ -18,6 +19,9 @@ from hnclip_cli.streams.records import Box, Record, with_gaps
 from hnclip_cli.streams.threads import chunked
 
 MEMORY_BYTES = 64 << 20  # of rows that are remembered
+# In a forward pass on a GPU: their tokens are fewer than an image's patches, and few captions leave
+# it waiting for this program.
+CAPTIONS_PER_IMAGE = 4
 
 NO_VECTOR = "the model gives no vector: it is not finite, or zero; try --precision fp32"
 
@@ -145,7 +149,8 @@ class Encoder:
                 slot.take(row)
                 slot.pixels = None
         texts = [(slot, slot.content) for _, slot in new if isinstance(slot.content, str)]
-        found = self.captions([text for _, text in texts], self.batch_size)
+        size = self.batch_size * (CAPTIONS_PER_IMAGE if is_gpu(self.clip.device) else 1)
+        found = self.captions([text for _, text in texts], size)
         for slot, text in texts:
             slot.take(found[text])
 
@@ -158,12 +163,14 @@ class Encoder:
         ``batch_size`` in a forward pass, all by default.
         """
         distinct = sorted(dict.fromkeys(captions), key=str.casefold)  # as CLIP's tokenizer
-        found: dict[str, np.ndarray] = {}
-        for batch in chunked(distinct, batch_size or len(distinct)):
-            with torch.inference_mode():
-                rows = self.clip.encode_captions(batch).cpu().numpy()
-            found |= {text: row.copy() for text, row in zip(batch, rows, strict=True)}
-        return found
+        batches = list(chunked(distinct, batch_size or len(distinct)))
+        with torch.inference_mode():  # all are begun before a GPU is waited for
+            encoded = [self.clip.encode_captions(batch) for batch in batches]
+        return {
+            text: row.copy()
+            for batch, rows in zip(batches, encoded, strict=True)
+            for text, row in zip(batch, rows.cpu().numpy(), strict=True)
+        }
 
 
 def _keys(

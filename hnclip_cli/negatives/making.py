@@ -1,7 +1,6 @@
 """Make hard negatives: from records to records, by the lexicon or by another generator."""
 
 import contextlib
-import gc
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from hnclip_cli.negatives.generators.registry import (
 )
 from hnclip_cli.negatives.kinds.presets import chosen_kinds
 from hnclip_cli.streams.files import MAX_WORDS_BYTES, open_input_file, read_whole
+from hnclip_cli.streams.garbage import collecting_rarely
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.streams.processes import Died, InProcesses
 from hnclip_cli.streams.records import Record, as_records
@@ -38,9 +38,6 @@ Answer = tuple[Negatives, dict[str, int]]
 
 # Pieces, for each worker, that may be begun before the first of them is done.
 AHEAD = 4
-# New objects before Python looks for cycles: more than a piece makes. With its 700 it would look
-# through the words of captions again and again, for an eighth of the time.
-COLLECT_AFTER = 200_000
 # For a piece of some hundred captions, which takes a worker process less than one.
 WORKER_SECONDS = 60.0
 
@@ -133,7 +130,7 @@ class Made:
     _refused: Counter[str] = field(default_factory=Counter)  # by these
 
     def __iter__(self) -> Iterator[Record]:
-        with _collecting_rarely(), self._function() as function:
+        with collecting_rarely(), self._function() as function:
 
             def work(piece: Piece) -> tuple[Piece, Answer | InputError]:
                 try:
@@ -195,17 +192,6 @@ class Made:
                 yield record
 
 
-@contextlib.contextmanager
-def _collecting_rarely() -> Iterator[None]:
-    """With seldom a look for cycles."""
-    before = gc.get_threshold()
-    gc.set_threshold(COLLECT_AFTER, 10, 10)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-
-
 def _loaded(make: Callable[[], Maker]) -> Callable[[Piece], bytes]:
     """What a process of `InProcesses` does; its answer is JSON, faster to read than a pickle."""
     maker = make()
@@ -213,7 +199,7 @@ def _loaded(make: Callable[[], Maker]) -> Callable[[Piece], bytes]:
     refused: dict[str, int] = getattr(maker, "refused", {})
 
     def work(piece: Piece) -> bytes:
-        with _collecting_rarely():
+        with collecting_rarely():
             refused.clear()
             return orjson.dumps((maker.negatives(piece), refused))
 

@@ -6,11 +6,11 @@ import io
 import pytest
 
 from hnclip_cli.errors import HnclipError, InputError
-from hnclip_cli.negatives import making
 from hnclip_cli.negatives.fitting import fit
 from hnclip_cli.negatives.generators.registry import GENERATORS, Generator
 from hnclip_cli.negatives.generators.written import WrittenMaker
 from hnclip_cli.negatives.making import make_negatives
+from hnclip_cli.streams.garbage import COLLECT_AFTER
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.streams.records import Record
 from tests.conftest import to_lines
@@ -83,7 +83,7 @@ def test_the_collector_of_the_caller_is_left_as_it_was():
     before = gc.get_threshold()
     made = iter(make_negatives(CAPTIONS, ["replace-color"]))
     next(made)
-    assert gc.get_threshold()[0] == making.COLLECT_AFTER
+    assert gc.get_threshold()[0] == COLLECT_AFTER
     made.close()
     assert gc.get_threshold() == before
     assert gc.get_freeze_count() == 0
