@@ -32,6 +32,8 @@ MAX_LOSS = 3.0
 MISFITS = 8
 # What no caption held.
 UNKNOWN = -14.0
+# What costs more than this is not said, not even where nothing else is left.
+LAST_RESORT = 4.5
 # What is usual in its place, in nats.
 USUAL, VERY_USUAL = 3.0, 5.0
 UNKNOWN_SORT = 9.0
@@ -40,11 +42,14 @@ NEVER = math.inf
 # Where captions do not tell of more than this share of the things and actions, they cannot tell
 # what is odd; then there is nothing but the like of what the caption says.
 MAX_UNKNOWN = 0.25
-# What something costs that is no like of a thing, and that no caption puts in its place.
-UNATTESTED = 2.0
+# So many captions must put something in the place of a thing that is no like of it: one may err.
+LEAST_ATTESTING = 2
+# What a like of a thing costs that no caption puts in its place.
+UNATTESTED = 1.0
 _NOT_PLACING = {COMPOUND, DETERMINER, JOINED, MODIFIER, PLACE}
-# Almost all that a man does may a girl do, whatever captions say.
-PEOPLE_SHARE = 0.6
+# Almost all that a man does may a girl do, whatever captions say: what a few nats count, and that
+# more of them count little.
+_PEOPLE_SHARE, _PEOPLE_MOST = 0.6, 4.0
 
 
 class Gaps:
@@ -86,58 +91,70 @@ class Gaps:
     def losses(self, index: int) -> np.ndarray:
         """What each choice costs in the place of the noun at a word, (C,)."""
         if index not in self._losses:
-            row = self.row(index)
-            losses = self.own(index) - row
-            is_unlike = self._are_unlike(index)
-            may = self._may_stand(index, ~is_unlike)
-            if may is not None:
-                losses[~may] = UNKNOWN_SORT
-            if self._lemma(index) in self.usage.people:
-                losses[self.usage.of_people] *= PEOPLE_SHARE
-            if self.is_familiar:
-                losses[is_unlike & ~self._are_attested(index)] += UNATTESTED
-            else:
-                noun = self._nouns.get(self._lowers[index])
-                limit = NEVER if noun and noun.is_animate else MAX_LOSS
-                losses[is_unlike | (losses > limit)] = NEVER
-            self._losses[index] = losses
+            self._losses[index] = self._losses_of(index)
         return self._losses[index]
 
-    def _are_unlike(self, index: int) -> np.ndarray:
-        """Which choices are of another family than the noun at a word, (C,)."""
+    def _losses_of(self, index: int) -> np.ndarray:
+        usage = self.usage
+        losses = self.own(index) - self.row(index)
+        is_like, num_attesting = self._are_like(index), self._num_attesting(index)
+        may = self._may_stand(index, is_like)
+        if self.is_familiar:
+            may &= is_like | (num_attesting >= LEAST_ATTESTING)
+        losses[num_attesting == 0] += UNATTESTED
+        losses[~may] = UNKNOWN_SORT
+        if self._lemma(index) in usage.people:
+            cost = losses[usage.of_people] * (_PEOPLE_SHARE / _PEOPLE_MOST)
+            losses[usage.of_people] = np.minimum(cost, np.tanh(cost)) * _PEOPLE_MOST
+        if self.is_familiar:
+            losses[~is_like & (losses > MAX_LOSS)] = NEVER
+        else:
+            noun = self._nouns.get(self._lowers[index])
+            limit = NEVER if noun and noun.is_animate else MAX_LOSS
+            losses[~is_like | (losses > limit)] = NEVER
+        return losses
+
+    def _are_like(self, index: int) -> np.ndarray:
+        """Which choices are of the family of the noun at a word, (C,); all people are."""
         number = self.usage.choices.get(self._lemma(index))
         family = -1 if number is None else int(self.usage.families[number])
-        is_unlike: np.ndarray = self.usage.families != family
-        return is_unlike
+        is_like: np.ndarray = self.usage.families == family
+        if self._lemma(index) in self.usage.people:
+            is_like[self.usage.of_people] = True
+        return is_like
 
-    def _are_attested(self, index: int) -> np.ndarray:
-        """Which choices some caption puts where the noun at a word is put, (C,)."""
-        attested = np.zeros(len(self.usage.choices), bool)
+    def _num_attesting(self, index: int) -> np.ndarray:
+        """How many captions put each choice where the noun at a word is put, at most; (C,)."""
+        most = np.zeros(len(self.usage.choices), "f4")
         for relation, head, dependent, at, to in self.links:
             if relation not in _NOT_PLACING and at == index:
-                attested |= self.usage.seen_row(relation, HEAD, dependent)
+                np.maximum(most, self.usage.count_row(relation, HEAD, dependent), out=most)
             elif relation not in _NOT_PLACING and to == index:
-                attested |= self.usage.seen_row(relation, DEPENDENT, head)
-        return attested
+                np.maximum(most, self.usage.count_row(relation, DEPENDENT, head), out=most)
+        return most
 
-    def _may_stand(self, index: int, is_like: np.ndarray) -> np.ndarray | None:
-        """Which choices captions put here, (C,); None for all.
+    def _may_stand(self, index: int, is_like: np.ndarray) -> np.ndarray:
+        """Which choices captions put here, (C,).
 
         A sort must be known: there is a "computer chair", but no "computer couch". What is done to
         a thing, or by it, is so to another one of its family, and else must be said: one rides
-        horses, and pets no books. People must be described so: young girls, but no older ones.
+        horses, and pets no books. People must be described so: young girls, but no older ones. What
+        is no like of the thing must have what the thing has: no silver men, and no snowboards with
+        baskets. There are bowls of soup, and no plates.
         """
         usage = self.usage
-        may: np.ndarray | None = None
+        may = np.ones(len(usage.choices), bool)
         is_person = self._lemma(index) in usage.people
         for relation, head, dependent, at, to in self.links:
-            if at == index and (relation == COMPOUND or (relation == MODIFIER and is_person)):
-                seen = usage.seen_row(relation, HEAD, dependent)
+            if at == index and relation == COMPOUND:
+                may &= usage.count_row(relation, HEAD, dependent) > 0
+            elif at == index and (relation == MODIFIER or relation.startswith("noun ")):
+                must = is_person if relation == MODIFIER else relation == "noun of"
+                seen = usage.count_row(relation, HEAD, dependent) > 0
+                may &= seen if must else seen | is_like
             elif to == index and relation in (OBJECT, SUBJECT, "noun of"):
-                seen = usage.seen_row(relation, DEPENDENT, head) | is_like
-            else:
-                continue
-            may = seen if may is None else may & seen
+                num_done = usage.count_row(relation, DEPENDENT, head)
+                may &= is_like | (num_done >= LEAST_ATTESTING)
         return may
 
     def own(self, index: int) -> float:
@@ -152,24 +169,27 @@ class Gaps:
     def row(self, index: int) -> np.ndarray:
         """How usual each choice is in the place of a word, (C,)."""
         if index not in self._rows:
-            usage = self.usage
-            row = np.zeros(len(usage.choices), "f4")
-            for relation, head, dependent, at, to in self.links:
-                if at == index and relation != PLACE:
-                    found = usage.link_row(relation, HEAD, dependent)
-                elif to == index and relation != DETERMINER:
-                    found = usage.link_row(relation, DEPENDENT, head)
-                else:
-                    continue
-                if found is not None:
-                    row += found
-            # In order: rounding must not depend on how a process hashes words.
-            for word in sorted(set(self._named.values()) - {self._lemma(index)}):
-                found = usage.scene_row(word)
-                if found is not None:
-                    row += found
-            self._rows[index] = row
+            self._rows[index] = self._row(index)
         return self._rows[index]
+
+    def _row(self, index: int) -> np.ndarray:
+        usage = self.usage
+        row = np.zeros(len(usage.choices), "f4")
+        for relation, head, dependent, at, to in self.links:
+            if at == index and relation != PLACE:
+                found = usage.link_row(relation, HEAD, dependent)
+            elif to == index and relation != DETERMINER:
+                found = usage.link_row(relation, DEPENDENT, head)
+            else:
+                continue
+            if found is not None:
+                row += found
+        # In order: rounding must not depend on how a process hashes words.
+        for word in sorted(set(self._named.values()) - {self._lemma(index)}):
+            found = usage.scene_row(word)
+            if found is not None:
+                row += found
+        return row
 
     @cached_property
     def _named(self) -> dict[int, str]:

@@ -242,12 +242,12 @@ class Usage:
                     return float(row[self.choices[word]] + PART_WEIGHT * known)
         return 0.0
 
-    def seen_row(self, relation: str, side: int, other: str) -> np.ndarray:
-        """Which choices some caption has on one side of a link, (C,)."""
-        found = np.zeros(len(self.choices), bool)
+    def count_row(self, relation: str, side: int, other: str) -> np.ndarray:
+        """How many captions have each choice on one side of a link, (C,)."""
+        found = np.zeros(len(self.choices), "f4")
         if relation in self._of_relation and other in self._numbers:
-            columns, _ = self._of_relation[relation][side].counts(self._numbers[other])
-            found[columns] = True
+            columns, counts = self._of_relation[relation][side].counts(self._numbers[other])
+            found[columns] = counts
         return found
 
     def is_seen(self, relation: str, head: str, dependent: str) -> bool:

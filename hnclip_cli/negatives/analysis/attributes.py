@@ -31,6 +31,9 @@ class Modifier(NamedTuple):
         if noun.is_human and "color" in classes:
             return False
         known = caption.lexicon.attributes
+        materials = {look for name, look in self.looks if name == "material"}
+        if not materials <= set(known.made_of.get(caption.lower(index), materials)):
+            return False  # no leather floor
         refused = known.inanimate_only if noun.is_animate else known.animate_only
         return refused.isdisjoint([caption.lower(i) for i in range(self.first, self.stop)])
 

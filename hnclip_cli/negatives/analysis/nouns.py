@@ -113,6 +113,8 @@ def _describes_next(caption: Caption, first: int, stop: int, noun: Noun) -> bool
     if noun.is_human and tag == "NNS" and not caption.tag(stop + 1).startswith(("NN", "VB")):
         determiner = caption.lower(caption.run_start(first, ("JJ", "NN")) - 1)
         return determiner not in ("a", "an", "one")  # "a man skis"
+    if tag in ("VBN", "VBD") and caption.tag(stop + 1).startswith("NN"):
+        return not noun.is_animate  # "a wall mounted bottle opener"
     return tag.startswith("NN") or lower in caption.lexicon.nouns.forms
 
 

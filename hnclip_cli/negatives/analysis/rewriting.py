@@ -37,7 +37,6 @@ def renamed(
     index: int,
     nouns: Sequence[Noun],
     edits_for: Callable[[Noun], list[Edit] | None],
-    extra: float = 0.0,
 ) -> list[list[Edit]]:
     """The edits that name each noun in the place of the one at a word.
 
@@ -48,7 +47,6 @@ def renamed(
         index: of the head word that is replaced.
         nouns: that may stand for it.
         edits_for: gives the edits; None where a noun may not stand there.
-        extra: what each costs besides.
     """
     if caption.gaps is None:
         return list(filter(None, map(edits_for, nouns)))
@@ -58,7 +56,7 @@ def renamed(
             break
         edits = edits_for(noun)
         if edits:
-            caption.gaps.known[edits[0]] = loss + extra
+            caption.gaps.known[edits[0]] = loss
             found.append(edits)
     return found
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from hnclip_cli.language.caption import Caption, Word, once
-from hnclip_cli.language.gaps import MAX_LOSS, UNKNOWN_SORT, Gaps
+from hnclip_cli.language.gaps import LAST_RESORT, MAX_LOSS, NEVER, UNKNOWN_SORT, Gaps
 from hnclip_cli.language.links import (
     COMPOUND,
     DETERMINER,
@@ -27,7 +27,6 @@ from hnclip_cli.streams.edits import Edit
 
 USUAL_RELATION = 3.7
 UNKNOWN_RELATION = 9.0
-UNKNOWN_WORD = 17.0
 # What is left to those that get no other.
 RARE = MAX_LOSS + 0.5
 # It suits almost any place: without a draw it alone would tell the negative.
@@ -64,10 +63,11 @@ class Plausible:
         if caption.gaps is None:
             return [0.0] * len(candidates)
         known, one = caption.gaps.known, _OfCaption(caption.gaps, caption)
-        return [
+        losses = [
             known[edits[0]] if edits and edits[0] in known else one.loss(edits)
             for edits in candidates
         ]
+        return [loss if loss <= LAST_RESORT else NEVER for loss in losses]
 
 
 class _OfCaption:
@@ -83,10 +83,9 @@ class _OfCaption:
             return number
         if len(edits) == 1:
             place = _places(self._caption).get(end)
-            if place is None:
-                if self._caption.text[start:end].lower() in self._caption.lexicon.numbers.values:
-                    return 0.0
-            elif place[0] == start:
+            if self._counts(self._caption.text[start:end].lower()):
+                return 0.0
+            if place is not None and place[0] == start:
                 found = self._in_place(place[1], place[2], text.lower())
                 if found is not None:
                     return found
@@ -95,6 +94,13 @@ class _OfCaption:
                 return found
         return self._whole(edits)
 
+    def _counts(self, text: str) -> bool:
+        """Whether words say how many there are: "three", "a group of"."""
+        numbers = self._caption.lexicon.numbers
+        first, *others = text.split(" ")
+        known = (words for words, _ in numbers.vague.get(first, ()))
+        return text in numbers.values or tuple(others) in known
+
     def _in_place(self, kind: int, index: int, text: str) -> float | None:
         if kind == PREPOSITION:
             return self._relation(index, text)
@@ -102,7 +108,7 @@ class _OfCaption:
             return None
         if kind == NOUN:
             number = self._usage.nouns.get(text)
-            return UNKNOWN_WORD if number is None else float(self._gaps.losses(index)[number])
+            return None if number is None else float(self._gaps.losses(index)[number])
         return MODIFIER_SHARE * (self._gaps.own(index) - self._gaps.at(index, text))
 
     def _relation(self, index: int, text: str) -> float:
@@ -116,7 +122,8 @@ class _OfCaption:
             if link.to == to and link.relation == f"noun {old}":
                 found += 0.3 * self._usage.link(f"noun {text}", link.head, noun)
         is_rare = text == _BESIDE and drawn(self._caption.draw, _BESIDE)[0] >= 77  # of 256
-        return USUAL_RELATION - found + RARE * is_rare
+        loss = USUAL_RELATION - found
+        return loss + RARE * is_rare if loss <= MAX_LOSS else NEVER
 
     def _verb(self, start: int, end: int, text: str) -> float | None:
         """What another verb costs, with as many words behind it; None for anything else.

@@ -35,6 +35,8 @@ _PLURAL = {
     *("their", "they", "them", "each", "other", "others", "both", "all", "together", "apart"),
     "there",
 }
+# Behind these follows another one, an owned thing, or a verb that agrees too.
+_GOING_ON = {"of", "and", "'s", ",", "&", "or", "that", "which", "who", "whose"}
 _TO_PLURAL = {"is": "are", "has": "have"}
 _TO_SINGULAR = {plural: singular for singular, plural in _TO_PLURAL.items()}
 
@@ -72,7 +74,7 @@ def _one_or_several(caption: Caption) -> Iterator[list[Edit]]:
 
 def _depends_on_number(caption: Caption, mention: Mention) -> bool:
     """Whether what is said of a thing tells how many there are: "a man with a hat"."""
-    if caption.lower(mention.stop) in ("of", "and", "'s", ",", "&", "or"):
+    if caption.lower(mention.stop) in _GOING_ON:
         return True
     if any(other.is_plural for other in mentions(caption)[1:]):
         return True
@@ -136,10 +138,11 @@ def _vague(caption: Caption) -> Iterator[tuple[Span, str]]:
 
 def _are_known(caption: Caption, stop: int) -> bool:
     """Whether known things in the plural follow."""
-    noun = _counted(caption, stop - 1)
-    if caption.tag(stop) == "CD":  # "a group of five people"
+    index = _counted(caption, stop - 1)
+    noun = noun_at(caption, index)
+    if caption.tag(stop) == "CD" or index < 0 or noun is None:  # "a group of five people"
         return False
-    return noun > 0 and noun_at(caption, noun) is not None and caption.lower(noun + 1) != "and"
+    return bool(noun.singular) and caption.lower(index + 1) != "and"  # no pair of jeans
 
 
 def _counted(caption: Caption, index: int) -> int:

@@ -6,7 +6,7 @@ from functools import lru_cache, partial
 from hnclip_cli.language.caption import Caption
 from hnclip_cli.language.links import PLACE, links
 from hnclip_cli.lexicon import Lexicon
-from hnclip_cli.lexicon.nouns import Noun
+from hnclip_cli.lexicon.nouns import Family, Noun
 from hnclip_cli.negatives.analysis.nouns import Mention, before_phrase, mentions, named_things
 from hnclip_cli.negatives.analysis.relations import is_resting
 from hnclip_cli.negatives.analysis.rewriting import Span, renamed, replace
@@ -61,17 +61,22 @@ def replace_relation(caption: Caption) -> Iterator[list[Edit]]:
             if text.split(" ")[0] in said:  # "in a meadow in a lake"
                 continue
             family = placed.get(span[0])
-            if relation == "in" and family and family.name in _FOOD:  # "soup next to a bowl"
-                continue
-            # No house is in a river, and no bottle in a glass.
-            if (
-                text == "in"
-                and family
-                and (family.nature == "building" or family is mention.noun.family)
-            ):
+            if not _may_be_placed(family, relation, text, mention.noun.family):
                 continue
             if text not in ("in", "on") or not mention.is_plural:
                 yield [replace(caption, span, text)]
+
+
+def _may_be_placed(thing: Family | None, relation: str, text: str, place: Family) -> bool:
+    """Whether a thing may be in another relation to one that it is in, on, …, as far as known.
+
+    No soup is next to its bowl, no house is in a river, and no bottle in a glass.
+    """
+    if relation == "in" and (thing.name in _FOOD if thing else place.name == "vessel"):
+        return False
+    if text == "in" and place.name == "vessel" and thing is None:
+        return False
+    return text != "in" or thing is None or not (thing.nature == "building" or thing is place)
 
 
 def replace_location(caption: Caption) -> Iterator[list[Edit]]:

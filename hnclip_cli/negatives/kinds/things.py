@@ -10,7 +10,14 @@ from hnclip_cli.lexicon import Lexicon
 from hnclip_cli.lexicon.nouns import Noun
 from hnclip_cli.lexicon.verbs import forms
 from hnclip_cli.negatives.analysis.attributes import colors
-from hnclip_cli.negatives.analysis.nouns import Mention, before_phrase, mentions, named_things
+from hnclip_cli.negatives.analysis.nouns import (
+    Mention,
+    before_phrase,
+    head_noun,
+    mentions,
+    named_things,
+    noun_at,
+)
 from hnclip_cli.negatives.analysis.relations import is_resting
 from hnclip_cli.negatives.analysis.rewriting import renamed, replace
 from hnclip_cli.streams.edits import Edit
@@ -38,13 +45,17 @@ _FOOD = ("dish", "produce", "staple")
 _ANIMALS = ("small animal", "large animal")
 _AGES = {"year", "years", "month", "months", "aged"}
 _TWINS = {"other", "another", "others"}
+# Of these one has another.
+_PARTS = {
+    *("hand", "hands", "arm", "leg", "foot", "eye", "ear", "side", "sides", "end", "way"),
+    *("direction", "directions", "half", "items", "things", "objects", "stuff"),
+}
 _CARRIERS = {"man", "woman", "boy", "girl", "person", "child", "kid", "lady", "player", "guy"}
 # Of these things there may be two at once: who wears a hat may wear a tie.
 _SHARED = {"to wear", "to contain", "to includ", "to featur", "to show", "to surround", "to cover"}
 _LIST_WORDS = {"with", "and", "or", ",", "has", "have", "having", "of", "including", "containing"}
 _PLACING = {"in", "on", "at", "near", "inside", "outside", "into", "through", "across", "down"}
-# In nats: more than may be lost, so that it is taken only where there is nothing else.
-_LAST_RESORT = 4.0
+_DETERMINERS = {"a", "an", "the", "his", "her", "their"}
 _IN_NAME = ("JJ", "NN", "VB", "HYPH")
 _WALKING = forms("walk") | forms("run")
 # After "on" or "in", what is never on or in anything.
@@ -81,12 +92,10 @@ def replace_object(caption: Caption) -> Iterator[list[Edit]]:
 def other_things(caption: Caption, mention: Mention) -> list[list[Edit]]:
     """Each noun that may stand for this one, with the pronouns that follow it."""
     before = before_phrase(caption, mention.first)
-    if not _is_replaceable(caption, mention, before):
+    if not _is_replaceable(caption, mention, before) or not _is_open(caption, mention):
         return []
     rivals = _rivals(caption, mention, before)
-    edits_for = partial(_edits, caption, mention, before)
-    extra = 0.0 if _is_open(caption, mention) else _LAST_RESORT
-    return renamed(caption, mention.head, rivals, edits_for, extra)
+    return renamed(caption, mention.head, rivals, partial(_edits, caption, mention, before))
 
 
 def _is_open(caption: Caption, mention: Mention) -> bool:
@@ -161,20 +170,29 @@ def _is_replaceable(caption: Caption, mention: Mention, before: str) -> bool:
     if mention.noun.is_mass and caption.lower(mention.first - 1) in ("one", "1"):  # "one beer"
         return False
     played = caption.lower(mention.first - 2), caption.lower(mention.first - 1)
-    if played[0].startswith("play") and played[1] == "the":  # nobody plays the frisbee
+    if played[0].startswith("play") and played[1] in _DETERMINERS:  # nobody plays a frisbee
         return False
     return not _is_full(caption, mention) or "holder" in noun.traits
 
 
 def _has_twin(caption: Caption, mention: Mention) -> bool:
     """Whether "another" or "the other" may be a further thing of this sort."""
-    if caption.lowers.isdisjoint(_TWINS):
-        return False
-    if mention.noun.is_animate or caption.lower(mention.first - 1) in _TWINS:
-        return True
     others = [index for index, word in enumerate(caption.words) if word.lower in _TWINS]
-    twins = [one.noun.key for one in mentions(caption) if one.first - 1 in others]
-    return len(twins) < len(others) or mention.noun.key in twins
+    return any(_may_be_like(caption, mention, index) for index in others)
+
+
+def _may_be_like(caption: Caption, mention: Mention, index: int) -> bool:
+    """Whether "other" may be said of a further thing like this one: not in "his other hand"."""
+    if index == mention.first - 1:
+        return True
+    head = head_noun(caption, index)
+    if head is None:  # "others"
+        return True
+    if caption.lower(head) in _PARTS:
+        return False
+    twin = noun_at(caption, head)
+    are_alive = twin is not None and twin.is_animate and mention.noun.is_animate
+    return twin is None or are_alive or twin.key == mention.noun.key
 
 
 def _rivals(caption: Caption, mention: Mention, before: str) -> tuple[Noun, ...]:
@@ -184,7 +202,8 @@ def _rivals(caption: Caption, mention: Mention, before: str) -> tuple[Noun, ...]
     at_rest = _all_rest(caption)
     is_busy_crowd = noun.singular == "person" and mention.is_plural and not at_rest
     has_stand_ins = not is_busy_crowd and (noun.is_animate or not (is_free and noun.rivals))
-    is_determined = _is_determined(caption, mention)
+    lacks = caption.lower(mention.stop) in ("without", "minus")  # few things may lack the same
+    is_determined = _is_determined(caption, mention) and not lacks
     part = _part(caption, mention) if is_determined else ""
     return _pool(caption.lexicon, noun, is_free, has_stand_ins, at_rest, is_determined, part)
 
@@ -203,7 +222,7 @@ def _pool(
     found = list(noun.rivals) if is_free else []
     if has_stand_ins:
         found += noun.stand_ins_at_rest if at_rest else noun.stand_ins
-    if is_determined and not (noun.is_human or noun.is_place):
+    if is_determined and not (noun.is_human or noun.is_place or "worn" in noun.family.traits):
         found += _at_hand(lexicon, noun, part)
     must_live = noun.is_animate and not at_rest
     return tuple(one for one in dict.fromkeys(found) if one.is_animate or not must_live)
@@ -211,8 +230,6 @@ def _pool(
 
 def _is_determined(caption: Caption, mention: Mention) -> bool:
     """Whether the noun needs no article that it lacks: "grass", for which no dog may stand."""
-    if caption.lower(mention.stop) in ("without", "minus"):  # few things may lack the same
-        return False
     first = caption.run_start(mention.first, _IN_NAME)
     return mention.is_plural or caption.tag(first - 1) in ("DT", "PRP$", "CD", "POS", "PDT")
 

@@ -31,7 +31,11 @@ def test_many_become_two_and_a_couple_becomes_several(candidates):
 
 
 @pytest.mark.parametrize(
-    "caption", ["A group of people is here", "a lot of snow", "a bunch of stuff", "a group of"]
+    "caption",
+    [
+        *("A group of people is here", "a lot of snow", "a bunch of stuff", "a group of"),
+        *("A pair of blue jeans on a chair", "A dog that is not on a leash chases a ball"),
+    ],
 )
 def test_what_agrees_with_one_or_is_not_counted_is_left_alone(candidates, caption):
     assert candidates("replace-number", caption) == []

@@ -43,6 +43,14 @@ def test_no_house_is_in_the_water(candidates):
     assert candidates("replace-relation", "A cow by the river") == ["A cow in the river"]
 
 
+@pytest.mark.parametrize(
+    ("caption", "refused"),
+    [("Meatballs in a white bowl", "next to"), ("A Fizz next to a glass", "in a glass")],
+)
+def test_what_may_be_food_or_drink_stays_where_it_is(candidates, caption, refused):
+    assert not any(refused in text for text in candidates("replace-relation", caption))
+
+
 def test_another_place_that_the_preposition_suits(candidates):
     assert "A dog on a beach" in candidates("replace-location", "A dog on a street")
     assert "A man in a bathroom" in candidates("replace-location", "A man in a kitchen")

@@ -88,3 +88,7 @@ def test_noun_phrases_are_not_swapped_around_a_mutual_relation(candidates):
 )
 def test_attributes_of_one_class_are_swapped(candidates, caption, negatives):
     assert sorted(candidates("swap-adjective", caption)) == sorted(negatives)
+
+
+def test_no_floor_is_of_leather(candidates):
+    assert candidates("swap-adjective", "A leather sofa on a wooden floor") == []

@@ -153,6 +153,8 @@ def test_what_holds_something_is_replaced_by_what_can_hold_it(candidates):
     [
         ("A 12 year old girl at a table", "girl"),  # no man
         ("A man playing the piano in a room", "piano"),
+        ("A man pretending to play a guitar", "guitar"),
+        ("A wall mounted bottle opener", "wall"),
         ("A man after one beer", "beer"),
         ("A cat in a hat! #catlife", "cat"),
     ],
@@ -181,3 +183,19 @@ def test_who_has_wings_is_no_bear(candidates):
 def test_what_lacks_something_becomes_its_like(candidates):
     made = candidates("replace-noun", "A cake without candles")
     assert made and not any(text.startswith(("A man", "A dog")) for text in made)
+
+
+def test_another_hand_is_no_twin(candidates):
+    assert "A woman with a bag in her other hand" in candidates(
+        "replace-subject", "A man with a bag in his other hand"
+    )
+    for caption in ("A dog near another one", "A dog near the other dogs", "A dog and the others"):
+        assert not any(text.startswith("A cat") for text in candidates("replace-noun", caption))
+
+
+@pytest.mark.parametrize(
+    ("kin", "refused"), [("mother", "girl"), ("bride", "girl"), ("dad", "boy")]
+)
+def test_who_is_a_relative_becomes_none_that_it_may_be_too(candidates, kin, refused):
+    made = candidates("replace-subject", f"A {kin} near a house")
+    assert made and f"A {refused} near a house" not in made
