@@ -118,15 +118,13 @@ def results_and_gradients(
 
 def _repeat(recording: Recording, function: Function, inputs: Inputs) -> Sequence[Tensor]:
     with torch.no_grad():
-        for own, x in zip(recording.inputs, inputs, strict=True):
-            if own is not None and x is not None:
-                own.copy_(x)
+        given = [x for x in inputs if x is not None]
+        torch._foreach_copy_([x for x in recording.inputs if x is not None], given)
         recording.repeat()
         # The next call writes over what this one found.
         loss = recording.results[0].clone()
         factor = torch.full_like(loss, recording.factor)
         gradients = [None if x is None else Scaled(x.clone(), factor) for x in recording.gradients]
-    given = [x for x in inputs if x is not None]
     kept = [gradient for x, gradient in zip(inputs, gradients, strict=True) if x is not None]
     others = [
         _Recomputed.apply(function, number, result, *inputs)

@@ -1,5 +1,6 @@
 """The loss of a batch: the terms of an objective, weighted and added."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, get_args
 
@@ -100,8 +101,9 @@ def _solve(
     wanted = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in given)
     if not (wanted and _may_be_recorded(terms, features, scale, **options)):
         return evaluate(given)
-    # Each row has its share of the mean.
-    unit = len(features.images) / max(1.0, sum(abs(weight) for _, _, weight in terms))
+    # Each row has its share of the mean. A power of 2 rounds nothing.
+    share = max(1.0, sum(abs(weight) for _, _, weight in terms)) / max(1, len(features.images))
+    unit = 2.0 ** -math.ceil(math.log2(share))
     with torch.cuda.device_of(scale):  # type: ignore[no-untyped-call]
         key = tuple(terms), bound, *options.items(), torch.cuda.current_stream(scale.device)
         return RECORDER.evaluate(evaluate, key, given, unit)

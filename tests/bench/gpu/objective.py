@@ -1,5 +1,7 @@
 """Stage b: time and memory of the objective, by the rate of a plain matrix product."""
 
+import statistics
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -8,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hnclip_cli.training.objectives.captured import RECORDER
 from hnclip_cli.training.objectives.hard_negatives import hard_negative_objective
 from tests.bench.gpu.kit import Kit
 
@@ -26,9 +29,12 @@ def main() -> None:
         times = kit.milliseconds(*steps, seconds=1.5)
         for name, run, took in zip(names, steps, times, strict=True):
             report(kit, size, dim, name, took, rate, kit.extra_bytes(run))
-        if kit.device.type == "cuda" and size <= 4096:
-            held = kit.held_bytes(steps[0])
-            kit.say(f"objective triton, B={size}, D={dim}: memory that it holds, GB", held / 1e9)
+        if kit.device.type != "cuda":
+            continue
+        if size > 4096:
+            report_chunks(kit, size, dim, batch)
+        else:
+            report_repeats(kit, size, dim, steps[0])
             report_graph(kit, size, dim, partial(step, batch, "triton"), rate)
 
 
@@ -48,6 +54,31 @@ def report(kit: Kit, size: int, dim: int, name: str, took: float, rate: float, e
         f"objective {name}, B={size}, D={dim}: extra memory, GB", extra / 1e9,
         at_most=2.2 if is_bar and is_large else None,
     )  # fmt: skip
+
+
+def report_chunks(kit: Kit, size: int, dim: int, batch: dict[str, Any]) -> None:
+    """Other sizes of chunks than the default."""
+    sizes = (2048, 4096)
+    steps = [partial(step, batch | {"chunk_size": rows}, "triton") for rows in sizes]
+    for rows, run, took in zip(sizes, steps, kit.milliseconds(*steps), strict=True):
+        name = f"objective triton, B={size}, D={dim}, chunks of {rows} rows"
+        kit.say(f"{name}: milliseconds", took, extra_gb=kit.extra_bytes(run) / 1e9)
+
+
+def report_repeats(kit: Kit, size: int, dim: int, run: Callable[[], None]) -> None:
+    """The graph that repeated calls become."""
+    name = f"objective triton, B={size}, D={dim}"
+    held = kit.held_bytes(run)
+    kit.say(f"{name}: memory that its graph holds, GB", held / 1e9)
+    for recording in RECORDER.kept.values():
+        kit.say(f"{name}: its graph alone, milliseconds", *kit.milliseconds(recording.repeat))
+    times = []
+    for _ in range(20):
+        started = time.perf_counter()
+        run()
+        times.append(1000 * (time.perf_counter() - started))
+        kit.wait()
+    kit.say(f"{name}: milliseconds until the host goes on", statistics.median(times))
 
 
 def report_graph(kit: Kit, size: int, dim: int, run: Callable[[], None], rate: float) -> None:
