@@ -81,6 +81,15 @@ def test_a_bad_caption_says_what_was_found(fields, message):
     assert str(caught.value) == f"x:1: {message}"
 
 
+def test_an_entry_without_a_line_is_told_by_its_source():
+    with pytest.raises(InputError, match=r'^a\.json: x\[3\]: missing field "caption"; got .* n$'):
+        _ = Record({"n": 1}, "a.json: x[3]").caption
+    with pytest.raises(InputError, match=r"^a\.json: x\[3\]: not a record"):
+        parse_record(b"5", "a.json: x[3]")
+    with pytest.raises(InputError, match="surrogates not allowed"):
+        parse_record(b'{"caption": "\\ud800", "n": NaN}', nan_as_null=True)
+
+
 def test_negatives_are_checked():
     fields = {"negatives": [{"caption": "a dog", "kind": "replace-noun", "edits": []}]}
     assert Record(fields).negatives == [Negative("a dog", "replace-noun")]

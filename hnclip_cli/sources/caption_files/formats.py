@@ -1,6 +1,7 @@
 """The table of formats: by what each is known, what reads it, which options it takes."""
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,6 @@ from hnclip_cli.sources.caption_files import official, tables
 from hnclip_cli.sources.caption_files.recognizing import Head
 from hnclip_cli.sources.caption_files.source import Source
 from hnclip_cli.sources.folders import folder_records, is_image
-from hnclip_cli.sources.places import coco_places
 from hnclip_cli.sources.shards import shard_records
 from hnclip_cli.streams.foreign import is_arrow, is_tar
 from hnclip_cli.streams.records import Record
@@ -37,6 +37,12 @@ def _reader(read: Callable[[Source], Records]) -> Callable[[Source, Head], Recor
 def _first_has(key: str, *fields: str) -> Callable[[Head], bool]:
     """Whether a JSON file has a list of this name whose first object has one of these fields."""
     return lambda head: bool({*head.fields.get(key, ())} & {*fields})
+
+
+def _is_of_parquet(head: Head) -> bool:
+    """Not where img2dataset wrote a folder of images beside each file."""
+    stems = [os.path.basename(path).partition(".")[0] for path in head.ending(".parquet")]
+    return bool(stems) and not {*stems} & {*head.entries}
 
 
 def _captioned(source: Source, records: Records) -> Records:
@@ -83,7 +89,7 @@ def _by_name(source: Source, head: Head) -> Records:
 
     def described(row: Record) -> Records:
         name = row["image"]
-        return source.described(row, tables.texts(row, "captions"), coco_places(name), id=name)
+        return source.described(row, tables.texts(row, "captions"), [name], id=name)
 
     return source.records(rows(), described)
 
@@ -116,7 +122,7 @@ FORMATS = {
     ),
     "parquet-folder": Format(
         "folder of parquet files",
-        lambda head: bool(head.ending(".parquet")),
+        _is_of_parquet,
         _parquet_folder,
         (IMAGES, KEYS, SAVE),
     ),

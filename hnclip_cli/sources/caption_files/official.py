@@ -21,7 +21,7 @@ from typing import Any
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.sources.caption_files.source import Source
 from hnclip_cli.sources.caption_files.tables import named
-from hnclip_cli.sources.places import coco_places, visual_genome_places
+from hnclip_cli.sources.places import visual_genome_places
 from hnclip_cli.streams.records import Record, is_box, shorten
 
 Records = Iterator[dict[str, Any]]
@@ -52,7 +52,7 @@ def coco(source: Source) -> Records:
                 raise row.error("an id that an earlier caption has", got=str(number))
             seen.add(number)
             key = str(number)
-        yield from source.described(row, [text], coco_places(names[image]), id=key)
+        yield from source.described(row, [text], [names[image]], id=key)
 
     return source.records(source.json_rows("annotations"), caption)
 
@@ -167,7 +167,7 @@ def localized_narratives(source: Source) -> Records:
         name = row.text("image_id")
         if "coco" in row.text("dataset_id"):
             name = name.zfill(12)
-        return source.described(row, [_text(row)], coco_places(f"{name}.jpg"))
+        return source.described(row, [_text(row)], [f"{name}.jpg"])
 
     return source.records(source.jsonl_rows(), narrative)
 

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from hnclip_cli.errors import InputError
-from hnclip_cli.sources.places import find_image
+from hnclip_cli.sources.places import coco_places, find_image
 from hnclip_cli.streams.files import open_input_file
 from hnclip_cli.streams.json_parts import Part, json_parts
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader, numbered_lines
@@ -103,7 +103,8 @@ class Source:
         Args:
             row: the entry that says so.
             captions: what it says; the space around is dropped, blank ones too.
-            names: of the image in the folder of the images, the likeliest first.
+            names: of the image in the folder of the images, the likeliest first; it may lie in the
+                places of COCO there.
             url: of the image, for those who do not have that folder.
             id: of the entry; from the second caption on ``#`` and its number follow.
             fields: others of each record.
@@ -128,4 +129,5 @@ class Source:
             return url or (names[0] if names else "")
         if url and not names:
             names = [unquote(urlsplit(url).path).rpartition("/")[2] or url]
-        return find_image(row, self.images, names) if names else ""
+        places = [place for name in names for place in coco_places(name)]
+        return find_image(row, self.images, places) if places else ""

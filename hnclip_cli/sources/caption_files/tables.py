@@ -10,7 +10,7 @@ from typing import Any
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.sources.caption_files.source import Source
 from hnclip_cli.sources.captions import foreign_fields
-from hnclip_cli.sources.places import coco_places, unpack_image, visual_genome_places
+from hnclip_cli.sources.places import unpack_image, visual_genome_places
 from hnclip_cli.streams.arrow_files import arrow_rows
 from hnclip_cli.streams.csv_files import csv_records
 from hnclip_cli.streams.files import inside, open_input_file, read_whole
@@ -106,7 +106,7 @@ def _names(source: Source, row: Record, image: str) -> list[str]:
             value = os.path.join(value, row["filename"])
         if not value.strip():
             raise row.error(f'field "{image}" is empty', expected="the name of an image")
-        return coco_places(value)
+        return [value]
     if not isinstance(value, dict | bytes):
         raise row.error(f'field "{image}" names no image', got=shorten(value), expected="a string")
     if source.save_images is None:
@@ -124,7 +124,7 @@ def _numbered(row: Record, name: str) -> list[str]:
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise row.error(f'field "{name}" is no number of an image', got=shorten(value))
     number = int(value)
-    return [*coco_places(f"{number:012d}.jpg"), *visual_genome_places(number)]
+    return [f"{number:012d}.jpg", *visual_genome_places(number)]
 
 
 def texts(row: Record, name: str) -> list[str]:

@@ -443,6 +443,22 @@ def texts_beside_images(path: Path) -> None:
 
 
 @example(
+    "folder", "files",
+    lambda path: [
+        (str(text.with_suffix(".jpg")), text.read_text()) for text in sorted(path.glob("*/*.txt"))
+    ],
+)  # fmt: skip
+def img2dataset_files(path: Path) -> None:
+    for shard in ("00000", "00001"):
+        (path / shard).mkdir(parents=True)
+        (path / f"{shard}.parquet").write_bytes(b"PAR1")
+        (path / f"{shard}_stats.json").write_text("{}")
+        for n, caption in enumerate(CAPTIONS):
+            for ending, content in (("jpg", ""), ("txt", caption), ("json", "{}")):
+                (path / shard / f"{shard}{n:04d}.{ending}").write_text(content)
+
+
+@example(
     "folder", "imagefolder",
     lambda path: [
         (str(path / one["file_name"]), one["text"])
