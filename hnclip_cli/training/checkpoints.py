@@ -24,7 +24,9 @@ from hnclip_cli.training.store import RecordStore
 
 RUN_NAME = "hnclip_run.json"
 STATE_NAME = "hnclip_state.safetensors"
-WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.ckpt")
+WEIGHTS = (
+    "*.safetensors", "*.bin", "*.pt", "*.pth", "*.ckpt", "*.gguf", "*.h5", "*.msgpack", "*.onnx",
+)  # fmt: skip
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW, for each parameter
 
 # What else a run that is taken up again must share, as messages name it.

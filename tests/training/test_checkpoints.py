@@ -127,7 +127,9 @@ def test_an_unfinished_run_is_not_written_over(store, tmp_path):
 
 
 @pytest.mark.parametrize("resume", [False, True])
-@pytest.mark.parametrize("name", ["open_clip_config.json", "model.safetensors", "epoch_3.pt"])
+@pytest.mark.parametrize(
+    "name", ["open_clip_config.json", "model.safetensors", "epoch_3.pt", "m.gguf"]
+)
 def test_a_model_of_others_is_not_written_over(tmp_path, name, resume):
     (tmp_path / "log.jsonl").touch()
     checkpoints.check_folder(str(tmp_path), resume=resume, model="m")
