@@ -129,7 +129,11 @@ def train(
     if dry_run:
         from hnclip_cli.training.plan import estimate
 
-        plan = estimate(config, model, None if input_ == "-" else records(ErrorPolicy()))
+        plan = estimate(
+            config, model, None if input_ == "-" else records(ErrorPolicy()),
+            pretrained=pretrained, preprocess_of=preprocess_of,
+            precision=precision or ("fp32" if device == "cpu" else "bf16"),
+        )  # fmt: skip
         log.write(format_record(plan))
         return ExitCode.DONE
 

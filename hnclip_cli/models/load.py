@@ -98,6 +98,28 @@ def load_clip(
     return Clip(module, preprocess, tokenizer, config, where, precision)
 
 
+def clip_on_meta(
+    name: str,
+    pretrained: str | None = None,
+    *,
+    preprocess_of: str | None = None,
+    precision: str = "fp32",
+    sigmoid: bool = False,
+) -> Clip:
+    """A model as `load_clip` gives it, but on torch's ``meta`` device: no weights, no memory.
+
+    Raises:
+        HnclipError: there is no such model or tag, or it cannot be built.
+    """
+    with found_model(name, pretrained) as (source, config), loading(name, config):
+        settings, _ = find_settings(source, config, pretrained, preprocess_of)
+        changes = {"quick_gelu": True} if settings and settings.quick_gelu else {}
+        module = build_on_meta(source, changes | (_SIGMOID_START if sigmoid else {}))
+        tokenizer = open_clip.get_tokenizer(source)
+        preprocess = open_clip.image_transform(module.visual.image_size, is_train=False)
+    return Clip(module, preprocess, tokenizer, config, torch.device("meta"), precision)
+
+
 def save_clip(clip: Clip, folder: str) -> None:
     """Write a model as a folder that open_clip alone can load (``local-dir:``).
 

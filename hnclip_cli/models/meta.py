@@ -8,7 +8,7 @@ up for here: autocast, and attention that never writes its weights.
 import contextlib
 import copy
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 from unittest import mock
 
@@ -34,15 +34,17 @@ FLOAT = {
 
 
 class Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the bytes of the storages on ``meta`` that are made while it is entered.
+    """Counts the bytes of the storages on a device that are made while it is entered.
 
     Attributes:
+        device: its type.
         alive: bytes that are not freed.
         peak: the most that were alive.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "meta") -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.device = device
         self.alive = self.peak = 0
         self._known: set[int] = set()
 
@@ -53,13 +55,13 @@ class Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.count(value for value in tree_leaves(result) if isinstance(value, Tensor))
         return result
 
-    def count(self, tensors: Iterator[Tensor]) -> int:
+    def count(self, tensors: Iterable[Tensor]) -> int:
         """Count the storages of these tensors, too, until they are freed; returns their bytes."""
         before = self.alive
         for tensor in tensors:
             storage = tensor.untyped_storage()
             address = storage._cdata
-            if tensor.is_meta and address not in self._known:
+            if tensor.device.type == self.device and address not in self._known:
                 size = -(-storage.nbytes() // BLOCK) * BLOCK
                 self._known.add(address)
                 weakref.finalize(storage, self._free, address, size)

@@ -16,12 +16,16 @@ Shape = tuple[int, ...]
 IMAGE_POSITIONS = "visual.positional_embedding"
 
 
-def build_on_meta(source: str) -> Any:
+def build_on_meta(source: str, changes: Mapping[str, Any] | None = None) -> Any:
     """A model without memory for its weights, on torch's ``meta`` device.
+
+    Args:
+        source: a name or schema of open_clip.
+        changes: of its configuration.
 
     Raises whatever open_clip does where its configuration describes none that can be built.
     """
-    config = open_clip.get_model_config(source)
+    config = open_clip.get_model_config(source) | dict(changes or {})
     for tower in ("vision_cfg", "text_cfg"):
         config[tower].pop("timm_model_pretrained", None)
     if config["text_cfg"].get("hf_model_name"):

@@ -56,6 +56,11 @@ class CausalTower:
         return project(self.module.ln_final(outputs), self.module.text_projection)
 
 
+def has_batch_norm(module: nn.Module) -> bool:
+    """Whether an output depends on the other rows of its batch while training."""
+    return any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in module.modules())
+
+
 def project(features: Tensor, projection: Any) -> Tensor:
     """Through what open_clip calls a projection: a matrix, a layer, or nothing."""
     if projection is None:

@@ -3,12 +3,27 @@
 import copy
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.tuning import TOWERS, add_lora, interpolate, lock, merged_state_dict
 from hnclip_cli.training.config import TrainConfig
+
+
+def adapt(module: Any, config: TrainConfig) -> None:
+    """Lock towers and add LoRA, in place, as the settings say."""
+    for tower in TOWERS:
+        if config.locks(tower):
+            lock(module, tower)
+    if config.lora_rank:
+        add_lora(module, config.lora_rank, seed=config.seed)
+
+
+def keeps_copy(config: TrainConfig) -> bool:
+    """Whether the model is there a second time, for what is written."""
+    return bool(config.lora_rank) or config.wise_ft < 1
 
 
 class Export:
@@ -21,16 +36,12 @@ class Export:
         # LoRA cannot be taken out of a copy without taking it out of the model (parametrizations
         # live in the class that both share), so the weights go into a copy from before.
         self._written: Clip | None = None
-        if config.lora_rank or config.wise_ft < 1:
+        if keeps_copy(config):
             self._written = dataclasses.replace(clip, module=copy.deepcopy(clip.module))
         if config.wise_ft < 1:
             start = clip.module.state_dict()
             self._start = {name: value.cpu().clone() for name, value in start.items()}
-        for tower in TOWERS:
-            if config.locks(tower):
-                lock(clip.module, tower)
-        if config.lora_rank:
-            add_lora(clip.module, config.lora_rank, seed=config.seed)
+        adapt(clip.module, config)
 
     def clip(self) -> Clip:
         """LoRA merged, interpolated with the start; valid until called again. What trains stays."""

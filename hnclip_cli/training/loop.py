@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from hnclip_cli.errors import HnclipError, InputError, Stopped
-from hnclip_cli.models.cost import has_batch_norm
-from hnclip_cli.models.towers import check_local
+from hnclip_cli.models.towers import check_local, has_batch_norm
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.pace import Pace
 from hnclip_cli.training.batches import Batches

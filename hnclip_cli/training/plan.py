@@ -1,106 +1,122 @@
 """What a run would cost, before anything is loaded (``--dry-run``)."""
 
-from collections.abc import Iterable, Mapping
+import random
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from hnclip_cli.models.cost import ModelCost, mean_tokens, measure_cost
-from hnclip_cli.streams.records import as_records
-from hnclip_cli.training.batches import slots_of
-from hnclip_cli.training.config import TrainConfig
-from hnclip_cli.training.loop import count_steps
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-# Weight, gradient, and AdamW's two moments, in float32.
-BYTES_PER_FROZEN, BYTES_PER_TRAINED = 4, 16
-NUM_MEASURED_TEXTS = 1000
+from hnclip_cli.models.load import clip_on_meta
+from hnclip_cli.models.meta import fused_attention
+from hnclip_cli.streams.records import Record, as_records
+from hnclip_cli.training.batches import Batch, Sample, slots_of
+from hnclip_cli.training.config import TrainConfig
+from hnclip_cli.training.distributed import Ranks
+from hnclip_cli.training.export import adapt, keeps_copy
+from hnclip_cli.training.loop import count_steps
+from hnclip_cli.training.memory import StepOnMeta, longest_samples, samples_on_meta
+from hnclip_cli.training.objectives.hard_negatives import uses
+from hnclip_cli.training.step import encode_images, encode_texts, loss_of
 
 
 def estimate(
-    config: TrainConfig, model: str, records: Iterable[Mapping[str, Any]] | None
+    config: TrainConfig,
+    model: str,
+    records: Iterable[Mapping[str, Any]] | None,
+    *,
+    pretrained: str | None = None,
+    preprocess_of: str | None = None,
+    precision: str = "bf16",
 ) -> dict[str, Any]:
-    """What a run of these settings would cost, as `plan` tells; nothing is loaded for it.
+    """The resolved settings with the work and the memory of a step; nothing is loaded for it.
 
-    Records are counted, and the first of them measured; None where they are not to be read.
-    """
-    count, texts = 0, list[str]()
-    for record in as_records(records or ()):
-        count += 1
-        if len(texts) < NUM_MEASURED_TEXTS:
-            texts += [record.caption, *(negative.caption for negative in record.negatives)]
-    is_known = config.epochs is None or records is not None
-    return plan(
-        config,
-        measure_cost(model),
-        num_steps=count_steps(config, count) if is_known else None,
-        tokens_per_text=mean_tokens(model, texts) if texts else None,
-    )
-
-
-def plan(
-    config: TrainConfig, cost: ModelCost, *, num_steps: int | None, tokens_per_text: float | None
-) -> dict[str, Any]:
-    """The resolved settings with an estimate of work and memory.
-
-    FLOPs count a multiplication and an addition as two; a backward pass is taken for twice the
-    forward pass, once where the weights are frozen and only gradients pass through (LoRA), and
-    nothing for a locked tower. With micro-batches each forward pass runs twice. Texts are taken
-    to fill their slots, and their work to grow with their tokens.
+    The step is run on ``meta``, with the texts of a batch drawn from the records. Memory is what
+    torch's allocator would hand out on one GPU; FLOPs count a multiplication and an addition as
+    two.
 
     Args:
-        num_steps: of the run; None where it cannot be known yet.
-        tokens_per_text: mean length of the records' texts; None takes the context length.
+        model, pretrained, preprocess_of: as `load_clip` takes them.
+        records: counted, and a batch of them tokenized; None where they are not to be read, which
+            takes texts of full length and cannot tell steps from epochs.
+        precision: ``fp32`` or ``bf16``, of the towers.
+
+    Raises:
+        HnclipError: there is no such model, or it cannot be trained so.
     """
-    slots = slots_of(config, has_negative_images=False).captions
-    tokens = min(cost.context_length, tokens_per_text or cost.context_length)
-    flops = {
-        "image": config.batch_size * _passes(config, "image") * cost.image.forward_flops,
-        "text": config.batch_size * (1 + slots) * _passes(config, "text")
-        * cost.text.forward_flops * tokens / cost.context_length,
-        "loss": _objective_flops(config, slots, cost.embed_dim),
-    }  # fmt: skip
-    total = sum(flops.values())
-    parameters = {"image": cost.image.parameters, "text": cost.text.parameters}
-    trained = [0 if config.lora_rank or config.locks(side) else n for side, n in parameters.items()]
-    memory = {
-        "weights_gradients_optimizer": BYTES_PER_FROZEN * sum(parameters.values())
-        + (BYTES_PER_TRAINED - BYTES_PER_FROZEN) * sum(trained),
-        "activations": _activations(config, cost, slots, tokens),
-        # The features and their gradients.
-        "objective": 2 * 4 * config.batch_size * (2 + slots) * cost.embed_dim,
-    }
+    clip = clip_on_meta(
+        model, pretrained, preprocess_of=preprocess_of, precision=precision,
+        sigmoid=uses(config.weights, "bias"),
+    )  # fmt: skip
+    parameters = sum(p.numel() for p in clip.module.parameters())
+    of_images = sum(p.numel() for p in clip.module.visual.parameters())
+    adapt(clip.module, config)
+    count, drawn = _draw(records or (), config.batch_size, config.seed)
+    slots = slots_of(config, any(record.negative_images for record in drawn))
+    step = StepOnMeta(clip, config, slots)
+    size = config.batch_size
+    samples = list(samples_on_meta(drawn, slots, config)) or longest_samples(slots, size)
+    samples = (samples * (size // len(samples) + 1))[:size]
+    memory, flops = step.measure(samples), count_flops(step, samples)
+    weights = memory.weights + (4 * parameters if keeps_copy(config) else 0)
+    num_steps = count_steps(config, count) if records is not None or not config.epochs else None
     return {
         "config": config.resolved(),
+        "precision": precision,
         "steps": num_steps,
         "records_seen": num_steps * config.batch_size if num_steps else None,
-        "parameters": parameters | {"trained": sum(trained)},
-        "tokens_per_text": round(tokens, 1),
-        "flops_per_step": {name: round(value) for name, value in flops.items()},
-        "flops_share": {name: round(value / total, 4) for name, value in flops.items()},
-        "memory_bytes": memory | {"total": sum(memory.values())},
+        "parameters": {
+            "image": of_images,
+            "text": parameters - of_images,
+            "trained": sum(p.numel() for p in clip.module.parameters() if p.requires_grad),
+        },
+        "tokens_per_text": round(_mean_tokens(step.batch(samples)), 1),
+        "flops_per_step": flops,
+        "flops_share": {name: round(n / sum(flops.values()), 4) for name, n in flops.items()},
+        "memory_bytes": {
+            "weights": weights,
+            "optimizer": memory.optimizer,
+            "images": memory.images,
+            "step": memory.step,
+            "total": weights + memory.total - memory.weights,
+        },
     }
 
 
-def _passes(config: TrainConfig, side: str) -> int:
-    """Forward passes and their like that a tower runs through in a step."""
-    if config.locks(side):
-        return 1
-    backward = 1 if config.lora_rank else 2
-    return 1 + backward + (1 if config.micro_batch else 0)
+def count_flops(step: StepOnMeta, samples: Sequence[Sample]) -> dict[str, int]:
+    """FLOPs of a step: those of each tower, forward and backward, and those of the objective."""
+    clip, config, batch = step.clip, step.config, step.batch(samples)
+    twice = 0 < config.micro_batch < len(batch)  # the forward pass
+    flops, features = dict[str, int](), dict[str, torch.Tensor]()
+    for name, encode in (("image", encode_images), ("text", encode_texts)):
+        forward, backward = FlopCounterMode(display=False), FlopCounterMode(display=False)
+        with fused_attention(), forward:
+            found = encode(clip, batch, config, slice(0, len(batch)))
+        outputs = [feature.sum() for feature in found.values() if feature.requires_grad]
+        with backward:
+            torch.autograd.backward(outputs)
+        passes = 2 if twice and outputs else 1
+        flops[name] = passes * forward.get_total_flops() + backward.get_total_flops()
+        features |= {
+            name: feature.detach().requires_grad_(feature.is_floating_point())
+            for name, feature in found.items()
+        }
+    with FlopCounterMode(display=False) as counter:
+        outcome = loss_of(features, clip, batch, config, torch.zeros(1, device="meta"), Ranks())
+        torch.autograd.backward(outcome.loss)
+    return flops | {"loss": counter.get_total_flops()}
 
 
-def _objective_flops(config: TrainConfig, slots: int, dim: int) -> float:
-    """Three products for each matrix of logits, and the pass over its columns before them."""
-    size = config.batch_size
-    contrasted = {"contrastive_batch", "contrastive_both", "sigmoid_both"} & config.weights.keys()
-    columns = size * (1 + slots) if contrasted else size
-    return 6.0 * size * columns * dim + 2.0 * size * size * dim + 12.0 * size * slots * dim
+def _draw(records: Iterable[Mapping[str, Any]], size: int, seed: int) -> tuple[int, list[Record]]:
+    """The number of records, and so many of them drawn evenly (Vitter's algorithm R, 1985)."""
+    generator, drawn, count = random.Random(seed), list[Record](), 0
+    for record in as_records(records):
+        place = generator.randrange(count + 1) if count >= size else count
+        drawn[place : place + 1] = [record] if place < size else drawn[place : place + 1]
+        count += 1
+    return count, drawn
 
 
-def _activations(config: TrainConfig, cost: ModelCost, slots: int, tokens: float) -> int:
-    """Bytes; with micro-batches only one tower's part is alive at a time."""
-    rows = config.micro_batch or config.batch_size
-    saved = {
-        "image": cost.image.saved_bytes * rows,
-        "text": cost.text.saved_bytes * rows * (1 + slots) * tokens / cost.context_length,
-    }
-    kept = [0.0 if config.locks(side) else size for side, size in saved.items()]
-    return round(max(kept) if config.micro_batch else sum(kept))
+def _mean_tokens(batch: Batch) -> float:
+    tokens = torch.cat([batch.captions, batch.negatives])
+    return float((tokens != 0).sum(dim=1).float().mean())

@@ -58,17 +58,7 @@ def forward_backward(
         is_number = feature.is_floating_point()
         feature.requires_grad_(is_number if twice else found[name].requires_grad)
 
-    outcome = compute_objective(
-        config.weights,
-        Features(**features),
-        _slots(batch, config, clip.device),
-        clip.logit_scale,
-        thresholds,
-        logit_bias=clip.logit_bias,
-        threshold_bound=config.threshold_bound,
-        half=clip.precision != "fp32",
-        ranks=ranks,
-    )
+    outcome = loss_of(features, clip, batch, config, thresholds, ranks)
     torch.autograd.backward(outcome.loss)
     # A tower at a time, images first: while the GPU computes these, Python has the time to start
     # the many short kernels of texts. Autograd alone would go backwards.
@@ -80,6 +70,23 @@ def forward_backward(
             if not _carry_on(rows, features, part):
                 break  # a locked tower: no part of it has a gradient
     return outcome
+
+
+def loss_of(
+    features: Named, clip: Clip, batch: Batch, config: TrainConfig, thresholds: Tensor, ranks: Ranks
+) -> Outcome:
+    """The objective of what `encode_images` and `encode_texts` have made of a batch."""
+    return compute_objective(
+        config.weights,
+        Features(**features),
+        _slots(batch, config, clip.device),
+        clip.logit_scale,
+        thresholds,
+        logit_bias=clip.logit_bias,
+        threshold_bound=config.threshold_bound,
+        half=clip.precision != "fp32",
+        ranks=ranks,
+    )
 
 
 def _encode(encode: Encode, parts: list[slice], seed: str) -> Named:

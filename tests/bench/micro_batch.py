@@ -23,13 +23,12 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from hnclip_cli.models.cost import mean_tokens, measure_cost
 from hnclip_cli.models.load import load_clip
 from hnclip_cli.streams.records import Record
 from hnclip_cli.training.batches import Batch, Sample, collate
 from hnclip_cli.training.config import NumSlots, TrainConfig
 from hnclip_cli.training.optimizer import make_optimizer
-from hnclip_cli.training.plan import plan
+from hnclip_cli.training.plan import estimate
 from hnclip_cli.training.step import forward_backward
 from tests.bench.machine import describe
 from tests.bench.objective_memory import MB, resident
@@ -111,11 +110,11 @@ def figures(
     counter = FlopCounterMode(display=False)
     with counter:
         step(micro_batch)
-    tokens = mean_tokens(options.model, [text for own in texts for text in own])
-    said = plan(
-        settings(options, micro_batch), measure_cost(options.model), num_steps=1,
-        tokens_per_text=tokens,
-    )  # fmt: skip
+    records = [
+        {"image": "-", "caption": own[0], "negatives": [{"caption": text} for text in own[1:]]}
+        for own in texts
+    ]
+    said = estimate(settings(options, micro_batch), options.model, records, precision="fp32")
     whole, parts = step.gradients(0), step.gradients(micro_batch)
     return {
         "peak_mb": round(peak_in_own_process(texts, micro_batch) / MB, 1),
