@@ -26,13 +26,14 @@ def test_the_kit_proves_the_objective_and_the_towers_in_the_interpreter(tmp_path
     done = subprocess.run(
         [
             sys.executable, "-m", "tests.bench.gpu.run", "--device", "cpu", "--stages",
-            "correctness", "--data", str(tmp_path), "--output", str(output),
+            "correctness", "memory", "--data", str(tmp_path), "--output", str(output),
         ],
         cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(output.read_text())
-    assert report["stages"]["correctness"]["outcome"] == "done"
+    assert {stage["outcome"] for stage in report["stages"].values()} == {"done"}
+    assert sum("memory predicted" in figure["figure"] for figure in report["figures"]) == 2
     errors = [figure for figure in report["figures"] if "objective triton" in figure["figure"]]
     assert len(errors) == 8
     assert all(figure["value"] < 1e-3 for figure in errors)

@@ -28,6 +28,7 @@ STAGES = {
     "objective": 60,
     "step": 120,
     "profile": 60,
+    "memory": 60,
     "embed": 100,
     "endtoend": 150,
     "scenes": 240,
