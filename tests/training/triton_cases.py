@@ -233,6 +233,24 @@ def test_half_precision_inside_keeps_three_digits(monkeypatch):
         assert (found - truth).norm() <= 6e-3 * truth.norm()
 
 
+def test_empty_slots_may_hold_more_than_half_precision_can(monkeypatch):
+    monkeypatch.setattr(module, "drops_empty", lambda _: False)
+    monkeypatch.setattr(view, "choose_passes", lambda *_, **__: (TRITON_PASSES, torch.float16))
+    exact = make_batch(4, 2, valid=0.5)
+    batch = {
+        name: value.detach().float().requires_grad_() if value.is_floating_point() else value
+        for name, value in exact.items()
+    }
+    empty = ~batch["negative_mask"][..., None]
+    filled = batch["negative_features"].detach().masked_fill(empty, 1e30).requires_grad_()
+    found = []
+    for negatives in (batch["negative_features"], filled):
+        given = batch | {"negative_features": negatives}
+        result = hard_negative_objective(**given, imc_weight=0.3, cmr_weight=0.2)
+        found.append([result.loss, *gradients(result.loss, given)])
+    assert empty.any() and all(torch.equal(*pair) for pair in zip(*found, strict=True))
+
+
 def test_memory_that_was_never_written_is_never_read(monkeypatch):
     batch = make_batch(7, 2)
     options = {"imc_weight": 0.3, "cmr_weight": 0.2, "implementation": "triton", "chunk_size": 3}
@@ -325,12 +343,22 @@ def broken(*args):
     raise RuntimeError("PTX assembly aborted\nat length")
 
 
+def wrong_cosines(*features):
+    positive, negative = TRITON_PASSES.own_cosines(*features)
+    return positive, 1.01 * negative
+
+
 @pytest.mark.parametrize(
-    ("change", "reason"), [(wrong, "they differ by 0.0"), (broken, "(PTX assembly aborted)")]
+    ("change", "reason"),
+    [
+        ({"form_gradient": wrong}, "they differ by 0.0"),
+        ({"own_cosines": wrong_cosines}, "they differ by 0.0"),
+        ({"sum_columns": broken}, "(PTX assembly aborted)"),
+    ],
 )
 def test_auto_falls_back_with_one_note(auto, monkeypatch, change, reason):
     solve, notes = auto
-    monkeypatch.setattr(passes, "TRITON_PASSES", TRITON_PASSES._replace(form_gradient=change))
+    monkeypatch.setattr(passes, "TRITON_PASSES", TRITON_PASSES._replace(**change))
     for _ in range(2):
         assert solve() == (TORCH_PASSES, torch.float32)
     (note,) = notes

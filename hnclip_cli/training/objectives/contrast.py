@@ -169,7 +169,7 @@ class _Table:
         counts = [problem.view.counts, ranks.counts(len(further))]
         # Apart, so that a positive's column is its row whatever the negatives.
         columns = [
-            ranks.gather(block.to(dtype), count)
+            ranks.gather(_rounded(block, dtype), count)
             for block, count in zip((positives, further), counts, strict=True)
         ]
         labels = ranks.gather(problem.labels, counts[0])
@@ -177,8 +177,8 @@ class _Table:
             labels = torch.cat([labels, ranks.gather(problem.further_labels, counts[1])])
         none = positive.new_full(others.shape[:1], -torch.inf)
         rows = [
-            _Rows(anchors.to(dtype), problem.labels, columns, positive, own),
-            _Rows(others.to(dtype), problem.other_labels, columns[:1], -none, none),
+            _Rows(_rounded(anchors, dtype), problem.labels, columns, positive, own),
+            _Rows(_rounded(others, dtype), problem.other_labels, columns[:1], -none, none),
         ]
         width = sum(len(block) for block in columns)
         chunk_size = problem.view.chunk_size or default_chunk_size(width, device)
@@ -201,6 +201,12 @@ class _Table:
             for block, out in zip(columns, pieces, strict=True):
                 torch.mm(rows.features[part], block.T, out=out)
             yield part, cosines
+
+
+def _rounded(features: Tensor, dtype: torch.dtype) -> Tensor:
+    """As they are multiplied; empty slots may hold numbers that are infinite in half precision."""
+    rounded = features.to(dtype)
+    return rounded if rounded is features else rounded.clamp_(-2, 2)
 
 
 def _chunked(
