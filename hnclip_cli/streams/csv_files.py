@@ -45,7 +45,9 @@ def csv_records(
     except csv.Error as error:
         policy.bad(InputError(f"broken CSV ({error})", where=f"{path}:{rows.reader.line_num}"))
     except UnicodeDecodeError as error:  # decoded in pieces, so the line is not known
-        policy.bad(InputError(f"broken CSV ({error})", where=path))
+        policy.bad(
+            InputError(f"broken CSV ({error})", where=path, hint="iconv, if it is not UTF-8")
+        )
     except InputError as error:
         policy.bad(error)
 

@@ -13,7 +13,6 @@ from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record, hash64
 
 # Of files in a folder that one may have meant.
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _ENDINGS = (".json", ".jsonl", ".csv", ".tsv", ".token", ".json.gz", ".txt")
 
 
@@ -75,11 +74,12 @@ def caption_records(
 def _recognized(head: Head) -> str:
     name = next((name for name, one in FORMATS.items() if one.fits(head)), None)
     if name is None:
-        hint = "--format lines, if each line is a caption; --help lists the formats"
-        if head.data.startswith(_UTF_16):
-            hint = "iconv -f UTF-16 -t UTF-8"
-        problem = "no format of captions that is known"
-        raise HnclipError(problem, where=head.path, got=repr(head.line[:60]), hint=hint)
+        raise HnclipError(
+            "no format of captions that is known",
+            where=head.path,
+            got=repr(head.line[:60]),
+            hint="--format lines, if each line is a caption; --help lists the formats",
+        )
     return name
 
 

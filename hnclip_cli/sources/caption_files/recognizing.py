@@ -1,5 +1,6 @@
 """The beginning of a file of captions, or what lies in a folder, by which its format is known."""
 
+import codecs
 import contextlib
 import io
 import json
@@ -46,6 +47,8 @@ class Head:
             raise HnclipError("the file is empty", where=path)
         if packed := unpacking_of(data, path):
             raise HnclipError("a packed file", where=path, hint=packed)
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise HnclipError("UTF-16, not UTF-8", where=path, hint="iconv -f UTF-16 -t UTF-8")
         return cls(path, False, data.removeprefix(b"\xef\xbb\xbf"))
 
     def ending(self, *endings: str) -> list[str]:

@@ -29,7 +29,6 @@ class Source:
     splits: Sequence[str] = ()  # those that are read; all, where none is named
     caption_lines: bool = False  # each line of a text file is a caption
     policy: ErrorPolicy = field(default_factory=ErrorPolicy)
-    note: Callable[[str], None] = lambda text: None
     num_of_split: Counter[str] = field(default_factory=Counter)  # entries that there are
 
     def parts(self) -> Iterator[Part]:

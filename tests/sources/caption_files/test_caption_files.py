@@ -29,6 +29,7 @@ def test_a_caption_a_line_has_to_be_asked_for(tmp_path):
         (b" \n\n", "the file is empty"),
         (b"[]", "no caption"),
         (b"{}", "no field with captions"),
+        ("[]".encode("utf-16"), "UTF-16, not UTF-8; try iconv"),
         (b"PK\x03\x04 a zip", "a packed file; try unzip -p"),
         (b"image,caption\n", "no caption"),
         (b"{\n", "broken JSON"),
