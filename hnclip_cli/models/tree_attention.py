@@ -159,7 +159,7 @@ class _Attention(torch.autograd.Function):
     def forward(ctx: Any, qkv: Tensor, roots: Tensor, stops: Tensor, num_heads: int) -> Tensor:
         out = qkv.new_empty(qkv.shape[0], qkv.shape[1] // 3)
         lse = qkv.new_empty(num_heads, qkv.shape[0], dtype=torch.float32)
-        grid, sizes = (triton.cdiv(len(qkv), BLOCK), num_heads), _sizes(qkv, num_heads)
+        grid, sizes = (-(-len(qkv) // BLOCK), num_heads), _sizes(qkv, num_heads)
         with torch.cuda.device_of(qkv):
             launch(_forward, grid, qkv, roots, stops, out, lse, **sizes)
         ctx.save_for_backward(qkv, roots, stops, out, lse)
@@ -170,7 +170,7 @@ class _Attention(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None, None]:
         qkv, roots, stops, out, lse = ctx.saved_tensors
         gradient, delta = torch.empty_like(qkv), torch.empty_like(lse)
-        grid, sizes = (triton.cdiv(len(qkv), BLOCK), len(lse)), _sizes(qkv, len(lse))
+        grid, sizes = (-(-len(qkv) // BLOCK), len(lse)), _sizes(qkv, len(lse))
         sizes["unit"] = sizes["scale"] / LOG2_E
         upstream = upstream.contiguous()
         launch(

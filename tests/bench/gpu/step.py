@@ -36,6 +36,26 @@ def main() -> None:
         measure(kit, name, size, bar)
         if kit.device.type == "cuda":
             torch.cuda.empty_cache()
+    convolutions(kit)
+
+
+def convolutions(kit: Kit) -> None:
+    """An image tower of convolutions, forward and backward, by the layout of its tensors."""
+    module, size = make_model(kit, "RN50"), 4 if kit.small else 256
+    pixels = {"contiguous": pixels_of(kit, module, size)}
+    pixels["channels last"] = pixels["contiguous"].contiguous(memory_format=torch.channels_last)
+    for layout, images in pixels.items():
+        if layout == "channels last":
+            module.visual.to(memory_format=torch.channels_last)
+
+        def run(images: Tensor = images) -> None:
+            module.zero_grad(set_to_none=True)
+            with torch.autocast(kit.device.type, torch.bfloat16):
+                features = module.encode_image(images)
+            features.float().square().sum().backward()
+
+        (took,) = kit.milliseconds(run)
+        kit.say(f"RN50, image tower forward and backward, B={size}, {layout}: milliseconds", took)
 
 
 def measure(kit: Kit, name: str, size: int, bar: float) -> None:
