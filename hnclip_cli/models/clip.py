@@ -16,7 +16,7 @@ from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.device import autocast
 from hnclip_cli.models.pixels import byte_table, look_up_bytes, resizes, split_preprocess
 from hnclip_cli.models.tensors import bytes_of
-from hnclip_cli.models.text import encode_text, encode_text_local
+from hnclip_cli.models.text import Layout, encode_text, encode_text_local, fastest_layout
 from hnclip_cli.models.tokens import Tokenizer, remembering
 from hnclip_cli.models.vision import encode_image, encode_image_local
 from hnclip_cli.streams.decoders import Step
@@ -38,6 +38,7 @@ class Clip:
         model_config: open_clip's ``model_cfg``, from which the module can be built again.
         device: where the module is.
         precision: ``fp32``, or ``bf16``/``fp16`` for autocast with fp32 weights.
+        layout: of texts in attention; None takes the usual one. It changes the rounding.
     """
 
     module: Any  # open_clip's model classes share no typed interface
@@ -46,6 +47,7 @@ class Clip:
     model_config: dict[str, Any]
     device: torch.device
     precision: str = "fp32"
+    layout: Layout | None = None
 
     @property
     def embed_dim(self) -> int:
@@ -131,8 +133,13 @@ class Clip:
     def encode_tokens(self, tokens: Tensor) -> Tensor:
         """Token ids (n, context length), on any device, to unit vectors, float32, (n, D)."""
         with self._autocast():
-            features = encode_text(self.module, tokens)
+            features = encode_text(self.module, tokens, self.layout)
         return self._unit(features)
+
+    def fastest_layout(self, tokens: Tensor) -> Layout:
+        """The fastest ``layout`` on this device, measured on token ids (n, context length)."""
+        with self._autocast():
+            return fastest_layout(self.module, tokens)
 
     def encode_images_local(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """As `encode_images`, and the patches' features (n, P, D), which are not normalized."""

@@ -1,6 +1,8 @@
 """Text towers without the padding that open_clip computes."""
 
 import sys
+import time
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
@@ -26,7 +28,24 @@ BUCKET_SIZE = 32
 MAX_BUCKETS = 4
 
 
-def encode_text(module: Any, tokens: Tensor) -> Tensor:
+class Layout(NamedTuple):
+    """How sequences are laid out for attention; nothing here changes more than the rounding."""
+
+    # Padded, a call for each group of similar length; or our kernel for any lengths.
+    attention: Literal["groups", "trees"]
+    tree_size: int | None = None  # how many texts may share beginnings; None for all
+    max_groups: int = sys.maxsize
+
+
+# On a CPU each length is a group of its own. On a GPU a kernel launch costs more than some
+# padding in the attention alone, the small part of a block.
+CPU_LAYOUT = Layout("groups")
+GROUPS_LAYOUT = Layout("groups", max_groups=4)
+# Larger trees save little more, and a tile of attention would read further back.
+TREES_LAYOUT = Layout("trees", tree_size=16)
+
+
+def encode_text(module: Any, tokens: Tensor, layout: Layout | None = None) -> Tensor:
     """open_clip's ``encode_text`` without the padding, and without computing a prefix twice.
 
     In a causal tower that pools at the end token nothing behind that token can change the
@@ -39,6 +58,7 @@ def encode_text(module: Any, tokens: Tensor) -> Tensor:
         module: an open_clip model.
         tokens: (n, context length) token ids, padded; better on the CPU, whichever device
             the module is on, as their lengths are looked at there.
+        layout: of packed texts; by default what was fastest where it was measured.
 
     Returns:
         (n, D) features on the module's device, not normalised.
@@ -47,7 +67,7 @@ def encode_text(module: Any, tokens: Tensor) -> Tensor:
     device = module.logit_scale.device
     if tower and len(tokens):
         if can_run(tower.module.transformer):
-            return _encode_packed(tower, tokens.cpu(), device)
+            return _encode_packed(tower, tokens.cpu(), device, layout)
         if tower.pool != "class":
             return _encode_buckets(tower, tokens.cpu(), device)
     features: Tensor = module.encode_text(tokens.to(device), normalize=False)
@@ -79,53 +99,81 @@ def encode_text_local(module: Any, tokens: Tensor) -> tuple[Tensor, Tensor, Tens
     return pooled, x[:, 1:], positions <= ends[:, None]
 
 
-def _encode_packed(tower: CausalTower, tokens: Tensor, device: torch.device) -> Tensor:
+def fastest_layout(module: Any, tokens: Tensor) -> Layout:
+    """The layout in which these texts take the least time, forward and backward, on this device.
+
+    Each that works is tried twice; where only one does, nothing is measured.
+
+    Args:
+        module: an open_clip model.
+        tokens: (n, context length) token ids.
+    """
+    tower = causal_tower(module)
+    if not tower or not can_run(tower.module.transformer) or not len(tokens):
+        return CPU_LAYOUT  # which is not looked at
+    device = module.logit_scale.device
+    usual = _usual_layout(tower, device)
+    if usual.attention == "groups" or device.type == "meta":
+        return usual
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+
+    def seconds(layout: Layout) -> float:
+        def run() -> None:
+            features = encode_text(module, tokens, layout)
+            if features.requires_grad:
+                torch.autograd.grad(features.sum(), trained, allow_unused=True)
+
+        return seconds_of(run, device)
+
+    return min([usual, GROUPS_LAYOUT], key=seconds)
+
+
+def seconds_of(run: Callable[[], None], device: torch.device) -> float:
+    """How long the second of two calls takes; kernels are compiled in the first."""
+    for _ in range(2):
+        started = time.perf_counter()
+        run()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+    return time.perf_counter() - started
+
+
+def _usual_layout(tower: CausalTower, device: torch.device) -> Layout:
+    attention = tower.module.transformer.resblocks[0].attn
+    head_width = attention.embed_dim // attention.num_heads
+    has_mask = tower.pool == "class"
+    return layout_for(device, tower.cast_dtype, head_width=head_width, has_mask=has_mask)
+
+
+def _encode_packed(
+    tower: CausalTower, tokens: Tensor, device: torch.device, layout: Layout | None
+) -> Tensor:
     holder = tower.module
     if tower.pool == "class":
         tokens, lengths, keys = _append_class(holder, tokens)
     else:
         lengths, keys = tower.pool_positions(tokens) + 1, None
-    attention = holder.transformer.resblocks[0].attn
-    head_width = attention.embed_dim // attention.num_heads
-    has_mask = keys is not None
-    layout = layout_for(device, tower.cast_dtype, head_width=head_width, has_mask=has_mask)
+    layout = layout or _usual_layout(tower, device)
     prefixes = distinct_prefixes(tokens.numpy(), lengths.numpy(), layout.tree_size)
     texts, positions = prefixes.sources.T
     ids = tokens.numpy()[texts, positions]
     is_class = ids == holder.vocab_size
-    if has_mask:
+    if keys is not None:
         ids = np.where(is_class, 0, ids)
         positions = np.where(is_class, holder.num_pos - 1, positions)
     packing, (ids, positions) = _pack(prefixes, keys, layout, device, ids, positions)
     x = holder.token_embedding(ids).to(tower.cast_dtype)
-    if has_mask:
+    if keys is not None:
         at_class = torch.from_numpy(is_class).to(device)[:, None]
         x = torch.where(at_class, holder.cls_emb.to(x.dtype), x)
     x = x + holder.positional_embedding.index_select(0, positions).to(x.dtype)
     return tower.project(run_blocks(holder.transformer, x, packing))
 
 
-class Layout(NamedTuple):
-    """How sequences are laid out for attention; nothing here changes the result."""
-
-    # Padded, a call for each group of similar length; or our kernel for any lengths.
-    attention: Literal["groups", "trees"]
-    tree_size: int | None = None  # how many texts may share beginnings; None for all
-    max_groups: int = sys.maxsize
-
-
-# On a CPU each length is a group of its own. On a GPU a kernel launch costs more than some
-# padding in the attention alone, the small part of a block.
-CPU_LAYOUT = Layout("groups")
-GROUPS_LAYOUT = Layout("groups", max_groups=4)
-# Larger trees save little more, and a tile of attention would read further back.
-TREES_LAYOUT = Layout("trees", tree_size=16)
-
-
 def layout_for(
     device: torch.device, dtype: torch.dtype, *, head_width: int, has_mask: bool
 ) -> Layout:
-    """The fastest layout that this device and precision have."""
+    """The layout that was fastest on such a device and in such a precision."""
     if device.type == "cpu":
         return CPU_LAYOUT
     is_half = (autocast_dtype(device) or dtype) in (torch.float16, torch.bfloat16)

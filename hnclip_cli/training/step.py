@@ -43,6 +43,7 @@ def forward_backward(
     second pass over a micro-batch repeats the first, and a run that is taken up again goes on
     as it would have. Loss, terms and thresholds are those of the global batch.
     """
+    settle_layout(clip, batch, ranks)
     encoders: list[Encode] = [
         partial(encode_images, clip, batch, config), partial(encode_texts, clip, batch, config)
     ]  # fmt: skip
@@ -87,6 +88,13 @@ def loss_of(
         half=clip.precision != "fp32",
         ranks=ranks,
     )
+
+
+def settle_layout(clip: Clip, batch: Batch, ranks: Ranks = Ranks()) -> None:
+    """At the first batch rank 0 measures how texts are best laid out; all ranks take that."""
+    if clip.layout is None:
+        tokens = torch.cat([batch.captions, batch.negatives])
+        clip.layout = ranks.broadcast(clip.fastest_layout(tokens) if ranks.rank == 0 else None)
 
 
 def _encode(encode: Encode, parts: list[slice], seed: str) -> Named:

@@ -178,6 +178,47 @@ def test_trees_of_texts_as_on_a_gpu_change_nothing(monkeypatch, tree_size):
     assert_same(build(clip), texts(), 1e-9)
 
 
+@pytest.mark.parametrize("fastest", [text.TREES_LAYOUT, text.GROUPS_LAYOUT])
+@pytest.mark.parametrize("locked", [False, True])
+def test_the_layout_that_takes_the_least_time_is_chosen(monkeypatch, fastest, locked):
+    lay_out(monkeypatch, *text.TREES_LAYOUT)
+    module, tried = build(clip).requires_grad_(not locked), []
+
+    def encode(module, tokens, layout):
+        tried.append(layout)
+        return module.encode_text(tokens)
+
+    def seconds(run, device):
+        run()
+        return 1.0 if tried[-1] == fastest else 2.0
+
+    monkeypatch.setattr(text, "encode_text", encode)
+    monkeypatch.setattr(text, "seconds_of", seconds)
+    assert text.fastest_layout(module, texts()) == fastest
+    assert tried == [text.TREES_LAYOUT, text.GROUPS_LAYOUT]
+    assert all(parameter.grad is None for parameter in module.parameters())
+
+
+def test_a_layout_that_was_chosen_is_taken(monkeypatch):
+    module, seen, attend = build(clip), [], text.attend_groups
+
+    def counted(*args, groups, **options):
+        seen.append(len(groups))
+        return attend(*args, groups=groups, **options)
+
+    monkeypatch.setattr(text, "attend_groups", counted)
+    expected = encode_text(module, texts())
+    found = encode_text(module, texts(), text.Layout("groups", max_groups=1))
+    torch.testing.assert_close(found, expected)
+    assert seen[0] > 1 and seen[-1] == 1
+
+
+def test_where_one_layout_works_nothing_is_measured(monkeypatch):
+    monkeypatch.setattr(text, "seconds_of", None)
+    assert text.fastest_layout(build(clip), texts()) == text.CPU_LAYOUT
+    assert text.fastest_layout(build(clip), texts()[:0]) == text.CPU_LAYOUT
+
+
 @pytest.mark.parametrize("bucket_size", [1, 2, 32])
 def test_buckets_of_towers_that_are_not_packed_change_nothing(monkeypatch, bucket_size):
     monkeypatch.setattr(text, "BUCKET_SIZE", bucket_size)

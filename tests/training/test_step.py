@@ -5,10 +5,12 @@ import torch
 import torch.nn.functional as F
 
 from hnclip_cli.models.load import load_clip
+from hnclip_cli.models.text import CPU_LAYOUT, Layout
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.training.batches import collate, make_sample, slots_of
 from hnclip_cli.training.config import TrainConfig
-from hnclip_cli.training.step import forward_backward
+from hnclip_cli.training.distributed import Ranks
+from hnclip_cli.training.step import forward_backward, settle_layout
 from hnclip_cli.training.store import RecordStore
 from tests.conftest import to_lines
 from tests.factories import make_records
@@ -120,3 +122,19 @@ def test_a_tower_without_gradients_is_not_run_again(clip, store, monkeypatch):
             parameter.requires_grad = True
     assert not any(name.startswith("visual") for name in grads)
     assert calls == [2, 2, 2, 2]  # three parts once, and one look at the first again
+
+
+def test_rank_0_measures_once_how_texts_are_laid_out_and_all_take_that(store, monkeypatch):
+    clip = load_clip("hnclip-tiny-vit", device="cpu")
+    slots = slots_of(TrainConfig(), False)
+    samples = [make_sample(store, index, 0, clip, slots, 0) for index in range(2)]
+    batch = collate(samples, slots, clip)
+    sent, chosen = [], Layout("groups", max_groups=2)
+    monkeypatch.setattr(Ranks, "broadcast", lambda self, value: sent.append(value) or chosen)
+    for _ in range(2):
+        settle_layout(clip, batch, Ranks(1, 2))
+    assert clip.layout == chosen
+    assert sent == [None]
+    clip.layout = None
+    settle_layout(clip, batch)
+    assert sent[1] == CPU_LAYOUT
