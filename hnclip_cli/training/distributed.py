@@ -3,13 +3,13 @@
 import contextlib
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 from hnclip_cli.errors import HnclipError, Stopped
 
@@ -66,6 +66,20 @@ class Ranks:
         """The sum over the ranks."""
         return self._reduce(tensor, dist.ReduceOp.SUM)
 
+    def begin_sum(self, tensor: Tensor) -> Callable[[], None]:
+        """Begin to replace a tensor by its sum over the ranks; what is returned waits for it.
+
+        A GPU goes on meanwhile, and waits itself.
+        """
+        with _talking():
+            work = dist.all_reduce(tensor, async_op=True)
+
+        def wait() -> None:
+            with _talking():
+                work.wait()
+
+        return wait
+
     def max(self, tensor: Tensor) -> Tensor:
         """The maximum over the ranks, by element."""
         return self._reduce(tensor, dist.ReduceOp.MAX)
@@ -117,21 +131,3 @@ class Ranks:
         with _talking():
             dist.all_reduce(reduced, operation)
         return reduced
-
-
-def sum_gradients(parameters: Iterable[nn.Parameter], ranks: Ranks) -> None:
-    """Replace each gradient by its sum over the ranks, in one call.
-
-    A parameter without a gradient on any rank stays without one, as in a single process.
-    """
-    if ranks.size == 1:
-        return
-    trained = [parameter for parameter in parameters if parameter.requires_grad]
-    present = ranks.max(torch.tensor([float(p.grad is not None) for p in trained]))
-    used = [p for p, is_present in zip(trained, present.tolist(), strict=True) if is_present]
-    flat = [torch.zeros_like(p) if p.grad is None else p.grad for p in used]
-    if not flat:
-        return
-    total = ranks.sum(torch.cat([gradient.flatten() for gradient in flat]))
-    for parameter, part in zip(used, torch.split(total, [p.numel() for p in used]), strict=True):
-        parameter.grad = part.view_as(parameter).to(parameter.dtype)

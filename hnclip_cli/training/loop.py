@@ -17,7 +17,8 @@ from hnclip_cli.streams.pace import Pace
 from hnclip_cli.training.batches import Batches
 from hnclip_cli.training.checkpoints import State
 from hnclip_cli.training.config import TrainConfig
-from hnclip_cli.training.distributed import Ranks, sum_gradients
+from hnclip_cli.training.distributed import Ranks
+from hnclip_cli.training.gradients import GradientSum
 from hnclip_cli.training.objectives.hard_negatives import uses
 from hnclip_cli.training.optimizer import clamp_logit_scale, lr_factor
 from hnclip_cli.training.step import forward_backward
@@ -81,7 +82,10 @@ def train(
             ranks.first(partial(save, False))
             note(f"the state after step {state.step} is saved; --resume goes on")
 
-    with Batches(state.clip, store, config, policy, ranks, start=state.position) as batches:
+    with (
+        Batches(state.clip, store, config, policy, ranks, start=state.position) as batches,
+        GradientSum(module.parameters(), ranks) as gradients,
+    ):
         while num_steps is None or state.step < num_steps:
             # ---- what all ranks must agree on: whether to go on, the time, the size of the batch
             with pace.waiting():
@@ -113,7 +117,7 @@ def train(
                     outcome = forward_backward(
                         state.clip, batch, config, state.thresholds, step=state.step, ranks=ranks
                     )
-                    sum_gradients(module.parameters(), ranks)
+                    gradients.finish()
                     norm = nn.utils.clip_grad_norm_(
                         module.parameters(), config.grad_clip or math.inf
                     )

@@ -4,8 +4,9 @@ What is counted is what torch's allocator would have handed out. CUDA's own cont
 allocator holds in reserve, are not in it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +17,11 @@ from hnclip_cli.models.pixels import byte_table
 from hnclip_cli.streams.records import Record
 from hnclip_cli.training.batches import Batch, Sample, collate, draw_slots
 from hnclip_cli.training.config import NumSlots, TrainConfig
-from hnclip_cli.training.distributed import Ranks, sum_gradients
+from hnclip_cli.training.distributed import Ranks
+from hnclip_cli.training.gradients import GradientSum
 from hnclip_cli.training.step import encode_images, encode_texts, forward_backward, loss_of
+
+T = TypeVar("T")
 
 # cuBLAS gets a workspace of 32 MiB in each thread that multiplies: forward and backward.
 WORKSPACES = 2 * 33 << 20
@@ -111,9 +115,10 @@ class StepOnMeta:
         moments = [torch.empty_like(p) for p in trained for _ in range(2)]
         optimizer, thresholds = meter.count(moments), torch.zeros(1, device="meta")
         before = meter.alive
-        with torch.random.fork_rng(devices=[]), fused_attention(), meter:
+        summed = GradientSum(trained, ranks)
+        with torch.random.fork_rng(devices=[]), fused_attention(), meter, summed:
             forward_backward(self.clip, batch, self.config, thresholds, ranks=ranks)
-            sum_gradients(trained, ranks)
+            summed.finish()
             nn.utils.clip_grad_norm_(trained, 1.0)
         module.zero_grad(set_to_none=True)
         step = meter.peak - before + WORKSPACES
@@ -152,6 +157,12 @@ class MetaRanks(Ranks):
         if self.size == 1:
             return rows.detach().contiguous()
         return torch.cat([torch.empty_like(rows) for _ in range(self.size)])
+
+    def begin_sum(self, tensor: Tensor) -> Callable[[], None]:
+        return lambda: None
+
+    def broadcast(self, facts: T) -> T:
+        return facts
 
     def _reduce(self, tensor: Tensor, operation: object) -> Tensor:
         return tensor.detach().clone() if self.size > 1 else tensor.detach()

@@ -12,6 +12,7 @@ from hnclip_cli.training import loop, step
 from hnclip_cli.training.checkpoints import start
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.distributed import Ranks
+from hnclip_cli.training.gradients import GradientSum
 from hnclip_cli.training.objectives import OBJECTIVES
 from hnclip_cli.training.objectives.hard_negatives import uses
 from hnclip_cli.training.store import RecordStore
@@ -121,18 +122,15 @@ def test_a_loss_that_is_not_finite_stops_at_its_step(tmp_path, monkeypatch):
 
 def breaking(monkeypatch, what, *steps):
     """Every step goes wrong that is one of these, from 1, however often it is tried."""
-    real = loop.sum_gradients
     calls = itertools.count(1)
 
-    def broken(parameters, ranks):
-        parameters = list(parameters)
-        real(parameters, ranks)
+    def broken(self):
         if next(calls) in steps:
             if what is not None:
                 raise what
-            parameters[0].grad.fill_(torch.nan)
+            self.parameters[0].grad.fill_(torch.nan)
 
-    monkeypatch.setattr(loop, "sum_gradients", broken)
+    monkeypatch.setattr(GradientSum, "finish", broken)
 
 
 def saved_by(tmp_path, policy=None, **settings):
@@ -196,10 +194,10 @@ def test_a_step_that_is_not_finite_is_skipped_where_the_policy_skips(tmp_path, m
 
 
 def test_gradients_that_are_not_finite_never_reach_the_weights(tmp_path, monkeypatch):
-    def broken(parameters, ranks):
-        next(iter(parameters)).grad.fill_(torch.inf)
+    def broken(self):
+        self.parameters[0].grad.fill_(torch.inf)
 
-    monkeypatch.setattr(loop, "sum_gradients", broken)
+    monkeypatch.setattr(GradientSum, "finish", broken)
     with pytest.raises(HnclipError, match="norm of the gradients is not finite at step 1; got inf"):
         run(tmp_path, make_records(tmp_path))
 

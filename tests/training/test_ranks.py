@@ -21,7 +21,8 @@ from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.training import checkpoints, loop
 from hnclip_cli.training.batches import collate, make_sample, slots_of
 from hnclip_cli.training.config import TrainConfig
-from hnclip_cli.training.distributed import Ranks, sum_gradients
+from hnclip_cli.training.distributed import Ranks
+from hnclip_cli.training.gradients import GradientSum
 from hnclip_cli.training.step import forward_backward
 from hnclip_cli.training.store import RecordStore
 from tests.conftest import parse_lines, to_lines
@@ -60,9 +61,11 @@ def make_step(folder):
         batch = collate([make_sample(store, row, 0, clip, slots, 0) for row in rows], slots, clip)
         batch.pixels = batch.pixels.double()
         thresholds = torch.full((len(store.threshold_names),), 2.0, dtype=torch.float64)
-        clip.module.zero_grad()
-        outcome = forward_backward(clip, batch, config, thresholds, ranks=ranks)
-        sum_gradients(clip.module.parameters(), ranks)
+        with GradientSum(clip.module.parameters(), ranks) as gradients:
+            for _ in range(2):  # in the second step sums are begun in the middle of it
+                clip.module.zero_grad()
+                outcome = forward_backward(clip, batch, config, thresholds, ranks=ranks)
+                gradients.finish()
         found = {"loss": outcome.loss.detach().clone(), "thresholds": outcome.thresholds}
         for name, parameter in clip.module.named_parameters():
             if parameter.grad is not None:

@@ -30,6 +30,7 @@ STAGES = {
     "profile": 60,
     "memory": 60,
     "embed": 100,
+    "ranks": 40,
     "endtoend": 150,
     "scenes": 240,
 }
