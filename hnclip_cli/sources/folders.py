@@ -83,7 +83,9 @@ class _Folder:
             return
         described = self._read_metadata(below)
         wanted = {name for name, _ in found if name[-1] != "/" and self._is_wanted(below + name)}
-        read = {JSONL, CSV, *(_beside(name) for name in wanted)}
+        names = {name for name, _ in found}
+        beside = (next((n for n in _beside(name) if n in names), "") for name in wanted)
+        read = {JSONL, CSV, *beside}
         for name, is_link in found:
             if name in wanted:
                 yield from self._records(below + name)
@@ -153,13 +155,14 @@ class _Folder:
 
     def _captions_beside(self, path: str) -> list[str]:
         """What stands in ``NAME.txt`` beside ``NAME.jpg``; nothing where there is no such file."""
-        beside = _beside(path)
-        try:
-            with open_inside(self.root, beside) as stream:
-                data = stream.read(MAX_CAPTION_BYTES + 1)
-        except FileNotFoundError:
-            return []
-        return decode_captions(data, beside, by_line=self.caption_lines)
+        for beside in _beside(path):
+            try:
+                with open_inside(self.root, beside) as stream:
+                    data = stream.read(MAX_CAPTION_BYTES + 1)
+            except FileNotFoundError:
+                continue
+            return decode_captions(data, beside, by_line=self.caption_lines)
+        return []
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:
@@ -169,8 +172,9 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
         return False
 
 
-def _beside(path: str) -> str:
-    return os.path.splitext(path)[0] + ".txt"
+def _beside(path: str) -> list[str]:
+    """Where an image's caption may stand, the first that is there."""
+    return [os.path.splitext(path)[0] + ending for ending in (".txt", ".TXT")]
 
 
 def is_image(name: str) -> bool:

@@ -52,6 +52,15 @@ def test_patterns_choose_by_name_or_by_path(folder, patterns, found):
     assert [record["id"] for record in read(*patterns)] == found
 
 
+def test_a_text_in_capitals_is_read_where_there_is_no_other(folder):
+    (folder / "a.TXT").write_text("A CAT")
+    policy = ErrorPolicy()
+    assert next(iter(folder_records("images", policy=policy)))["caption"] == "A CAT"
+    assert ".txt files that were not read" not in policy.num_odd
+    (folder / "a.txt").write_text("a cat")
+    assert next(iter(folder_records("images", policy=policy)))["caption"] == "a cat"
+
+
 def test_a_text_beside_an_image_is_its_caption(folder):
     (folder / "a.txt").write_text("\ufeffa cat on a mat\n")
     (folder / "notes.txt").write_text("no image has this name")
