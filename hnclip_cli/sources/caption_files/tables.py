@@ -20,7 +20,8 @@ from hnclip_cli.streams.records import Record, shorten
 CAPTIONS = (
     "caption", "captions", "text", "TEXT", "title", "sentences", "sentence", "raw", "description",
     "comment", "caption_reference_description", "paragraph", "caption_str", "blip_caption",
-    "top_caption", "alt_text", "Caption", "txt",
+    "top_caption", "vlm_caption", "re_caption", "long_caption", "short_caption", "original_caption",
+    "alt_text", "Caption", "txt", "conversations",
 )  # fmt: skip
 IMAGES = (
     "image", "image_path", "filepath", "file_path", "file_name", "filename", "image_name",
@@ -130,6 +131,8 @@ def _numbered(row: Record, name: str) -> list[str]:
 def texts(row: Record, name: str) -> list[str]:
     """Captions: a text, a list of texts or of objects with ``raw`` or ``caption``, JSON of a list.
 
+    Of a conversation as LLaVA's, what was answered to a single question; of others none.
+
     Raises:
         InputError: something else.
     """
@@ -139,8 +142,12 @@ def texts(row: Record, name: str) -> list[str]:
     if isinstance(value, str) and value.startswith('["') and value.endswith('"]'):
         with contextlib.suppress(ValueError):
             value = orjson.loads(value)
-    found = []
-    for one in value if isinstance(value, list) else [value]:
+    found: list[str] = []
+    values = value if isinstance(value, list) else [value]
+    if name == "conversations" and all(isinstance(turn, dict) for turn in values):
+        values = [turn.get("value") for turn in values if turn.get("from") == "gpt"]
+        values = values if len(values) == 1 else []
+    for one in values:
         text = one.get("raw", one.get("caption")) if isinstance(one, dict) else one
         if text is not None and not isinstance(text, str):
             raise row.error(f'field "{name}" is no text', got=shorten(text), expected="text")

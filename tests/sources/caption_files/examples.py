@@ -304,6 +304,21 @@ def blip_test(path: Path) -> str:
 
 
 @example(
+    "json", "share-captioner_coco_lcs_sam_1246k_1107.json",
+    lambda path: [
+        (one["image"], one["conversations"][1]["value"]) for one in json.loads(path.read_text())
+    ],
+)  # fmt: skip
+def sharegpt4v(path: Path) -> str:
+    question = {"from": "human", "value": "What do you see?\n<image>"}
+    return json.dumps([
+        {"id": f"{n:012d}", "image": f"coco/train2017/{n:012d}.jpg",
+         "conversations": [question, {"from": "gpt", "value": caption}]}
+        for n, caption in enumerate(CAPTIONS)
+    ])  # fmt: skip
+
+
+@example(
     "json", "captions_results.json",
     lambda path: [
         (f"{one['image_id']:012d}.jpg", one["caption"]) for one in json.loads(path.read_text())

@@ -69,6 +69,14 @@ def test_a_bad_row_is_named_and_can_be_skipped(tmp_path, row, message):
         assert policy.num_skipped == 1
 
 
+def test_a_conversation_of_several_questions_is_no_caption(tmp_path):
+    turns = [{"from": "human", "value": "What?"}, {"from": "gpt", "value": "A cat."}]
+    path = written(tmp_path, lines_of({"conversations": turns}, {"conversations": turns * 2}))
+    policy = ErrorPolicy()
+    assert read(path, policy=policy) == [{"caption": "A cat."}]
+    assert policy.num_odd == {"entries without a caption": 1}
+
+
 def test_a_key_that_is_not_there_is_told(tmp_path):
     path = written(tmp_path, lines_of({"caption": "a"}))
     with pytest.raises(InputError, match="no field with captions; got the fields caption, exp"):
