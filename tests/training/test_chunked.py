@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from hnclip_cli.models.meta import Meter
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.objectives import contrast
 from hnclip_cli.training.objectives.hard_negatives import hard_negative_objective
@@ -224,6 +225,24 @@ def test_what_autograd_keeps_grows_with_the_batch_not_its_square(valid):
     assert saved("chunked", 512) < 2.1 * saved("chunked", 256)
     inputs = (2 + 4) * 512 * 8 * 4
     assert saved("chunked", 512) < 3 * inputs
+
+
+@pytest.mark.parametrize(("dtype", "copies"), [(torch.float16, 0), (torch.bfloat16, 2)])
+def test_a_gpu_holds_gradients_and_one_chunk_and_no_copies(dtype, copies):
+    size, slots, dim = 32768, 4, 768
+    with torch.device("meta"), Meter() as meter:
+        shapes = [(size, dim), (size, dim), (size, slots, dim)]
+        features = [torch.empty(shape, dtype=dtype, requires_grad=True) for shape in shapes]
+        mask, kinds = torch.empty(2, size, slots).unbind()
+        inputs = [*features, mask.bool(), torch.empty((), requires_grad=True)]
+        given = meter.alive
+        loss = hard_negative_objective(
+            *inputs, negative_kinds=kinds.long(), thresholds=torch.empty(1), **WEIGHTS
+        ).loss
+        torch.autograd.grad(loss, [*features, inputs[-1]])
+    chunk = 2**29 * 2
+    numbers = (2 + slots) * size * dim
+    assert meter.peak - given < 1.02 * (chunk + numbers * (4 + copies)) < 2.2e9
 
 
 def test_the_matrix_of_logits_is_never_allocated():

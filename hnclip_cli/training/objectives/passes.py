@@ -6,13 +6,13 @@ Shapes: C rows of the chunk, W columns, the first B of them with a softmax over 
 import functools
 import logging
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from hnclip_cli.models.device import is_gpu
-from hnclip_cli.training.objectives.rows import widened
+from hnclip_cli.training.objectives.rows import refuse_second_derivative, widened
 
 Implementation = Literal["auto", "dense", "chunked", "triton"]
 
@@ -97,13 +97,56 @@ def own_cosines(anchors: Tensor, positives: Tensor, negatives: Tensor) -> tuple[
     return (anchors * positives).sum(dim=1), pairs @ negatives.mT
 
 
+def own_cosines_by(
+    find: Callable[..., None], find_gradients: Callable[..., None],
+    anchors: Tensor, positives: Tensor, negatives: Tensor,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """`own_cosines` by kernels, which fill what they are given last; differentiable once.
+
+    Args:
+        find: takes features, and both kinds of cosines.
+        find_gradients: takes features, gradients by the cosines, and gradients by the features.
+    """
+    found: tuple[Tensor, Tensor] = _OwnCosines.apply(
+        find, find_gradients, anchors, positives, negatives
+    )
+    return found
+
+
+class _OwnCosines(torch.autograd.Function):
+    """Keeps nothing but its inputs."""
+
+    @staticmethod
+    def forward(ctx: Any, find: Any, find_gradients: Any, *features: Tensor) -> tuple[Tensor, ...]:
+        features = tuple(x.contiguous() for x in features)
+        ctx.find_gradients = find_gradients
+        ctx.save_for_backward(*features)
+        (size, _), num_slots = features[0].shape, features[2].shape[1]
+        dtype = torch.promote_types(features[0].dtype, torch.float32)
+        cosines = tuple(
+            features[0].new_empty(shape, dtype=dtype) for shape in ((size,), (size, 2, num_slots))
+        )
+        if size:
+            find(features, cosines)
+        return cosines
+
+    @staticmethod
+    def backward(ctx: Any, *given: Tensor) -> tuple[Tensor | None, ...]:
+        refuse_second_derivative()
+        features = ctx.saved_tensors
+        found = tuple(torch.empty_like(x) for x in features)
+        if len(found[0]):
+            ctx.find_gradients(features, [x.contiguous() for x in given], found)
+        return None, None, *found
+
+
 TORCH_PASSES = Passes(sum_columns, form_gradient, lambda _: 1.0, own_cosines)
 # Shapes alone, which is all that kernels leave behind them besides numbers.
 META_PASSES = Passes(
     lambda cosines, scale, row_labels, labels: scale.new_empty(1, len(labels)),
     lambda cosines, scale, row_labels, labels, positive, *lse: (torch.empty_like(positive), None),
     lambda _: 1.0,
-    own_cosines,
+    functools.partial(own_cosines_by, lambda *_: None, lambda *_: None),
 )
 
 

@@ -5,15 +5,15 @@ Cosines may be float16, float32 or float64; exponents and sums are in the dtype 
 """
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-from hnclip_cli.training.objectives.passes import EXCLUDED, FREE, Passes
-from hnclip_cli.training.objectives.rows import refuse_second_derivative
+from hnclip_cli.training.objectives.passes import EXCLUDED, FREE, Passes, own_cosines_by
 
 # Gradients of half precision are stored times this. They are at most 2, and 2¹⁵ fits into
 # float16; without it, all softmax probabilities under 6e-8 would be lost.
@@ -209,40 +209,24 @@ def _own_gradients(
     tl.store(positive_gradients + place, by_text.to(positives.dtype.element_ty), mask=inside)
 
 
-class _OwnCosines(torch.autograd.Function):
-    """`Passes.own_cosines`, which keeps nothing but its inputs."""
+def _find_cosines(features: Sequence[Tensor], cosines: Sequence[Tensor]) -> None:
+    """The first kernel of `own_cosines_by`."""
+    size, num_slots, dim = features[2].shape
+    with torch.cuda.device_of(features[0]):
+        _own_cosines[(size,)](
+            *features, *cosines, num_slots, dim, BLOCK=triton.next_power_of_2(dim)
+        )
 
-    @staticmethod
-    def forward(
-        ctx: Any, anchors: Tensor, positives: Tensor, negatives: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        features = anchors.contiguous(), positives.contiguous(), negatives.contiguous()
-        ctx.save_for_backward(*features)
-        size, num_slots, dim = negatives.shape
-        dtype = torch.promote_types(anchors.dtype, torch.float32)
-        positive = torch.empty(size, dtype=dtype, device=anchors.device)
-        negative = positive.new_empty(size, 2, num_slots)
-        if size:
-            with torch.cuda.device_of(anchors):
-                _own_cosines[(size,)](
-                    *features, positive, negative, num_slots, dim,
-                    BLOCK=triton.next_power_of_2(dim),
-                )  # fmt: skip
-        return positive, negative
 
-    @staticmethod
-    def backward(ctx: Any, positive: Tensor, negative: Tensor) -> tuple[Tensor, ...]:
-        refuse_second_derivative()
-        features = ctx.saved_tensors
-        found = tuple(torch.empty_like(x) for x in features)
-        size, num_slots, dim = features[2].shape
-        if size:
-            with torch.cuda.device_of(positive):
-                _own_gradients[(size,)](
-                    *features, positive.contiguous(), negative.contiguous(), *found, num_slots, dim,
-                    BLOCK=triton.next_power_of_2(dim),
-                )  # fmt: skip
-        return found
+def _find_gradients(
+    features: Sequence[Tensor], given: Sequence[Tensor], found: Sequence[Tensor]
+) -> None:
+    """The second kernel of `own_cosines_by`."""
+    size, num_slots, dim = features[2].shape
+    with torch.cuda.device_of(features[0]):
+        _own_gradients[(size,)](
+            *features, *given, *found, num_slots, dim, BLOCK=triton.next_power_of_2(dim)
+        )
 
 
 def sum_columns(cosines: Tensor, scale: Tensor, row_labels: Tensor, labels: Tensor) -> Tensor:
@@ -283,10 +267,5 @@ def form_gradient(
     return others, factors
 
 
-def own_cosines(anchors: Tensor, positives: Tensor, negatives: Tensor) -> tuple[Tensor, Tensor]:
-    """`Passes.own_cosines`."""
-    found: tuple[Tensor, Tensor] = _OwnCosines.apply(anchors, positives, negatives)
-    return found
-
-
+own_cosines = partial(own_cosines_by, _find_cosines, _find_gradients)
 TRITON_PASSES = Passes(sum_columns, form_gradient, gradient_unit, own_cosines)
