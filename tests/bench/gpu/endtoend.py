@@ -31,15 +31,16 @@ class Train:
         self.batch = 8 if kit.small else 128
 
     def start(
-        self, name: str, *flags: str, steps: int = 20, quiet: bool = True
+        self, name: str, *flags: str, steps: int = 20, log_every: int = 1, quiet: bool = True
     ) -> subprocess.Popen[bytes]:
         kit = self.kit
         return subprocess.Popen(
             [
                 sys.executable, "-m", "hnclip_cli", "train", "--model", self.model,
-                "--steps", str(steps), "--batch-size", str(self.batch), "--log-every", "1",
-                "--lr", "1e-4", "--workers", "2" if kit.small else "16", "--device",
-                str(kit.device), *["-q"] * quiet, "-o", str(kit.work / name), "--image-root",
+                "--steps", str(steps), "--batch-size", str(self.batch),
+                "--log-every", str(log_every), "--lr", "1e-4",
+                "--workers", "2" if kit.small else "16", "--device", str(kit.device),
+                *["-q"] * quiet, "-o", str(kit.work / name), "--image-root",
                 str(kit.data / "images"), *flags, str(kit.data / "pairs.jsonl"),
             ],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment_of(kit),
@@ -101,7 +102,7 @@ def report_speed(kit: Kit, train: Train) -> None:
     """Samples a second of runs on their own, and what they say of their waiting."""
     for batch, steps in ((128, 150), (512, 50)):
         train.batch = batch
-        process = train.start(f"timed-{batch}", "--log-every", "10", steps=steps, quiet=False)
+        process = train.start(f"timed-{batch}", steps=steps, log_every=10, quiet=False)
         assert process.stdout
         for _ in range(3):
             process.stdout.readline()
