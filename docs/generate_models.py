@@ -25,8 +25,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 import hnclip_cli as hnclip
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.models.folder import CONFIG_NAME, TOWER_NAME, WEIGHTS_NAME
 from hnclip_cli.models.load import found_model, quiet_open_clip
+from hnclip_cli.models.loading.folder import CONFIG_NAME, TOWER_NAME, WEIGHTS_NAME
 from hnclip_cli.sources.scenes.records import scene_records
 
 PAGE = Path(__file__).parent / "models.md"

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.models.clip_names import from_transformers, is_transformers, to_transformers
-from hnclip_cli.models.config import Config
 from hnclip_cli.models.load import check_finite
+from hnclip_cli.models.loading.clip_names import from_transformers, is_transformers, to_transformers
+from hnclip_cli.models.loading.config import Config
 from hnclip_cli.models.tensors import write_tensors
 from hnclip_cli.streams.outputs import atomic_output, naming
 

@@ -19,13 +19,13 @@ from torch import nn
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.models.config import Config, check_config, check_tower
 from hnclip_cli.models.device import resolve_device
-from hnclip_cli.models.folder import CONFIG_NAME, TOWER_NAME, WEIGHTS_NAME, open_folder
-from hnclip_cli.models.shapes import build_on_meta, check_fit, shapes_of
-from hnclip_cli.models.tags import find_settings
+from hnclip_cli.models.loading.config import Config, check_config, check_tower
+from hnclip_cli.models.loading.folder import CONFIG_NAME, TOWER_NAME, WEIGHTS_NAME, open_folder
+from hnclip_cli.models.loading.shapes import build_on_meta, check_fit, shapes_of
+from hnclip_cli.models.loading.tags import find_settings
+from hnclip_cli.models.loading.weights import readable_weights
 from hnclip_cli.models.tensors import write_tensors
-from hnclip_cli.models.weights import readable_weights
 from hnclip_cli.saying import shown
 from hnclip_cli.streams.outputs import atomic_output, naming
 

@@ -13,8 +13,8 @@ from torch import Tensor
 from hnclip_cli import __version__
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.models.folder import CONFIG_NAME
 from hnclip_cli.models.load import save_clip
+from hnclip_cli.models.loading.folder import CONFIG_NAME
 from hnclip_cli.streams.outputs import atomic_output, naming
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.distributed import Ranks

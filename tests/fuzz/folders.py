@@ -14,9 +14,9 @@ from safetensors.torch import save
 
 from hnclip_cli.embedding import partial
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.models.config import check_tower
-from hnclip_cli.models.folder import CONFIG_NAME, TOWER_NAME, open_folder
 from hnclip_cli.models.load import CONFIG_FOLDER
+from hnclip_cli.models.loading.config import check_tower
+from hnclip_cli.models.loading.folder import CONFIG_NAME, TOWER_NAME, open_folder
 from hnclip_cli.training.state_file import read_state, write_state
 
 

@@ -10,8 +10,8 @@ from open_clip.model import CustomTextCLIP
 from safetensors.torch import save_file
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.models.folder import CONFIG_NAME, WEIGHTS_NAME
 from hnclip_cli.models.load import load_clip, save_clip
+from hnclip_cli.models.loading.folder import CONFIG_NAME, WEIGHTS_NAME
 
 transformers = pytest.importorskip("transformers")
 WORDS = ["<s>", "<pad>", "</s>", "<unk>", "a", "cat", "dog", "."]

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.load import load_clip, save_clip
-from hnclip_cli.models.weights import readable_weights
+from hnclip_cli.models.loading.weights import readable_weights
 
 NAME = "hnclip-tiny-vit"
 

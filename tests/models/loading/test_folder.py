@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 
 from hnclip_cli.cli import cli
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.models.folder import CONFIG_NAME, WEIGHTS_NAME, open_folder
 from hnclip_cli.models.load import load_clip, save_clip
+from hnclip_cli.models.loading.folder import CONFIG_NAME, WEIGHTS_NAME, open_folder
 
 CODE = "import pathlib; pathlib.Path(r'{canary}').touch()\n"
 HF_TEXT = {"hf_tokenizer_name": "roberta-base"}
@@ -54,7 +54,7 @@ def never_built(monkeypatch):
         raise AssertionError("a model was built")
 
     for kind in ("CLIP", "CustomTextCLIP", "CoCa"):
-        monkeypatch.setattr(f"hnclip_cli.models.shapes.{kind}", refuse)
+        monkeypatch.setattr(f"hnclip_cli.models.loading.shapes.{kind}", refuse)
     monkeypatch.setattr(open_clip, "create_model_and_transforms", refuse)
 
 

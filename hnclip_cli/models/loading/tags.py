@@ -15,7 +15,7 @@ from open_clip.pretrained import list_pretrained_tags_by_model
 from open_clip.transform import PreprocessCfg
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.models.config import Config
+from hnclip_cli.models.loading.config import Config
 
 DEFAULT = "default"  # in place of a tag: what open_clip takes where it is told nothing
 

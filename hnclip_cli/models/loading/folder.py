@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.models.clip_names import config_from_transformers, preprocess_from_transformers
-from hnclip_cli.models.config import Config, check_config, check_tower
-from hnclip_cli.models.shapes import Shape, shapes_of
-from hnclip_cli.models.weights import PICKLES, readable_weights
+from hnclip_cli.models.loading.clip_names import (
+    config_from_transformers,
+    preprocess_from_transformers,
+)
+from hnclip_cli.models.loading.config import Config, check_config, check_tower
+from hnclip_cli.models.loading.shapes import Shape, shapes_of
+from hnclip_cli.models.loading.weights import PICKLES, readable_weights
 from hnclip_cli.streams.files import open_regular
 
 CONFIG_NAME = "open_clip_config.json"

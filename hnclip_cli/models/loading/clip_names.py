@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.models.config import Config
+from hnclip_cli.models.loading.config import Config
 
 _Pair = tuple[str, str]
 # A name in transformers, and its name in open_clip.

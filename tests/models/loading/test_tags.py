@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from hnclip_cli.cli import cli
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.load import found_model, load_clip, save_clip
-from hnclip_cli.models.tags import find_settings
+from hnclip_cli.models.loading.tags import find_settings
 
 OPENAI = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 HALF = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.models.clip_names import from_transformers, is_transformers
+from hnclip_cli.models.loading.clip_names import from_transformers, is_transformers
 from hnclip_cli.streams.files import open_regular
 
 # Parts of the names of weights that were compiled, or trained in parallel.
