@@ -40,6 +40,9 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "sh
 # From SIGTERM on, until the process ends whatever it does.
 UNWIND_SECONDS = 30.0
 
+# What CUDA and its libraries say where torch does not say it for them.
+NO_MEMORY = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+
 
 class Pipeline(LazyGroup):
     """The root group, which maps every ending to an exit code."""
@@ -99,8 +102,9 @@ def _in_words(error: BaseException) -> str:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}"
-    if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported for it
-        return "out of GPU memory; try a smaller --batch-size, or --micro-batch for train"
+    # torch's, which is not imported for it
+    if type(error).__name__ == "OutOfMemoryError" or any(said in str(error) for said in NO_MEMORY):
+        return "out of GPU memory; try a smaller --batch-size, or --micro-batch auto for train"
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         return "out of memory; try a smaller --batch-size, fewer --workers or a part of the input"
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

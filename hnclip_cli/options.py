@@ -55,6 +55,20 @@ class Whole(click.IntRange):
         return number
 
 
+class WholeOrAuto(Whole):
+    """A whole number, or ``auto``, which stands for a number out of the range."""
+
+    def __init__(self, min: int, auto: int) -> None:
+        super().__init__(min)
+        self._auto = auto
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return "N|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        return self._auto if value in ("auto", self._auto) else super().convert(value, param, ctx)
+
+
 class Number(click.FloatRange):
     """A number in a range: finite, and not beyond all use."""
 

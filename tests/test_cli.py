@@ -69,6 +69,7 @@ def test_plug_ins_in_use_take_no_blame_for_wrong_usage_or_help(monkeypatch, argu
         (MemoryError(), "out of memory; try"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: 9"), "out of memory; try"),
         (type("OutOfMemoryError", (RuntimeError,), {})("CUDA"), "out of GPU memory; try a"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"), "out of GPU memory"),
         (RecursionError("too deep"), "RecursionError: too deep; try -v"),
         (ModuleNotFoundError("No module named 'x'"), "ModuleNotFoundError: No module named 'x'"),
         (zlib.error("Error -3"), "error: Error -3; try -v"),

@@ -14,7 +14,7 @@ from hnclip_cli.errors import ExitCode
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.streams.pace import Pace
 from hnclip_cli.streams.records import Record, format_record
-from hnclip_cli.training.config import TrainConfig
+from hnclip_cli.training.config import AUTO, TrainConfig
 
 _DEFAULTS = {field.name: field.default for field in fields(TrainConfig)}
 _OTHERS = ("weight_decay", "grad_clip", "wise_ft", "lora_rank")
@@ -55,9 +55,10 @@ _settings = options.together(
     _loss("--threshold-bound", _SIZE, "Upper bound of the adaptive thresholds, in logits."),
     _loss("--groups", click.Choice(["image", "none"]),
         "image does not contrast pairs of one image with each other; none does, as the papers."),
-    _step("--batch-size", _COUNT, "Pairs in a step."),
-    _step("--micro-batch", _WHOLE,
-        "Pairs that the model sees at a time, with the same result; 0: all."),
+    _step("--batch-size", options.WholeOrAuto(1, AUTO),
+        "Pairs in a step; auto: as many as the GPU has memory for."),
+    _step("--micro-batch", options.WholeOrAuto(0, AUTO),
+        "Pairs that the model sees at a time, with the same result; 0: all; auto: as many as fit."),
     _step("--lr", _MORE,
         "Peak learning rate.  [default: 5e-6, or 1e-3 where no weights are loaded]"),
     _step("--warmup-steps", _WHOLE, "Linear warm-up before the cosine."),
@@ -117,6 +118,11 @@ def train(
         settings["lr"] = 5e-6 if options.has_weights(model, pretrained) else 1e-3
     if len(dict(others)) < len(others):
         raise click.UsageError("--set is given twice for one name")
+    sizes = [settings["batch_size"], settings["micro_batch"]]
+    if sizes.count(AUTO) > (0 if dry_run else 1):
+        raise click.UsageError(
+            "auto is for --batch-size or --micro-batch, not for both, and not with --dry-run"
+        )
     if (rank := dict(others).get("lora_rank", 0)) % 1:
         raise click.UsageError(f"--set lora_rank takes a whole number, got {rank:g}")
     config = TrainConfig(**settings, **dict(others) | {"lora_rank": int(rank)})
@@ -137,6 +143,8 @@ def train(
         log.write(format_record(plan))
         return ExitCode.DONE
 
+    # Batches differ in size, and blocks of memory that can grow leave few gaps between them.
+    os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")  # else C++ says all, over many lines
     from hnclip_cli.training.stopping import StopSignals
 

@@ -3,7 +3,7 @@
 import fnmatch
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -16,7 +16,7 @@ from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.load import save_clip
 from hnclip_cli.models.loading.folder import CONFIG_NAME
 from hnclip_cli.streams.outputs import atomic_output, naming
-from hnclip_cli.training.config import TrainConfig
+from hnclip_cli.training.config import AUTO, TrainConfig
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.optimizer import make_optimizer, max_log_scale
 from hnclip_cli.training.state_file import check_tensors, read_metadata, read_state, write_state
@@ -171,6 +171,19 @@ def load_state(state: State, origin: Origin, folder: str) -> bool:
     state.step, state.position = metadata["step"], metadata["position"]
     state.elapsed = metadata["elapsed"]
     return True
+
+
+def with_saved_sizes(config: TrainConfig, folder: str) -> TrainConfig:
+    """The settings with sizes of the run whose state a folder holds, if any, in place of `AUTO`."""
+    path = os.path.join(folder, STATE_NAME)
+    if not os.path.exists(path):
+        return config
+    saved, sizes = read_metadata(path)["config"], (config.batch_size, config.micro_batch)
+    batch_size, micro_batch = (
+        saved[name] if size == AUTO else size
+        for name, size in zip(("batch_size", "micro_batch"), sizes, strict=True)
+    )
+    return replace(config, batch_size=batch_size, micro_batch=micro_batch)
 
 
 def _weights(state: State) -> dict[str, Tensor]:

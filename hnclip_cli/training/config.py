@@ -16,6 +16,9 @@ class NumSlots(NamedTuple):
     images: int = 0  # M, negative images of each pair
 
 
+AUTO = -1  # a size that is to be the largest that the GPU has memory for
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """The settings of a run; the flags of ``hnclip train`` mirror them."""
@@ -25,8 +28,8 @@ class TrainConfig:
     steps: int | None = None
     epochs: float | None = None  # passes over the records
     seconds: float | None = None  # wall-clock time of training; the schedule follows the clock
-    batch_size: int = 64  # pairs in a step, of all processes together
-    micro_batch: int = 0  # pairs that the encoders see at a time; 0 is all of them
+    batch_size: int = 64  # pairs in a step, of all processes together; or `AUTO`
+    micro_batch: int = 0  # pairs that the encoders see at a time; 0 is all of them; or `AUTO`
     lr: float = 5e-6  # peak learning rate
     warmup_steps: int = 50  # steps of linear warm-up before the cosine to 0
     weight_decay: float = 0.1  # AdamW's, on matrices only
@@ -56,6 +59,10 @@ class TrainConfig:
             value = getattr(self, field.name)
             if isinstance(value, float) and not math.isfinite(value):
                 raise HnclipError(f"bad {field.name}", got=str(value), expected="a finite number")
+        if self.batch_size == self.micro_batch == AUTO:
+            raise HnclipError(
+                "batch_size and micro_batch are both auto", hint="a number for one of them"
+            )
         if not 0 <= self.wise_ft <= 1:
             raise HnclipError("bad wise_ft", got=str(self.wise_ft), expected="0 to 1")
 

@@ -17,10 +17,11 @@ from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.outputs import only_writer
 from hnclip_cli.streams.pace import Pace
 from hnclip_cli.training import checkpoints, launch, loop
-from hnclip_cli.training.config import TrainConfig
+from hnclip_cli.training.config import AUTO, TrainConfig
 from hnclip_cli.training.export import Export
 from hnclip_cli.training.loop import Metrics
 from hnclip_cli.training.objectives.hard_negatives import uses
+from hnclip_cli.training.sizes import choose_sizes
 from hnclip_cli.training.stopping import StopSignals
 from hnclip_cli.training.store import RecordStore
 
@@ -123,6 +124,10 @@ def train(
                 "probabilities of pairs after training; --objective siglip-hn trains it"
             )
         export = Export(clip, config)
+        if resume:
+            config = checkpoints.with_saved_sizes(config, output)
+        if AUTO in (config.batch_size, config.micro_batch):
+            config = choose_sizes(config, clip, store, ranks, say)
         state = checkpoints.start(clip, store, config)
         origin = checkpoints.Origin(
             config, named, pretrained, precision, store.digest, store.threshold_names,

@@ -268,3 +268,23 @@ def test_after_a_bad_image_in_the_middle_the_run_goes_on_past_it(records, tmp_pa
     assert done.exit_code == 3
     assert done.stderr.startswith("hnclip: going on after step 1\n")
     assert json.loads((tmp_path / "run" / "hnclip_run.json").read_text())["step"] == 4
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "said"),
+    [
+        (["--batch-size", "auto", "--device", "cpu"], 1, "auto sizes need a CUDA device"),
+        (["--batch-size", "3", "--micro-batch", "auto", "--device", "cpu"], 1, "need a CUDA"),
+        (["--batch-size", "auto", "--micro-batch", "auto"], 2, "not for both"),
+        (["--batch-size", "auto", "--dry-run"], 2, "not with --dry-run"),
+        (["--batch-size", "-1"], 2, "-1 is not in the range x>=1"),
+        (["--micro-batch", "automatic"], 2, "'automatic' is not a valid"),
+    ],
+    ids=str,
+)
+def test_auto_sizes_are_for_a_gpu_and_one_at_a_time(records, tiny_vit, flags, code, said):
+    command = ["train", "--model", tiny_vit, "--steps", "1", "-o", "run", *flags, "r.jsonl"]
+    result = CliRunner().invoke(cli, command)
+    assert result.exit_code == code
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr

@@ -1,16 +1,20 @@
-"""Stage: what `--dry-run` predicts of a step's memory against what the allocator hands out.
+"""Stage: what `--dry-run` predicts of a step's memory, and how much of it auto sizes use.
 
 Steps are those of `hnclip train`, with its optimizer, on captions and negatives of COCO.
 """
 
 import copy
 import gc
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import nn
 
 from hnclip_cli.models.clip import Clip
@@ -24,10 +28,10 @@ from hnclip_cli.training.memory import COPIES, StepOnMeta, samples_on_meta
 from hnclip_cli.training.objectives.captured import RECORDER
 from hnclip_cli.training.optimizer import make_optimizer
 from hnclip_cli.training.step import forward_backward
-from tests.bench.gpu.kit import Kit, captions_of
+from tests.bench.gpu.kit import Kit, captions_of, environment_of
 
 SLOTS = NumSlots(4)
-SECONDS = 45  # after which no further case is begun
+SECONDS = 35  # after which no further case is begun
 # Of a model: precision and settings.
 CASES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "ViT-B-32": [
@@ -69,6 +73,37 @@ def main() -> None:
                 worst = max(worst, case.report(f"{model}, {precision}"))
                 del case
     kit.say("memory of a step: largest error of the prediction", worst, at_most=0.15)
+    if not kit.small:
+        gc.collect()
+        torch.cuda.empty_cache()
+        auto_sizes(kit)
+
+
+def auto_sizes(kit: Kit) -> None:
+    """The very `hnclip train`, whose use of the GPU is watched from here."""
+    Image.effect_noise((224, 224), 64).convert("RGB").save(kit.work / "noise.png")
+    records = [record | {"image": "noise.png"} for record in captions_of(kit, 6000)]
+    (kit.work / "noise.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records))
+    for flags in (["--batch-size", "auto"], ["--batch-size", "4096", "--micro-batch", "auto"]):
+        name = f"train, ViT-B-32, {' '.join(flags)}"
+        process = subprocess.Popen(
+            [
+                sys.executable, "-m", "hnclip_cli", "train", "--model", "ViT-B-32", "--steps", "5",
+                "--workers", "16", *flags, "--overwrite", "-o", str(kit.work / "auto"),
+                str(kit.work / "noise.jsonl"),
+            ],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment_of(kit),
+        )  # fmt: skip
+        free, _ = torch.cuda.mem_get_info()
+        least = free
+        while process.poll() is None:
+            least = min(least, torch.cuda.mem_get_info()[0])
+            time.sleep(0.01)
+        assert process.stderr
+        lines = process.stderr.read().splitlines()
+        said = next((line for line in lines if " auto: " in line), lines[-1:])
+        kit.say(f"{name}: exit code", process.returncode, at_most=0, note=said)
+        kit.say(f"{name}: share of the free memory that was used", 1 - least / free, at_least=0.85)
 
 
 @dataclass

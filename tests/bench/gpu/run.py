@@ -28,7 +28,7 @@ STAGES = {
     "objective": 60,
     "step": 120,
     "profile": 60,
-    "memory": 60,
+    "memory": 90,
     "embed": 100,
     "ranks": 40,
     "endtoend": 150,
