@@ -44,7 +44,7 @@ NEVER = math.inf
 MAX_UNKNOWN = 0.25
 # So many captions must put something in the place of a thing that is no like of it: one may err.
 LEAST_ATTESTING = 2
-# What a like of a thing costs that no caption puts in its place.
+# What a like of a thing costs that no caption puts in its place, or describes so.
 UNATTESTED = 1.0
 _NOT_PLACING = {COMPOUND, DETERMINER, JOINED, MODIFIER, PLACE}
 # Almost all that a man does may a girl do, whatever captions say: what a few nats count, and that
@@ -102,6 +102,7 @@ class Gaps:
         if self.is_familiar:
             may &= is_like | (num_attesting >= LEAST_ATTESTING)
         losses[num_attesting == 0] += UNATTESTED
+        losses[~self._are_described_so(index)] += UNATTESTED
         losses[~may] = UNKNOWN_SORT
         if self._lemma(index) in usage.people:
             cost = losses[usage.of_people] * (_PEOPLE_SHARE / _PEOPLE_MOST)
@@ -152,10 +153,24 @@ class Gaps:
                 must = is_person if relation == MODIFIER else relation == "noun of"
                 seen = usage.count_row(relation, HEAD, dependent) > 0
                 may &= seen if must else seen | is_like
+            elif to == index and relation == "noun in" and self._is_vessel(index):
+                may &= usage.count_row(relation, DEPENDENT, head) > 0  # no wine in bowls
             elif to == index and relation in (OBJECT, SUBJECT, "noun of"):
                 num_done = usage.count_row(relation, DEPENDENT, head)
                 may &= is_like | (num_done >= LEAST_ATTESTING)
         return may
+
+    def _is_vessel(self, index: int) -> bool:
+        noun = self._nouns.get(self._lowers[index])
+        return noun is not None and noun.family.name == "vessel"
+
+    def _are_described_so(self, index: int) -> np.ndarray:
+        """Which choices captions describe as the noun at a word, (C,): coffee is iced, no wine."""
+        are = np.ones(len(self.usage.choices), bool)
+        for relation, _, dependent, at, _ in self.links:
+            if at == index and relation == MODIFIER:
+                are &= self.usage.count_row(relation, HEAD, dependent) > 0
+        return are
 
     def own(self, index: int) -> float:
         """How usual the caption's own word is; how odd or how fixed it is does not count."""

@@ -121,9 +121,17 @@ class _OfCaption:
         for link in self._gaps.links:
             if link.to == to and link.relation == f"noun {old}":
                 found += 0.3 * self._usage.link(f"noun {text}", link.head, noun)
+                if text == "in" and not self._may_be_in(link.head, noun):
+                    return NEVER
         is_rare = text == _BESIDE and drawn(self._caption.draw, _BESIDE)[0] >= 77  # of 256
         loss = USUAL_RELATION - found
         return loss + RARE * is_rare if loss <= MAX_LOSS else NEVER
+
+    def _may_be_in(self, thing: str, place: str) -> bool:
+        """Whether captions say so, or a thing goes where it likes: no table is in a sink."""
+        noun = self._caption.lexicon.nouns.forms.get(thing)
+        is_alive = noun is not None and noun.is_animate
+        return is_alive or self._usage.is_seen("noun in", thing, place)
 
     def _verb(self, start: int, end: int, text: str) -> float | None:
         """What another verb costs, with as many words behind it; None for anything else.

@@ -10,7 +10,7 @@ from hnclip_cli.negatives.analysis.rewriting import replace
 from hnclip_cli.streams.edits import Edit
 
 # A color that so many things of a sort have may be that of this one, though it is not said.
-_TYPICAL = 0.2
+_TYPICAL = 0.15
 _BESIDE = ("CC", ",", "RB", "HYPH", "JJ")
 
 

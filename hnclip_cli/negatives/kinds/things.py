@@ -41,6 +41,7 @@ _HIDING = (
 )
 _FLYING = ("fly", "flie", "flew", "soar", "wing", "feather", "beak")
 _GENDERED = {"he", "she", "his", "her", "hers", "him", "himself", "herself"}
+_IT = {"it", "its", "itself"}
 _FOOD = ("dish", "produce", "staple")
 _ANIMALS = ("small animal", "large animal")
 _AGES = {"year", "years", "month", "months", "aged"}
@@ -115,6 +116,8 @@ def _edits(caption: Caption, mention: Mention, before: str, rival: Noun) -> list
         return None
     if "holder" not in traits and _is_full(caption, mention):
         return None
+    if rival.is_human and not noun.is_human and caption.lowers & _IT:
+        return None
     if not _has_colors(caption, mention, rival, text):
         return None
     if not (_agrees_in_age(caption, mention, rival) and _may_own(caption, mention, rival, text)):
@@ -170,6 +173,8 @@ def _is_replaceable(caption: Caption, mention: Mention, before: str) -> bool:
     if mention.noun.is_mass and caption.lower(mention.first - 1) in ("one", "1"):  # "one beer"
         return False
     played = caption.lower(mention.first - 2), caption.lower(mention.first - 1)
+    if before == "in" and any(word.startswith("reflect") for word in caption.lowers):
+        return False  # few things reflect: windows, mirrors, lakes
     if played[0].startswith("play") and played[1] in _DETERMINERS:  # nobody plays a frisbee
         return False
     return not _is_full(caption, mention) or "holder" in noun.traits

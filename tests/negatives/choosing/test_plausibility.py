@@ -186,6 +186,9 @@ def test_a_thing_of_another_family_is_less_usual_where_no_caption_puts_it(losses
         ("Fish wrapped in newspaper", "newspaper", "laptop"),
         ("A pasta with sour cream and green onions", "onions", "couches"),
         ("A pizza under a table", "under", "through"),
+        ("Iced coffee in a tall glass with a straw", "coffee", "wine"),
+        ("Red wine in a bottle", "bottle", "bowl"),
+        ("Scissors on a table by a sink", "by", "in"),
     ],
 )
 def test_what_does_not_go_together_is_not_said_even_where_nothing_else_is_left(

@@ -8,7 +8,7 @@ import pytest
         ("A man next to a bus", "A man in a bus"),
         ("A bird near a bench.", "A bird on a bench."),
         ("Flowers in a glass vase", "Flowers next to a glass vase"),
-        ("A dog in front of a wall", "A dog on a wall"),
+        ("A dog in front of a fence", "A dog on a fence"),
         ("Zebras next to each other", "Zebras on top of each other"),
         ("A CAT ON A TABLE", "A CAT UNDER A TABLE"),
     ],

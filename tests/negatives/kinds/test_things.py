@@ -40,9 +40,7 @@ def test_what_another_may_be_stays(candidates):
 
 
 def test_who_has_a_trade_is_renamed_as_a_whole(candidates):
-    assert "A child on a ladder" in candidates(
-        "replace-subject", "A construction worker on a ladder"
-    )
+    assert "A dog on a ladder" in candidates("replace-subject", "A construction worker on a ladder")
 
 
 def test_a_thing_keeps_only_colors_that_it_may_have(candidates):
@@ -155,6 +153,7 @@ def test_what_holds_something_is_replaced_by_what_can_hold_it(candidates):
         ("A man playing the piano in a room", "piano"),
         ("A man pretending to play a guitar", "guitar"),
         ("A wall mounted bottle opener", "wall"),
+        ("Trees reflected in a mirror", "mirror"),
         ("A man after one beer", "beer"),
         ("A cat in a hat! #catlife", "cat"),
     ],
@@ -199,3 +198,8 @@ def test_another_hand_is_no_twin(candidates):
 def test_who_is_a_relative_becomes_none_that_it_may_be_too(candidates, kin, refused):
     made = candidates("replace-subject", f"A {kin} near a house")
     assert made and f"A {refused} near a house" not in made
+
+
+def test_what_is_called_it_becomes_no_person(candidates):
+    made = candidates("replace-subject", "A horse with its foal near a house")
+    assert made and not any(text.startswith(("A man", "A woman")) for text in made)
