@@ -122,9 +122,10 @@ class Encoder:
                 return (item, []), []
             return (item, slots), [(item.record, *slot.content) for slot in slots]
 
-        depth = min(2 * self.batch_size, MAX_AHEAD)
-        with PixelLoader(self.clip, self.image_root, self.workers) as loader:
-            for (item, slots), images in loader.ahead(items, prepare, max(64, depth)):
+        depth = max(64, min(2 * self.batch_size, MAX_AHEAD))
+        held = depth + self.batch_size
+        with PixelLoader(self.clip, self.image_root, self.workers, held) as loader:
+            for (item, slots), images in loader.ahead(items, prepare, depth):
                 for slot, image in zip(slots, images, strict=True):
                     if isinstance(image, InputError):
                         assert item.record

@@ -37,6 +37,7 @@ MAX_AT_ONCE = 8
 MAX_AHEAD = 512  # images that are loaded before they are wanted: up to 1 GB
 # Of an image that a GPU resizes. Larger ones take longer to hand over than they are worth.
 MAX_RAW_BYTES = 2 << 20
+MAX_HELD_BYTES = 2 << 30  # of all images that are in memory for a GPU
 # Transforms of torchvision and open_clip that treat each byte of an RGB image alone.
 _ARITHMETIC = {"MaybeConvertMode", "MaybeToTensor", "ToTensor", "Normalize"}
 FLAT = "images of one flat color"  # as the closing note calls them
@@ -154,9 +155,17 @@ class PixelLoader:
     0 ``workers`` everything happens in the calling thread.
 
     Leaving the ``with`` block ends the processes.
+
+    Args:
+        clip: the model.
+        image_root: where relative paths start, and how images are read.
+        workers: processes.
+        num_held: images that are in memory at a time: of many, only smaller ones are left to a GPU.
     """
 
-    def __init__(self, clip: "Clip", image_root: str | ImageRoot, workers: int) -> None:
+    def __init__(
+        self, clip: "Clip", image_root: str | ImageRoot, workers: int, num_held: int = 1
+    ) -> None:
         self._decoders: Decoders | None = None
         self.num_threads = 2 * workers  # with as many callers, neither they nor the processes wait
         self._max_at_once = 1 if as_root(image_root).remote else MAX_AT_ONCE
@@ -169,7 +178,8 @@ class PixelLoader:
             raw_bytes = 0
             if clip.device.type == "cuda" and byte_table(clip.preprocess) is not None:
                 self._finish = as_bytes
-                raw_bytes = MAX_RAW_BYTES if clip.resizes else 0
+                if clip.resizes:
+                    raw_bytes = min(MAX_RAW_BYTES, MAX_HELD_BYTES // num_held)
             self._decoders = Decoders(image_root, workers, steps, raw_bytes=raw_bytes)
 
     def __enter__(self) -> Self:

@@ -19,6 +19,7 @@ from torch import Tensor
 from hnclip_cli.streams.decoders import Step, apply_steps, crop_offset, resized_size
 
 PRECISION_BITS = 22
+PART = 128  # images at a time
 BLOCK = 1024  # bytes of an image that a program computes
 SUPPORTS = {"BILINEAR": 1.0, "BICUBIC": 2.0}  # of the filters that are known here
 
@@ -103,7 +104,7 @@ def can_resize(steps: Sequence[Step]) -> bool:
 
 
 def resize(images: Sequence[Tensor], steps: Sequence[Step], device: torch.device) -> Tensor:
-    """What `apply_steps` makes of images, on a device.
+    """What `apply_steps` makes of images, on a device, so many at a time that they fit well there.
 
     Args:
         images: (height, width, 3) uint8 each, of any sizes, on the CPU.
@@ -112,6 +113,11 @@ def resize(images: Sequence[Tensor], steps: Sequence[Step], device: torch.device
     Returns:
         (n, height, width, 3) uint8.
     """
+    parts = [images[start : start + PART] for start in range(0, len(images), PART)]
+    return torch.cat([_resize(part, steps, device) for part in parts])
+
+
+def _resize(images: Sequence[Tensor], steps: Sequence[Step], device: torch.device) -> Tensor:
     (_, (size, name)), (_, (height, width)) = steps
     tables: dict[tuple[int, ...], int] = {}
     parts: list[np.ndarray] = []

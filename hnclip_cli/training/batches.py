@@ -233,8 +233,10 @@ class Batches:
 
         indices = batch_indices(len(store), size, config.seed, start)
         own = (item for batch in indices for item in batch[first:last])
-        self._loader = PixelLoader(clip, store.image_root, config.workers)
-        self._loaded = self._loader.ahead(own, prepare, depth=min(2 * size, MAX_AHEAD))
+        depth = min(2 * size, MAX_AHEAD)
+        held = (depth + PART) * (1 + slots.images)
+        self._loader = PixelLoader(clip, store.image_root, config.workers, held)
+        self._loaded = self._loader.ahead(own, prepare, depth)
         is_cuda = clip.device.type == "cuda"
         self._stream = torch.cuda.Stream(clip.device) if is_cuda else None  # type: ignore[no-untyped-call]
         self._is_making = Lock()
@@ -259,7 +261,8 @@ class Batches:
             stream = torch.cuda.current_stream(self._clip.device)
             stream.wait_event(drawn.is_there)
             for images in (batch.pixels, batch.negative_pixels):
-                images.record_stream(stream)  # else its memory would be free for the next batch
+                if images.is_cuda:  # else its memory would be free for the next batch
+                    images.record_stream(stream)
         self._num_negatives += drawn.num_negatives
         self._num_alike += drawn.num_negatives - len(batch.negatives)
         for name in drawn.flat:

@@ -147,7 +147,7 @@ def clip_on_gpu(preprocess, *, resizes):
 
 def test_a_gpu_that_resizes_gets_images_as_they_are_but_large_and_tall_ones(folder, monkeypatch):
     whole = PREPROCESSES["shortest"][0]
-    monkeypatch.setattr(pixels, "MAX_RAW_BYTES", 3 * 64 * 48)
+    monkeypatch.setattr(pixels, "MAX_HELD_BYTES", 3 * 64 * 48)  # for the one image that is held
     found = load_all(
         make(*(f"{n}.png" for n in range(len(SIZES)))), clip_on_gpu(whole, resizes=True), folder, 2
     )
