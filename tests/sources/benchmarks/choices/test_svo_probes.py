@@ -1,7 +1,13 @@
+import json
+import re
+import shutil
+import subprocess
+
 import pytest
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.streams.jsonl import ErrorPolicy
+from tests.conftest import ROOT, to_lines
 
 SVO_HEADER = (
     "sentence,pos_triplet,neg_triplet,pos_url,neg_url,pos_image_id,neg_image_id,"
@@ -55,6 +61,19 @@ def test_rows_whose_image_is_dead_are_counted(folder):
         "svo-probes/verb/2"
     ]
     assert policy.num_skipped == 2
+
+
+@pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")
+def test_the_decisions_of_a_sigmoid_are_what_the_notebook_reads():
+    page = (ROOT / "docs" / "eval.md").read_text()
+    (program,) = re.findall(r"--logits svo-probes\.jsonl \| jq -s '(.*?)'", page, re.DOTALL)
+    records = [
+        {"captions": ["A man  Sits"], "images": ["a/4.jpg", "a/1000.png"], "scores": [[1], [-1]]},
+        {"captions": ["A man  Sits"], "images": ["a/4.jpg", "a/7.jpeg"], "scores": [[1], [0.5]]},
+    ]
+    done = subprocess.run(["jq", "-s", program], input=to_lines(*records), capture_output=True)
+    expected = {"a man sits|4": 1, "a man sits|1000": 0, "a man sits|7": 1}
+    assert json.loads(done.stdout) == expected
 
 
 def test_comvg_is_the_same_on_visual_genome(folder):
