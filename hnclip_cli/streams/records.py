@@ -81,8 +81,8 @@ class Record(dict[str, Any]):
         """The value of a field that must be there and be of this type; else an `InputError`."""
         if name not in self:
             known = ", ".join(list(self)[:8]) or "none"
-            is_line = self and self.line and self.source != "records"
-            is_renamed = is_line and name in ("caption", "image")
+            is_first = self and self.line == 1 and self.source != "records"
+            is_renamed = is_first and name in ("caption", "image")  # in all lines, it seems
             hint = converting(self.source, f" --{name}-key NAME") if is_renamed else ""
             raise self.error(f'missing field "{name}"', got=f"the fields {known}", hint=hint)
         value = self[name]

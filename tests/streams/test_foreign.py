@@ -102,6 +102,9 @@ def test_a_field_with_another_name_is_told_what_renames_it():
 
 
 def test_only_the_first_line_is_looked_at():
+    *_, record = RecordReader(io.BytesIO(b'{"caption": "a cat"}\n{"text": "a cat"}'))
+    with pytest.raises(InputError, match=r'missing field "caption"; got the fields text$'):
+        _ = record.caption
     reader = RecordReader(io.BytesIO(b'{"caption": "a cat"}\nimage,caption\n'))
     with pytest.raises(InputError, match=r"expected one JSON object$"):
         list(reader)
