@@ -19,6 +19,7 @@ from hnclip_cli.training.batches import Batch, Sample, collate, draw_slots
 from hnclip_cli.training.config import NumSlots, TrainConfig
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.gradients import GradientSum
+from hnclip_cli.training.objectives.hard_negatives import MOST_COSINES, uses
 from hnclip_cli.training.step import encode_images, encode_texts, forward_backward, loss_of
 
 T = TypeVar("T")
@@ -89,7 +90,15 @@ class StepOnMeta:
         two, features, objective = self._whole(samples[: 2 * part]), *self._objective(samples)
         rest = features * (len(samples) - 2 * part) // len(samples)
         step = max(two.step + rest, objective + WORKSPACES)
+        if self._is_recorded(len(samples)):
+            step = two.step + rest + objective
         return replace(two, images=self._images(self.batch(samples)), step=step)
+
+    def _is_recorded(self, num_rows: int) -> bool:
+        """Whether the objective becomes a CUDA graph, which keeps its memory."""
+        cosines = num_rows**2 * (1 + self.slots.captions + self.slots.images)
+        alone = self.num_ranks == 1 and not uses(self.config.weights, "tokens")
+        return alone and cosines <= MOST_COSINES
 
     def batch(self, samples: Sequence[Sample]) -> Batch:
         """A batch whose texts are on the CPU; one number stands for all pixels."""
