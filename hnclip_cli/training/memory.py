@@ -11,6 +11,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.meta import Meter, fused_attention
 from hnclip_cli.models.pixels import byte_table
@@ -82,7 +83,21 @@ class StepOnMeta:
     num_ranks: int = 1
 
     def measure(self, samples: Sequence[Sample]) -> StepMemory:
-        """Of a process that holds these samples of each batch."""
+        """Of a process that holds these samples of each batch.
+
+        Raises:
+            HnclipError: the objective or the model looks at numbers, of which there are none.
+        """
+        try:
+            return self._measure(samples)
+        except (RuntimeError, NotImplementedError) as error:
+            raise HnclipError(
+                "a step of this model and objective cannot be run without numbers",
+                got=str(error).partition("\n")[0],
+                hint="a number for --batch-size, and no --dry-run",
+            ) from error
+
+    def _measure(self, samples: Sequence[Sample]) -> StepMemory:
         part = self.config.micro_batch
         if not part or len(samples) <= 2 * part:
             return self._whole(samples)

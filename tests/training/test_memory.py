@@ -3,10 +3,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.load import clip_on_meta, load_clip
 from hnclip_cli.models.meta import Meter
 from hnclip_cli.streams.records import as_records
-from hnclip_cli.training import memory
+from hnclip_cli.training import memory, objectives
 from hnclip_cli.training.config import NumSlots, TrainConfig
 from hnclip_cli.training.export import adapt
 from hnclip_cli.training.memory import WORKSPACES, StepOnMeta, longest_samples, samples_on_meta
@@ -98,6 +99,14 @@ def test_any_objective_is_measured(objective):
     clip = clip_on_meta("hnclip-tiny-vit", sigmoid=objective == "siglip")
     samples = longest_samples(SLOTS, 8)
     assert StepOnMeta(clip, config, SLOTS).measure(samples).step > WORKSPACES
+
+
+def test_an_objective_that_looks_at_numbers_is_refused_in_one_line(monkeypatch):
+    monkeypatch.setitem(
+        objectives._BUILT_IN, "peeking", lambda view: view.positive.sum() * view.scale.item()
+    )
+    with pytest.raises(HnclipError, match=r"cannot be run without numbers; got .*meta"):
+        measure(objective="peeking")
 
 
 def test_random_numbers_stay_as_they_are():
