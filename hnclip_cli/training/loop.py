@@ -14,10 +14,10 @@ from hnclip_cli.errors import HnclipError, InputError, Stopped
 from hnclip_cli.models.towers import check_local, has_batch_norm
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.pace import Pace
-from hnclip_cli.training.batches import Batches
 from hnclip_cli.training.checkpoints import State
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.distributed import Ranks
+from hnclip_cli.training.feed import Batches
 from hnclip_cli.training.gradients import GradientSum
 from hnclip_cli.training.objectives.hard_negatives import uses
 from hnclip_cli.training.optimizer import clamp_logit_scale, lr_factor

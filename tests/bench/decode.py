@@ -58,7 +58,8 @@ def dataloader(records, clip, root, workers):
 
 def processes(records, clip, root, workers):
     with PixelLoader(clip, root, workers) as load:
-        yield from map_ahead(lambda record: load(record, record.image), records, load.num_threads)
+        for _, (image,) in load.ahead(records, lambda one: (one, [(one, one.image, ())]), 64):
+            yield image
 
 
 def ways(clip, root, workers):
