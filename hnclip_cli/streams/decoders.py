@@ -95,7 +95,7 @@ class Decoders(InProcesses[Sequence[Request]]):
             for record, name, boxes in wanted
         ]
         try:
-            answer = memoryview(self.call(requests))
+            answer = self.call(requests)
         except Died as death:
             if len(wanted) > 1:  # it was one of them
                 return [found for one in wanted for found in self.load([one])]

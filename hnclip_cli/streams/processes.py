@@ -82,7 +82,7 @@ class InProcesses(Generic[T]):
             for process in self.running:
                 process.end()
 
-    def call(self, item: T) -> bytearray:
+    def call(self, item: T) -> memoryview:
         """What the function returns.
 
         Raises:
@@ -101,7 +101,7 @@ class InProcesses(Generic[T]):
             process.send(item)
             kind, answer = process.answer(self._deadline)
             if kind == _DIED:
-                raise Died(answer.decode())
+                raise Died(bytes(answer).decode())
         except Died as death:
             assert process is not None
             with self._lock:
@@ -116,7 +116,7 @@ class InProcesses(Generic[T]):
         finally:
             self._free.put(process)
         if kind:
-            raise _ERRORS[kind](answer.decode())
+            raise _ERRORS[kind](bytes(answer).decode())
         return answer
 
     def _start(self) -> "_Process":
@@ -180,11 +180,14 @@ class _Process:
             raise Died from None
         raise Died(f"not done after {deadline:g} seconds")
 
-    def answer(self, deadline: float | None) -> tuple[bytes, bytearray]:
+    def answer(self, deadline: float | None) -> tuple[bytes, memoryview]:
         """The kind of an answer, and what it says."""
+        import numpy as np  # here, because the processes do without
+
         size, kind = _HEADER.unpack(self.receive(deadline))
         file = self._file.fileno()
-        answer = bytearray(min(size, os.fstat(file).st_size))
+        # Other threads wait while a bytearray is filled with zeros.
+        answer = np.empty(min(size, os.fstat(file).st_size), np.uint8).data
         # Read, not mapped: whoever shortens a file that is mapped ends those who look at it.
         if os.preadv(file, [answer], 0) < size:
             raise Died("its answer is cut short")

@@ -45,10 +45,10 @@ def pids(processes):
 
 def test_answers_come_from_as_many_processes_as_are_busy():
     with InProcesses(working, 3) as processes:
-        first, second = (json.loads(processes.call(item)) for item in (1, 2))
+        first, second = (json.loads(bytes(processes.call(item))) for item in (1, 2))
         assert len(pids(processes)) == 1
         assert first[1:] == second[1:]
-        answers = [json.loads(answer) for answer in map_ahead(processes.call, range(60), 3)]
+        answers = [json.loads(bytes(answer)) for answer in map_ahead(processes.call, range(60), 3)]
     assert [answer[0] for answer in answers] == list(range(60))
     assert all(made == pid == session for _, made, pid, _, session in answers)
     assert {threads for *_, threads, _ in answers} == {"1"}
@@ -58,7 +58,7 @@ def test_answers_come_from_as_many_processes_as_are_busy():
 def test_an_answer_may_be_of_any_length_and_in_parts():
     with InProcesses(working, 1) as processes:
         assert processes.call("much") == bytes(range(256)) * 20000
-        assert json.loads(processes.call(1))[0] == 1  # a shorter one after it
+        assert json.loads(bytes(processes.call(1)))[0] == 1  # a shorter one after it
 
 
 def test_an_answer_that_is_cut_short_is_none(monkeypatch):
@@ -68,14 +68,14 @@ def test_an_answer_that_is_cut_short_is_none(monkeypatch):
             fault.setattr(processes_room.os, "preadv", lambda *args: 1)
             with pytest.raises(Died, match="cut short"):
                 processes.call(2)
-        assert json.loads(processes.call(3))[0] == 3
+        assert json.loads(bytes(processes.call(3)))[0] == 3
 
 
 def test_an_error_is_raised_here_and_the_process_goes_on():
     with InProcesses(working, 1) as processes:
         with pytest.raises(InputError, match="bad item"):
             processes.call("bad")
-        assert processes.call(1).startswith(b"[1,")
+        assert bytes(processes.call(1)).startswith(b"[1,")
 
 
 def test_what_cannot_be_made_is_said_at_each_call():
@@ -91,7 +91,7 @@ def test_a_death_is_told_and_the_next_call_has_a_new_process(capfd):
             processes.call("killed")
         with pytest.raises(Died, match="ZeroDivisionError: integer division"):
             processes.call("fault")
-        assert processes.call(1).startswith(b"[1,")
+        assert bytes(processes.call(1)).startswith(b"[1,")
         os.kill(pids(processes)[0], signal.SIGKILL)
         with pytest.raises(Died, match="signal 9"):
             processes.call(1)
@@ -123,8 +123,8 @@ def test_leaving_ends_the_processes_and_the_calls_that_wait():
 def test_a_process_that_takes_nothing_is_given_up(monkeypatch, item, message):
     monkeypatch.setattr(processes_room, "SOCKET_SECONDS", 1.0)
     with InProcesses(working, 1, deadline=0.5) as processes:
-        (pid,) = {json.loads(processes.call(1))[2]}
+        (pid,) = {json.loads(bytes(processes.call(1)))[2]}
         os.kill(pid, signal.SIGSTOP)
         with pytest.raises(Died, match=message):
             processes.call(item)
-        assert json.loads(processes.call(2))[2] != pid
+        assert json.loads(bytes(processes.call(2)))[2] != pid
