@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from hnclip_cli.training.objectives.rows import Scaled, refuse_second_derivative, with_gradients
+from hnclip_cli.training.objectives.rows import refuse_second_derivative, with_gradients
 
 _LOG = logging.getLogger(__name__)
 # A kind of call is captured once this many of the calls of late were of it; so kinds that take
@@ -124,15 +124,15 @@ def _repeat(recording: Recording, function: Function, inputs: Inputs) -> Sequenc
         # The next call writes over what this one found.
         loss = recording.results[0].clone()
         factor = torch.full_like(loss, recording.factor)
-        gradients = [None if x is None else Scaled(x.clone(), factor) for x in recording.gradients]
-    kept = [gradient for x, gradient in zip(inputs, gradients, strict=True) if x is not None]
+        found = zip(inputs, recording.gradients, strict=True)
+        kept = [None if x is None else x.clone() for own, x in found if own is not None]
     others = [
         _Recomputed.apply(function, number, result, *inputs)
         if result.requires_grad
         else result.clone()
         for number, result in enumerate(recording.results[1:], start=1)
     ]
-    return [with_gradients(loss, given, kept), *others]
+    return [with_gradients(loss, given, kept, factor), *others]
 
 
 class _Recomputed(torch.autograd.Function):

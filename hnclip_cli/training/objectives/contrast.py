@@ -32,7 +32,7 @@ from hnclip_cli.training.objectives.passes import (
     default_chunk_size,
     uncontrasted,
 )
-from hnclip_cli.training.objectives.rows import Gradient, Scaled, widened, with_gradients
+from hnclip_cli.training.objectives.rows import widened, with_gradients
 from hnclip_cli.training.objectives.view import Negatives, View
 
 NegativeScope = Literal["batch", "own", "none"]
@@ -79,8 +79,9 @@ def contrast(
         view.ranks.size > 1 or any(x.requires_grad for x in (*inputs, view.scale))
     )
     with torch.no_grad():
-        loss, gradients = _chunked(inputs, view.scale, problem, wanted)
-    return with_gradients(loss, [*inputs, view.scale], gradients)
+        loss, by_features, factor, by_others = _chunked(inputs, view.scale, problem, wanted)
+    loss = with_gradients(loss, [*inputs[4:], view.scale], by_others)
+    return with_gradients(loss, inputs[:4], by_features, factor)
 
 
 def masked_logsumexp(logits: Tensor, mask: Tensor) -> Tensor:
@@ -211,8 +212,8 @@ def _rounded(features: Tensor, dtype: torch.dtype) -> Tensor:
 
 def _chunked(
     inputs: Sequence[Tensor], scale: Tensor, problem: Problem, with_gradient: bool
-) -> tuple[Tensor, Sequence[Gradient]]:
-    """The loss, and its gradients by the inputs and the scale."""
+) -> tuple[Tensor, Sequence[Tensor | None], Tensor | None, Sequence[Tensor | None]]:
+    """The loss, its gradients by four features, their common factor, and the other gradients."""
     ranks, (anchors, _, _, others, positive, own) = problem.view.ranks, inputs
     passes, dtype = problem.view.passes
     table = _Table.gather(inputs, problem, dtype)
@@ -231,7 +232,7 @@ def _chunked(
     losses = -F.logsigmoid(-row_excess) - F.logsigmoid(-column_excess)
     loss = ranks.sum(problem.weight * losses.sum())
     if not with_gradient:
-        return loss, [None] * 7
+        return loss, [None] * 4, None, [None] * 3
     del table.workspace  # before anything else is allocated
 
     found = (
@@ -241,22 +242,23 @@ def _chunked(
         table.rows[1].gradient,
     )
     weight = problem.weight / passes.gradient_unit(dtype)
-    by_features = [Scaled(gradient, weight * scale) for gradient in found]
-    by_scale = _dot(anchors, found[0]) + _dot(others, found[3])
+    by_scale = weight * (_dot(anchors, found[0]) + _dot(others, found[3]))
     # ---- the true pairs
     by_positive = -problem.weight * (row_excess.sigmoid() + column_excess.sigmoid())
     by_own = problem.weight * (own - torch.logaddexp(row_others, positive)).exp()
-    return loss, [*by_features, by_positive, by_own, weight * by_scale]
+    return loss, found, weight * scale, [by_positive, by_own, by_scale]
 
 
 def _column_pass(table: _Table, scale: Tensor, passes: Passes, num_columns: int) -> Tensor:
     """(B,): the lse of each positive over the wrong rows of this rank."""
     positives, labels = table.columns[:1], table.labels[:num_columns]
-    sums = [scale.new_full((1, num_columns), -torch.inf)]
-    for rows in table.rows:
-        for part, cosines in table.chunks(rows, positives):
-            sums.append(passes.sum_columns(cosines, scale, rows.labels[part], labels))
-    return torch.logsumexp(torch.cat(sums), dim=0)
+    parts = [
+        passes.sum_columns(cosines, scale, rows.labels[part], labels)
+        for rows in table.rows
+        for part, cosines in table.chunks(rows, positives)
+    ]
+    sums = torch.cat(parts) if parts else scale.new_full((1, num_columns), -torch.inf)
+    return torch.logsumexp(sums, dim=0) if len(sums) > 1 else sums[0]
 
 
 def _row_pass(

@@ -1,7 +1,7 @@
 """Sums over the rows of a batch that several processes share, in bounded memory."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -90,27 +90,24 @@ def widened(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32)) if x.is_floating_point() else x
 
 
-class Scaled(NamedTuple):
-    """A gradient that has yet to be multiplied by a factor (), which the backward pass does."""
-
-    gradient: Tensor
-    factor: Tensor
-
-
-Gradient = Tensor | Scaled | None
-
-
 def with_gradients(
-    value: Tensor, inputs: Sequence[Tensor], gradients: Sequence[Gradient]
+    value: Tensor,
+    inputs: Sequence[Tensor],
+    gradients: Sequence[Tensor | None],
+    factor: Tensor | None = None,
 ) -> Tensor:
-    """The value as a function of the inputs that have a gradient here; differentiable once."""
+    """The value as a function of the inputs that have a gradient here, too; differentiable once.
+
+    Args:
+        factor: () what the gradients have yet to be multiplied by, which the backward pass does.
+    """
     given = [
-        (x, *(gradient if isinstance(gradient, Scaled) else (gradient, None)))
+        part
         for x, gradient in zip(inputs, gradients, strict=True)
         if gradient is not None and x.requires_grad
+        for part in (x, gradient)
     ]
-    flat = [part for parts in given for part in parts]
-    result: Tensor = _GivenGradients.apply(value, *flat) if given else value
+    result: Tensor = _GivenGradients.apply(value, factor, *given) if given else value
     return result
 
 
@@ -121,24 +118,24 @@ def refuse_second_derivative() -> None:
 
 
 class _GivenGradients(torch.autograd.Function):
-    """A value whose gradients are known already: (value, input, gradient, factor, input, …)."""
+    """A value whose gradients are known already: (value, factor, input, gradient, input, …)."""
 
     @staticmethod
-    def forward(ctx: Any, value: Tensor, *given: Tensor | None) -> Tensor:
-        ctx.dtypes = [x.dtype for x in given[::3] if x is not None]
-        ctx.save_for_backward(*given[1::3], *given[2::3])
+    def forward(ctx: Any, value: Tensor, factor: Tensor | None, *given: Tensor) -> Tensor:
+        ctx.dtypes = [x.dtype for x in given[::2]]
+        ctx.save_for_backward(factor, *given[1::2])
         return value.clone()
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         refuse_second_derivative()
-        saved, count = ctx.saved_tensors, len(ctx.dtypes)
+        factor, *gradients = ctx.saved_tensors
+        whole = upstream if factor is None else upstream * factor
         found: list[Tensor | None] = []
-        for gradient, factor, dtype in zip(saved[:count], saved[count:], ctx.dtypes, strict=True):
-            whole = upstream if factor is None else upstream * factor
+        for gradient, dtype in zip(gradients, ctx.dtypes, strict=True):
             rounded = gradient.new_empty(gradient.shape, dtype=dtype)
-            found += [torch.mul(gradient, whole, out=rounded), None, None]
-        return None, *found
+            found += [torch.mul(gradient, whole, out=rounded), None]
+        return upstream, None, *found
 
 
 def _leaf(x: Tensor, gradient: Tensor | None) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hnclip_cli.models.device import is_gpu
 from hnclip_cli.training.objectives.contrast import contrast, drops_empty, masked_logsumexp
 from hnclip_cli.training.objectives.local import focal_rows, local
 from hnclip_cli.training.objectives.rows import masked_mean, sum_over_rows, widened
@@ -46,12 +47,15 @@ def update_thresholds(view: View, thresholds: Tensor, bound: float) -> Tensor:
     A kind without negatives keeps its own. CE-CLIP's adaptive threshold.
     """
     _, mask, kinds = view.negatives
-    # Empty slots add 0 to some kind, which keeps shapes free of what the mask holds. A product,
-    # as index_add_ would sum in any order on a GPU.
+    # Empty slots add 0 to some kind, which keeps shapes free of what the mask holds.
     gaps = view.gaps.detach().masked_fill(~mask, 0)
     values = torch.stack([gaps, mask.to(gaps.dtype)]).flatten(1)
-    is_kind = kinds.flatten()[:, None] == torch.arange(len(thresholds), device=kinds.device)
-    sums, counts = view.ranks.sum(values @ is_kind.to(values.dtype))
+    if is_gpu(kinds.device):  # where index_add_ is slow, and adds in any order
+        numbers = torch.arange(len(thresholds), device=kinds.device)
+        found = values @ (kinds.flatten()[:, None] == numbers).to(values.dtype)
+    else:
+        found = values.new_zeros(2, len(thresholds)).index_add_(1, kinds.flatten(), values)
+    sums, counts = view.ranks.sum(found)
     means = (sums / counts.clamp(min=1)).clamp(0, bound).to(thresholds.dtype)
     return torch.where(counts > 0, means, thresholds)
 
