@@ -1,6 +1,6 @@
 """Whether weights fit a configuration, found before memory is taken for the model."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import prod
 from typing import Any
 
@@ -51,7 +51,7 @@ def shapes_of(path: str) -> dict[str, Shape]:
 def check_fit(
     module: Any, shapes: Mapping[str, Shape], where: str, *, may_resize: bool = False
 ) -> str:
-    """Refuse weights of another model, as far as both have a tensor of the same name.
+    """Refuse weights of another model: tensors of other names or shapes.
 
     Args:
         module: the model, perhaps on ``meta``.
@@ -63,19 +63,20 @@ def check_fit(
         What will be interpolated, in words, or nothing.
 
     Raises:
-        HnclipError: the first tensor that has another shape, or a model of far more numbers.
+        HnclipError: the first tensor that differs, or a model of far more numbers.
     """
     resized = ""
     expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
     promised, given = (sum(map(prod, found.values())) for found in (expected, shapes))
-    if promised > 2 * given:  # not all need be there: tokenizers' positions, biases of logits
+    if promised > 2 * given:  # before the names: a model without end has names without end
         raise HnclipError(
             "the configuration is not that of the weights",
             where=where,
             got=f"a model of {promised:,} numbers",
             expected=f"about the {given:,} of the weights",
         )
-    for name, shape in _renamed(shapes, expected).items():
+    given_names = _renamed(shapes, expected)
+    for name, shape in given_names.items():
         wanted = expected.get(name, shape)
         if shape == wanted or name.startswith("logit_"):
             continue
@@ -88,7 +89,23 @@ def check_fit(
                 got=f"{name} of {_sides(shape)}",
                 expected=_sides(wanted),
             )
+    _check_names(expected, given_names, where)
     return resized
+
+
+def _check_names(expected: Iterable[str], given: Iterable[str], where: str) -> None:
+    """open_clip does without a bias of logits, and the numbers of positions of transformers."""
+    is_timm = any(name.startswith("visual.trunk.") for name in expected)
+    if is_timm and any(name.startswith("image_encoder.") for name in given):
+        return  # the names of MobileCLIP's authors, which open_clip knows
+    missing = sorted(set(expected) - set(given) - {"logit_bias"})
+    more = sorted(name for name in set(given) - set(expected) if not name.endswith("_ids"))
+    if missing or more:
+        raise HnclipError(
+            "the weights are not of this model",
+            where=where,
+            got=f"no {missing[0]}" if missing else f"{more[0]} besides what it has",
+        )
 
 
 def _renamed(shapes: Mapping[str, Shape], expected: Mapping[str, Shape]) -> Mapping[str, Shape]:

@@ -240,11 +240,11 @@ SIZES = {
     "text_cfg__context_length": (1, "positional_embedding of 40 × 128, expected 1 × 128"),
     "text_cfg__vocab_size": (49000, "token_embedding.weight of 49408 × 128, expected 49000 × 128"),
     "text_cfg__width": (64, "of 128, expected 64"),
-    "text_cfg__layers": (1, "Unexpected key"),
+    "text_cfg__layers": (1, "got transformer.resblocks.1.attn.in_proj_bias besides what it has"),
     "vision_cfg__image_size": (128, "visual.positional_embedding of 17 × 64, expected 65 × 64"),
     "vision_cfg__patch_size": (32, "visual.conv1.weight of 64 × 3 × 16 × 16, expected 64 × 3 × 32"),
     "vision_cfg__width": (32, "of 64, expected 32"),
-    "vision_cfg__layers": (3, "Missing key"),
+    "vision_cfg__layers": (3, "got no visual.transformer.resblocks.2.attn.in_proj_bias"),
     "embed_dim": (64, "text_projection of 128 × 128, expected 128 × 64"),
 }
 
@@ -258,6 +258,13 @@ def test_sizes_are_those_of_the_weights(tmp_path, size):
     said = refusal(tmp_path / "model")
     assert "the weights are not of this model" in said and message in said
     assert len(said) - len(str(tmp_path)) < 200
+
+
+def test_a_bias_that_the_model_has_not_is_named(folder):
+    tensors = load_file(folder / WEIGHTS_NAME) | {"logit_bias": torch.tensor(-10.0)}
+    (folder / WEIGHTS_NAME).unlink()
+    save_file(tensors, folder / WEIGHTS_NAME)
+    assert "got logit_bias besides what it has" in refusal(folder)
 
 
 @pytest.mark.parametrize("name", ["positional_embedding", "visual.conv1.weight"])
