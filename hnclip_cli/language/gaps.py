@@ -138,14 +138,18 @@ class Gaps:
         """Which choices captions put here, (C,).
 
         A sort must be known: there is a "computer chair", but no "computer couch". What is done to
-        a thing, or by it, is so to another one of its family, and else must be said: one rides
-        horses, and pets no books. People must be described so: young girls, but no older ones. What
-        is no like of the thing must have what the thing has: no silver men, and no snowboards with
-        baskets. There are bowls of soup, and no plates.
+        a thing, by it, or on, in or near it, is so to another one of its family, and else must be
+        said: one rides horses, and pets no books. People must be described so: young girls, but no
+        older ones. What is no like of the thing must have what the thing has: no silver men, and no
+        snowboards with baskets. There are bowls of soup, and no plates.
         """
         usage = self.usage
         may = np.ones(len(usage.choices), bool)
         is_person = self._lemma(index) in usage.people
+        is_of_verb = any(
+            link.to == index and link.relation.startswith("verb ") for link in self.links
+        )
+        placing = "verb " if is_of_verb else "noun "  # of both, the verb is meant
         for relation, head, dependent, at, to in self.links:
             if at == index and relation == COMPOUND:
                 may &= usage.count_row(relation, HEAD, dependent) > 0
@@ -155,6 +159,8 @@ class Gaps:
                 may &= seen if must else seen | is_like
             elif to == index and relation == "noun in" and self._is_vessel(index):
                 may &= usage.count_row(relation, DEPENDENT, head) > 0  # no wine in bowls
+            elif to == index and relation.startswith(placing) and relation != "noun of":
+                may &= is_like | (usage.count_row(relation, DEPENDENT, head) > 0)
             elif to == index and relation in (OBJECT, SUBJECT, "noun of"):
                 num_done = usage.count_row(relation, DEPENDENT, head)
                 may &= is_like | (num_done >= LEAST_ATTESTING)

@@ -145,6 +145,8 @@ def _is_action(caption: Caption, index: int, form: str) -> bool:
         return False
     if not caption.is_plain(index):
         return False
+    if caption.lower(index + 1) == "and" and caption.tag(index + 2) in _ACTING:
+        return False  # who walks and glides does not sit and glide
     tag = caption.tag(index)
     if form == BASE:
         return tag in ("VBP", "VB") and before in ("NNS", "WDT", "WP")

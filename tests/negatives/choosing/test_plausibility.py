@@ -188,6 +188,7 @@ def test_a_thing_of_another_family_is_less_usual_where_no_caption_puts_it(losses
         ("A pizza under a table", "under", "through"),
         ("Iced coffee in a tall glass with a straw", "coffee", "wine"),
         ("Red wine in a bottle", "bottle", "bowl"),
+        ("A man looks at a bottle on the floor", "floor", "laptop"),
         ("Scissors on a table by a sink", "by", "in"),
     ],
 )

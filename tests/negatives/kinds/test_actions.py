@@ -83,3 +83,7 @@ def test_what_is_in_front_is_not_in(candidates):
 
 def test_who_does_more_in_another_sentence_goes_on_with_it(candidates):
     assert candidates("replace-verb", "A dog sits on a couch. The dog looks at a ball.") == []
+
+
+def test_an_action_that_goes_with_another_one_stays(candidates):
+    assert candidates("replace-verb", "Skiers walking and gliding through snow") == []
