@@ -74,6 +74,7 @@ class Gaps:
         self._nouns = caption.lexicon.nouns.forms
         self._rows: dict[int, np.ndarray] = {}
         self._losses: dict[int, np.ndarray] = {}
+        self._counts: dict[tuple[str, int, str], np.ndarray] = {}
 
     def ranked(self, index: int, nouns: Sequence[Noun]) -> list[tuple[Noun, float]]:
         """Nouns in the place of the one at a word, the most usual first, with their losses.
@@ -129,9 +130,9 @@ class Gaps:
         most = np.zeros(len(self.usage.choices), "f4")
         for relation, head, dependent, at, to in self.links:
             if relation not in _NOT_PLACING and at == index:
-                np.maximum(most, self.usage.count_row(relation, HEAD, dependent), out=most)
+                np.maximum(most, self._counted(relation, HEAD, dependent), out=most)
             elif relation not in _NOT_PLACING and to == index:
-                np.maximum(most, self.usage.count_row(relation, DEPENDENT, head), out=most)
+                np.maximum(most, self._counted(relation, DEPENDENT, head), out=most)
         return most
 
     def _may_stand(self, index: int, is_like: np.ndarray) -> np.ndarray:
@@ -152,19 +153,26 @@ class Gaps:
         placing = "verb " if is_of_verb else "noun "  # of both, the verb is meant
         for relation, head, dependent, at, to in self.links:
             if at == index and relation == COMPOUND:
-                may &= usage.count_row(relation, HEAD, dependent) > 0
+                may &= self._counted(relation, HEAD, dependent) > 0
             elif at == index and (relation == MODIFIER or relation.startswith("noun ")):
                 must = is_person if relation == MODIFIER else relation == "noun of"
-                seen = usage.count_row(relation, HEAD, dependent) > 0
+                seen = self._counted(relation, HEAD, dependent) > 0
                 may &= seen if must else seen | is_like
             elif to == index and relation == "noun in" and self._is_vessel(index):
-                may &= usage.count_row(relation, DEPENDENT, head) > 0  # no wine in bowls
+                may &= self._counted(relation, DEPENDENT, head) > 0  # no wine in bowls
             elif to == index and relation.startswith(placing) and relation != "noun of":
-                may &= is_like | (usage.count_row(relation, DEPENDENT, head) > 0)
+                may &= is_like | (self._counted(relation, DEPENDENT, head) > 0)
             elif to == index and relation in (OBJECT, SUBJECT, "noun of"):
-                num_done = usage.count_row(relation, DEPENDENT, head)
+                num_done = self._counted(relation, DEPENDENT, head)
                 may &= is_like | (num_done >= LEAST_ATTESTING)
         return may
+
+    def _counted(self, relation: str, side: int, other: str) -> np.ndarray:
+        """How many captions have each choice on one side of a link, (C,)."""
+        key = relation, side, other
+        if key not in self._counts:
+            self._counts[key] = self.usage.count_row(*key)
+        return self._counts[key]
 
     def _is_vessel(self, index: int) -> bool:
         noun = self._nouns.get(self._lowers[index])
@@ -175,7 +183,7 @@ class Gaps:
         are = np.ones(len(self.usage.choices), bool)
         for relation, _, dependent, at, _ in self.links:
             if at == index and relation == MODIFIER:
-                are &= self.usage.count_row(relation, HEAD, dependent) > 0
+                are &= self._counted(relation, HEAD, dependent) > 0
         return are
 
     def own(self, index: int) -> float:

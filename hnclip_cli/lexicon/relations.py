@@ -1,8 +1,10 @@
 """Relations of space: their names, those that exclude each other, and what turns one around."""
 
 import re
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 
 from hnclip_cli.lexicon.nouns import Nouns
 from hnclip_cli.lexicon.tables import Row, Tables
@@ -67,6 +69,20 @@ class Relations:
             after = "".join(self._following(row, one) for one in row["after"].split())
             found.append(Flip(row["relation"], row["instead"], before, after))
         return tuple(found)
+
+    @cached_property
+    def flips_by_last_word(self) -> dict[str, list[tuple[int, Flip]]]:
+        """The flips whose words end with each word, with their places in the table."""
+        found: dict[str, list[tuple[int, Flip]]] = {}
+        for place, flip in enumerate(self.flips):
+            found.setdefault(flip.last_word, []).append((place, flip))
+        return found
+
+    def flips_for(self, words: AbstractSet[str]) -> list[Flip]:
+        """The flips of which some words hold the last one, in order."""
+        known = self.flips_by_last_word
+        found = [entry for word in known.keys() & words for entry in known[word]]
+        return [flip for _, flip in sorted(found, key=itemgetter(0))]
 
     def _following(self, row: Row, element: str) -> str:
         """An element of what follows, with the space before it."""

@@ -13,8 +13,7 @@ _CHANGING = {"not", "no", "all", "left", "from", "very", "so", "n't", "half"}
 
 def flip_relation(caption: Caption) -> Iterator[list[Edit]]:
     """Turn one directed relation around."""
-    known = caption.lexicon.relations.flips
-    flips = [flip for flip in known if flip.last_word in caption.lowers]
+    flips = caption.lexicon.relations.flips_for(caption.lowers)
     if not flips:
         return
     text, borders = _joined(caption)
