@@ -28,6 +28,8 @@ class Pace:
         self._unit, self._workers = unit, workers
         self._num_items, self._waited = 0, 0.0
         self._started: float | None = None
+        self.seconds = 0.0  # from the first batch to the last one that was done
+        self.waited = 0.0  # the share of them in which the model waited, 0 to 1
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -49,25 +51,18 @@ class Pace:
 
     def add(self, num_items: int) -> None:
         """A batch of so many items is done."""
+        now = time.perf_counter()
         if self._started is None:
-            self._started, self._waited = time.perf_counter(), 0.0
-        else:
-            self._num_items += num_items
-
-    @property
-    def seconds(self) -> float:
-        """Since the first batch was done."""
-        return time.perf_counter() - self._started if self._started is not None else 0.0
+            self._started, self._waited = now, 0.0
+            return
+        self._num_items += num_items
+        self.seconds = now - self._started
+        self.waited = self._waited / self.seconds if self.seconds else 0.0
 
     @property
     def rate(self) -> float:
         """Items a second."""
-        return self._num_items / self.seconds if self._num_items else 0.0
-
-    @property
-    def waited(self) -> float:
-        """The share of the time in which the model waited, 0 to 1."""
-        return self._waited / self.seconds if self._num_items else 0.0
+        return self._num_items / self.seconds if self.seconds else 0.0
 
     def __str__(self) -> str:
         return f"{self._speed()}, {self.waited:.0%} waiting"

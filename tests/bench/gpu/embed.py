@@ -134,7 +134,7 @@ def photographs(kit: Kit, module: Any) -> None:
         return time.perf_counter() - started
 
     torch.set_num_threads(1 if kit.small else 4)
-    rounds = [(ours(), theirs()) for _ in range(1 if kit.small else 3)]
+    rounds = [(ours(), theirs()) for _ in range(1 if kit.small else 2)]
     mine, pace, busy = min(run for run, _ in rounds)
     other = min(seconds for _, seconds in rounds)
     kit.say(

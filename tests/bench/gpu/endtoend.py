@@ -66,6 +66,8 @@ VARIANTS = {
 
 def photographs(kit: Kit) -> None:
     train = Train(kit)
+    if not kit.small:
+        report_speed(kit, train)
     steps = 4 if kit.small else 20
     variants = dict(VARIANTS)
     if not kit.small:
@@ -94,13 +96,12 @@ def photographs(kit: Kit) -> None:
         whole, resumed = weights
         far = max(float((whole[name] - resumed[name]).abs().max()) for name in whole)
         kit.say("train resumed: largest difference of a weight from one run's", far, at_most=1e-3)
-    if not kit.small:
-        report_speed(kit, train)
 
 
 def report_speed(kit: Kit, train: Train) -> None:
     """Samples a second of runs on their own, and what they say of their waiting."""
-    for batch, steps in ((128, 150), (512, 50)):
+    usual = train.batch
+    for batch, steps in ((usual, 150), (4 * usual, 50)):
         train.batch = batch
         process = train.start(f"timed-{batch}", steps=steps, log_every=10, quiet=False)
         assert process.stdout
@@ -116,6 +117,7 @@ def report_speed(kit: Kit, train: Train) -> None:
             f"train on photographs, ViT-B-32, K=4, bf16, B={batch}, 16 workers: samples/s",
             (steps - 30) * batch / seconds, said=said, exit=process.returncode,
         )  # fmt: skip
+    train.batch = usual
 
 
 def load_weights(folder: Path) -> dict[str, Any]:

@@ -25,7 +25,10 @@ def main() -> None:
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
-    torch.multiprocessing.start_processes(work, (kit, size, port), size, start_method="spawn")
+    if size == 1:
+        work(0, kit, size, port)
+    else:
+        torch.multiprocessing.start_processes(work, (kit, size, port), size, start_method="spawn")
 
 
 def work(rank: int, kit: Kit, size: int, port: int) -> None:

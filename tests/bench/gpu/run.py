@@ -30,8 +30,8 @@ STAGES = {
     "profile": 60,
     "memory": 90,
     "embed": 100,
-    "ranks": 40,
     "endtoend": 150,
+    "ranks": 40,
     "scenes": 240,
 }
 TOTAL_SECONDS = 480  # the last stages are left out where those before took longer
