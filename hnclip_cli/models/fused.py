@@ -219,16 +219,18 @@ def _outer(upstream: Tensor, x: Tensor) -> Tensor:
 
 def is_known(block: Any) -> bool:
     """Whether `run_blocks` computes a plain block (`hnclip_cli.models.blocks.can_run`)."""
-    norms, linears = (block.ln_1, block.ln_2), (block.mlp.c_fc, block.mlp.c_proj)
+    if [*block.mlp._modules] != ["c_fc", "gelu", "c_proj"]:
+        return False
+    attention, norms, mlp = block.attn, (block.ln_1, block.ln_2), [*block.mlp]
     return (
         all(type(norm) in NORMS and norm.bias is not None for norm in norms)
-        and all(isinstance(part, nn.Linear) and part.bias is not None for part in linears)
+        and all(isinstance(part, nn.Linear) and part.bias is not None for part in mlp[::2])
         and all(isinstance(scale, nn.Identity) for scale in (block.ls_1, block.ls_2))
-        and [*block.mlp._modules] == ["c_fc", "gelu", "c_proj"]
-        and type(block.mlp.gelu) in ACTIVATIONS
-        and getattr(block.mlp.gelu, "approximate", "none") == "none"
-        and block.attn.in_proj_weight.dtype == torch.float32
-        and not any(map(has_hooks, block.modules()))
+        and type(mlp[1]) in ACTIVATIONS
+        and getattr(mlp[1], "approximate", "none") == "none"
+        and attention.in_proj_bias is not None
+        and attention.in_proj_bias.dtype == torch.float32
+        and not any(map(has_hooks, (*norms, block.mlp, *mlp, attention.out_proj)))
     )
 
 
