@@ -117,7 +117,7 @@ def _activate_backward(
     addend = tl.load(bias + column, mask=column < W, other=0.0)[None, :]
     begin = tl.program_id(0) * rows_each
     end = tl.minimum(begin + rows_each, num_rows)
-    of_bias = tl.zeros([COLUMNS], tl.float32)
+    of_bias = tl.zeros([ROWS, COLUMNS], tl.float32)  # summed over rows once, at the end
     for start in range(begin, end, ROWS):
         row = start + tl.arange(0, ROWS)
         at = row.to(tl.int64)[:, None] * W + column[None, :]
@@ -131,9 +131,10 @@ def _activate_backward(
             gate = tl.sigmoid(1.702 * value)
             slope = gate * (1 + 1.702 * value * (1 - gate))
         up = up * slope
-        of_bias += tl.sum(up, axis=0)
+        of_bias += up
         tl.store(gradient + at, up.to(gradient.dtype.element_ty), mask=inside)
-    tl.store(parts + tl.program_id(0) * W + column, of_bias, mask=column < W)
+    total = tl.sum(of_bias, axis=0)
+    tl.store(parts + tl.program_id(0) * W + column, total, mask=column < W)
 
 
 @triton.jit
@@ -152,15 +153,15 @@ def _stack_heads(
     to = tl.program_id(2) * W + column
     begin = tl.program_id(0) * rows_each
     end = tl.minimum(begin + rows_each, num_rows)
-    total = tl.zeros([COLUMNS], tl.float32)
+    total = tl.zeros([ROWS, COLUMNS], tl.float32)
     for start in range(begin, end, ROWS):
         row = start + tl.arange(0, ROWS)
         at = (row // length).to(tl.int64) * batch_step + (row % length) * row_step
         inside = (row < end)[:, None] & (column < W)[None, :]
         part = tl.load(source + at[:, None] + of_head[None, :], mask=inside, other=0.0)
-        total += tl.sum(part.to(tl.float32), axis=0)
+        total += part.to(tl.float32)
         tl.store(out + row.to(tl.int64)[:, None] * (3 * W) + to[None, :], part, mask=inside)
-    tl.store(parts + tl.program_id(0) * (3 * W) + to, total, mask=column < W)
+    tl.store(parts + tl.program_id(0) * (3 * W) + to, tl.sum(total, axis=0), mask=column < W)
 
 
 def add_norm(

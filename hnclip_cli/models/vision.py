@@ -30,6 +30,8 @@ def encode_image(module: Any, pixels: Tensor) -> Tensor:
     """
     visual = module.visual
     if not _pools_class_token(visual):
+        if pixels.is_cuda:  # all that follows a convolution is laid out as its input
+            pixels = pixels.contiguous(memory_format=torch.channels_last)
         features: Tensor = module.encode_image(pixels, normalize=False)
         return features
     x = _embed_patches(visual, pixels) if is_gpu(pixels.device) else visual._embeds(pixels)

@@ -50,6 +50,7 @@ def profile_step(kit: Kit, model: str, step: Step) -> None:
 def say_host(kit: Kit, name: str, run: Callable[[], object]) -> None:
     """How long Python takes to start all of a step, and the functions that take most of that."""
     profiler = cProfile.Profile()
+    run()
     for how, call in (("", run), (", in one thread", run), ("", partial(profiler.runcall, run))):
         kit.wait()
         # A profiler of Python sees one thread, and autograd has its own.

@@ -26,7 +26,7 @@ import triton
 STAGES = {
     "correctness": 60,
     "objective": 60,
-    "step": 120,
+    "step": 130,
     "profile": 60,
     "memory": 90,
     "embed": 100,

@@ -45,8 +45,6 @@ def convolutions(kit: Kit) -> None:
     pixels = {"contiguous": pixels_of(kit, module, size)}
     pixels["channels last"] = pixels["contiguous"].contiguous(memory_format=torch.channels_last)
     for layout, images in pixels.items():
-        if layout == "channels last":
-            module.visual.to(memory_format=torch.channels_last)
 
         def run(images: Tensor = images) -> None:
             module.zero_grad(set_to_none=True)
@@ -63,14 +61,14 @@ def measure(kit: Kit, name: str, size: int, bar: float) -> None:
     if name == "ViT-B-32":
         layouts(kit, step)
     runs = {"hnclip": partial(step.run, step.ours), "open_clip": partial(step.run, step.theirs)}
-    times = dict(zip(runs, kit.milliseconds(*runs.values(), seconds=3), strict=True))
+    times = dict(zip(runs, kit.milliseconds(*runs.values(), seconds=2), strict=True))
     memory = {run: kit.extra_bytes(function) / 1e9 for run, function in runs.items()}
     if not kit.small:
         started = time.perf_counter()
         step.compile_theirs()
         runs["open_clip"]()
         seconds = time.perf_counter() - started
-        again, compiled = kit.milliseconds(*runs.values(), seconds=3)
+        again, compiled = kit.milliseconds(*runs.values(), seconds=2)
         times |= {"hnclip, again": again, "open_clip, compiled": compiled}
         kit.say(f"{name}: seconds to compile open_clip's", seconds)
     for run, took in times.items():
@@ -100,7 +98,7 @@ def layouts(kit: Kit, step: "Step") -> None:
         runs[name] = run
     runs["images, open_clip"] = lambda: step.towers(step.their_images)
     runs["images, hnclip"] = lambda: step.towers(step.our_images)
-    for name, took in zip(runs, kit.milliseconds(*runs.values()), strict=True):
+    for name, took in zip(runs, kit.milliseconds(*runs.values(), seconds=0.5), strict=True):
         kit.say(f"ViT-B-32, tower forward and backward, {name}: milliseconds", took)
     kit.say("tokens of a batch, by open_clip's", step.share_of_tokens)
 
