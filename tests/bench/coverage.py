@@ -13,6 +13,8 @@ import os
 from collections import Counter
 from pathlib import Path
 
+from hnclip_cli.lexicon import load_lexicon
+from hnclip_cli.negatives.choosing.plausibility import Plausible
 from hnclip_cli.negatives.choosing.truth import TrueCaptions
 from hnclip_cli.streams.records import Record
 from tests.bench.machine import describe
@@ -34,7 +36,7 @@ def read(path: Path) -> list[Record]:
 
 def measure(records: list[Record], truth: TrueCaptions | None) -> dict[str, object]:
     """Coverage, mean number of kinds, and the share of captions of each kind."""
-    maker = by_rules(truth=truth)
+    maker = by_rules(preference=Plausible(load_lexicon()), truth=truth)
     counts: Counter[str] = Counter()
     covered = 0
     for first in range(0, len(records), BATCH):

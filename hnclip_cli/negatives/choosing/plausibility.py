@@ -123,7 +123,7 @@ class _OfCaption:
                 found += 0.3 * self._usage.link(f"noun {text}", link.head, noun)
                 if text == "in" and not self._may_be_in(link.head, noun):
                     return NEVER
-        is_rare = text == _BESIDE and drawn(self._caption.draw, _BESIDE)[0] >= 77  # of 256
+        is_rare = text == _BESIDE and drawn(self._caption.draw, _BESIDE)[0] >= 51  # of 256
         loss = USUAL_RELATION - found
         return loss + RARE * is_rare if loss <= MAX_LOSS else NEVER
 
