@@ -23,7 +23,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hnclip_cli.models.device import is_gpu
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.objectives.passes import (
     EXCLUDED,
@@ -315,8 +314,10 @@ def _add_product(total: Tensor, left: Tensor, right: Tensor, *, overwrite: bool)
     beta = 0 if overwrite else 1
     if left.dtype == total.dtype:
         total.addmm_(left, right, beta=beta)
-    elif is_gpu(total.device):
+    elif total.is_cuda:
         torch.addmm(total, left, right, beta=beta, out_dtype=total.dtype, out=total)
+    elif total.is_meta:  # there torch 2.11 knows no dtype but that of the factors
+        torch.mm(left, right, out=total.view(left.dtype)[:, : total.shape[1]])
     else:
         total.addmm_(left.to(total.dtype), right.to(total.dtype), beta=beta)
 
