@@ -11,6 +11,7 @@ from hnclip_cli.models.meta import Meter
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.objectives import contrast
 from hnclip_cli.training.objectives.hard_negatives import hard_negative_objective
+from hnclip_cli.training.objectives.passes import GPU_COSINES
 from tests.bench.objective_memory import saved_bytes
 from tests.training.test_objective import gradients, make_batch
 
@@ -240,7 +241,7 @@ def test_a_gpu_holds_gradients_and_one_chunk_and_no_copies(dtype, copies):
             *inputs, negative_kinds=kinds.long(), thresholds=torch.empty(1), **WEIGHTS
         ).loss
         torch.autograd.grad(loss, [*features, inputs[-1]])
-    chunk = 2**29 * 2
+    chunk = GPU_COSINES * 2
     numbers = (2 + slots) * size * dim
     assert meter.peak - given < 1.02 * (chunk + numbers * (4 + copies)) < 2.2e9
 

@@ -87,15 +87,15 @@ def _solve(
         # Autocast would round the logits to half precision.
         with autocast(scale.device, None):
             view = View.of_captions(features, slots, scale, thresholds, bias=bias, **options)
-            updated, image_side = update_thresholds(view, thresholds, bound), view.exchanged()
-            loss, values = 0 * view.scale, []
-            for name, term, weight in terms:
+            image_side, loss, values = view.exchanged(), 0 * view.scale, []
+            for _, term, weight in terms:
                 value = term.function(image_side if term.of_images else view)
                 if weight:
                     loss = loss + weight * value
                 values.append(value)
-                if name == "image_cmr":
-                    updated = update_thresholds(image_side, updated, bound)
+            updated = update_thresholds(view, thresholds, bound)
+            if any(name == "image_cmr" for name, _, _ in terms):
+                updated = update_thresholds(image_side, updated, bound)
         return [loss, updated, *values]
 
     wanted = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in given)

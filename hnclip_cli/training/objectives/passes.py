@@ -17,6 +17,7 @@ from hnclip_cli.training.objectives.rows import refuse_second_derivative, widene
 Implementation = Literal["auto", "dense", "chunked", "triton"]
 
 _LOG = logging.getLogger(__name__)
+GPU_COSINES = 620_000_000  # of a chunk: 1.24 GB of half precision
 # Triton's kernels are tried on so many rows, texts and columns: more than one tile of each.
 BLOCK = (70, 150, 2100)
 # How far they may be from plain torch, which rounds nothing to half precision.
@@ -241,6 +242,6 @@ def _own_cosines_and_gradient(passes: Passes, features: Tensor) -> tuple[Tensor,
 
 def default_chunk_size(num_candidates: int, device: torch.device) -> int:
     """Rows of a chunk: enough for efficient matrix products, few enough to need little memory."""
-    if is_gpu(device):  # 1 GB of half precision, in whole tiles of the products
-        return max(2048, min(8192, 2**29 // num_candidates // 256 * 256))
+    if is_gpu(device):  # in whole tiles of the products
+        return max(2048, min(8192, GPU_COSINES // num_candidates // 128 * 128))
     return max(64, min(1024, 2**22 // num_candidates))
