@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import torch
@@ -31,7 +32,7 @@ from hnclip_cli.training.step import forward_backward
 from tests.bench.gpu.kit import Kit, captions_of, environment_of
 
 SLOTS = NumSlots(4)
-SECONDS = 35  # after which no further case is begun
+SECONDS = 25  # after which no further case is begun
 # Of a model: precision and settings.
 CASES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "ViT-B-32": [
@@ -88,22 +89,22 @@ def auto_sizes(kit: Kit) -> None:
         name = f"train, ViT-B-32, {' '.join(flags)}"
         process = subprocess.Popen(
             [
-                sys.executable, "-m", "hnclip_cli", "train", "--model", "ViT-B-32", "--steps", "5",
-                "--workers", "16", *flags, "--overwrite", "-o", str(kit.work / "auto"),
-                str(kit.work / "noise.jsonl"),
+                sys.executable, "-m", "hnclip_cli", "train", "--model", "ViT-B-32", "--steps", "9",
+                "--log-every", "1", "--workers", "16", *flags, "--overwrite", "-o",
+                str(kit.work / "auto"), str(kit.work / "noise.jsonl"),
             ],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment_of(kit),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment_of(kit),
         )  # fmt: skip
         free, _ = torch.cuda.mem_get_info()
-        least = free
-        while process.poll() is None:
-            least = min(least, torch.cuda.mem_get_info()[0])
-            time.sleep(0.01)
-        assert process.stderr
+        assert process.stdout and process.stderr
+        steps = [line for line in islice(process.stdout, 4) if line.strip()]
+        left, _ = torch.cuda.mem_get_info()  # the allocator keeps what a step has taken
+        process.kill()  # in place of two gigabytes of state to write
         lines = process.stderr.read().splitlines()
+        process.wait()
         said = next((line for line in lines if " auto: " in line), lines[-1:])
-        kit.say(f"{name}: exit code", process.returncode, at_most=0, note=said)
-        kit.say(f"{name}: share of the free memory that was used", 1 - least / free, at_least=0.85)
+        kit.say(f"{name}: steps without an error", len(steps), at_least=4, note=said)
+        kit.say(f"{name}: share of the free memory that is used", 1 - left / free, at_least=0.85)
 
 
 @dataclass
