@@ -312,8 +312,6 @@ def _merge_ranks(lse: Tensor, ranks: Ranks) -> Tensor:
 def _add_product(total: Tensor, left: Tensor, right: Tensor, *, overwrite: bool) -> None:
     """``total (+)= left @ right``, summed in the precision of ``total``."""
     beta = 0 if overwrite else 1
-    if total.is_meta:
-        return  # nothing is allocated, and not every version knows out_dtype there
     if left.dtype == total.dtype:
         total.addmm_(left, right, beta=beta)
     elif total.is_cuda:
