@@ -212,10 +212,8 @@ class _Finish(torch.autograd.Function):
 
 def _outer(upstream: Tensor, x: Tensor) -> Tensor:
     """The gradient of a matrix, float32 as the matrix: (P, M) and (P, N) to (M, N)."""
-    if x.is_cuda and CAN_WIDEN:  # not rounded to half precision on the way
+    if CAN_WIDEN and not x.is_cpu:  # not rounded to half precision on the way
         return torch.mm(upstream.t(), x, out_dtype=torch.float32)
-    if x.is_meta:  # where not every version knows out_dtype
-        return x.new_empty(upstream.shape[1], x.shape[1], dtype=torch.float32)
     return (upstream.t() @ x).float()
 
 

@@ -316,7 +316,7 @@ def _add_product(total: Tensor, left: Tensor, right: Tensor, *, overwrite: bool)
         total.addmm_(left, right, beta=beta)
     elif total.is_cuda:
         torch.addmm(total, left, right, beta=beta, out_dtype=total.dtype, out=total)
-    elif total.is_meta:  # there torch 2.11 knows no dtype but that of the factors
+    elif total.is_meta:  # only counted; there torch 2.11 knows no dtype but that of the factors
         torch.mm(left, right, out=total.view(left.dtype)[:, : total.shape[1]])
     else:
         total.addmm_(left.to(total.dtype), right.to(total.dtype), beta=beta)
