@@ -32,8 +32,9 @@ MAX_LOSS = 3.0
 MISFITS = 8
 # What no caption held.
 UNKNOWN = -14.0
-# What costs more than this is not said, not even where nothing else is left.
-LAST_RESORT = 4.5
+# What costs more than this is not said, not even where nothing else is left; in a caption all of
+# whose things and actions are known, and in others, of which captions tell less.
+LAST_RESORT, LAST_RESORT_OF_UNKNOWN = 8.0, 4.5
 # What is usual in its place, in nats.
 USUAL, VERY_USUAL = 3.0, 5.0
 UNKNOWN_SORT = 9.0
@@ -61,6 +62,7 @@ class Gaps:
         links: of the caption.
         known: what edits cost that a kind proposed by their losses.
         is_familiar: whether captions tell of most things and actions of this one.
+        last_resort: the most that anything may cost, where nothing else is left.
     """
 
     max_loss = MAX_LOSS
@@ -69,7 +71,9 @@ class Gaps:
         self.usage = usage
         self.links: list[Link] = links(caption)
         self.known: dict[Edit, float] = {}
-        self.is_familiar = _is_familiar(usage, caption)
+        unknown = _unknown_share(usage, caption)
+        self.is_familiar = unknown <= MAX_UNKNOWN
+        self.last_resort = LAST_RESORT_OF_UNKNOWN if unknown else LAST_RESORT
         self._lowers = [word.lower for word in caption.words]
         self._nouns = caption.lexicon.nouns.forms
         self._rows: dict[int, np.ndarray] = {}
@@ -102,14 +106,16 @@ class Gaps:
         may = self._may_stand(index, is_like)
         if self.is_familiar:
             may &= is_like | (num_attesting >= LEAST_ATTESTING)
+        are_described_so = self._are_described_so(index)
         losses[num_attesting == 0] += UNATTESTED
-        losses[~self._are_described_so(index)] += UNATTESTED
+        losses[~are_described_so] += UNATTESTED
+        losses[~are_described_so & (losses > LAST_RESORT_OF_UNKNOWN)] = NEVER
         losses[~may] = UNKNOWN_SORT
         if self._lemma(index) in usage.people:
             cost = losses[usage.of_people] * (_PEOPLE_SHARE / _PEOPLE_MOST)
             losses[usage.of_people] = np.minimum(cost, np.tanh(cost)) * _PEOPLE_MOST
         if self.is_familiar:
-            losses[~is_like & (losses > MAX_LOSS)] = NEVER
+            losses[~is_like & (losses > self.last_resort)] = NEVER
         else:
             noun = self._nouns.get(self._lowers[index])
             limit = NEVER if noun and noun.is_animate else MAX_LOSS
@@ -228,8 +234,8 @@ class Gaps:
         return self._named.get(index) or self._lowers[index]
 
 
-def _is_familiar(usage: Usage, caption: Caption) -> bool:
-    """Whether captions tell of most things and actions of this one; names do not count."""
+def _unknown_share(usage: Usage, caption: Caption) -> float:
+    """Of the things and actions of a caption, how many no other tells of; names do not count."""
     named = [
         word
         for unit in units(caption)
@@ -241,4 +247,4 @@ def _is_familiar(usage: Usage, caption: Caption) -> bool:
         if caption.has_plain_case(place)
     ]
     num_unknown = sum(not usage.knows(word) for word in named)
-    return num_unknown <= MAX_UNKNOWN * len(named)
+    return num_unknown / max(1, len(named))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from hnclip_cli.language.caption import Caption, Word, once
-from hnclip_cli.language.gaps import LAST_RESORT, MAX_LOSS, NEVER, UNKNOWN_SORT, Gaps
+from hnclip_cli.language.gaps import MAX_LOSS, NEVER, UNKNOWN_SORT, Gaps
 from hnclip_cli.language.links import (
     COMPOUND,
     DETERMINER,
@@ -67,7 +67,8 @@ class Plausible:
             known[edits[0]] if edits and edits[0] in known else one.loss(edits)
             for edits in candidates
         ]
-        return [loss if loss <= LAST_RESORT else NEVER for loss in losses]
+        most = caption.gaps.last_resort
+        return [loss if loss <= most else NEVER for loss in losses]
 
 
 class _OfCaption:
