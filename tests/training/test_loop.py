@@ -4,6 +4,7 @@ import itertools
 import open_clip
 import pytest
 import torch
+from torch import nn
 
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.models.load import load_clip
@@ -30,6 +31,8 @@ def run(folder, records, policy=None, **settings):
     reader = RecordReader(io.BytesIO(to_lines(*records)), "x.jsonl")
     store = RecordStore(reader, str(folder), policy)
     clip = load_clip("hnclip-tiny", device="cpu", seed=config.seed)
+    if uses(config.weights, "bias"):
+        clip.module.logit_bias = nn.Parameter(torch.tensor(-10.0))
     state = start(clip, store, config)
     saves = []
 
