@@ -19,6 +19,9 @@ _PAIRS_OF_PHRASES = {
     *(("opposed", "to"), ("missing", "a"), ("missing", "an"), ("missing", "its")),
     *(("missing", "his"), ("missing", "her"), ("missing", "their"), ("missing", "the")),
 }
+# These deny what a form of "be" before them says them of: "the table is absent".
+_OF_SUBJECTS = {"absent", "missing", "nowhere"}
+_BE = {"is", "are", "was", "were"}
 # Behind these there are a few.
 _BEFORE_SOME = {
     "a",
@@ -33,7 +36,8 @@ _BEFORE_SOME = {
     "next",
     "every",
 }
-_BEGINNINGS = {"few"} | _OF_CLAUSES | _OF_PHRASES | {first for first, _ in _PAIRS_OF_PHRASES}
+_BEGINNINGS = {"few"} | _OF_CLAUSES | _OF_PHRASES | _OF_SUBJECTS
+_BEGINNINGS |= {first for first, _ in _PAIRS_OF_PHRASES}
 _CONJUNCTIONS = {"that", "while", "as", "if", "because", "although", "though", "whether", "since"}
 _ENDS = {*".;!?:", "but", "while", "whereas", "except", "besides", "although", "though", "because"}
 _LIST_TAGS = ("NN", "JJ", ",")
@@ -52,7 +56,8 @@ def denied(caption: Caption) -> list[tuple[int, int]]:
         size = _size(caption, index)
         if size and not (found and word.start < found[-1][1]):
             is_phrase = word.lower not in _OF_CLAUSES or _follows_preposition(caption, index)
-            first = index if is_phrase else _first(caption, index)
+            is_whole = not is_phrase or _denies_subject(caption, index)
+            first = _first(caption, index) if is_whole else index
             stop = _Scope(caption, index, index + size, is_phrase).stop()
             found.append((caption.words[first].start, caption.words[stop - 1].end))
     return found
@@ -67,7 +72,16 @@ def _size(caption: Caption, index: int) -> int:
         return 1
     if (lower, caption.lower(index + 1)) in _PAIRS_OF_PHRASES:
         return 1 if lower == "missing" else 2
-    return 0
+    return int(_denies_subject(caption, index))
+
+
+def _denies_subject(caption: Caption, index: int) -> bool:
+    pair = caption.lower(index), caption.lower(index + 1)
+    if pair[0] not in _OF_SUBJECTS or pair in _PAIRS_OF_PHRASES:
+        return False
+    while caption.tag(index - 1) == "RB":
+        index -= 1
+    return caption.lower(index - 1) in _BE
 
 
 def _follows_preposition(caption: Caption, index: int) -> bool:
@@ -86,6 +100,8 @@ def _clause_start(caption: Caption, index: int) -> int:
 def _first(caption: Caption, index: int) -> int:
     """The first word that is denied: "on the table there is no cup" says so of the table."""
     start = _clause_start(caption, index)
+    if _denies_subject(caption, index):
+        return start
     if any(caption.lower(place) == "there" for place in range(start, index)):
         return start
     return index - 1 if index and caption.lower(index) in ("n't", "n’t", "nt") else index

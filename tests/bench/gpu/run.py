@@ -28,7 +28,7 @@ STAGES = {
     "objective": 60,
     "step": 130,
     "profile": 60,
-    "memory": 75,
+    "memory": 90,
     "embed": 100,
     "endtoend": 150,
     "ranks": 40,

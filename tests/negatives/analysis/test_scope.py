@@ -28,6 +28,17 @@ from hnclip_cli.negatives.analysis.scope import denied
         ("Neither the cat nor the dog is asleep.", "Neither the cat nor the dog is asleep"),
         ("Nothing is on the table except a cup", "Nothing is on the table"),
         ("There are no people who are sitting", "There are no people who are sitting"),
+        # what something is said of
+        ("A cup sits there, but a table is noticeably absent.", "a table is noticeably absent"),
+        (
+            "The spoon is missing from the bowl while a fork lies there",
+            "The spoon is missing from the bowl",
+        ),
+        (
+            "A bowl is here but the spoons are nowhere to be seen",
+            "the spoons are nowhere to be seen",
+        ),
+        ("The table is missing a leg.", "missing a leg"),
         # a noun phrase
         ("A street without cars", "without cars"),
         ("A street without people walking dogs", "without people walking dogs"),
