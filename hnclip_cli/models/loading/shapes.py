@@ -94,11 +94,19 @@ def check_fit(
 
 
 def _check_names(expected: Iterable[str], given: Iterable[str], where: str) -> None:
-    """open_clip does without a bias of logits, and the numbers of positions of transformers."""
+    """open_clip does without a bias of logits, and the numbers of positions of transformers.
+
+    torch does without the number of batches that batch normalization has seen, which locked
+    towers do not have.
+    """
     is_timm = any(name.startswith("visual.trunk.") for name in expected)
     if is_timm and any(name.startswith("image_encoder.") for name in given):
         return  # the names of MobileCLIP's authors, which open_clip knows
-    missing = sorted(set(expected) - set(given) - {"logit_bias"})
+    missing = sorted(
+        name
+        for name in set(expected) - set(given) - {"logit_bias"}
+        if not name.endswith(".num_batches_tracked")
+    )
     more = sorted(name for name in set(given) - set(expected) if not name.endswith("_ids"))
     if missing or more:
         raise HnclipError(
