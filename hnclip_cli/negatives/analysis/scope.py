@@ -56,8 +56,7 @@ def denied(caption: Caption) -> list[tuple[int, int]]:
         size = _size(caption, index)
         if size and not (found and word.start < found[-1][1]):
             is_phrase = word.lower not in _OF_CLAUSES or _follows_preposition(caption, index)
-            is_whole = not is_phrase or _denies_subject(caption, index)
-            first = _first(caption, index) if is_whole else index
+            first = _first(caption, index, is_phrase)
             stop = _Scope(caption, index, index + size, is_phrase).stop()
             found.append((caption.words[first].start, caption.words[stop - 1].end))
     return found
@@ -97,11 +96,13 @@ def _clause_start(caption: Caption, index: int) -> int:
     return index
 
 
-def _first(caption: Caption, index: int) -> int:
+def _first(caption: Caption, index: int, is_phrase: bool) -> int:
     """The first word that is denied: "on the table there is no cup" says so of the table."""
     start = _clause_start(caption, index)
     if _denies_subject(caption, index):
         return start
+    if is_phrase:
+        return index
     if any(caption.lower(place) == "there" for place in range(start, index)):
         return start
     return index - 1 if index and caption.lower(index) in ("n't", "n’t", "nt") else index
