@@ -17,16 +17,23 @@ def is_right(what: str, device: torch.device, error_of: Callable[[torch.device],
     Where Triton is missing, cannot compile, or gives other numbers, a warning says that ``what``
     is not used; not for ``meta``, which stands for a GPU that is not here.
     """
-    try:
+
+    def problem_of() -> str:
         error = error_of(device)
-        if error <= MAX_ERROR:
-            return True
-        reason = f"its relative error is {error:.2g}"
+        return "" if error <= MAX_ERROR else f"its relative error is {error:.2g}"
+
+    return works(f"{what} is not used", problem_of, is_said=device.type != "meta")
+
+
+def works(note: str, problem_of: Callable[[], str], *, is_said: bool = True) -> bool:
+    """Whether there is no problem, and none is raised; else a warning: the note, and why."""
+    try:
+        reason = problem_of()
     except Exception as problem:  # Triton's compiler, the driver and the import each have their own
         reason = f"{type(problem).__name__}: {problem}".partition("\n")[0][:120]
-    if device.type != "meta":
-        warnings.warn(f"{what} is not used ({reason})", stacklevel=3)
-    return False
+    if reason and is_said:
+        warnings.warn(f"{note} ({reason})", stacklevel=4)
+    return not reason
 
 
 def launch(kernel: Any, grid: tuple[int, ...], x: Tensor, *args: Any, **constants: Any) -> None:

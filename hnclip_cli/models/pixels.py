@@ -1,6 +1,5 @@
 """Images as the pixels that a model takes: preprocessing in parts, in processes and on bytes."""
 
-import warnings
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from itertools import islice
@@ -13,6 +12,7 @@ from torch import Tensor
 from torchvision.transforms import CenterCrop, Compose, Resize
 
 from hnclip_cli.errors import InputError
+from hnclip_cli.models.kernels import works
 from hnclip_cli.streams.decoders import (
     Decoded,
     Decoders,
@@ -35,6 +35,7 @@ U = TypeVar("U")
 # this interpreter to another thread.
 MAX_AT_ONCE = 8
 MAX_AHEAD = 512  # images that are loaded before they are wanted: up to 1 GB
+SUPPORTS = {"BILINEAR": 1.0, "BICUBIC": 2.0}  # of the filters that a GPU resizes by
 # Of an image that a GPU resizes. Larger ones take longer to hand over than they are worth.
 MAX_RAW_BYTES = 2 << 20
 MAX_HELD_BYTES = 2 << 30  # of all images that are in memory for a GPU
@@ -119,6 +120,14 @@ def by_table(arithmetic: Compose) -> Callable[[Image.Image], Tensor]:
     return look_up
 
 
+def can_resize(steps: Sequence[Step]) -> bool:
+    """Whether `resize` does these steps: the shorter side to a size, by a filter that it knows."""
+    match list(steps):
+        case [("resize", [int(), name]), ("crop", _)]:
+            return name in SUPPORTS
+    return False
+
+
 def resizes(device: torch.device, steps: Sequence[Step]) -> bool:
     """Whether a GPU can do these steps, and gives the bytes that Pillow does.
 
@@ -126,18 +135,13 @@ def resizes(device: torch.device, steps: Sequence[Step]) -> bool:
     """
     if device.type != "cuda":
         return False
-    try:
-        from hnclip_cli.models.resize import can_resize, is_exact
 
-        if not can_resize(steps):
-            return False
-        if is_exact(steps, device):
-            return True
-        reason = "its pixels are not Pillow's"
-    except Exception as problem:  # Triton's compiler, the driver and the import each have their own
-        reason = f"{type(problem).__name__}: {problem}".partition("\n")[0][:120]
-    warnings.warn(f"images are not resized on the GPU ({reason})", stacklevel=2)
-    return False
+    def problem_of() -> str:
+        from hnclip_cli.models.resize import is_exact
+
+        return "" if is_exact(steps, device) else "its pixels are not Pillow's"
+
+    return can_resize(steps) and works("images are not resized on the GPU", problem_of)
 
 
 def as_bytes(decoded: Decoded) -> Tensor:

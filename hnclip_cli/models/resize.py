@@ -16,12 +16,12 @@ import triton.language as tl
 from PIL import Image
 from torch import Tensor
 
+from hnclip_cli.models.pixels import SUPPORTS
 from hnclip_cli.streams.decoders import Step, apply_steps, crop_offset, resized_size
 
 PRECISION_BITS = 22
 PART = 128  # images at a time
 BLOCK = 1024  # bytes of an image that a program computes
-SUPPORTS = {"BILINEAR": 1.0, "BICUBIC": 2.0}  # of the filters that are known here
 
 
 class _Pass(NamedTuple):
@@ -95,20 +95,12 @@ def _filter(name: str, x: np.ndarray) -> np.ndarray:
     return np.where(x < 1, near, np.where(x < 2, far, 0))
 
 
-def can_resize(steps: Sequence[Step]) -> bool:
-    """Whether `resize` does these steps: the shorter side to a size, by a filter that it knows."""
-    match list(steps):
-        case [("resize", [int(), name]), ("crop", _)]:
-            return name in SUPPORTS
-    return False
-
-
 def resize(images: Sequence[Tensor], steps: Sequence[Step], device: torch.device) -> Tensor:
     """What `apply_steps` makes of images, on a device, so many at a time that they fit well there.
 
     Args:
         images: (height, width, 3) uint8 each, of any sizes, on the CPU.
-        steps: that `can_resize`.
+        steps: that `pixels.can_resize`.
 
     Returns:
         (n, height, width, 3) uint8.
