@@ -1,0 +1,1 @@
+"""What is looked at: pages that need nothing else, and charts."""
