@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hnclip_cli.evaluation.report import evaluate as evaluate
     from hnclip_cli.models.export import export as export
     from hnclip_cli.models.load import load_clip
+    from hnclip_cli.negatives.blind_pairs import blind_pairs as blind_pairs
     from hnclip_cli.negatives.fitting import fit as fit
     from hnclip_cli.negatives.making import make_negatives as make_negatives
     from hnclip_cli.negatives.mining import mine as mine
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 
 # The same again, for when the program runs.
 _PLACES = {
+    "blind_pairs": "hnclip_cli.negatives.blind_pairs:blind_pairs",
     "compare": "hnclip_cli.evaluation.compare:compare",
     "embed": "hnclip_cli.embedding.embed:embed",
     "evaluate": "hnclip_cli.evaluation.report:evaluate",

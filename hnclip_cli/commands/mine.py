@@ -1,5 +1,6 @@
 """hnclip mine: nearest captions or images as negatives."""
 
+from functools import partial
 from typing import Any
 
 import click
@@ -7,46 +8,72 @@ import click
 from hnclip_cli import console, options
 from hnclip_cli.console import Run
 
+_blind = partial(click.option, cls=options.Grouped, group="With --blind-pairs")
+
 # fmt: off
 _options = options.together(
-    click.option("--of", type=click.Choice(["caption", "image"]), default="caption",
-
-        help='What to add: captions to "negatives", or images as "negative_images".'),
+    click.option("--of", type=click.Choice(["caption", "image"]),
+        help='What to add: captions to "negatives", or images as "negative_images".'
+        "  [default: caption]"),
     click.option("--queries", metavar="NPY", type=options.READ,
         help="Embeddings to compare those of NPY with, for captions near to an image, for"
         " example.  [default: NPY]"),
     click.option("-k", type=options.Whole(1), default=3,
-        help="How many to add to a record."),
+        help="How many to add to a record; of --blind-pairs, how many begin with a record."),
     click.option("--margin", type=options.Number(0, 2), metavar="X",
         help="Only what is at least X less similar than the record's own pair."),
     click.option("--relative-margin", type=options.Number(0, 2), metavar="X",
         help="The same, X being a part of the similarity of the record's own pair, as 0.05."),
+    click.option("--blind-pairs", metavar="CLIP.npy", type=options.READ,
+        help="Write pairs of images instead: those that CLIP.npy takes for the same and NPY, of"
+        " another encoder, for different ones."),
+    _blind("--same", type=options.Number(0, 1), metavar="X",
+        help="The cosine by CLIP.npy is above X.  [default: 0.95]"),
+    _blind("--different", type=options.Number(-1, 1), metavar="X",
+        help="The cosine by NPY is below X.  [default: 0.6]"),
 )
 # fmt: on
 
 
-@click.command("mine", cls=options.Command)
+@click.command("mine", cls=options.GroupedCommand)
 @click.argument("embeddings", metavar="NPY", type=options.READ)
 @options.input_argument
 @options.output_option
 @_options
 @options.shard_option
 @options.run
-def mine(run: Run, embeddings: str, input_: str, output: str, **how: Any) -> None:
+def mine(
+    run: Run, embeddings: str, input_: str, output: str, blind_pairs: str | None, **given: Any
+) -> None:
     """Add the nearest captions or images of other groups as negatives.
 
     Reads records with "image" and "caption", and NPY, whose row i embeds record i. Writes the
     records in order with what lies nearest; how many got fewer than -k is said on stderr. The
     whole input is read first, into a temporary file: memory holds a few numbers of each record.
 
+    With --blind-pairs, after "Eyes Wide Shut", it writes items of two images instead, with the
+    "ids" of their records, both "similarities", and what score and eval need where there are
+    captions.
+
     \b
     Example:
       hnclip embed --of image --model run/ caps.jsonl -o images.npy
       hnclip mine images.npy --of image < caps.jsonl > with-images.jsonl
+      hnclip mine --blind-pairs clip.npy dino.npy < caps.jsonl > pairs.jsonl
     """
-    from hnclip_cli.negatives.mining import mine
+    from hnclip_cli.negatives import blind_pairs as pairs
+    from hnclip_cli.negatives import mining
 
+    other = ("of", "queries", "margin", "relative_margin") if blind_pairs else ("same", "different")
+    if useless := [name for name in other if given[name] is not None]:
+        does = "does nothing with" if blind_pairs else "is for"
+        raise click.UsageError(f"--{useless[0].replace('_', '-')} {does} --blind-pairs")
+    how = {name: value for name, value in given.items() if value is not None}
     records, out = run.read(input_), run.create(output)
-    mined = mine(records, embeddings, policy=run.policy, **how)
-    console.write_records(mined, out)
-    console.note(*mined.summary())
+    found: pairs.BlindPairs | mining.Mined
+    if blind_pairs:
+        found = pairs.blind_pairs(records, blind_pairs, embeddings, policy=run.policy, **how)
+    else:
+        found = mining.mine(records, embeddings, policy=run.policy, **how)
+    console.write_records(found, out)
+    console.note(*found.summary())

@@ -95,9 +95,7 @@ class TopK:
         self._k = k
         self._limits = limits
         self._excluded = excluded or (np.zeros(0, np.int64), np.zeros(0, np.int64))
-        # Of a dot product of unit rows, summed in any order, and of the rounding of what it is
-        # compared with.
-        self._slack = np.float32((queries.unit.shape[1] + 16) * _ROUNDOFF)
+        self._slack = slack_of(queries.unit)
         self._scores = np.full((len(queries), k), -np.inf, queries.dtype)
         self._numbers = np.full((len(queries), k), _NONE, np.int64)
         # Fresh memory of this size would cost a page fault every 4 kB.
@@ -183,6 +181,14 @@ class TopK:
         firsts = np.searchsorted(every_query[order], touched)
         best = order[firsts[:, None] + np.arange(self._k)]
         self._numbers[touched], self._scores[touched] = every_number[best], every_score[best]
+
+
+def slack_of(unit: Array) -> np.float32:
+    """By how much a float32 product of unit rows, summed in any order, may be off.
+
+    The rounding of what it is compared with is included.
+    """
+    return np.float32((unit.shape[1] + 16) * _ROUNDOFF)
 
 
 def first_copies(rows: Array, k: int) -> Array:

@@ -35,9 +35,20 @@ def test_the_command_mines_and_says_how_many_got_fewer(tmp_path):
         ([], b"Missing argument 'NPY'"),
         (["e.npy", "--margin", "-1"], b"-1.0 is not in the range"),
         (["e.npy", "-k", "0"], b"0 is not in the range"),
+        (["e.npy", "--same", "1"], b"--same is for --blind-pairs"),
+        (["e.npy", "--blind-pairs", "f.npy", "--of", "image"], b"--of does nothing with"),
     ],
 )
 def test_wrong_usage_is_found_early(args, message):
     done = run_hnclip("mine", *args)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_blind_pairs_are_found_by_two_arrays(tmp_path):
+    np.save(tmp_path / "clip.npy", np.array([[1, 0], [1, 0.1], [1, 1]], np.float32))
+    np.save(tmp_path / "dino.npy", np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32))
+    arrays = ("--blind-pairs", tmp_path / "clip.npy", tmp_path / "dino.npy")
+    done = run_hnclip("mine", *arrays, stdin=to_lines(*RECORDS))
+    assert (done.returncode, done.stderr) == (0, b"hnclip: 1 blind pairs among 3 images\n")
+    assert [item["images"] for item in parse_lines(done.stdout)] == [["0.png", "1.png"]]
