@@ -15,9 +15,10 @@ from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.streams.pace import Pace
 from hnclip_cli.streams.records import Record, format_record
 from hnclip_cli.training.config import AUTO, TrainConfig
+from hnclip_cli.training.recipes import COUNTS, RECIPES, WITHOUT_FLAGS, as_flags, paper_settings
 
 _DEFAULTS = {field.name: field.default for field in fields(TrainConfig)}
-_OTHERS = ("weight_decay", "grad_clip", "wise_ft", "lora_rank")
+_OTHERS = sorted(WITHOUT_FLAGS | COUNTS)
 
 
 def _setting(group: str, flag: str, type_: Any, text: str) -> Any:
@@ -30,7 +31,15 @@ def _setting(group: str, flag: str, type_: Any, text: str) -> Any:
 def _locked_tower(
     ctx: click.Context, param: click.Parameter, towers: tuple[str, ...]
 ) -> str | None:
-    return "both" if len(set(towers)) > 1 else next(iter(towers), None)
+    locked = set(towers) - {"none"}
+    return "both" if len(locked) > 1 else next(iter(locked), None)
+
+
+def _given() -> set[str]:
+    """The options of this command that its line names."""
+    context = click.get_current_context()
+    source = context.get_parameter_source
+    return {n for n in context.params if source(n) == click.core.ParameterSource.COMMANDLINE}
 
 
 _COUNT, _SIZE = options.Whole(1), options.Number(0)
@@ -45,7 +54,9 @@ _settings = options.together(
     _length("--steps", _COUNT, "Optimizer steps."),
     _length("--epochs", _MORE, "Passes over the records."),
     _length("--seconds", _MORE, "Wall-clock time; the schedule follows the clock."),
-    _loss("--objective", _OBJECTIVE, "What to minimize."),
+    _loss("--objective", _OBJECTIVE, "What to minimize (docs/methods.md)."),
+    click.option("--paper", is_flag=True, cls=options.Grouped, group="Loss",
+        help="The settings of the objective's paper, listed below, where no flag gives another."),
     _loss("--negatives-per-caption", _COUNT,
         "Negative slots K of each pair; of more, K are drawn each epoch."),
     _loss("--imc-weight", _SIZE,
@@ -63,7 +74,7 @@ _settings = options.together(
         "Peak learning rate.  [default: 5e-6, or 1e-3 where no weights are loaded]"),
     _step("--warmup-steps", _WHOLE, "Linear warm-up before the cosine."),
     click.option("--lock", multiple=True, cls=options.Grouped, group="Optimization",
-        type=click.Choice(["image", "text"]), callback=_locked_tower,
+        type=click.Choice(["image", "text", "none"]), callback=_locked_tower,
         help="Leave the weights of this tower as they are; repeatable."),
     click.option("--set", "others", multiple=True, cls=options.Grouped, group="Optimization",
         type=(click.Choice(_OTHERS), _SIZE), metavar="NAME NUMBER",
@@ -77,7 +88,10 @@ _settings = options.together(
 # fmt: on
 
 
-@click.command(cls=options.GroupedCommand)
+_RECIPES = "\n".join(f"  {name:9} {as_flags(recipe)}" for name, recipe in RECIPES.items())
+
+
+@click.command(cls=options.GroupedCommand, epilog=f"\b\nSettings that --paper takes:\n{_RECIPES}")
 @options.input_argument
 @options.model_options()
 @click.option("-o", "--output", required=True, metavar="DIR", help="Folder for the checkpoint.")
@@ -93,7 +107,7 @@ _settings = options.together(
 def train(
     run: Run, input_: str, model: str, pretrained: str | None, preprocess_of: str | None,
     device: str, precision: str | None, output: str, val: str | None,
-    dry_run: bool, resume: bool, overwrite: bool,
+    dry_run: bool, resume: bool, overwrite: bool, paper: bool,
     images: dict[str, Any], others: list[tuple[str, Any]], **settings: Any,
 ) -> ExitCode | None:  # fmt: skip
     """Train a CLIP model on images, captions and their hard negatives.
@@ -110,22 +124,28 @@ def train(
       hnclip negatives caps.jsonl |
         hnclip train --model hnclip-tiny --steps 20 -o run/ > log.jsonl
     """
-    if sum(settings[name] is not None for name in ("steps", "epochs", "seconds")) != 1:
-        raise click.UsageError("one of --steps, --epochs and --seconds says how long to train")
     if precision == "fp16":
         raise click.UsageError("training takes --precision fp32 or bf16, not fp16")
-    if settings["lr"] is None:
-        settings["lr"] = 5e-6 if options.has_weights(model, pretrained) else 1e-3
     if len(dict(others)) < len(others):
         raise click.UsageError("--set is given twice for one name")
+    for name, number in others:
+        if name in COUNTS and number % 1:
+            raise click.UsageError(f"--set {name} takes a whole number, got {number:g}")
+        settings[name] = int(number) if name in COUNTS else number
+    if paper:
+        taken = paper_settings(settings["objective"], dict(others).keys() | _given())
+        settings |= taken
+        console.note(f"--paper stands for {as_flags(taken)}")
+    if sum(settings[name] is not None for name in ("steps", "epochs", "seconds")) != 1:
+        raise click.UsageError("one of --steps, --epochs and --seconds says how long to train")
     sizes = [settings["batch_size"], settings["micro_batch"]]
     if sizes.count(AUTO) > (0 if dry_run else 1):
         raise click.UsageError(
             "auto is for --batch-size or --micro-batch, not for both, and not with --dry-run"
         )
-    if (rank := dict(others).get("lora_rank", 0)) % 1:
-        raise click.UsageError(f"--set lora_rank takes a whole number, got {rank:g}")
-    config = TrainConfig(**settings, **dict(others) | {"lora_rank": int(rank)})
+    if settings["lr"] is None:
+        settings["lr"] = 5e-6 if options.has_weights(model, pretrained) else 1e-3
+    config = TrainConfig(**settings)
 
     def records(policy: ErrorPolicy) -> Iterator[Record]:  # opened by the rank that reads
         with console.open_records(input_) as stream:

@@ -1,6 +1,7 @@
 """Where a model runs, and in what precision."""
 
 import contextlib
+import hashlib
 from typing import Any
 
 import torch
@@ -50,3 +51,9 @@ def autocast_dtype(device: torch.device) -> torch.dtype | None:
         return Autocast.active
     is_on = torch.is_autocast_enabled(device.type)
     return torch.get_autocast_dtype(device.type) if is_on else None
+
+
+def manual_seed(name: str) -> None:
+    """Seed torch with a number made of some text."""
+    digest = hashlib.blake2b(name.encode(), digest_size=7).digest()
+    torch.manual_seed(int.from_bytes(digest, "big"))

@@ -5,11 +5,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import torch
+from open_clip.model import _build_text_tower
 from open_clip.utils import freeze_batch_norm_2d
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.models.clip import Clip
+from hnclip_cli.models.device import manual_seed
 
 Tower = Literal["image", "text"]
 TOWERS: tuple[Tower, ...] = ("image", "text")
@@ -26,7 +29,40 @@ def lock(module: Any, tower: Tower) -> None:
         if of_image == (tower == "image") and not name.startswith("logit_"):
             parameter.requires_grad_(False)
     if tower == "image":
-        freeze_batch_norm_2d(module)
+        _freeze_batch_norm(module)
+
+
+@torch.no_grad()
+def renew_text_tower(clip: Clip, seed: str) -> list[nn.Parameter]:
+    """Give the text tower the random weights that a new model has, in place.
+
+    Args:
+        seed: of the weights, which are the same on every device.
+
+    Returns:
+        The parameters.
+
+    Raises:
+        HnclipError: it is a tower of transformers, which begins with weights of the hub.
+    """
+    config = clip.model_config
+    if config["text_cfg"].get("hf_model_name"):
+        raise HnclipError(
+            "this text tower cannot be made anew",
+            got="a tower of transformers",
+            expected="one of open_clip's own",
+            hint="--model ViT-B-32",
+        )
+    with torch.random.fork_rng(devices=[]):
+        manual_seed(seed)
+        fresh = _build_text_tower(
+            config["embed_dim"], dict(config["text_cfg"]), bool(config.get("quick_gelu"))
+        )
+    holder = getattr(clip.module, "text", clip.module)
+    parameters = dict(holder.named_parameters())
+    for name, parameter in fresh.named_parameters():
+        parameters[name].copy_(parameter)
+    return [parameters[name] for name, _ in fresh.named_parameters()]
 
 
 @torch.no_grad()
@@ -87,7 +123,7 @@ def add_lora(module: Any, rank: int, *, seed: int = 0) -> None:
     module.requires_grad_(False)
     for parameter in logits:
         parameter.requires_grad_()
-    freeze_batch_norm_2d(module)
+    _freeze_batch_norm(module)
     generator = torch.Generator().manual_seed(seed)
     for owner, name, parts in targets:
         change = LowRank(getattr(owner, name), parts, rank, generator)
@@ -109,6 +145,11 @@ def merged_state_dict(module: nn.Module) -> dict[str, Tensor]:
             owner = module.get_submodule(path.removesuffix("."))
             merged[path + weight] = getattr(owner, weight).detach()
     return merged
+
+
+def _freeze_batch_norm(module: Any) -> None:
+    with torch.device(module.logit_scale.device):  # on meta no other tensor can take its place
+        freeze_batch_norm_2d(module)
 
 
 def _linear_maps(module: nn.Module) -> Iterator[tuple[nn.Module, str, int]]:

@@ -49,6 +49,9 @@ class TrainConfig:
     lock: Literal["image", "text", "both"] | None = None
     # Rank of the low-rank updates that are trained in place of the weights; 0 trains the weights.
     lora_rank: int = 0
+    # Steps after which a new text tower begins (iterated learning); 0: never.
+    generation_steps: int = 0
+    smoothing_steps: int = 0  # of these, with the image tower locked
     wise_ft: float = 1.0  # α of the weights that are written, (1 - α)·start + α·trained
     # Of the weights where none are loaded, of the order, and of the choice of negatives.
     seed: int = 0
@@ -65,6 +68,23 @@ class TrainConfig:
             )
         if not 0 <= self.wise_ft <= 1:
             raise HnclipError("bad wise_ft", got=str(self.wise_ft), expected="0 to 1")
+        if self.objective == "iterated" and not self.generation_steps:
+            raise HnclipError(
+                "--objective iterated has no generations",
+                hint="--set generation_steps 6000 --set smoothing_steps 1500, or --paper",
+            )
+        keeps_text = self.locks("text") or self.lora_rank or self.wise_ft < 1
+        if self.generation_steps and keeps_text:
+            raise HnclipError(
+                "generation_steps makes the text tower anew",
+                expected="no --lock text, lora_rank or wise_ft",
+            )
+        if self.smoothing_steps and self.smoothing_steps >= self.generation_steps:
+            raise HnclipError(
+                "bad smoothing_steps",
+                got=str(self.smoothing_steps),
+                expected=f"less than generation_steps, {self.generation_steps}",
+            )
 
     def locks(self, tower: str) -> bool:
         """Whether a tower, ``image`` or ``text``, is not trained."""

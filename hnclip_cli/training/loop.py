@@ -18,6 +18,7 @@ from hnclip_cli.training.checkpoints import State
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.feed import Batches
+from hnclip_cli.training.generations import begin_step
 from hnclip_cli.training.gradients import GradientSum
 from hnclip_cli.training.objectives.hard_negatives import uses
 from hnclip_cli.training.optimizer import clamp_logit_scale, lr_factor
@@ -107,6 +108,7 @@ def train(
                 continue
 
             # ---- one step: loss, gradients, update
+            generation = begin_step(state, config)
             done = state.step / num_steps if num_steps else state.elapsed / (config.seconds or 1)
             lr = config.lr * lr_factor(state.step, config.warmup_steps, done)
             for group in state.optimizer.param_groups:
@@ -115,8 +117,9 @@ def train(
             try:
                 with undone_by_errors(state):
                     outcome = forward_backward(
-                        state.clip, batch, config, state.thresholds, step=state.step, ranks=ranks
-                    )
+                        state.clip, batch, config, state.thresholds,
+                        step=state.step, progress=done, ranks=ranks,
+                    )  # fmt: skip
                     gradients.finish()
                     norm = nn.utils.clip_grad_norm_(
                         module.parameters(), config.grad_clip or math.inf
@@ -148,6 +151,8 @@ def train(
                 "grad_norm": norm, "logit_scale": state.clip.logit_scale,
                 "epoch": state.position * config.batch_size / len(store),
             }  # fmt: skip
+            if config.generation_steps:
+                unsaid |= generation._asdict()
             if uses(config.weights, "bias"):
                 unsaid["logit_bias"] = state.clip.logit_bias
             if uses(config.weights, "negatives"):

@@ -6,7 +6,6 @@ the encoders run again, a part of the batch at a time, to carry those gradients 
 parameters (GradCache; Gao et al., 2021).
 """
 
-import hashlib
 from collections.abc import Callable
 from functools import partial
 
@@ -15,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hnclip_cli.models.clip import Clip
+from hnclip_cli.models.device import manual_seed
 from hnclip_cli.training.batches import Batch
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.distributed import Ranks
@@ -33,6 +33,7 @@ def forward_backward(
     thresholds: Tensor,
     *,
     step: int = 0,
+    progress: float = 1.0,
     ranks: Ranks = Ranks(),
 ) -> Outcome:
     """Add the gradients of this rank's rows, perhaps none, to the parameters' ``grad``.
@@ -59,14 +60,14 @@ def forward_backward(
         is_number = feature.is_floating_point()
         feature.requires_grad_(is_number if twice else found[name].requires_grad)
 
-    outcome = loss_of(features, clip, batch, config, thresholds, ranks)
+    outcome = loss_of(features, clip, batch, config, thresholds, ranks, progress)
     torch.autograd.backward(outcome.loss)
     # A tower at a time, images first: while the GPU computes these, Python has the time to start
     # the many short kernels of texts. Autograd alone would go backwards.
     for number, encode in enumerate(encoders):
         for part in parts:
             if twice:
-                _seed(f"{seed}/{number}/{part.start}")
+                manual_seed(f"{seed}/{number}/{part.start}")
             rows = encode(part) if twice else computed[number]
             if not _carry_on(rows, features, part):
                 break  # a locked tower: no part of it has a gradient
@@ -74,8 +75,9 @@ def forward_backward(
 
 
 def loss_of(
-    features: Named, clip: Clip, batch: Batch, config: TrainConfig, thresholds: Tensor, ranks: Ranks
-) -> Outcome:
+    features: Named, clip: Clip, batch: Batch, config: TrainConfig, thresholds: Tensor,
+    ranks: Ranks, progress: float = 1.0,
+) -> Outcome:  # fmt: skip
     """The objective of what `encode_images` and `encode_texts` have made of a batch."""
     return compute_objective(
         config.weights,
@@ -85,6 +87,7 @@ def loss_of(
         thresholds,
         logit_bias=clip.logit_bias,
         threshold_bound=config.threshold_bound,
+        progress=progress,
         half=clip.precision != "fp32",
         ranks=ranks,
     )
@@ -101,7 +104,7 @@ def _encode(encode: Encode, parts: list[slice], seed: str) -> Named:
     """The features of all parts, by one tower."""
     rows: list[Named] = []
     for part in parts:
-        _seed(f"{seed}/{part.start}")
+        manual_seed(f"{seed}/{part.start}")
         rows.append(encode(part))
     features: Named = {}
     for name in rows[0] if rows else ():
@@ -199,8 +202,3 @@ def _packed(mask: Tensor, rows: slice) -> slice:
     """Where the valid slots of these rows lie among those of all rows."""
     before = mask[: rows.start].sum()
     return slice(int(before), int(before + mask[rows].sum()))
-
-
-def _seed(name: str) -> None:
-    digest = hashlib.blake2b(name.encode(), digest_size=7).digest()
-    torch.manual_seed(int.from_bytes(digest, "big"))

@@ -18,6 +18,8 @@ from hnclip_cli.commands import train as command
 from hnclip_cli.models.load import load_clip, save_clip
 from hnclip_cli.training.batches import batch_indices
 from hnclip_cli.training.config import TrainConfig
+from hnclip_cli.training.objectives import OBJECTIVES
+from hnclip_cli.training.recipes import COUNTS, RECIPES, WITHOUT_FLAGS
 from tests.conftest import parse_lines, to_lines
 from tests.factories import make_records
 
@@ -25,11 +27,11 @@ from tests.factories import make_records
 FLAGS = {
     "model", "pretrained", "preprocess_of", "device", "precision", "output", "image_root",
     "remote_images", "background", "exif_orientation", "on_error", "plugin", "verbose", "quiet",
-    "resume", "overwrite", "dry_run", "val", "others",
+    "resume", "overwrite", "dry_run", "val", "others", "paper",
     *(field.name for field in dataclasses.fields(TrainConfig)),
 }  # fmt: skip
 # With --set, or from Python only.
-FLAGS -= {"weight_decay", "grad_clip", "wise_ft", "lora_rank"}
+FLAGS -= WITHOUT_FLAGS | COUNTS
 FLAGS -= {"negative_images_per_caption"}
 
 
@@ -82,6 +84,37 @@ def test_a_tower_or_both_are_locked(records, tiny_vit, flags, trained):
     after = load_clip("run", device="cpu").module.state_dict()
     changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
     assert sorted(changed) == trained
+
+
+def test_settings_of_a_paper_are_taken_where_no_flag_gives_another(records):
+    flags = ["--paper", "--objective", "con-clip", "--dry-run", "r.jsonl"]
+    result = train(*flags)
+    assert result.exit_code == 0, result.stderr
+    config = parse_lines(result.stdout_bytes)[0]["config"]
+    assert (config["lock"], config["lr"], config["epochs"]) == ("image", 1e-6, 5)
+    assert config["weight_decay"] == 0.2 and config["batch_size"] == 3  # which is given
+    assert result.stderr == (
+        "hnclip: --paper stands for --epochs 5 --lr 1e-06 --warmup-steps 50 "
+        "--set weight_decay 0.2 --negatives-per-caption 1 --lock image\n"
+    )
+    result = train("--lock", "none", "--steps", 2, "--set", "weight_decay", 0, "--lr", 1e-3, *flags)
+    config = parse_lines(result.stdout_bytes)[0]["config"]
+    assert (config["lock"], config["lr"], config["epochs"]) == (None, 1e-3, None)
+    assert (config["weight_decay"], config["steps"]) == (0, 2)
+
+
+def test_not_every_objective_has_settings_of_a_paper(records):
+    result = train("--paper", "--objective", "roesch", "r.jsonl")
+    assert result.exit_code == 1
+    assert "no settings of a paper are known for --objective roesch" in result.stderr
+
+
+@pytest.mark.parametrize("objective", RECIPES)
+def test_recipes_are_settings_of_objectives(objective):
+    assert objective in OBJECTIVES
+    config = TrainConfig(objective=objective, **RECIPES[objective])
+    assert config.epochs or config.steps
+    assert set(RECIPES[objective]) <= FLAGS | WITHOUT_FLAGS | COUNTS
 
 
 def test_a_setting_is_given_once(records):

@@ -46,8 +46,10 @@ def run(folder, records, policy=None, **settings):
 @pytest.mark.parametrize("objective", list(OBJECTIVES))
 def test_the_loss_falls_on_records_seen_again(tmp_path, objective):
     records = make_records(tmp_path)
-    _, metrics, saves = run(tmp_path, records, objective=objective, steps=12, batch_size=6)
-    assert metrics[-1]["loss"] < 0.7 * metrics[0]["loss"]
+    more = {"generation_steps": 20} if objective == "iterated" else {}
+    _, metrics, saves = run(tmp_path, records, objective=objective, steps=12, batch_size=6, **more)
+    name = "contrastive" if objective == "rank-clip" else "loss"  # the weight of the rest rises
+    assert metrics[-1][name] < 0.7 * metrics[0][name]
     assert [line["step"] for line in metrics] == list(range(1, 13))
     assert [step for step, *_ in saves] == [12]
     assert ("imc" in metrics[0]) == uses(OBJECTIVES[objective], "negatives")

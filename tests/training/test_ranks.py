@@ -39,12 +39,16 @@ TRAIN = ["train", "--model", "hnclip-tiny-vit", "--batch-size", "5", "--log-ever
 RUNS = {
     "pipe": ["--steps", "3", "-o", "pipe"],
     "stopped": ["--steps", "3", "-o", "stopped"],
+    "generations": [
+        "--steps", "5", "-o", "generations", "--objective", "iterated",
+        "--set", "generation_steps", "2", "--set", "smoothing_steps", "1",
+    ],
     "unsaved": ["--steps", "3", "-o", "unsaved", "--checkpoint-every", "1", "r.jsonl"],
     "damaged": ["--steps", "9", "-o", "damaged", "bad.jsonl"],
     "skipped": ["--steps", "3", "-o", "skipped", "--on-error", "skip", "bad.jsonl"],
     "unvalidated": ["--steps", "3", "-o", "unvalidated", "--val", "bad.jsonl", "r.jsonl"],
     "killed": ["--steps", "100000", "-o", "killed", "r.jsonl"],  # the last: it ends a process
-}
+}  # fmt: skip
 
 
 def make_step(folder):
@@ -209,6 +213,20 @@ def test_two_processes_train_from_one_pipe(folder, monkeypatch):
         assert one["loss"] == pytest.approx(other["loss"], rel=1e-5)
         assert one["thresholds"] == pytest.approx(other["thresholds"], rel=1e-4, abs=1e-5)
     same_weights(folder, "alone", "pipe")
+
+
+def test_two_processes_begin_the_same_generations(folder, monkeypatch):
+    first, _ = ends(folder, "generations")
+    monkeypatch.chdir(folder)
+    command = [*TRAIN, *RUNS["generations"]]
+    command[command.index("generations")] = "taught"
+    alone = CliRunner().invoke(cli, [*command, "r.jsonl"])
+    assert alone.exit_code == 0, alone.stderr
+    together, single = parse_lines(first["stdout"].encode()), parse_lines(alone.stdout_bytes)
+    assert [line["generation"] for line in together] == [0, 0, 1, 1, 2]
+    assert [line["smoothing"] for line in together] == [False, False, True, False, True]
+    assert [line["loss"] for line in together] == pytest.approx([x["loss"] for x in single])
+    same_weights(folder, "taught", "generations")
 
 
 def same_weights(folder, one, other):

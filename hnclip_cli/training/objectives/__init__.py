@@ -14,10 +14,18 @@ if TYPE_CHECKING:
         hard_negative_objective as hard_negative_objective,
     )
 
+# A number, or a function from the run's progress, 0 to 1, to it.
+Weight = float | Callable[[float], float]
 # A term by its name in `TERMS`, or one of the objective's own: a `terms.Term`, or a function from
 # a `view.View` to the term's mean, shape ().
-Weights = dict[Any, float]
-Objective = Mapping[Any, float] | Callable[..., Any]
+Weights = dict[Any, Weight]
+Objective = Mapping[Any, Weight] | Callable[..., Any]
+
+
+def _rank_ramp(progress: float) -> float:
+    """RankCLIP's weight: from 0 to 2/32 in two thirds of the run, and then constant."""
+    return min(3 * progress, 2) / 32
+
 
 _BUILT_IN: dict[str, Objective] = {
     # Radford et al., ICML 2021.
@@ -42,14 +50,16 @@ _BUILT_IN: dict[str, Objective] = {
     "triplet": {"contrastive_batch": 1, "imc": 0, "cmr": 0, "mirror": 1},
     # Singh et al., WACV 2025: ⅓ (I→[T; T′] + T→[I; I′] + I′→[T′; T]).
     "con-clip": {"contrastive_both": 2 / 3, "imc": 0, "cmr": 0, "distractor": 1 / 3},
-    # Zhang et al., ICCV 2025 (RankCLIP); 1/32 is the released code's, without its ramp.
-    "rank-clip": {"contrastive": 1, "rank": 1 / 32},
+    # Zhang et al., ICCV 2025 (RankCLIP); the ramp is the released code's.
+    "rank-clip": {"contrastive": 1, "rank": _rank_ramp},
     # Doveh et al., CVPR 2023, without its paraphrases (L_pos), which records do not carry.
     "svlc": {"contrastive_batch": 1, "imc": 0, "cmr": 0, "own": 1},
     # Zhai et al., ICCV 2023 (SigLIP), for models with a logit_bias.
     "siglip": {"sigmoid": 1},
     # The same with NegCLIP's further columns, each of them a false pair.
     "siglip-hn": {"sigmoid_both": 1, "imc": 0, "cmr": 0},
+    # Zheng et al., CVPR 2024 (Iterated Learning): the settings have what it is about.
+    "iterated": {"contrastive": 1},
 }
 
 

@@ -38,6 +38,7 @@ def compute_objective(
     *,
     logit_bias: Tensor | None = None,
     threshold_bound: float = 10.0,
+    progress: float = 1.0,
     half: bool = False,
     implementation: Implementation = "auto",
     ranks: Ranks = Ranks(),
@@ -45,6 +46,7 @@ def compute_objective(
     """The objective of a batch, the same on all ranks; see `hard_negative_objective`.
 
     Args:
+        progress: of the run, 0 to 1, which weights may depend on.
         thresholds: the last is that of negative images.
         logit_bias: (), for objectives with a sigmoid.
         half: whether the features have been computed in half precision, whatever their dtype.
@@ -56,7 +58,7 @@ def compute_objective(
     """
     terms = [
         (name, term, weight)
-        for name, term, weight in terms_of(objective)
+        for name, term, weight in terms_of(objective, progress)
         if features.negative_images is not None or "images" not in term.needs
     ]
     loss, updated, *values = _solve(
@@ -138,9 +140,14 @@ def takes_graphs(device: torch.device) -> bool:
     return device.type == "cuda" and not torch.cuda.is_current_stream_capturing()
 
 
-def terms_of(objective: Objective) -> Iterator[tuple[str, Term, float]]:
-    """Name in the metrics, term and weight; `HnclipError` for an unknown term, or no number."""
-    for key, weight in weights_of(objective).items():
+def terms_of(objective: Objective, progress: float = 1.0) -> Iterator[tuple[str, Term, float]]:
+    """Name in the metrics, term and weight; `HnclipError` for an unknown term, or no number.
+
+    Args:
+        progress: of the run, 0 to 1; at the end of it each weight is what it comes to.
+    """
+    for key, given in weights_of(objective).items():
+        weight = given(progress) if callable(given) else given
         if not isinstance(weight, (int, float)):
             raise HnclipError(
                 f"term {key!r} has a bad weight", got=repr(weight), expected="a number"

@@ -264,8 +264,8 @@ def con_clip(b):
     return (to_text + b.text_to_image(b.all_negative_images()) + b.mirrored()[0]) / 3
 
 
-def rank_clip(b):
-    return clip(b) + b.ranking()
+def rank_clip(b, ramp=2):
+    return clip(b) + ramp * b.ranking()
 
 
 def svlc(b):
@@ -295,4 +295,5 @@ OBJECTIVES = {
     "svlc": svlc,
     "siglip": siglip,
     "siglip-hn": siglip_hn,
+    "iterated": clip,
 }

@@ -58,6 +58,14 @@ def test_on_an_accelerator_slots_are_masked_and_nothing_is_waited_for(name, monk
         torch.autograd.grad(result.loss, batch[0].images)
 
 
+@pytest.mark.parametrize(("progress", "ramp"), [(0, 0), (0.25, 0.75), (2 / 3, 2), (1, 2)])
+def test_a_weight_may_depend_on_how_far_the_run_is(progress, ramp):
+    batch, scale = make_batch(), make_scale()
+    ours = compute(OBJECTIVES["rank-clip"], *batch, scale, make_thresholds(), progress=progress)
+    loops = oracle.Loops(*batch, scale, make_thresholds())
+    torch.testing.assert_close(ours.loss, oracle.rank_clip(loops, ramp), rtol=1e-10, atol=1e-10)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_without_negative_images_their_terms_are_left_out(name):
     compare(name, *make_batch(images=None))
