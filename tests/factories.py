@@ -32,3 +32,12 @@ def make_records(folder: Path, count: int = 6, **fields: Any) -> list[dict[str, 
             | fields
         )
     return records
+
+
+def with_further_texts(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Records with what objectives read beyond captions and negatives; the last one has none."""
+    further = [
+        {"captions": [record["caption"], f"{record['caption']} on white", "a square"]}
+        for record in records[:-1]
+    ]
+    return [record | texts for record, texts in zip(records, [*further, {}], strict=True)]

@@ -88,8 +88,10 @@ def causal_tower(module: Any) -> CausalTower | None:
     return CausalTower(holder, pool) if pool in ("argmax", "eos", "first") else None
 
 
-def check_local(module: Any) -> None:
-    """`HnclipError` for a model with a tower that has no features of patches or of words."""
+def check_local(module: Any, words: bool = True) -> None:
+    """`HnclipError` for a model with a tower that has no features of patches or, with ``words``, of
+    words.
+    """
     visual = module.visual
     has_patches = isinstance(visual, ModifiedResNet) or (
         isinstance(visual, VisionTransformer)
@@ -104,7 +106,7 @@ def check_local(module: Any) -> None:
             hint="--model ViT-B-32, or an --objective without a local term",
         )
     tower = causal_tower(module)
-    if not tower or tower.pool not in ("argmax", "eos"):
+    if words and (not tower or tower.pool not in ("argmax", "eos")):
         raise HnclipError(
             "the text tower of this model has no features of words",
             got=_describe(getattr(module, "text", module)),

@@ -1,8 +1,10 @@
 """Batches: which records are in one, and how samples are put together."""
 
+import hashlib
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,6 +16,7 @@ from hnclip_cli.streams.decoders import Wanted
 from hnclip_cli.training.config import NumSlots, TrainConfig
 from hnclip_cli.training.objectives.hard_negatives import uses
 from hnclip_cli.training.store import RecordStore
+from hnclip_cli.training.texts import SOURCES, Filled, draw_texts, num_slots
 
 
 def slots_of(config: TrainConfig, has_negative_images: bool) -> NumSlots:
@@ -22,6 +25,7 @@ def slots_of(config: TrainConfig, has_negative_images: bool) -> NumSlots:
     return NumSlots(
         config.negatives_per_caption if uses(config.weights, "negatives") else 0,
         config.negative_images_per_caption if with_images else 0,
+        tuple(source for source in SOURCES if uses(config.weights, source)),
     )
 
 
@@ -34,6 +38,15 @@ class Sample:
     group: int
     images: list[Tensor]  # its image, then up to M negative ones, as `PixelLoader` gives them
     flat: list[str]  # the names of its images of one flat color
+    further: Filled = field(default_factory=dict)  # of `NumSlots.sources`
+
+
+class Texts(NamedTuple):
+    """Further texts of B pairs in S slots, without the empty slots, as negatives are listed."""
+
+    tokens: Tensor  # (number of valid slots, context)
+    mask: Tensor  # (B, S) bool
+    keys: Tensor  # (B, S) int64, equal for equal texts whatever the batch; 0 where invalid
 
 
 @dataclass
@@ -51,6 +64,7 @@ class Batch:
     groups: Tensor  # (B,) int64
     negative_pixels: Tensor  # (number of valid slots, …)
     image_mask: Tensor  # (B, M) bool
+    further: dict[str, Texts] = field(default_factory=dict)  # by the names of their slots
 
     def __len__(self) -> int:
         return len(self.captions)
@@ -67,8 +81,9 @@ def prepare_sample(
     The choice of negatives depends on the record, the seed and the epoch only.
     """
     record = store[index]
+    chooser = f"{seed}/{epoch}/{record.id}"
     captions, images = draw_slots(
-        len(record.negatives), len(record.negative_images), slots, f"{seed}/{epoch}/{record.id}"
+        len(record.negatives), len(record.negative_images), slots, chooser
     )
     negatives = [record.negatives[position] for position in captions]
     sample = Sample(
@@ -77,6 +92,7 @@ def prepare_sample(
         group=store.groups[index],
         images=[],
         flat=[],
+        further=draw_texts(record, slots.sources, chooser),
     )
     names = [record.image, *(record.negative_images[position] for position in images)]
     return sample, [(record, name, ()) for name in names]
@@ -150,7 +166,28 @@ def collate(samples: Sequence[Sample], slots: NumSlots, clip: Clip) -> Batch:
         groups=torch.tensor([sample.group for sample in samples], dtype=torch.int64),
         negative_pixels=_stack([x for sample in samples for x in sample.images[1:]], pixels[:0]),
         image_mask=_filled([len(sample.images) - 1 for sample in samples], slots.images),
+        further={
+            name: _further([sample.further.get(name, []) for sample in samples], count, clip)
+            for name, count in num_slots(slots.sources).items()
+        },
     )
+
+
+def _further(rows: list[list[str]], count: int, clip: Clip) -> Texts:
+    """Texts by row and slot."""
+    padded = [(row + [""] * count)[:count] for row in rows]
+    mask = torch.tensor([list(map(bool, row)) for row in padded]).view(len(rows), count)
+    texts = [text for row in padded for text in row if text]
+    keys = torch.zeros(mask.shape, dtype=torch.int64)
+    tokens = clip.tokenize(texts) if texts else clip.tokenize(["x"])[:0]
+    keys[mask] = torch.tensor(list(map(_key, tokens)), dtype=torch.int64)
+    return Texts(tokens, mask, keys)
+
+
+def _key(tokens: Tensor) -> int:
+    """64 bits of a text as the model sees it."""
+    digest = hashlib.blake2b(tokens.numpy().tobytes(), digest_size=8).digest()
+    return int.from_bytes(digest, signed=True)
 
 
 def _filled(counts: list[int], num_slots: int) -> Tensor:

@@ -10,10 +10,11 @@ from hnclip_cli.training.objectives import OBJECTIVES, Weights, weights_of
 
 
 class NumSlots(NamedTuple):
-    """How many negatives of a record take part in a step."""
+    """How much of a record takes part in a step."""
 
     captions: int = 0  # K, negative captions of each pair
     images: int = 0  # M, negative images of each pair
+    sources: tuple[str, ...] = ()  # of `texts.SOURCES`, further texts of each pair
 
 
 AUTO = -1  # a size that is to be the largest that the GPU has memory for

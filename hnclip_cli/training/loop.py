@@ -14,6 +14,7 @@ from hnclip_cli.errors import HnclipError, InputError, Stopped
 from hnclip_cli.models.towers import check_local, has_batch_norm
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.pace import Pace
+from hnclip_cli.training.batches import slots_of
 from hnclip_cli.training.checkpoints import State
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.distributed import Ranks
@@ -24,6 +25,7 @@ from hnclip_cli.training.objectives.hard_negatives import uses
 from hnclip_cli.training.optimizer import clamp_logit_scale, lr_factor
 from hnclip_cli.training.step import forward_backward
 from hnclip_cli.training.store import RecordStore
+from hnclip_cli.training.texts import SOURCES
 
 Metrics = dict[str, Any]
 
@@ -239,14 +241,21 @@ def check_records(store: RecordStore, config: TrainConfig) -> None:
             f"no record has negatives, and --objective {config.objective} needs them",
             hint="hnclip negatives before this, or --objective clip",
         )
+    for source in slots_of(config, store.has_negative_images).sources:
+        if not store.num_with[source]:
+            raise HnclipError(
+                f"no record has {SOURCES[source].lacking}, and --objective {config.objective} "
+                "needs them",
+                hint=SOURCES[source].hint,
+            )
 
 
 def check_model(module: nn.Module, config: TrainConfig, ranks: Ranks) -> None:
     """Raises HnclipError where a batch is split that batch normalization must see as a whole, or
     the objective needs what the model has not: features of patches or words, or a bias.
     """
-    if uses(config.weights, "tokens"):
-        check_local(module)
+    if uses(config.weights, "tokens") or uses(config.weights, "patches"):
+        check_local(module, words=uses(config.weights, "tokens"))
     if uses(config.weights, "bias") and getattr(module, "logit_bias", None) is None:
         raise HnclipError(
             f"--objective {config.objective} trains a logit_bias, and the model has none",

@@ -22,6 +22,7 @@ from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.gradients import GradientSum
 from hnclip_cli.training.objectives.hard_negatives import MOST_COSINES, uses
 from hnclip_cli.training.step import encode_images, encode_texts, forward_backward, loss_of
+from hnclip_cli.training.texts import draw_texts, num_slots
 
 T = TypeVar("T")
 
@@ -50,19 +51,23 @@ def samples_on_meta(
 ) -> Iterator[Sample]:
     """Records with their texts, and images without pixels."""
     for record in records:
+        chooser = f"{config.seed}/{record.id}"
         captions, images = draw_slots(
-            len(record.negatives), len(record.negative_images), slots, f"{config.seed}/{record.id}"
+            len(record.negatives), len(record.negative_images), slots, chooser
         )
+        further = draw_texts(record, slots.sources, chooser)
         texts = [record.caption, *(record.negatives[number].caption for number in captions)]
-        yield Sample(texts, [0] * len(captions), 0, [torch.empty(0)] * (1 + len(images)), [])
+        pixels = [torch.empty(0)] * (1 + len(images))
+        yield Sample(texts, [0] * len(captions), 0, pixels, [], further)
 
 
 def longest_samples(slots: NumSlots, count: int) -> list[Sample]:
     """Samples whose texts fill any context, and begin differently."""
     num_texts, kinds = 1 + slots.captions, [0] * slots.captions
     texts = [f"{number}{' a' * 300}" for number in range(count * num_texts)]
+    further = {name: texts[:1] * some for name, some in num_slots(slots.sources).items()}
     return [
-        Sample(texts[start : start + num_texts], kinds, 0, [torch.empty(0)], [])
+        Sample(texts[start : start + num_texts], kinds, 0, [torch.empty(0)], [], further)
         for start in range(0, len(texts), num_texts)
     ]
 
@@ -112,7 +117,8 @@ class StepOnMeta:
     def _is_recorded(self, num_rows: int) -> bool:
         """Whether the objective becomes a CUDA graph, which keeps its memory."""
         cosines = num_rows**2 * (1 + self.slots.captions + self.slots.images)
-        alone = self.num_ranks == 1 and not uses(self.config.weights, "tokens")
+        is_plain = not uses(self.config.weights, "tokens") and not self.slots.sources
+        alone = self.num_ranks == 1 and is_plain
         return alone and cosines <= MOST_COSINES
 
     def batch(self, samples: Sequence[Sample]) -> Batch:

@@ -18,6 +18,7 @@ from hnclip_cli.training.loop import count_steps
 from hnclip_cli.training.memory import StepOnMeta, longest_samples, samples_on_meta
 from hnclip_cli.training.objectives.hard_negatives import uses
 from hnclip_cli.training.step import encode_images, encode_texts, loss_of
+from hnclip_cli.training.texts import with_texts
 
 
 def estimate(
@@ -53,6 +54,7 @@ def estimate(
     adapt(clip.module, config)
     count, drawn = _draw(records or (), config.batch_size, config.seed)
     slots = slots_of(config, any(record.negative_images for record in drawn))
+    drawn = [with_texts(record, slots.sources) for record in drawn]
     step = StepOnMeta(clip, config, slots)
     size = config.batch_size
     samples = list(samples_on_meta(drawn, slots, config)) or longest_samples(slots, size)
@@ -118,5 +120,6 @@ def _draw(records: Iterable[Mapping[str, Any]], size: int, seed: int) -> tuple[i
 
 
 def _mean_tokens(batch: Batch) -> float:
-    tokens = torch.cat([batch.captions, batch.negatives])
+    further = (texts.tokens for texts in batch.further.values())
+    tokens = torch.cat([batch.captions, batch.negatives, *further])
     return float((tokens != 0).sum(dim=1).float().mean())

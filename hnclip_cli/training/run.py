@@ -17,6 +17,7 @@ from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.outputs import only_writer
 from hnclip_cli.streams.pace import Pace
 from hnclip_cli.training import checkpoints, launch, loop
+from hnclip_cli.training.batches import slots_of
 from hnclip_cli.training.config import AUTO, TrainConfig
 from hnclip_cli.training.export import Export
 from hnclip_cli.training.loop import Metrics
@@ -104,8 +105,9 @@ def train(
     ):
         say = note if ranks.rank == 0 else lambda text: None
         ranks.first(lambda: kept.enter_context(only_writer(output)))
+        sources = slots_of(config, has_negative_images=True).sources
         store = RecordStore.shared(
-            lambda: RecordStore(records, image_root, policy), image_root, ranks
+            lambda: RecordStore(records, image_root, policy, sources), image_root, ranks
         )
         if isinstance(model, Clip):
             clip, precision = model, model.precision

@@ -24,6 +24,7 @@ from hnclip_cli.training.objectives.view import Features, Slots, fill_slots
 
 Named = dict[str, Tensor]
 Encode = Callable[[slice], Named]
+FURTHER = "further "  # what the names of further texts' features begin with
 
 
 def forward_backward(
@@ -79,9 +80,11 @@ def loss_of(
     ranks: Ranks, progress: float = 1.0,
 ) -> Outcome:  # fmt: skip
     """The objective of what `encode_images` and `encode_texts` have made of a batch."""
+    own = {name: x for name, x in features.items() if not name.startswith(FURTHER)}
+    further = {name: features[FURTHER + name] for name in batch.further}
     return compute_objective(
         config.weights,
-        Features(**features),
+        Features(**own, further=further),
         _slots(batch, config, clip.device),
         clip.logit_scale,
         thresholds,
@@ -96,7 +99,8 @@ def loss_of(
 def settle_layout(clip: Clip, batch: Batch, ranks: Ranks = Ranks()) -> None:
     """At the first batch rank 0 measures how texts are best laid out; all ranks take that."""
     if clip.layout is None:
-        tokens = torch.cat([batch.captions, batch.negatives])
+        further = (texts.tokens for texts in batch.further.values())
+        tokens = torch.cat([batch.captions, batch.negatives, *further])
         clip.layout = ranks.broadcast(clip.fastest_layout(tokens) if ranks.rank == 0 else None)
 
 
@@ -142,7 +146,7 @@ def encode_images(clip: Clip, batch: Batch, config: TrainConfig, rows: slice) ->
     The latter two only where there are slots for them, and where the objective looks at patches.
     """
     mask, negatives = batch.image_mask[rows], batch.negative_pixels[_packed(batch.image_mask, rows)]
-    if uses(config.weights, "tokens"):
+    if _sees_patches(config):
         images, patches = clip.encode_images_local(batch.pixels[rows])
         features = {"images": images, "image_tokens": patches}
         if len(negatives):
@@ -158,16 +162,23 @@ def encode_images(clip: Clip, batch: Batch, config: TrainConfig, rows: slice) ->
 def encode_texts(clip: Clip, batch: Batch, config: TrainConfig, rows: slice) -> Named:
     """``texts`` (b, D) of these rows and ``negatives`` (b, K, D), zero in empty slots.
 
-    Where the objective looks at words, also ``text_tokens`` (b, 1 + K, L, D) and their mask.
+    Where the objective looks at words, also ``text_tokens`` (b, 1 + K, L, D) and their mask. Of
+    further texts with S slots (b, S, D), named with `FURTHER` before their own name.
     """
     mask = batch.mask[rows]
     tokens = torch.cat([batch.captions[rows], batch.negatives[_packed(batch.mask, rows)]])
-    local = {}
+    further = [x.tokens[_packed(x.mask, rows)] for x in batch.further.values()]
+    counts, local = [len(mask), len(tokens) - len(mask), *map(len, further)], {}
     if uses(config.weights, "tokens"):
         texts, local["text_tokens"], local["text_token_mask"] = clip.encode_tokens_local(tokens)
+        if further:
+            texts = torch.cat([texts, clip.encode_tokens(torch.cat(further))])
     else:
-        texts = clip.encode_tokens(tokens)
-    features = {"texts": texts[: len(mask)], "negatives": fill_slots(texts[len(mask) :], mask)}
+        texts = clip.encode_tokens(torch.cat([tokens, *further]))
+    captions, negatives, *others = texts.split_with_sizes(counts)
+    features = {"texts": captions, "negatives": fill_slots(negatives, mask)}
+    for (name, slots), packed in zip(batch.further.items(), others, strict=True):
+        features[FURTHER + name] = fill_slots(packed, slots.mask[rows])
     for name, packed in local.items():
         parts = packed[: len(mask), None], fill_slots(packed[len(mask) :], mask)
         features[name] = torch.cat(parts, dim=1)
@@ -182,8 +193,12 @@ def _none(clip: Clip, batch: Batch, config: TrainConfig) -> Named:
     }  # fmt: skip
     if images:
         shapes["negative_images"] = 0, images, dim
+    for name, texts in batch.further.items():
+        shapes[FURTHER + name] = 0, texts.mask.shape[1], dim
+    if _sees_patches(config):
+        shapes["image_tokens"] = 0, 1, dim
     if uses(config.weights, "tokens"):
-        shapes |= {"image_tokens": (0, 1, dim), "text_tokens": (0, 1 + slots, 1, dim)}
+        shapes["text_tokens"] = 0, 1 + slots, 1, dim
     nothing = torch.zeros(0, device=clip.device, dtype=clip.logit_scale.dtype)
     features = {name: widened(nothing).view(shape) for name, shape in shapes.items()}
     if uses(config.weights, "tokens"):
@@ -195,7 +210,13 @@ def _slots(batch: Batch, config: TrainConfig, device: torch.device) -> Slots:
     move = partial(Tensor.to, device=device, non_blocking=True)
     image_mask = move(batch.image_mask) if batch.image_mask.shape[1] else None
     groups = move(batch.groups) if config.groups == "image" else None
-    return Slots(move(batch.mask), move(batch.kinds), groups, image_mask)
+    masks = {name: move(texts.mask) for name, texts in batch.further.items()}
+    keys = {name: move(texts.keys) for name, texts in batch.further.items()}
+    return Slots(move(batch.mask), move(batch.kinds), groups, image_mask, masks, keys)
+
+
+def _sees_patches(config: TrainConfig) -> bool:
+    return uses(config.weights, "tokens") or uses(config.weights, "patches")
 
 
 def _packed(mask: Tensor, rows: slice) -> slice:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record, as_records
 from hnclip_cli.streams.spool import Spool
 from hnclip_cli.training.distributed import Ranks
+from hnclip_cli.training.texts import read_texts
 
 _BLOCK_BYTES = 1 << 24
 
@@ -28,8 +30,11 @@ class RecordStore(Spool):
         records: Iterable[Mapping[str, Any]],
         image_root: str | ImageRoot,
         policy: ErrorPolicy,
+        sources: Iterable[str] = (),  # of `texts.SOURCES`, whose texts are kept
     ) -> None:
         super().__init__()
+        self._sources = tuple(sources)
+        self.num_with = Counter[str]()  # of each source, the records that have some
         self.image_root = image_root
         # Of each record a number that records which describe the same image share.
         self.groups = array("q")
@@ -44,6 +49,7 @@ class RecordStore(Spool):
                 continue
             digest.update(self.add(essentials))
             self.groups.append(numbers.setdefault(group, len(numbers)))
+            self.num_with.update(list(essentials.get("texts", ())))
             self.has_negative_images |= bool(record.negative_images)
             kinds.update(negative.kind for negative in record.negatives)
         self.kinds = sorted(kinds)  # the kinds of negatives, sorted; a kind's id is its position
@@ -62,7 +68,10 @@ class RecordStore(Spool):
         store = ranks.first(read)
         if store is None:
             store = cls((), image_root, ErrorPolicy())
-        names = "kinds", "has_negative_images", "digest", "source", "offsets", "lines", "groups"
+        names = (
+            "kinds", "has_negative_images", "num_with", "digest", "source", "offsets", "lines",
+            "groups",
+        )  # fmt: skip
         vars(store).update(ranks.broadcast({name: getattr(store, name) for name in names}))
         store.file.flush()
         file = store.file.fileno()
@@ -83,4 +92,6 @@ class RecordStore(Spool):
             essentials["crops"] = record["crops"]
         if record.negative_images:
             essentials["negative_images"] = record.negative_images
+        if texts := read_texts(record, self._sources):
+            essentials["texts"] = texts
         return Record(essentials, record.source, record.line, record.index)

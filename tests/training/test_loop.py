@@ -10,6 +10,7 @@ from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.models.load import load_clip
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.training import loop, step
+from hnclip_cli.training.batches import slots_of
 from hnclip_cli.training.checkpoints import start
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.distributed import Ranks
@@ -18,7 +19,7 @@ from hnclip_cli.training.objectives import OBJECTIVES
 from hnclip_cli.training.objectives.hard_negatives import uses
 from hnclip_cli.training.store import RecordStore
 from tests.conftest import to_lines
-from tests.factories import make_records
+from tests.factories import make_records, with_further_texts
 from tests.models.test_local import small
 
 pytestmark = pytest.mark.long
@@ -29,7 +30,7 @@ def run(folder, records, policy=None, **settings):
     options = {"batch_size": 3, "lr": 1e-3, "warmup_steps": 0, "log_every": 1, "steps": 3}
     config = TrainConfig(**(options | settings))
     reader = RecordReader(io.BytesIO(to_lines(*records)), "x.jsonl")
-    store = RecordStore(reader, str(folder), policy)
+    store = RecordStore(reader, str(folder), policy, slots_of(config, True).sources)
     clip = load_clip("hnclip-tiny", device="cpu", seed=config.seed)
     if uses(config.weights, "bias"):
         clip.module.logit_bias = nn.Parameter(torch.tensor(-10.0))
@@ -45,7 +46,7 @@ def run(folder, records, policy=None, **settings):
 
 @pytest.mark.parametrize("objective", list(OBJECTIVES))
 def test_the_loss_falls_on_records_seen_again(tmp_path, objective):
-    records = make_records(tmp_path)
+    records = with_further_texts(make_records(tmp_path))
     more = {"generation_steps": 20} if objective == "iterated" else {}
     _, metrics, saves = run(tmp_path, records, objective=objective, steps=12, batch_size=6, **more)
     name = "contrastive" if objective == "rank-clip" else "loss"  # the weight of the rest rises
@@ -224,6 +225,14 @@ def test_an_objective_with_negatives_needs_some(tmp_path):
     with pytest.raises(HnclipError, match="try hnclip negatives before this, or --objective clip"):
         run(tmp_path, records)
     run(tmp_path, records, objective="clip", steps=1)
+
+
+@pytest.mark.parametrize(("objective", "hint"), [("read", 'records with "captions"')])
+def test_an_objective_with_further_texts_names_the_command_that_adds_them(
+    tmp_path, objective, hint
+):
+    with pytest.raises(HnclipError, match=f"no record has .* --objective {objective} .*{hint}"):
+        run(tmp_path, make_records(tmp_path), objective=objective)
 
 
 def test_batches_of_a_model_with_batch_normalization_are_not_split(tmp_path):

@@ -12,8 +12,9 @@ from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.step import forward_backward, settle_layout
 from hnclip_cli.training.store import RecordStore
+from hnclip_cli.training.texts import SOURCES
 from tests.conftest import to_lines
-from tests.factories import make_records
+from tests.factories import make_records, with_further_texts
 
 SIZE = 6
 
@@ -30,13 +31,14 @@ def clip():
 def store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("records")
     records = make_records(folder, SIZE)
+    records = with_further_texts(records)
     records[1]["negatives"] = []
     records[2]["caption"] += " and some more words, so that its part is longer"
     records[4]["image"] = records[0]["image"]
     records[0]["negative_images"] = ["2.png"]
     records[5]["negative_images"] = ["3.png", "1.png"]
     reader = RecordReader(io.BytesIO(to_lines(*records)), "x.jsonl")
-    return RecordStore(reader, str(folder), ErrorPolicy())
+    return RecordStore(reader, str(folder), ErrorPolicy(), SOURCES)
 
 
 def gradients(clip, store, objective, micro_batch, **settings):
@@ -57,7 +59,7 @@ def gradients(clip, store, objective, micro_batch, **settings):
     return outcome, grads
 
 
-@pytest.mark.parametrize("objective", ["clip", "negclip", "ce-clip", "fsc-clip", "triplet"])
+@pytest.mark.parametrize("objective", ["clip", "negclip", "ce-clip", "fsc-clip", "triplet", "read"])
 def test_micro_batches_change_nothing(clip, store, objective):
     whole, expected = gradients(clip, store, objective, 0)
     assert "logit_scale" in expected and len(expected) > 40

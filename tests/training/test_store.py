@@ -9,9 +9,10 @@ from tests.conftest import to_lines
 from tests.factories import make_records
 
 
-def store_of(data, folder, policy=None):
+def store_of(data, folder, policy=None, sources=()):
     policy = policy or ErrorPolicy()
-    return RecordStore(RecordReader(io.BytesIO(data), "x.jsonl", policy), str(folder), policy)
+    reader = RecordReader(io.BytesIO(data), "x.jsonl", policy)
+    return RecordStore(reader, str(folder), policy, sources)
 
 
 def test_records_are_read_back_in_any_order_with_their_line(tmp_path):

@@ -54,6 +54,8 @@ _BUILT_IN: dict[str, Objective] = {
     "rank-clip": {"contrastive": 1, "rank": _rank_ramp},
     # Doveh et al., CVPR 2023, without its paraphrases (L_pos), which records do not carry.
     "svlc": {"contrastive_batch": 1, "imc": 0, "cmr": 0, "own": 1},
+    # READ-CLIP (arXiv 2510.16540), without its reconstruction of captions.
+    "read": {"contrastive_both": 1, "imc": 0, "cmr": 0, "paraphrase": 0.5},
     # Zhai et al., ICCV 2023 (SigLIP), for models with a logit_bias.
     "siglip": {"sigmoid": 1},
     # The same with NegCLIP's further columns, each of them a false pair.

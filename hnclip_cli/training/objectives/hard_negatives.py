@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, get_args
 
 import torch
@@ -16,6 +17,7 @@ from hnclip_cli.training.objectives.contrast import NegativeScope
 from hnclip_cli.training.objectives.passes import Implementation
 from hnclip_cli.training.objectives.terms import TERMS, Term, update_thresholds
 from hnclip_cli.training.objectives.view import Features, Slots, View
+from hnclip_cli.training.texts import SOURCES
 
 # Larger batches keep a GPU busy while their kernels are started, and would hold much memory.
 MOST_COSINES = 2**27
@@ -59,7 +61,7 @@ def compute_objective(
     terms = [
         (name, term, weight)
         for name, term, weight in terms_of(objective, progress)
-        if features.negative_images is not None or "images" not in term.needs
+        if _is_there(term, features)
     ]
     loss, updated, *values = _solve(
         terms, features, slots, logit_scale, thresholds, threshold_bound, logit_bias,
@@ -67,6 +69,17 @@ def compute_objective(
     )  # fmt: skip
     named = zip(terms, values, strict=True)
     return Outcome(loss, {name: value.detach() for (name, _, _), value in named}, updated)
+
+
+def _is_there(term: Term, features: Features) -> bool:
+    """Whether a batch has what a term is left out without."""
+    if features.negative_images is None and "images" in term.needs:
+        return False
+    return all(
+        name in features.further
+        for source in term.needs & SOURCES.keys()
+        for name in SOURCES[source].names
+    )
 
 
 def _solve(
@@ -80,15 +93,20 @@ def _solve(
     **options: Any,
 ) -> Sequence[Tensor]:
     """The loss, the thresholds for the next step, and each term; options are those of a `View`."""
-    given = [*vars(features).values(), *vars(slots).values(), scale, thresholds, bias]
-    split = len(vars(features))
+    # Further texts are in no recording, so they need not be among its inputs.
+    of_features, of_slots = _tensors(features), _tensors(slots)
+    given = [*of_features.values(), *of_slots.values(), scale, thresholds, bias]
 
     def evaluate(tensors: Sequence[Any]) -> list[Tensor]:
-        features, slots = Features(*tensors[:split]), Slots(*tensors[split:-3])
-        scale, thresholds, bias = tensors[-3:]
+        rest = iter(tensors)
+        batch = (
+            replace(features, **dict(zip(of_features, rest, strict=False))),
+            replace(slots, **dict(zip(of_slots, rest, strict=False))),
+        )
+        scale, thresholds, bias = rest
         # Autocast would round the logits to half precision.
         with autocast(scale.device, None):
-            view = View.of_captions(features, slots, scale, thresholds, bias=bias, **options)
+            view = View.of_captions(*batch, scale, thresholds, bias=bias, **options)
             image_side, loss, values = view.exchanged(), 0 * view.scale, []
             for _, term, weight in terms:
                 value = term.function(image_side if term.of_images else view)
@@ -100,7 +118,8 @@ def _solve(
                 updated = update_thresholds(image_side, updated, bound)
         return [loss, updated, *values]
 
-    wanted = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in given)
+    seen = [x for x in (*given, *features.further.values()) if x is not None]
+    wanted = torch.is_grad_enabled() and any(x.requires_grad for x in seen)
     if not (wanted and _may_be_recorded(terms, features, scale, **options)):
         return evaluate(given)
     # Each row has its share of the mean. A power of 2 rounds nothing.
@@ -109,6 +128,11 @@ def _solve(
     with torch.cuda.device_of(scale):  # type: ignore[no-untyped-call]
         key = tuple(terms), bound, *options.items(), torch.cuda.current_stream(scale.device)
         return RECORDER.evaluate(evaluate, key, given, unit)
+
+
+def _tensors(batch: Features | Slots) -> dict[str, Any]:
+    """Its tensors, and None for what is not there, but no further texts."""
+    return {name: value for name, value in vars(batch).items() if not isinstance(value, dict)}
 
 
 def _may_be_recorded(
@@ -130,6 +154,7 @@ def _may_be_recorded(
         and implementation != "dense"
         and size**2 * (1 + num_slots) <= MOST_COSINES
         and features.tokens() is None
+        and not features.further
         # What other code computes may change from call to call.
         and all(term in TERMS.values() for _, term, _ in terms)
     )
@@ -162,7 +187,9 @@ def terms_of(objective: Objective, progress: float = 1.0) -> Iterator[tuple[str,
 
 
 def uses(objective: Objective, what: str) -> bool:
-    """Whether it takes ``negatives``, negative ``images``, ``tokens`` or a ``bias``."""
+    """Whether it takes ``negatives``, negative ``images``, ``tokens``, ``patches``, a ``bias``, or
+    the texts of a source.
+    """
     return any(what in term.needs | term.takes for _, term, weight in terms_of(objective) if weight)
 
 

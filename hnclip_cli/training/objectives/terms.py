@@ -16,6 +16,7 @@ from torch import Tensor
 from hnclip_cli.models.device import is_gpu
 from hnclip_cli.training.objectives.contrast import contrast, drops_empty, masked_logsumexp
 from hnclip_cli.training.objectives.local import focal_rows, local
+from hnclip_cli.training.objectives.parts import to_images
 from hnclip_cli.training.objectives.rows import masked_mean, sum_over_rows, widened
 from hnclip_cli.training.objectives.sigmoid import sigmoid
 from hnclip_cli.training.objectives.view import Negatives, View
@@ -140,11 +141,21 @@ def list_mle(scores: Tensor, truth: Tensor) -> Tensor:
     return (ranked.logcumsumexp(dim=1) - ranked).sum(dim=1)
 
 
+def paraphrase(view: View) -> Tensor:
+    """mean −log softmax(s·P·[all T])[its T], over the pairs with a paraphrase P of the caption T.
+
+    READ-CLIP's L_par (arXiv 2510.16540).
+    """
+    texts = view.texts["paraphrases"]
+    return to_images(view, view.positives, texts, texts.keys[:, :0])
+
+
 @dataclass(frozen=True)
 class Term:
     """A term, and what it is computed from.
 
-    That is ``negatives`` (captions), negative ``images``, ``tokens``, or the model's ``bias``.
+    That is ``negatives`` (captions), negative ``images``, ``tokens``, ``patches`` alone, the
+    model's ``bias``, or further texts by the name of their source in `texts.SOURCES`.
     """
 
     function: Callable[[View], Tensor]  # to the mean, shape ()
@@ -177,6 +188,7 @@ TERMS: dict[str, Term] = {
     "mirror": Term(mirror, needs=_BOTH),
     "distractor": Term(partial(mirror, both_ways=False), needs=_BOTH),
     "rank": Term(rank, needs=frozenset()),
+    "paraphrase": Term(paraphrase, needs=frozenset({"paraphrases"})),
     "sigmoid": Term(sigmoid, needs=frozenset({"bias"})),
     "sigmoid_both": Term(
         partial(sigmoid, negatives=True),

@@ -32,6 +32,7 @@ class Features:
     text_tokens: Tensor | None = None  # (B, 1 + K, L, D), of the caption and its negatives
     # (B, 1 + K, L) bool, words or the end token; at least one where there is a text.
     text_token_mask: Tensor | None = None
+    further: dict[str, Tensor] = field(default_factory=dict)  # each (B, S, D), see `texts.py`
 
     def tokens(self) -> tuple[Tensor, Tensor, Tensor] | None:
         """Patches, words, and which are words, where there are any."""
@@ -50,6 +51,9 @@ class Slots:
     # (B,) integers. Pairs of one group describe one image and are not contrasted with each other.
     groups: Tensor | None = None
     image_mask: Tensor | None = None  # (B, M) bool; None together with `Features.negative_images`
+    further: dict[str, Tensor] = field(default_factory=dict)  # each (B, S) bool
+    # Each (B, S) int64, equal for equal texts, on whichever rank.
+    keys: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Negatives(NamedTuple):
@@ -58,6 +62,14 @@ class Negatives(NamedTuple):
     features: Tensor
     mask: Tensor
     kinds: Tensor
+
+
+class Texts(NamedTuple):
+    """Further texts of each pair."""
+
+    features: Tensor  # (B, S, D)
+    mask: Tensor  # (B, S) bool
+    keys: Tensor  # (B, S) int64, equal for equal texts, on whichever rank
 
 
 @dataclass(frozen=True)
@@ -80,6 +92,8 @@ class View:
     bias: Tensor | None = None  # what sigmoid terms add to logits, ()
     valid: Tensor | None = None  # (B,) bool, which pairs are there; None: all
     tokens: tuple[Tensor, Tensor, Tensor] | None = None  # as in `Features`, for a local term
+    patches: Tensor | None = None  # (B, P, D), as `Features.image_tokens`
+    texts: dict[str, Texts] = field(default_factory=dict)  # further ones, by name
     half: bool = False  # whether the features have no more than the precision of half
     implementation: Implementation = "auto"  # as in `hard_negative_objective`
     chunk_size: int | None = None  # rows at a time; None: what was measured to be fast
@@ -118,6 +132,11 @@ class View:
             groups=slots.groups,
             bias=None if bias is None else bias.to(dtype),
             tokens=features.tokens(),
+            patches=features.image_tokens,
+            texts={
+                name: Texts(texts, slots.further[name], slots.keys[name])
+                for name, texts in features.further.items()
+            },
             half=half or features.images.dtype != dtype,
             implementation=implementation,
             chunk_size=chunk_size,
@@ -211,6 +230,12 @@ def check_shapes(features: Features, slots: Slots, scale: Tensor) -> None:
         _check("image mask", image_mask, *images.shape[:2], dtype=torch.bool)
     elif images is not image_mask:
         raise ValueError("got negative images without their mask, or a mask without images")
+    for name, texts in features.further.items():
+        _check(name, texts, size, "S", dim)
+        for what, given in ("mask", slots.further), ("keys", slots.keys):
+            if name not in given:
+                raise ValueError(f"got {name} without their {what}")
+            _check(f"{what} of {name}", given[name], *texts.shape[:2])
     if tokens := features.tokens():
         patches, words, are_words = tokens
         _check("image tokens", patches, size, "P", dim)

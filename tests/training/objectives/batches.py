@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from hnclip_cli.training.objectives.hard_negatives import compute_objective
 from hnclip_cli.training.objectives.view import Features, Slots
+from hnclip_cli.training.texts import SOURCES, num_slots
 
 NUM_KINDS = 3  # and that of negative images
 DIM = 5
@@ -27,6 +28,7 @@ def make_batch(size=4, slots=2, images=2, seed=0, valid=0.7, groups=None, dtype=
     words[..., -1] = True
     mask = torch.rand(size, slots, generator=generator) < valid
     words[:, 1:] &= mask[..., None]
+    counts = num_slots(SOURCES)
     features = Features(
         images=unit(size, DIM),
         texts=unit(size, DIM),
@@ -35,8 +37,9 @@ def make_batch(size=4, slots=2, images=2, seed=0, valid=0.7, groups=None, dtype=
         image_tokens=normal(size, 3, DIM).to(dtype).requires_grad_(),
         text_tokens=normal(size, 1 + slots, 4, DIM).to(dtype).requires_grad_(),
         text_token_mask=words,
+        further={name: unit(size, count, DIM) for name, count in counts.items()},
     )
-    return features, Slots(
+    slots = Slots(
         mask=mask,
         kinds=torch.randint(NUM_KINDS, mask.shape, generator=generator),
         groups=None if groups is None else torch.tensor(groups),
@@ -44,6 +47,11 @@ def make_batch(size=4, slots=2, images=2, seed=0, valid=0.7, groups=None, dtype=
         if images is None
         else torch.rand(size, images, generator=generator) < valid,
     )
+    for name, count in counts.items():
+        slots.further[name] = torch.rand(size, count, generator=generator) < valid
+        keys = torch.randint(1, 2 * size, (size, count), generator=generator)
+        slots.keys[name] = keys * slots.further[name]
+    return features, slots
 
 
 def make_scale(value=7.0):
@@ -70,6 +78,8 @@ def cut(features, slots, start, stop):
     """Some of the rows, as leaves of their own."""
 
     def part(value):
+        if isinstance(value, dict):
+            return {name: part(x) for name, x in value.items()}
         if not isinstance(value, torch.Tensor):
             return value
         return value[start:stop].detach().clone().requires_grad_(value.requires_grad)
@@ -85,6 +95,7 @@ def gradients(loss, features, scale, bias=None):
     inputs = {
         name: getattr(features, name) for name in TENSORS if getattr(features, name) is not None
     }
+    inputs |= features.further
     inputs["scale"] = scale
     if bias is not None:
         inputs["bias"] = bias

@@ -11,6 +11,7 @@ from hnclip_cli.errors import HnclipError
 from hnclip_cli.training.objectives import OBJECTIVES, contrast, terms
 from hnclip_cli.training.objectives.hard_negatives import terms_of, uses
 from hnclip_cli.training.objectives.terms import Term
+from hnclip_cli.training.texts import SOURCES, num_slots
 from tests.training.objectives import oracle
 from tests.training.objectives.batches import (
     TENSORS,
@@ -96,14 +97,21 @@ def test_gradients_equal_differences(name):
 
     def loss(*tensors):
         *rest, scale, bias = tensors
-        given = dataclasses.replace(features, **dict(zip(TENSORS, rest, strict=True)))
+        own, further = rest[: len(TENSORS)], rest[len(TENSORS) :]
+        given = dataclasses.replace(
+            features,
+            **dict(zip(TENSORS, own, strict=True)),
+            further=dict(zip(features.further, further, strict=True)),
+        )
         spec = OBJECTIVES[name]
         return compute(spec, given, slots, scale, make_thresholds(), bias=bias).loss
 
     # The attention of the local term has no gradient by definition, so tokens are held fixed.
     if uses(OBJECTIVES[name], "tokens"):
         inputs[4:] = [tensor.detach() for tensor in inputs[4:]]
-    torch.autograd.gradcheck(loss, [*inputs, make_scale(), make_bias()])
+    used = num_slots(source for source in SOURCES if uses(OBJECTIVES[name], source))
+    further = [x if key in used else x.detach() for key, x in features.further.items()]
+    torch.autograd.gradcheck(loss, [*inputs, *further, make_scale(), make_bias()])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -121,6 +129,13 @@ def test_what_lies_in_empty_slots_does_not_matter(name):
         text_tokens=features.text_tokens.detach()
         .clone()
         .masked_fill_(~features.text_token_mask[..., None], 7.0),
+        further={
+            name: x.detach()
+            .clone()
+            .masked_fill_(~slots.further[name][..., None], 4.0)
+            .requires_grad_()
+            for name, x in features.further.items()
+        },
     )
     dirty = dataclasses.replace(
         dirty, **{part: getattr(dirty, part).requires_grad_() for part in TENSORS}
@@ -132,6 +147,7 @@ def test_what_lies_in_empty_slots_does_not_matter(name):
     assert not found["negatives"][empty].any()
     assert not found["negative_images"][~slots.image_mask].any()
     assert not found["text_tokens"][~features.text_token_mask].any()
+    assert not any(found[name][~mask].any() for name, mask in slots.further.items())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -228,6 +244,9 @@ def test_an_objective_says_what_must_be_encoded(spec):
     assert bool(found["negative_images"].any()) == uses(spec, "images")
     assert bool(found["image_tokens"].any()) == uses(spec, "tokens")
     assert bool(found["text_tokens"].any()) == uses(spec, "tokens")
+    for source in SOURCES:
+        used = any(found[name].any() for name in SOURCES[source].names)
+        assert used == uses(spec, source), source
 
 
 def test_the_threshold_of_negative_images_is_bounded_and_kept_without_any():
