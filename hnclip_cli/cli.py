@@ -29,7 +29,7 @@ COMMANDS = {
     "score": "Score every caption of a record, true and negative, against its image.",
     "search": "Find the nearest rows of one array of embeddings for each row of another.",
     "eval": "Measure scored records: accuracy, matching, retrieval, each with its interval.",
-    "compare": "Compare models on the same records: each number, and its change from the first.",
+    "compare": "Compare models on the same records: one table of any number of them.",
     "plugins": "List what plug-ins add, and where it comes from.",
 }
 

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 from hnclip_cli.errors import ExitCode, HnclipError, InputError, ReaderGone
 from hnclip_cli.saying import MAX_LINE, Printable, shown
-from hnclip_cli.streams.files import open_input_file
+from hnclip_cli.streams.files import HashedStream, open_input_file
 from hnclip_cli.streams.foreign import converting
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader, Shard
 from hnclip_cli.streams.outputs import atomic_output
@@ -136,6 +136,11 @@ class Run(contextlib.ExitStack):
     def read(self, path: str, shard: Shard | None = None) -> RecordReader:
         """The records of a file, as `open_input` opens it."""
         return RecordReader(self.enter_context(open_records(path)), path, self.policy, shard)
+
+    def read_hashed(self, path: str) -> tuple[RecordReader, HashedStream]:
+        """Likewise, and what knows the hash of the file when all is read."""
+        stream = HashedStream(self.enter_context(open_records(path)))
+        return RecordReader(cast(IO[bytes], stream), path, self.policy), stream
 
     def rows(self, path: str) -> "Rows":
         """The rows of an NPY file, likewise."""

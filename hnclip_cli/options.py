@@ -1,9 +1,12 @@
 """Flags that mean the same in every command."""
 
 import functools
+import os
 import re
+import shlex
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,6 +38,7 @@ class PathType(FileName):
 
 
 PATH = PathType(is_written=False)
+_TYPED = "hnclip.typed"  # what stood behind the command's name
 MAX_COUNT = (1 << 31) - 1
 MAX_NUMBER = 1e9
 MAX_SEED = (1 << 63) - 1
@@ -115,6 +119,7 @@ class Command(click.Command):
     """A command that refuses two values where it takes one, of which click drops the first."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_TYPED] = list(args)
         _, _, given = self.make_parser(ctx).parse_args(args=list(args))
         for param, count in Counter(given).items():
             if count == 1 or not isinstance(param, click.Option) or param.multiple or param.count:
@@ -253,23 +258,26 @@ verbosity_options = together(
     click.option("-v", "--verbose", is_flag=True, expose_value=False, callback=_set_verbosity,
         help="More notes on stderr, and tracebacks."),
 )
-# What eval and compare have in common.
-report_options = together(
-    click.option("--by", multiple=True, metavar="FIELD",
-        help="Break the measures down by a field, repeatable."
-        "  [default: kind, benchmark, subset]"),
-    click.option("--bootstrap", "rounds", type=Whole(0, 1_000_000), default=1000, metavar="N",
-        help="Rounds behind each interval; 0 gives none."),
-    seed_option,
-    click.option("--without", metavar="F", type=READ, callback=_read_names,
-        help="Parts that official means leave out, a name a line (ARO's symmetric relations)."),
-    format_option,
-    output_option,
-    click.option("--html", metavar="F", type=WRITTEN,
-        help="Also write one page with charts and failures."),
-    image_root_option,
-    plugin_option,
-)
+
+
+def report_options(format_option: Callable[[F], F]) -> Callable[[F], F]:
+    """What eval and compare have in common."""
+    return together(
+        click.option("--by", multiple=True, metavar="FIELD",
+            help="Break the measures down by a field, repeatable."
+            "  [default: kind, benchmark, subset]"),
+        click.option("--bootstrap", "rounds", type=Whole(0, 1_000_000), default=1000, metavar="N",
+            help="Rounds behind each interval; 0 gives none."),
+        seed_option,
+        click.option("--without", metavar="F", type=READ, callback=_read_names,
+            help="Parts that official means leave out, a name a line (ARO's symmetric relations)."),
+        format_option,
+        output_option,
+        click.option("--html", metavar="F", type=WRITTEN,
+            help="Also write one page with charts and failures."),
+        image_root_option,
+        plugin_option,
+    )
 
 
 def model_options(*, required: bool = True) -> Callable[[F], F]:
@@ -322,6 +330,24 @@ def run(command: Callable[..., ExitCode | None]) -> Callable[..., ExitCode]:
         return run.end() if code is None else code
 
     return together(on_error_option, verbosity_options)(in_run)
+
+
+def how_run(files: Mapping[str, str]) -> dict[str, Any]:
+    """What a report says of this run: the data, by name and SHA-256, the date and the command.
+
+    ``SOURCE_DATE_EPOCH`` is the date where the same run shall give the same bytes.
+    """
+    seconds = os.environ.get("SOURCE_DATE_EPOCH", "")
+    now = int(seconds) if seconds.isdecimal() else int(time.time())
+    ctx = click.get_current_context()
+    return {
+        "data": [
+            {"file": name} | ({"sha256": digest} if digest else {})
+            for name, digest in files.items()
+        ],
+        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
+        "command": shlex.join(["hnclip", *ctx.command_path.split()[1:], *ctx.meta[_TYPED]]),
+    }
 
 
 def note_unmeasured(by: tuple[str, ...], report: dict[str, Any]) -> None:

@@ -56,5 +56,5 @@ def _value(entry: Any) -> Any:
         return entry
     if "value" in entry:
         return entry["value"]
-    hidden = {"intervals", "n", "num_ties"}
+    hidden = {"intervals", "keys", "n", "num_ties"}
     return {name: _value(part) for name, part in entry.items() if name not in hidden}

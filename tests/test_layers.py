@@ -18,7 +18,7 @@ ALLOWED = {
     "streams": ["saying", "errors", "streams"],
     "lexicon": ["errors", "streams", "lexicon"],
     "language": ["errors", "streams", "lexicon", "language"],
-    "models": ["saying", "errors", "streams", "models"],
+    "models": ["saying", "errors", "streams", "models", "__version__"],
     "benchmarks": ["plugins"],
     **{room: [*BELOW, room, "__version__"] for room in ROOMS},
     "console": ["saying", "errors", "streams"],

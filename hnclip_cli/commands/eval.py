@@ -27,7 +27,7 @@ from hnclip_cli.console import Run
     metavar="NAME|DIR",
     help="The same by a causal language model that is there (hnclip[lm]).",
 )
-@options.report_options
+@options.report_options(options.format_option)
 @options.run
 def eval_(
     run: Run, input_: str, embeddings: tuple[str, str] | None, blind: bool, blind_model: str | None,
@@ -58,7 +58,7 @@ def eval_(
     from hnclip_cli.streams.images import default_image_root
     from hnclip_cli.streams.records import format_record
 
-    records, out = run.read(input_), run.create(output)
+    (records, read), out = run.read_hashed(input_), run.create(output)
     images, captions = map(run.rows, embeddings) if embeddings else (None, None)
     page = run.create(html) if html else None
     gallery = Gallery()
@@ -72,6 +72,11 @@ def eval_(
         policy=run.policy,
         **settings,
     )
+    report["run"] |= options.how_run(
+        {input_: read.hexdigest()} | dict.fromkeys(embeddings or (), "")
+    )
+    if "models" in report["run"]:
+        console.note(f"{input_}: the records were scored by {len(report['run']['models'])} models")
     options.note_unmeasured(by, report)
     as_table = console.as_table(format_, output)
     out.write(format_table(report).encode() if as_table else format_record(report))

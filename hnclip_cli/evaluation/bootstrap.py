@@ -5,6 +5,7 @@ Tibshirani 1993, chapter 8) is one multinomial draw of how often each *type* of 
 That is exact, and its cost depends on the number of types, not of records.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -60,10 +61,16 @@ class Resampling:
     def interval(
         self, cluster: Ints, column: Ints, correct: Bools | Ints, weights: Floats | None = None
     ) -> list[float] | None:
-        """The percentile interval of the mean accuracy of columns 0 to S-1, from n observations.
+        """The percentile interval of the `means`; None where there are none."""
+        return percentiles(self.means(cluster, column, correct, weights))
 
-        None for fewer than two clusters: they cannot vary. ``weights`` are those of the columns in
-        the mean, shape (S,), equal by default.
+    def means(
+        self, cluster: Ints, column: Ints, correct: Bools | Ints, weights: Floats | None = None
+    ) -> Floats | None:
+        """The mean accuracy of columns 0 to S-1 in each round, shape (rounds,).
+
+        None for fewer than two clusters: they cannot vary. There are n observations; ``weights``
+        are those of the columns in the mean, shape (S,), equal by default.
         """
         if self.rounds == 0:
             return None
@@ -72,10 +79,40 @@ class Resampling:
         if len(clusters) < 2:
             return None
         rng = np.random.default_rng(self.seed)
-        means = resample(replace(counts, cluster=number), self.rounds, rng, weights)
-        tail = (1 - LEVEL) / 2
-        low, high = np.quantile(means, [tail, 1 - tail])
-        return [float(low), float(high)]
+        return resample(replace(counts, cluster=number), self.rounds, rng, weights)
+
+
+def percentiles(means: Floats | None) -> list[float] | None:
+    """The interval that holds `LEVEL` of the means, as many beyond each end."""
+    if means is None:
+        return None
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return [float(low), float(high)]
+
+
+def p_value(differences: Floats | None) -> float | None:
+    """How likely so clear a difference is without one, two-sided, from its bootstrap (rounds,).
+
+    Twice the share of rounds on the far side of zero, the sample itself being one more round
+    (Davison and Hinkley 1997, chapter 4): never below 2 / (rounds + 1).
+    """
+    if differences is None:
+        return None
+    rounded = np.round(differences, 12)  # what adds up to zero is zero
+    beyond = min(int((rounded <= 0).sum()), int((rounded >= 0).sum()))
+    return min(1.0, 2 * (beyond + 1) / (len(rounded) + 1))
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """The p-values, corrected for how many there are (Holm 1979); None stays None."""
+    known = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
+    corrected: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for rank, (p, place) in enumerate(known):
+        largest = max(largest, min(1.0, (len(known) - rank) * p))
+        corrected[place] = largest
+    return corrected
 
 
 def resample(

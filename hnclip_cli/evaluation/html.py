@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from hnclip_cli.errors import InputError
 from hnclip_cli.evaluation.blind import captions_of
 from hnclip_cli.evaluation.gallery import MAX_CAPTIONS, MAX_IMAGES, Failure, thumbnails
-from hnclip_cli.evaluation.table import is_clear, points, sections, summary
+from hnclip_cli.evaluation.table import is_clear, points, sections, subject, summary
 
 # A word or a mark with the space before it.
 _WORD = re.compile(r"\s*(?:\w+(?:['’-]\w+)*|[^\w\s])")
@@ -62,6 +62,7 @@ def format_html(
             style=Markup(style),
             script=Markup(script),
             report=report,
+            subject=subject(report),
             summary=summary(report),
             is_compared=compared,
             is_blind="blind" in report,

@@ -1,5 +1,6 @@
 """What is measured, and which numbers a report has, section by section."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,16 +23,17 @@ class Measure:
     """One measure, in the report under its name."""
 
     title: str
+    key: str = ""  # in the key of a number; by default its name
     section: str = "matching"  # of the report
     is_textual: bool = False  # it asks which caption is true: text alone can have an answer
 
 
 MEASURES = {
-    "pair": Measure("pair accuracy", "accuracy", is_textual=True),
-    "item": Measure("item accuracy", "accuracy", is_textual=True),
-    "text": Measure("text score"),
-    "image": Measure("image score"),
-    "group": Measure("group score"),
+    "pair": Measure("pair accuracy", "pair_accuracy", "accuracy", is_textual=True),
+    "item": Measure("item accuracy", "accuracy", "accuracy", is_textual=True),
+    "text": Measure("text score", "text_score"),
+    "image": Measure("image score", "image_score"),
+    "group": Measure("group score", "group_score"),
     "image_to_text": Measure("image to text, top 1", is_textual=True),
     "text_to_image": Measure("text to image, top 1"),
     "image_to_text_all": Measure("image to text, all true", is_textual=True),
@@ -45,6 +47,7 @@ class Accuracy:
     """One number of the report: a weighted mean of accuracies."""
 
     path: tuple[str, ...]  # keys that lead to it, the section first
+    key: str  # its name for programs, see `key_of`
     margins: Floats  # shape (n,)
     clusters: Ints  # what the bootstrap draws; observations of one number go together, shape (n,)
     columns: Ints  # the mean's part that each observation is in, from 0, shape (n,)
@@ -56,13 +59,19 @@ class Accuracy:
 
     @classmethod
     def of(
-        cls, path: Sequence[str], tree: Tree, is_textual: bool, official_parts: int | None = None
+        cls,
+        path: Sequence[str],
+        key: str,
+        tree: Tree,
+        is_textual: bool,
+        official_parts: int | None = None,
     ) -> "Accuracy":
         """The mean of means. Parts are numbered by name: draws do not depend on their order."""
         leaves = sorted(tree)
         margins, clusters = zip(*(tree[leaf] for leaf in leaves), strict=True)
         return cls(
             tuple(path),
+            key,
             np.concatenate(margins),
             np.concatenate(clusters),
             np.repeat(np.arange(len(leaves)), [len(part) for part in margins]),
@@ -84,6 +93,20 @@ class Accuracy:
     def interval(self, counted: Bools | Ints, resampling: Resampling) -> list[float] | None:
         """The interval of that mean."""
         return resampling.interval(self.clusters, self.columns, counted, self.weights)
+
+    def resampled(self, counted: Bools | Ints, resampling: Resampling) -> Floats | None:
+        """That mean in each round, shape (rounds,); None where it cannot vary."""
+        return resampling.means(self.clusters, self.columns, counted, self.weights)
+
+
+def key_of(*parts: str) -> str:
+    """What programs call a number, as ``sugarcrepe.swap_obj.accuracy``.
+
+    It names the benchmark or the part of the records, then the subset or the kind of mean, then the
+    measure, those that there are. What is no letter, digit or one of ``-/=`` becomes ``_``.
+    """
+    named = (part.replace("@", "_at_") for part in parts if part)
+    return ".".join(re.sub(r"[^\w/=-]+", "_", part).strip("_") for part in named)
 
 
 def leaf_weights(leaves: Sequence[Leaf]) -> Floats:
@@ -107,11 +130,14 @@ def accuracies(observations: Observations, fields: Sequence[str]) -> Iterator[Ac
 def _of_measure(observations: Observations, fields: Sequence[str], name: str) -> Iterator[Accuracy]:
     measure, found = MEASURES[name], observations.margins[name, 1]
 
-    def number(path: Sequence[str], parts: Mapping[str, Ints | slice]) -> Accuracy:
+    def number(
+        path: Sequence[str], where: Sequence[str], parts: Mapping[str, Ints | slice]
+    ) -> Accuracy:
         tree: Tree = {(part,): observations.sample(found, rows) for part, rows in parts.items()}
-        return Accuracy.of(path, tree, measure.is_textual)
+        key = key_of(*where, measure.key or name)
+        return Accuracy.of(path, key, tree, measure.is_textual)
 
-    yield number((measure.section, name), {"": slice(None)})
+    yield number((measure.section, name), ("all",), {"": slice(None)})
     for field in fields:
         labeled = observations.labeled(field, name)
         uses = Counter(label[-1] for label in labeled)
@@ -120,12 +146,17 @@ def _of_measure(observations: Observations, fields: Sequence[str], name: str) ->
                 # With its benchmark where several have that subset.
                 alone = uses[label[-1]] == 1
                 text = label[-1] if alone else "/".join(filter(None, label))
-                yield number(("by", field, text, name), {"": rows})
+                is_place = field in ("benchmark", "subset") and label[0]
+                where = label if is_place else (f"{field}={label[-1]}",)
+                yield number(("by", field, text, name), where, {"": rows})
     subsets: dict[str, dict[str, Ints]] = {}
     for (benchmark, subset), rows in observations.labeled("subset", name).items():
         if len(rows):
             subsets.setdefault(benchmark or NO_BENCHMARK, {})[subset] = rows
     for benchmark, parts in subsets.items():
         path = ("averages", benchmark, name)
-        yield number((*path, "micro"), {"": np.concatenate(list(parts.values()))})
-        yield number((*path, "macro over subsets"), parts)
+        for basis, of in (
+            ("micro", {"": np.concatenate(list(parts.values()))}),
+            ("macro over subsets", parts),
+        ):
+            yield number((*path, basis), (benchmark, f"{basis.split()[0]} of subsets"), of)

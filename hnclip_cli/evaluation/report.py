@@ -11,6 +11,7 @@ from hnclip_cli.evaluation.bootstrap import Resampling
 from hnclip_cli.evaluation.margins import NEAR, outcomes
 from hnclip_cli.evaluation.measures import Accuracy, accuracies
 from hnclip_cli.evaluation.observations import Observations
+from hnclip_cli.evaluation.provenance import Provenance
 from hnclip_cli.evaluation.retrieval import EmbeddedPairs
 from hnclip_cli.evaluation.tally import Tally
 from hnclip_cli.evaluation.tree_of_means import official_accuracies
@@ -68,10 +69,13 @@ def evaluate(
         arrays["caption"] = as_rows(caption_embeddings, "caption embeddings")
     blind = BlindBaseline(blind) if isinstance(blind, str) else blind
     embedded = EmbeddedPairs() if arrays else None
-    observations = _observe(records, fields, arrays, embedded, blind, watch, policy)
+    provenance = Provenance()
+    watching = [provenance.add, *([watch] if watch else [])]
+    observations = _observe(records, fields, arrays, embedded, blind, watching, policy)
 
     resampling = Resampling(rounds, seed)
     report: Report = {
+        "run": provenance.describe(),
         "records": len(observations.clusters),
         "skipped": policy.num_skipped - skipped_before,
         "unmeasured": observations.num_unmeasured,
@@ -110,7 +114,7 @@ def _observe(
     arrays: dict[Any, Rows],
     embedded: EmbeddedPairs | None,
     blind: BlindBaseline | None,
-    watch: Callable[[Record], None] | None,
+    watching: list[Callable[[Record], None]],
     policy: ErrorPolicy,
 ) -> Observations:
     tally = Tally(fields)
@@ -130,7 +134,7 @@ def _observe(
             embedded.add(record, rows)
         if blind:
             blind.add(record)
-        if watch:
+        for watch in watching:
             watch(record)
     return tally.finish()
 
@@ -187,6 +191,7 @@ def entry(number: Accuracy, resampling: Resampling, blind: Accuracy | None = Non
     """
     result = outcomes(number.margins)
     found: Report = {
+        "key": number.key,
         "value": number.mean(result.correct),
         "interval": number.interval(result.correct, resampling),
     }

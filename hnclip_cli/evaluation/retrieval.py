@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hnclip_cli.evaluation.bootstrap import Resampling
 from hnclip_cli.evaluation.margins import Bools, Ints
+from hnclip_cli.evaluation.measures import key_of
 from hnclip_cli.evaluation.tally import cluster_key
 from hnclip_cli.streams.npy import Array
 from hnclip_cli.streams.records import Record, RowsOf
@@ -74,6 +75,7 @@ class EmbeddedPairs:
                     name: resampling.interval(cluster, np.zeros_like(cluster), hit)
                     for name, hit in hits.items()
                 },
+                "keys": {name: key_of("retrieval", direction, name.lower()) for name in hits},
                 "n": len(cluster),
                 "num_ties": int(ranks.tied.sum()),
             }

@@ -29,7 +29,7 @@ def format_table(report: dict[str, Any]) -> str:
     Values and intervals are in percent.
     """
     is_blind = "blind" in report
-    lines = [summary(report), ""]
+    lines = [*filter(None, [printable(subject(report))]), summary(report), ""]
     level = f"{report['bootstrap']['level']:.0%} interval"
     last = f"{'blind':>11}" if is_blind else f"{'ties':>5} {'near':>5}"
     lines.append(f"{'':{NAME_WIDTH}}{'%':>6}  {level:<14} {'n':>9} {last}")
@@ -40,44 +40,42 @@ def format_table(report: dict[str, Any]) -> str:
 
 
 def format_comparison(report: dict[str, Any]) -> str:
-    """Lay out a comparison of models; differences are in points of percent."""
-    two = "flipped" in report
-    letters = [name.upper() for name in report["unpaired"]]
-    if two:
-        level = f"{report['bootstrap']['level']:.0%} interval"
-        heads = f"{'A %':>6} {'B %':>6} {'B − A':>6}  {level:<14} {'gained':>7} {'lost':>6}"
-    else:
-        heads = f"{'A %':>6}" + "".join(f"{letter + ' − A':>7} " for letter in letters[1:]).rstrip()
-    row = _of_two if two else _of_many
-    lines = [f"{letter}  {printable(report[letter.lower()])}" for letter in letters]
+    """Lay out a comparison of two models; differences are in points of percent."""
+    level = f"{report['bootstrap']['level']:.0%} interval"
+    heads = f"{'A %':>6} {'B %':>6} {'B − A':>6}  {level:<14} {'gained':>7} {'lost':>6}"
+    lines = [f"{letter}  {printable(report[letter.lower()])}" for letter in "AB"]
     lines += [summary(report), "", f"{'':{COMPARED_WIDTH}}{heads}"]
     for title, rows, _ in sections(report):
-        lines += [title, *(row(name, entry) for name, entry in rows)]
+        lines += [title, *(_of_two(name, entry) for name, entry in rows)]
     lines.append("")
-    for measure, flips in report.get("flipped", {}).items():
+    for measure, flips in report["flipped"].items():
         for name, ids in flips.items():
             lines.append(
                 f"{MEASURES[measure].title}, {len(ids)} {name}{': ' if ids else ''}{_named(ids)}"
             )
-    if two:
-        lines += ["", "gained: right only with B; lost: only with A. A tie is wrong (strict >)."]
-    else:
-        lines.append("A tie is wrong (strict >).")
+    lines += ["", "gained: right only with B; lost: only with A. A tie is wrong (strict >)."]
     if rounds := report["bootstrap"]["rounds"]:
         lines.append(f"Intervals of the difference: {rounds} paired rounds over image groups.")
-        if not two:
-            lines.append("*: the interval of the difference is clear of zero.")
     return "\n".join(lines) + "\n"
 
 
+def subject(report: dict[str, Any]) -> str:
+    """Which model and which data a report is of, as far as it says so."""
+    if "a" in report:
+        return f"{report['a']} and {report['b']}"
+    run = report.get("run", {})
+    files = [of["file"] for of in run.get("data", []) if of["file"] != "-"]
+    return " on ".join(filter(None, [run.get("model", ""), ", ".join(files)]))
+
+
 def summary(report: dict[str, Any]) -> str:
-    """One line on the records of a report."""
-    count, two = report["records"], "flipped" in report
+    """One line on the records of a report of one model or two."""
+    count = report["records"]
     if "unpaired" in report:
-        parts = [f"{count} records in {'both' if two else 'all'}"]
+        parts = [f"{count} records in both"]
         for name, missing in report["unpaired"].items():
             if missing["records"]:
-                where = f"only in {name.upper()}" if two else f"of {name.upper()} not in all"
+                where = f"only in {name.upper()}"
                 parts.append(f"{missing['records']} {where} ({_named(missing['ids'])})")
         return ", ".join(parts)
     parts = [f"{count} record{'' if count == 1 else 's'}"]
@@ -99,13 +97,6 @@ def _of_two(name: str, entry: dict[str, Any]) -> str:
     values = f"{100 * entry['a']:6.1f} {100 * entry['b']:6.1f} {points(entry['difference']):+6.1f}"
     flips = f"{entry['only_b_right']:>7} {entry['only_a_right']:>6}"
     return f"  {_fit(name, COMPARED_WIDTH)}{values}  {between:<14} {flips}"
-
-
-def _of_many(name: str, entry: dict[str, Any]) -> str:
-    text = f"  {_fit(name, COMPARED_WIDTH)}{100 * entry['a']:6.1f}"
-    for other, difference in entry["differences"].items():
-        text += f"{points(difference):+7.1f}{'*' if is_clear(entry['intervals'][other]) else ' '}"
-    return text.rstrip()
 
 
 def points(difference: float) -> float:
@@ -172,28 +163,38 @@ def sections(report: dict[str, Any]) -> Iterator[Section]:
                 ]
         for title, same in _joined(by_measure):
             yield Section(f"{title}, averages of {printable(benchmark)}", same)
-    for direction, recalls in report.get("retrieval", {}).items():
-        counts = {key: recalls[key] for key in ("n", "num_ties")}
-        rows = [
-            (name, {"value": recalls[name], "interval": interval, **counts})
-            for name, interval in recalls["intervals"].items()
-        ]
+    for direction, of in report.get("retrieval", {}).items():
+        rows = recalls(of) if "intervals" in of else list(of.items())
         yield Section(f"retrieval, {direction.replace('_', ' ')}", rows, is_main=True)
+
+
+def recalls(section: dict[str, Any]) -> list[Row]:
+    """The recalls of one direction as entries, by name."""
+    counts = {key: section[key] for key in ("n", "num_ties")}
+    return [
+        (name, {"key": section["keys"][name], "value": section[name], "interval": between} | counts)
+        for name, between in section["intervals"].items()
+    ]
 
 
 def _joined(rows: dict[str, list[Row]]) -> Iterator[tuple[str, list[Row]]]:
     """Title the rows of each measure; items that are one pair each stand with the pairs."""
-    pairs = dict(rows.get("pair", []))
-    same = [row for row in rows.get("item", []) if row[1] == pairs.get(row[0])]
+    pairs = {name: without_key(entry) for name, entry in rows.get("pair", [])}
+    same = [row for row in rows.get("item", []) if without_key(row[1]) == pairs.get(row[0])]
     for measure, found in rows.items():
         title = MEASURES[measure].title
-        if measure == "pair" and same == found:
-            title = "pair and item accuracy"
+        if measure == "pair" and len(same) == len(found):
+            title, found = "pair and item accuracy", same
         elif measure == "item" and same:
             found = [row for row in found if row not in same]
             title = "item accuracy (where it differs)"
         if found:
             yield title, found
+
+
+def without_key(entry: dict[str, Any]) -> dict[str, Any]:
+    """What an entry says, by which two can be the same number."""
+    return {name: value for name, value in entry.items() if name != "key"}
 
 
 def _line(name: str, entry: dict[str, Any], is_blind: bool = False) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 
 from hnclip_cli.benchmarks import Leaf, LeafOf, Metric, official_metrics
 from hnclip_cli.evaluation.margins import Ints
-from hnclip_cli.evaluation.measures import MEASURES, Accuracy, Tree
+from hnclip_cli.evaluation.measures import MEASURES, Accuracy, Tree, key_of
 from hnclip_cli.evaluation.observations import Observations, Sample, grouped
 
 # The mean of twelve (comp_avg) of vl_compo, the evaluation suite of FSC-CLIP (arXiv:2410.05210):
@@ -47,15 +47,27 @@ def official_accuracies(
             if metric.each:
                 for name in sorted({leaf[0] for leaf in tree}):
                     part = {leaf[1:]: tree[leaf] for leaf in tree if leaf[0] == name}
-                    yield Accuracy.of((*path, metric.name.format(name)), part, is_textual)
+                    title, key = metric.name.format(name), _key(benchmark, metric.name, name)
+                    yield Accuracy.of((*path, title), key, part, is_textual)
             else:
                 name = metric.name.format(len({leaf[:1] for leaf in tree}))
+                key = _key(benchmark, metric.name)
                 if metric.is_without and not without:
                     name += f" (not official: {metric.is_without} count)"
-                yield Accuracy.of((*path, name), tree, is_textual)
+                    key += "_not_official"
+                yield Accuracy.of((*path, name), key, tree, is_textual)
             if metric.vl_compo:
                 composed[benchmark] = tree, is_textual
     yield from _vl_compo(composed)
+
+
+def _key(benchmark: str, name: str, part: str = "") -> str:
+    """Of "accuracy, mean of {} forms" ``benchmark.mean_of_forms.accuracy``.
+
+    The number of parts is no part of it, so that a mean has the same key where some are absent.
+    """
+    measure, _, basis = name.partition(", ")
+    return key_of(benchmark, basis.replace("{}", part), measure.lower())
 
 
 def _tree(
@@ -113,7 +125,9 @@ def _vl_compo(composed: dict[str, tuple[Tree, bool]]) -> Iterator[Accuracy]:
     if len(whole) < 2:
         return
     for title, (tree, is_textual) in whole.items():
-        yield Accuracy.of(("vl_compo", title), tree, is_textual, VL_COMPO[title][0])
+        key = key_of("vl_compo", title.lower())
+        yield Accuracy.of(("vl_compo", title), key, tree, is_textual, VL_COMPO[title][0])
     tree = _grafted(((title,), tree) for title, (tree, _) in whole.items())
     is_textual = all(is_textual for _, is_textual in whole.values())
-    yield Accuracy.of(("vl_compo", MEAN_OF_TWELVE), tree, is_textual, len(VL_COMPO))
+    path = ("vl_compo", MEAN_OF_TWELVE)
+    yield Accuracy.of(path, ".".join(path), tree, is_textual, len(VL_COMPO))

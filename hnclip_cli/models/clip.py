@@ -6,12 +6,14 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hnclip_cli import __version__
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.device import autocast
 from hnclip_cli.models.pixels import byte_table, look_up_bytes, resizes, split_preprocess
@@ -39,6 +41,7 @@ class Clip:
         device: where the module is.
         precision: ``fp32``, or ``bf16``/``fp16`` for autocast with fp32 weights.
         layout: of texts in attention; None takes the usual one. It changes the rounding.
+        name: as the user said it, with the tag or file of the weights.
     """
 
     module: Any  # open_clip's model classes share no typed interface
@@ -48,6 +51,7 @@ class Clip:
     device: torch.device
     precision: str = "fp32"
     layout: Layout | None = None
+    name: str = ""
 
     @property
     def embed_dim(self) -> int:
@@ -159,16 +163,33 @@ class Clip:
             return torch.zeros(0, self.embed_dim, device=self.device)
         return self.encode_tokens(self.tokenize(captions))
 
-    def settings(self) -> dict[str, str]:
-        """All that decides the features of an input, in a form that can be compared."""
+    def digest(self) -> str:
+        """Hash of the configuration, the preprocessing and the weights, 32 hexadecimal digits."""
         digest = hashlib.blake2b(digest_size=16)
         digest.update(json.dumps(self.model_config, sort_keys=True, default=str).encode())
         digest.update(repr(self.preprocess).encode())
         for name, tensor in sorted(self.module.state_dict().items()):
             digest.update(name.encode())
             digest.update(bytes_of(tensor))
+        return digest.hexdigest()
+
+    def run(self) -> dict[str, Any]:
+        """What a result says of the model that it comes from, the same for the same model."""
         return {
-            "model": digest.hexdigest(),
+            "model": self.name,
+            "weights": self.digest(),
+            "precision": self.precision,
+            "scored_with": {
+                "hnclip": __version__,
+                "torch": str(torch.__version__),
+                "open_clip": metadata.version("open-clip-torch"),
+            },
+        }
+
+    def settings(self) -> dict[str, str]:
+        """All that decides the features of an input, in a form that can be compared."""
+        return {
+            "model": self.digest(),
             "precision": self.precision,
             "device": self.device.type,
             "torch": str(torch.__version__),

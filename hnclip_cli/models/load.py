@@ -95,7 +95,8 @@ def load_clip(
             tokenizer = open_clip.get_tokenizer(source)
     check_finite(module, pretrained or name, "an earlier checkpoint")
     module.eval()
-    return Clip(module, preprocess, tokenizer, config, where, precision)
+    said = f"{name.rstrip('/')} {pretrained or ''}".rstrip()
+    return Clip(module, preprocess, tokenizer, config, where, precision, name=said)
 
 
 def clip_on_meta(

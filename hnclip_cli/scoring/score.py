@@ -74,7 +74,7 @@ def score(
     if arrays:
         if not {"image", "caption"} <= arrays.keys() or method != "cosine":
             raise HnclipError("embeddings of images and captions give cosines, and no less")
-        return score_with_arrays(records, arrays, policy, scale)
+        return _without_run(score_with_arrays(records, arrays, policy, scale))
     if clip is None:
         raise HnclipError("logits need a model, which knows their scale")
     encoder = Encoder(
@@ -87,7 +87,25 @@ def score(
     else:
         explain = method == "explain"
         scored = score_with_model(records, encoder, policy, logits=scale, explain=explain)
-    return with_same_tokens(scored, clip)
+    how = clip.run() | ({} if method == "cosine" else {"method": method})
+    return with_run(with_same_tokens(scored, clip), how | ({"logits": True} if logits else {}))
+
+
+def with_run(records: Iterable[Record], run: Mapping[str, Any]) -> Iterator[Record]:
+    """The records; ``run`` says which model scored them.
+
+    Each says so for itself: whatever is cut out of the records, or joined with them, stays true.
+    """
+    for record in records:
+        record["run"] = run
+        yield record
+
+
+def _without_run(records: Iterable[Record]) -> Iterator[Record]:
+    """The records, without what they say of a model that scored them before: arrays name none."""
+    for record in records:
+        record.pop("run", None)
+        yield record
 
 
 def with_same_tokens(records: Iterable[Record], clip: Clip) -> Iterator[Record]:

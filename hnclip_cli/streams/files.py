@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import gzip
+import hashlib
 import os
 import stat
 import threading
@@ -66,6 +67,24 @@ def in_bytes(bound: int) -> str:
         if bound >= unit and bound % unit == 0:
             return f"at most {bound // unit} {name}"
     return f"at most {bound} bytes"
+
+
+class HashedStream:
+    """A stream that is read once from end to end, and the SHA-256 of what was read."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._read1 = getattr(stream, "read1", stream.read)
+        self._digest = hashlib.sha256()
+
+    def read1(self, size: int) -> bytes:
+        data: bytes = self._read1(size)
+        self._digest.update(data)
+        return data
+
+    read = read1
+
+    def hexdigest(self) -> str:
+        return self._digest.hexdigest()
 
 
 @contextlib.contextmanager

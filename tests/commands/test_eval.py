@@ -49,6 +49,7 @@ def test_one_line_of_json_comes_out():
     report = orjson.loads(result.stdout)
     assert report["accuracy"]["item"]["value"] == 0.5
     assert list(report) == [
+        "run",
         "records",
         "skipped",
         "unmeasured",
@@ -65,7 +66,7 @@ def test_a_table_comes_on_demand_and_on_a_terminal_only(monkeypatch, tmp_path):
     assert table.startswith("1 record\n")
     monkeypatch.setattr(console, "wants_table", lambda: True)
     assert run(stdin=lines).stdout == table
-    assert run("--format", "json", stdin=lines).stdout.startswith('{"records":1')
+    assert run("--format", "json", stdin=lines).stdout.startswith('{"run":{')
     assert run("-o", tmp_path / "report.json", stdin=lines).stdout == ""
     assert orjson.loads((tmp_path / "report.json").read_bytes())["records"] == 1
 
@@ -203,10 +204,11 @@ def test_a_missing_file_is_named(name, tmp_path):
     assert result.stderr.startswith(f"hnclip: {path}: cannot read it: ")
 
 
-def test_the_example_of_the_documentation_is_what_comes_out():
+def test_the_example_of_the_documentation_is_what_comes_out(monkeypatch):
     text = (ROOT / "docs" / "eval.md").read_text(encoding="utf-8")
     records = text.split("```jsonl\n")[1].split("```")[0]
     report = text.split("```json\n")[1].split("```")[0]
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     result = run("--by", "kind", stdin=records.encode())
     assert result.stdout_bytes == orjson.dumps(orjson.loads(report)) + b"\n"
 

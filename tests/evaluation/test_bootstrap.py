@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hnclip_cli.evaluation import bootstrap
-from hnclip_cli.evaluation.bootstrap import Counts, Resampling, resample
+from hnclip_cli.evaluation.bootstrap import Counts, Resampling, holm, p_value, resample
 
 ROUNDS = 4000
 
@@ -104,3 +104,15 @@ def test_counts_add_up_answers_by_cluster_and_column():
     assert counts.column.tolist() == [0, 0, 1]
     assert counts.correct.tolist() == [0, 1, 1]
     assert counts.total.tolist() == [1, 2, 1]
+
+
+def test_p_values_are_corrected_as_holm_says():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.5, None, 0.9]) == [1.0, None, 1.0]
+
+
+def test_a_p_value_is_twice_the_smaller_tail_and_never_zero():
+    assert p_value(np.array([0.1] * 99)) == 2 / 100
+    assert p_value(np.array([0.1] * 98 + [-0.1])) == 4 / 100
+    assert p_value(np.array([0.0, 1e-17])) == 1.0
+    assert p_value(None) is None

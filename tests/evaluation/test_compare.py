@@ -41,7 +41,9 @@ def test_the_difference_and_the_items_that_flipped():
     counts = ("both_right", "only_a_right", "only_b_right", "both_wrong")
     assert [entry[key] for key in counts] == [1, 1, 2, 1]
     assert report["flipped"]["item"] == {"gained": ["r2", "r3"], "lost": ["r1"]}
-    assert report["by"]["subset"]["swap_obj"]["pair"] == entry
+    assert report["by"]["subset"]["swap_obj"]["item"] == entry | {
+        "key": "sugarcrepe.swap_obj.accuracy"
+    }
     official = report["benchmarks"]["sugarcrepe"]["accuracy, mean of 1 forms"]
     assert official["difference"] == pytest.approx(0.2)
 
@@ -151,32 +153,3 @@ def test_a_bad_record_of_either_file_is_named_or_skipped():
         compare_records(model([1]), [*model([1]), bad])
     report = compare_records([*model([1]), bad], [*model([1]), bad], on_error="skip")
     assert (report["records"], report["skipped"]) == (1, 2)
-
-
-def test_of_more_than_two_each_is_compared_with_the_first_as_if_they_were_two():
-    runs = [model(rights) for rights in ([1, 1, 0, 0, 0], [1, 0, 1, 1, 0], [1, 1, 1, 1, 1])]
-    report = compare_records(*runs)
-    assert [report[letter] for letter in "abc"] == ["a.jsonl", "b.jsonl", "c.jsonl"]
-    entry = report["accuracy"]["item"]
-    assert [entry[letter] for letter in "abc"] == [0.4, 0.6, 1.0]
-    for letter, other in zip("bc", runs[1:], strict=True):
-        alone = compare_records(runs[0], other)["accuracy"]["item"]
-        assert entry["differences"][letter] == alone["difference"]
-        assert entry["intervals"][letter] == alone["interval"]
-    assert (entry["n"], entry["num_groups"], entry["num_ties"]) == (5, 5, [0, 0, 0])
-    assert "flipped" not in report
-
-
-def test_of_more_than_two_the_records_that_all_have_count():
-    runs = [model([1, 0, 1, 0])[first:] for first in (0, 1, 2)]
-    report = compare_records(*runs)
-    assert report["records"] == 2
-    assert [report["unpaired"][letter]["ids"] for letter in "abc"] == [["r0", "r1"], ["r1"], []]
-    with pytest.raises(HnclipError, match="got 0 records in all, 1 and 1 and 0 in some"):
-        compare_records(model([1]), model([1]), [])
-
-
-@pytest.mark.parametrize("count", [1, 27])
-def test_one_run_and_more_than_there_are_letters_for_are_refused(count):
-    with pytest.raises(HnclipError, match=f"got {count} runs, expected 2 to 26"):
-        compare([RecordReader(io.BytesIO())] * count)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hnclip_cli import __version__
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.evaluation.report import evaluate
 from hnclip_cli.evaluation.table import summary
@@ -116,6 +117,13 @@ def test_the_order_of_the_records_does_not_matter(records, random):
         assert orjson.dumps(evaluate_records(*records)) == orjson.dumps(first)
 
 
+def keys_taken(section):
+    """The keys of all entries, taken out of them."""
+    if "value" in section:
+        return [section.pop("key")]
+    return [key for of in section.values() if isinstance(of, dict) for key in keys_taken(of)]
+
+
 def test_the_report_of_one_item_has_every_key_and_no_interval():
     report = evaluate_records(short([0.5, 0.25], subset="x", benchmark="bench"))
     entry = {
@@ -131,6 +139,14 @@ def test_the_report_of_one_item_has_every_key_and_no_interval():
         "macro over subsets": {"value": 1.0, "interval": None, "num_subsets": 1},
     }
     both = {"pair": entry, "item": entry}
+    run = report.pop("run")
+    assert (run["hnclip"], len(run["items"])) == (__version__, 32)
+    assert keys_taken(report) == [
+        "all.pair_accuracy", "all.accuracy", "kind=swap-noun.pair_accuracy",
+        "bench.pair_accuracy", "bench.accuracy", "bench.x.pair_accuracy", "bench.x.accuracy",
+        "bench.micro_of_subsets.pair_accuracy", "bench.macro_of_subsets.pair_accuracy",
+        "bench.micro_of_subsets.accuracy", "bench.macro_of_subsets.accuracy",
+    ]  # fmt: skip
     assert report == {
         "records": 1,
         "skipped": 0,
@@ -250,6 +266,7 @@ def test_retrieval_takes_the_first_row_of_a_group_as_its_image():
         caption_embeddings=npy(captions, "float16"),
     )
     assert report.keys() == {
+        "run",
         "records",
         "skipped",
         "unmeasured",

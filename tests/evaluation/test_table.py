@@ -39,7 +39,13 @@ def test_the_whole_table():
         "micro": {"value": 0.5, "interval": [0.0, 1.0], "n": 4},
         "macro over subsets": {"value": 0.25, "interval": None, "num_subsets": 2},
     }
-    recalls = {"R@1": 0.5, "intervals": {"R@1": [0.4, 0.6]}, "n": 8, "num_ties": 1}
+    recalls = {
+        "R@1": 0.5,
+        "intervals": {"R@1": [0.4, 0.6]},
+        "keys": {"R@1": "retrieval.text_to_image.r_at_1"},
+        "n": 8,
+        "num_ties": 1,
+    }
     table = format_table(
         report(
             accuracy={"pair": pair, "item": item},
@@ -188,34 +194,6 @@ def test_a_comparison_names_what_flipped_and_what_had_no_partner():
         "",
         "gained: right only with B; lost: only with A. A tie is wrong (strict >).",
         "Intervals of the difference: 1000 paired rounds over image groups.",
-    ]
-
-
-def test_a_comparison_of_more_than_two_marks_what_is_clear_of_zero():
-    change = {
-        "a": 0.5, "b": 0.25, "c": 0.5, "differences": {"b": -0.25, "c": -0.0001},
-        "intervals": {"b": [-0.5, -0.1], "c": [-0.2, 0.2]}, "n": 8,
-    }  # fmt: skip
-    nothing = {"records": 0, "ids": []}
-    table = format_comparison(
-        report(
-            a="one", b="two", c="three", accuracy={"item": change},
-            unpaired={"a": nothing, "b": {"records": 1, "ids": ["x"]}, "c": nothing},
-        )
-    )  # fmt: skip
-    assert table.splitlines() == [
-        "A  one",
-        "B  two",
-        "C  three",
-        "10 records in all, 1 of B not in all (x)",
-        "",
-        "                               A %  B − A   C − A",
-        "overall",
-        "  item accuracy               50.0  -25.0*   +0.0",
-        "",
-        "A tie is wrong (strict >).",
-        "Intervals of the difference: 1000 paired rounds over image groups.",
-        "*: the interval of the difference is clear of zero.",
     ]
 
 

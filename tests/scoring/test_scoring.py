@@ -79,7 +79,9 @@ def assert_scores(scored, expected):
 def test_scores_from_the_model_equal_those_by_hand(clip, records, tmp_path, batch_size):
     scored = from_model(clip, to_lines(*records), tmp_path, batch_size=batch_size)
     assert_scores(scored, [by_hand(clip, record, tmp_path) for record in records])
-    assert [{k: v for k, v in r.items() if k != "scores"} for r in scored] == records
+    added = ("scores", "run")
+    assert [{k: v for k, v in r.items() if k not in added} for r in scored] == records
+    assert all(r["run"] == clip.run() for r in scored)
 
 
 def test_scores_from_arrays_equal_those_by_hand(clip, records, tmp_path):
