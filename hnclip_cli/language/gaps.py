@@ -51,6 +51,12 @@ _NOT_PLACING = {COMPOUND, DETERMINER, JOINED, MODIFIER, PLACE}
 # Almost all that a man does may a girl do, whatever captions say: what a few nats count, and that
 # more of them count little.
 _PEOPLE_SHARE, _PEOPLE_MOST = 0.6, 4.0
+# A woman may do all that a man does, a boy all that a girl does; but far away, and in helmets, one
+# cannot tell who it is, and few men wear dresses. Beginnings of words, and words.
+_COUNTERPART_MOST, _HIDDEN = 2.5, MAX_LOSS + 0.5
+_HIDING = ("ski", "snow", "surf", "wave", "motorcycl", "helmet", "baseball", "batter", "wetsuit")
+_HIDING += ("costume", "mask", "catcher", "umpire")
+_WORN_BY_WOMEN = {"dress", "dresses", "heels", "makeup", "pigtails", "ponytail"}
 
 
 class Gaps:
@@ -114,6 +120,7 @@ class Gaps:
         if self._lemma(index) in usage.people:
             cost = losses[usage.of_people] * (_PEOPLE_SHARE / _PEOPLE_MOST)
             losses[usage.of_people] = np.minimum(cost, np.tanh(cost)) * _PEOPLE_MOST
+            self._bound_counterpart(index, losses)
         if self.is_familiar:
             losses[~is_like & (losses > self.last_resort)] = NEVER
         else:
@@ -121,6 +128,17 @@ class Gaps:
             limit = NEVER if noun and noun.is_animate else MAX_LOSS
             losses[~is_like | (losses > limit)] = NEVER
         return losses
+
+    def _bound_counterpart(self, index: int, losses: np.ndarray) -> None:
+        """Let the woman for a man, or the boy for a girl, cost what they may at most or least."""
+        noun = self._nouns.get(self._lemma(index))
+        if noun is None or not noun.gender:
+            return
+        numbers = self.usage.numbers([other for other in noun.rivals if other.gender])
+        if any(word.startswith(_HIDING) or word in _WORN_BY_WOMEN for word in self._lowers):
+            losses[numbers] = np.maximum(losses[numbers], _HIDDEN)
+        else:
+            losses[numbers] = np.minimum(losses[numbers], _COUNTERPART_MOST)
 
     def _are_like(self, index: int) -> np.ndarray:
         """Which choices are of the family of the noun at a word, (C,); all people are."""

@@ -188,7 +188,10 @@ class _Reader:
                 self._add(self._governor[0], self._governor[1], noun)
         else:
             self._governor = None
-        self._things.append((noun, kind in (PREPOSITION, VERB, PARTICLE)))
+        depends = kind in (PREPOSITION, VERB, PARTICLE)
+        if kind == AND and self._things:  # "a man in a shirt and jeans"
+            depends = self._things[-1][1]
+        self._things.append((noun, depends))
 
     def _link_as(self, noun: Unit, counting: Unit) -> None:
         """Let a noun have the links of the word that counts it."""

@@ -49,6 +49,10 @@ def test_who_acts_is_the_living_one_and_not_what_describes_it(linked):
     assert "to chas | subject | dog" in linked("A man with a dog chasing a cat")
 
 
+def test_what_is_joined_to_what_describes_one_does_not_act(linked):
+    assert "to sit | subject | man" in linked("A man in a shirt and jeans sitting on a rock")
+
+
 def test_a_group_of_people_is_people(linked):
     found = linked("A man watching a group of elephants")
     assert "to watch | object | elephant" in found

@@ -14,6 +14,8 @@ PLURALS = {
     "flamingo": "flamingos",  # both are in use, and captions say this
     "tuxedo": "tuxedos",  # the same
     "elk": "elk",  # like deer
+    "buffalo": "buffalo",  # both are in use
+    "bison": "bison",  # so in every dictionary
     "gentleman": "gentlemen",  # inflect takes it for a name, as "Roman"
 }
 ARTICLES = {

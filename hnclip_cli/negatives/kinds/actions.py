@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from hnclip_cli.language.caption import Caption
+from hnclip_cli.language.links import verb_lemma
 from hnclip_cli.lexicon.verbs import BASE, ING, THIRD, Rule, inflected
 from hnclip_cli.negatives.analysis.nouns import noun_at
 from hnclip_cli.negatives.analysis.relations import BEING
@@ -11,7 +12,7 @@ from hnclip_cli.negatives.analysis.rewriting import replace, swap
 from hnclip_cli.streams.edits import Edit
 
 _LINKS = BEING | {"that", "who", "which", "also", "while", "and", ",", "has", "have", "both", "all"}
-_STEPS = 4
+_STEPS = 6
 _PEDALED = {"bicycle", "bicycles", "bike", "bikes"}
 # "In front of" is not "in".
 _INNER = {"front", "back", "top", "between", "side"}
@@ -20,10 +21,18 @@ _HEDGES = {"not", "n't", "about", "ready", "almost", "no", "to", "trying", "stop
 # Who stands goes nowhere: not past, along or to anything.
 _WAYS = {"past", "along", "to", "towards", "toward", "into", "through", "across", "down", "up"}
 _MOVING = {"walk", "run", "jump", "fly", "ride", "drive", "swim", "chase", "land"}
+# Who sleeps does nothing else, and who sits goes past nothing; some by their lemmas.
+_IDLE, _RESTING = {"sleep", "lie"}, {"sit", "stand"}
+_GOING = {"walk", "run", "jump", "fly", "rid", "driv", "swim", "chas", "pass", "cross", "throw"}
+_GOING |= {"kick", "catch", "hit", "jog", "climb"}
 # "lying on his back", "a frisbee in his hand": no one stands on it, or hits it there.
-_BODY = {"back", "hand", "hands", "mouth", "lap", "head", "shoulder", "arms", "side", "stomach"}
+_LAP = {"back", "lap", "side", "stomach"}
+_BODY = _LAP | {"hand", "hands", "mouth", "head", "shoulder", "arms"}
+# Meanwhile one may sit and have the same in one's hand.
+_ON_FOOT = {"walk", "run", "jump", "stand"}
 _PHRASE = ("DT", "JJ", "NN", "CD", "PRP$", "HYPH", "VBN", "PDT")
 _ACTING = ("VBG", "VBZ", "VBP")
+_JOINING = {"and", ",", "&"}
 _BEFORE_NOUN = ("DT", "JJ", "CD", "PRP$", "VBN", "HYPH", "PDT", "RB")
 
 
@@ -40,7 +49,7 @@ def replace_verb(caption: Caption) -> Iterator[list[Edit]]:
         if word.lower not in verb_forms:
             continue
         verb, form = verb_forms[word.lower]
-        if not _is_action(caption, index, form) or _is_of_body(caption, index):
+        if not _is_action(caption, index, form) or _is_of_body(caption, index, verb):
             continue
         actor = subject(caption, index)
         if actor and _is_resumed(caption, index):
@@ -99,7 +108,7 @@ def subject(caption: Caption, index: int) -> str:
     adds, and over an earlier action of the same actor.
     """
     people = caption.lexicon.words["people"]
-    place = index - 1
+    place, is_joined = index - 1, False
     for _ in range(_STEPS):
         while place >= 0 and (caption.lower(place) in _LINKS or caption.tag(place) == "RB"):
             place -= 1
@@ -107,16 +116,30 @@ def subject(caption: Caption, index: int) -> str:
             return ""
         if caption.lower(place) in people:
             return "human"
-        if caption.tag(place).startswith(("IN", "RP")) or caption.tag(place) in _ACTING:
-            place -= 1  # "standing up holding a bat"
+        if caption.tag(place).startswith(("IN", "RP", "VBN")) or caption.tag(place) in _ACTING:
+            place -= 1  # "standing up holding a bat", "dressed in a suit"
             continue
         if not caption.words[place].is_noun:
             return ""
-        first = caption.run_start(place, _PHRASE)
+        first = _phrase_start(caption, place)
+        if caption.lower(first - 1) in _JOINING and not _actor(caption, place):
+            place, is_joined = first - 2, True  # "in a suit and a hat"
+            continue
         if caption.lower(first - 1) == "of" or first == 0 or not _adds(caption, first - 1):
-            return _actor(caption, place)
+            return "" if is_joined else _actor(caption, place)
         place = first - 1 if caption.tag(first - 1).startswith("VB") else first - 2
+        is_joined = False
     return ""
+
+
+def _phrase_start(caption: Caption, index: int) -> int:
+    """Where the phrase of a noun begins: "black and white shirts", "a smiling man"."""
+    first = caption.run_start(index, _PHRASE)
+    if caption.lower(first - 1) in _JOINING and caption.tag(first - 2).startswith("JJ"):
+        first = caption.run_start(first - 1, _PHRASE)
+    if caption.tag(first - 1) == "VBG" and caption.tag(first - 2).startswith(_BEFORE_NOUN):
+        first = caption.run_start(first - 1, _PHRASE)
+    return first
 
 
 def _is_resumed(caption: Caption, index: int) -> bool:
@@ -151,14 +174,16 @@ def _is_action(caption: Caption, index: int, form: str) -> bool:
     if form == BASE:
         return tag in ("VBP", "VB") and before in ("NNS", "WDT", "WP")
     if form == THIRD:
-        return tag.startswith(("VB", "NNS")) and before in ("NN", "WDT", "WP", "RB")
+        may_be_verb = tag.startswith("VB") or (tag == "NNS" and before != "NNS")
+        return may_be_verb and before in ("NN", "NNS", "WDT", "WP", "RB")
     return tag in ("VBG", "NN", "JJ", "NNP", "VBN", "VBD") and index > 0
 
 
-def _is_of_body(caption: Caption, index: int) -> bool:
+def _is_of_body(caption: Caption, index: int, verb: str) -> bool:
     """Whether a part of the body is said to be where something is: "on his back"."""
+    parts = _LAP if verb in _ON_FOOT else _BODY
     return any(
-        word.tag == "PRP$" and not _BODY.isdisjoint(map(caption.lower, (place + 1, place + 2)))
+        word.tag == "PRP$" and not parts.isdisjoint(map(caption.lower, (place + 1, place + 2)))
         for place, word in enumerate(caption.words)
         if place > index
     )
@@ -168,7 +193,7 @@ def _other_actions(
     caption: Caption, index: int, stop: int, actor: str, form: str, instead: tuple[str, ...]
 ) -> Iterator[list[Edit]]:
     """Put each of a rule's replacements in the place of words [index, stop)."""
-    is_still = _rests_too(caption, index)
+    is_still, others = _rests_too(caption, index), _other_verbs(caption, index)
     is_animal_down = actor in ("pet", "beast") and not caption.lowers.isdisjoint(
         caption.lexicon.words["lying"]
     )
@@ -180,6 +205,8 @@ def _other_actions(
         if is_animal_down and verb in ("sit", "lie"):  # an animal that lies may be said to sit
             continue
         if is_still and verb in _MOVING:
+            continue
+        if (verb in _IDLE and others) or (verb in _RESTING and others & _GOING):
             continue
         said = inflected(verb, form)
         if verb in caption.lexicon.verbs.participles:
@@ -195,6 +222,18 @@ def _rests_too(caption: Caption, index: int) -> bool:
         word.lower in postures and postures[word.lower][0] not in _MOVING and place != index
         for place, word in enumerate(caption.words)
     )
+
+
+def _other_verbs(caption: Caption, index: int) -> set[str]:
+    """What else someone does, as far as verbs go on after "and", a comma or a noun's phrase."""
+    return {
+        verb_lemma(word.lower).removeprefix("to ")
+        for place, word in enumerate(caption.words)
+        if word.tag == "VBG"
+        and place > index
+        and (caption.tag(place - 1).startswith((",", "CC", "NN")))
+        and word.lower not in caption.lexicon.words["resting"]
+    }
 
 
 def _follows(caption: Caption, index: int, rule: Rule) -> bool:

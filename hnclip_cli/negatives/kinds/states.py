@@ -16,7 +16,7 @@ from hnclip_cli.negatives.analysis.rewriting import replace
 from hnclip_cli.negatives.analysis.scope import denied
 from hnclip_cli.streams.edits import Edit
 
-_UNSTABLE_AFTER = {"very", "not", "too", "so", "half", "and", "brand"}
+_UNSTABLE_AFTER = {"not", "too", "so", "half", "and", "brand"}
 _UNSTABLE_BEFORE = {"and", "fashioned", "looking", "style", "covered"}
 
 

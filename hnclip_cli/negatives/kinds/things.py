@@ -34,11 +34,9 @@ _GEAR = {
     *("volley", "return", "returning", "backhand", "forehand", "mound", "match"),
     *("pitch", "pitching", "bases", "plate", "net", "helmet", "mitt", "homerun", "hi"),
 }
-# In helmets and far away, one cannot tell who it is; a girl has no beard.
-_HIDING = (
-    *("ski", "snow", "surf", "wave", "motorcycl", "helmet", "baseball", "batter", "wetsuit"),
-    *("beard", "mustach", "bald", "pregnan", "toddler", "costume", "mask", "catcher", "umpire"),
-)
+# A girl has no beard; beginnings of words.
+_TELLING = ("beard", "mustach", "moustach", "bald", "pregnan", "toddler", "shirtless", "topless")
+_TELLING += ("bikini", "skirt", "blouse", "gown", "tuxedo", "bra", "bras", "lipstick", "bride")
 _FLYING = ("fly", "flie", "flew", "soar", "wing", "feather", "beak")
 _GENDERED = {"he", "she", "his", "her", "hers", "him", "himself", "herself"}
 _IT = {"it", "its", "itself"}
@@ -57,8 +55,10 @@ _SHARED = {"to wear", "to contain", "to includ", "to featur", "to show", "to sur
 _LIST_WORDS = {"with", "and", "or", ",", "has", "have", "having", "of", "including", "containing"}
 _PLACING = {"in", "on", "at", "near", "inside", "outside", "into", "through", "across", "down"}
 _DETERMINERS = {"a", "an", "the", "his", "her", "their"}
-_IN_NAME = ("JJ", "NN", "VB", "HYPH")
+_IN_NAME = ("JJ", "NN", "VB", "HYPH", "RB")
 _WALKING = forms("walk") | forms("run")
+# Of these cakes and pizzas are, without an article.
+_SLICES = {"slice", "slices", "piece", "pieces"}
 # After "on" or "in", what is never on or in anything.
 _UNSUITABLE_AFTER = {
     **dict.fromkeys(("in", "into", "inside"), "on"),
@@ -103,7 +103,8 @@ def _is_open(caption: Caption, mention: Mention) -> bool:
     """Whether another word is likely to fit, not in "filled with fruit" or "skating on a board"."""
     first = caption.run_start(mention.first, _IN_NAME)
     is_bare = first > 0 and not mention.noun.is_mass and not _is_determined(caption, mention)
-    return not is_bare and _suits_action(caption, mention)
+    is_sliced = caption.lower(first - 1) == "of" and caption.lower(first - 2) in _SLICES
+    return (is_sliced or not is_bare) and _suits_action(caption, mention)
 
 
 def _edits(caption: Caption, mention: Mention, before: str, rival: Noun) -> list[Edit] | None:
@@ -122,7 +123,7 @@ def _edits(caption: Caption, mention: Mention, before: str, rival: Noun) -> list
         return None
     if not (_agrees_in_age(caption, mention, rival) and _may_own(caption, mention, rival, text)):
         return None
-    if {noun.gender, rival.gender} == {"female", "male"} and _hides_gender(caption):
+    if {noun.gender, rival.gender} == {"female", "male"} and _tells_gender(caption):
         return None
     pronouns = [] if rival.gender == noun.gender else _pronoun_edits(caption, mention, rival)
     if pronouns is None:
@@ -191,9 +192,7 @@ def _may_be_like(caption: Caption, mention: Mention, index: int) -> bool:
     if index == mention.first - 1:
         return True
     head = head_noun(caption, index)
-    if head is None:  # "others"
-        return True
-    if caption.lower(head) in _PARTS:
+    if head is None or caption.lower(head) in _PARTS:  # "others"
         return False
     twin = noun_at(caption, head)
     are_alive = twin is not None and twin.is_animate and mention.noun.is_animate
@@ -240,9 +239,9 @@ def _is_determined(caption: Caption, mention: Mention) -> bool:
 
 
 @once
-def _hides_gender(caption: Caption) -> bool:
-    """Whether clothes hide, or other words say, who is a man or a woman."""
-    return any(word.startswith(_HIDING) for word in caption.lowers)
+def _tells_gender(caption: Caption) -> bool:
+    """Whether other words say who is a man or a woman."""
+    return any(word.startswith(_TELLING) for word in caption.lowers)
 
 
 def _part(caption: Caption, mention: Mention) -> str:

@@ -204,6 +204,12 @@ def test_almost_all_that_a_man_does_may_a_woman_do(losses):
     )
 
 
+def test_a_woman_for_a_man_fits_where_one_can_tell_them_apart(losses):
+    assert losses("A man welds a fuselage in a hangar", "man", "woman")[0] <= MAX_LOSS
+    for caption in ("A man surfing on a wave", "A man in a costume", "A man in a dress"):
+        assert MAX_LOSS < losses(caption, "man", "woman")[0] < NEVER
+
+
 def test_two_for_many_costs_nothing(losses):
     assert losses("Several sailboats are docked at a lake", "Several", "Two") == [0]
 

@@ -10,6 +10,7 @@ import pytest
         ("A dirty kitchen", "A clean kitchen"),
         ("An old truck", "A new truck"),
         ("A young man", "An old man"),
+        ("A very young man", "A very old man"),
         ("A female tennis player", "A male tennis player"),
         ("a cloudy sky", "a clear sky"),
     ],
@@ -21,7 +22,7 @@ def test_a_state_turns_to_its_opposite(candidates, caption, negative):
 @pytest.mark.parametrize(
     "caption",
     [
-        *("a young boy", "very old man", "open-air market", "old"),
+        *("a young boy", "open-air market", "old"),
         *(
             "an electric car",
             "stuffed mushrooms",

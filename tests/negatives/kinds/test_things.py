@@ -188,8 +188,9 @@ def test_another_hand_is_no_twin(candidates):
     assert "A woman with a bag in her other hand" in candidates(
         "replace-subject", "A man with a bag in his other hand"
     )
-    for caption in ("A dog near another one", "A dog near the other dogs", "A dog and the others"):
-        assert not any(text.startswith("A cat") for text in candidates("replace-noun", caption))
+    assert "A cat and two others" in candidates("replace-subject", "A dog and two others")
+    made = candidates("replace-noun", "A dog near the other dogs")
+    assert not any(text.startswith("A cat") for text in made)
 
 
 @pytest.mark.parametrize(
@@ -198,6 +199,28 @@ def test_another_hand_is_no_twin(candidates):
 def test_who_is_a_relative_becomes_none_that_it_may_be_too(candidates, kin, refused):
     made = candidates("replace-subject", f"A {kin} near a house")
     assert made and f"A {refused} near a house" not in made
+
+
+def test_what_a_slice_is_of_needs_no_article(candidates):
+    assert "A slice of cake on a plate" in candidates("replace-noun", "A slice of pizza on a plate")
+    assert "A smell of cake in a room" not in candidates(
+        "replace-noun", "A smell of pizza in a room"
+    )
+
+
+def test_an_adverb_may_stand_behind_the_article(candidates):
+    assert "A very clean bathroom" in candidates("replace-subject", "A very clean kitchen")
+
+
+def test_who_has_a_beard_is_no_woman(candidates):
+    assert "A woman near a car" in candidates("replace-subject", "A man near a car")
+    for caption in (
+        "A bearded man near a car",
+        "A shirtless man near a car",
+        "A woman in a bikini",
+    ):
+        made = candidates("replace-subject", caption)
+        assert not any(text.startswith(("A woman", "A man")) for text in made)
 
 
 def test_what_is_called_it_becomes_no_person(candidates):
