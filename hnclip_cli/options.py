@@ -296,6 +296,12 @@ def model_options(*, required: bool = True) -> Callable[[F], F]:
         click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]),
             help="Arithmetic of the model.  [default: bf16 in train on CUDA, else fp32]"),
     )
+head_options = together(
+    click.option("--head", metavar="DIR",
+        help="A head that features go through, from train --objective clap."),
+    click.option("--head-scale", type=Number(0), metavar="A",
+        help="How much the head adds.  [default: what its folder says]"),
+)
 # fmt: on
 
 

@@ -22,6 +22,7 @@ from hnclip_cli.streams.records import RowsOf
     help="What to embed of each record.",
 )
 @options.model_options()
+@options.head_options
 @click.option(
     "--dtype",
     type=click.Choice(["fp32", "fp16", "float32", "float16"]),
@@ -41,8 +42,8 @@ from hnclip_cli.streams.records import RowsOf
 @options.run
 def embed(
     run: Run, input_: str, output: str, of: RowsOf, model: str, pretrained: str | None,
-    preprocess_of: str | None, device: str, precision: str | None, dtype: str,
-    resume: bool, images: dict[str, Any], batch_size: int,
+    preprocess_of: str | None, device: str, precision: str | None, head: str | None,
+    head_scale: float | None, dtype: str, resume: bool, images: dict[str, Any], batch_size: int,
     workers: int, shard: Shard | None,
 ) -> None:  # fmt: skip
     """Embed images or texts of records as rows of one NPY array.
@@ -81,7 +82,7 @@ def embed(
     out = None if is_file else run.create(output, binary=True)
     clip = load_clip(
         model, pretrained, preprocess_of=preprocess_of, device=device,
-        precision=precision or "fp32", note=console.note,
+        precision=precision or "fp32", head=head, head_scale=head_scale, note=console.note,
     )  # fmt: skip
     kept = writer = None
     if out is not None:

@@ -17,6 +17,7 @@ _EMBEDDINGS = ("image_embeddings", "caption_embeddings", "negative_embeddings")
 @options.input_argument
 @options.output_option
 @options.model_options(required=False)
+@options.head_options
 @click.option(
     "--image-embeddings",
     metavar="FILE",
@@ -49,8 +50,8 @@ _EMBEDDINGS = ("image_embeddings", "caption_embeddings", "negative_embeddings")
 @options.run
 def score(
     run: Run, input_: str, output: str, model: str | None, pretrained: str | None,
-    preprocess_of: str | None, device: str, precision: str | None, images: dict[str, Any],
-    batch_size: int, shard: Shard | None,
+    preprocess_of: str | None, device: str, precision: str | None, head: str | None,
+    head_scale: float | None, images: dict[str, Any], batch_size: int, shard: Shard | None,
     **settings: Any,
 ) -> None:  # fmt: skip
     """Score every caption of a record, true and negative, against its image.
@@ -69,7 +70,7 @@ def score(
       hnclip score --model run/ --method explain test.jsonl
     """
     files = {name: settings[name] for name in _EMBEDDINGS if settings[name]}
-    _check_usage(input_, model, pretrained, files, settings["method"], settings["logits"])
+    _check_usage(input_, model, pretrained, files, settings["method"], settings["logits"], head)
 
     from hnclip_cli.models.load import load_clip
     from hnclip_cli.scoring.score import score
@@ -80,7 +81,7 @@ def score(
     if model:
         settings["model"] = load_clip(
             model, pretrained, preprocess_of=preprocess_of, device=device,
-            precision=precision or "fp32", note=console.note,
+            precision=precision or "fp32", head=head, head_scale=head_scale, note=console.note,
         )  # fmt: skip
     scored = score(
         records,
@@ -97,8 +98,10 @@ def score(
 
 def _check_usage(
     input_: str, model: str | None, pretrained: str | None, files: dict[str, str], method: str,
-    logits: bool,
+    logits: bool, head: str | None,
 ) -> None:  # fmt: skip
+    if head and not model:
+        raise click.UsageError("--head needs --model, whose features go through it")
     if logits and not model:
         raise click.UsageError("--logits needs --model, which knows their scale")
     if bool(model) == bool(files) and not logits:

@@ -136,6 +136,8 @@ def train(
         taken = paper_settings(settings["objective"], dict(others).keys() | _given())
         settings |= taken
         console.note(f"--paper stands for {as_flags(taken)}")
+    if dry_run and settings["objective"] == "clap":
+        raise click.UsageError("--dry-run is of steps on pairs, and --objective clap takes none")
     if sum(settings[name] is not None for name in ("steps", "epochs", "seconds")) != 1:
         raise click.UsageError("one of --steps, --epochs and --seconds says how long to train")
     sizes = [settings["batch_size"], settings["micro_batch"]]
@@ -144,7 +146,8 @@ def train(
             "auto is for --batch-size or --micro-batch, not for both, and not with --dry-run"
         )
     if settings["lr"] is None:
-        settings["lr"] = 5e-6 if options.has_weights(model, pretrained) else 1e-3
+        fine_tunes = options.has_weights(model, pretrained) and settings["objective"] != "clap"
+        settings["lr"] = 5e-6 if fine_tunes else 1e-3
     config = TrainConfig(**settings)
 
     def records(policy: ErrorPolicy) -> Iterator[Record]:  # opened by the rank that reads

@@ -26,6 +26,8 @@ from hnclip_cli.streams.decoders import Step
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from hnclip_cli.models.heads import ResidualHead
+
 AUTOCAST_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -42,6 +44,7 @@ class Clip:
         precision: ``fp32``, or ``bf16``/``fp16`` for autocast with fp32 weights.
         layout: of texts in attention; None takes the usual one. It changes the rounding.
         name: as the user said it, with the tag or file of the weights.
+        head: what features go through before they are normalized.
     """
 
     module: Any  # open_clip's model classes share no typed interface
@@ -52,6 +55,7 @@ class Clip:
     precision: str = "fp32"
     layout: Layout | None = None
     name: str = ""
+    head: "ResidualHead | None" = None
 
     @property
     def embed_dim(self) -> int:
@@ -136,9 +140,13 @@ class Clip:
 
     def encode_tokens(self, tokens: Tensor) -> Tensor:
         """Token ids (n, context length), on any device, to unit vectors, float32, (n, D)."""
+        return self._unit(self.encode_tokens_raw(tokens))
+
+    def encode_tokens_raw(self, tokens: Tensor) -> Tensor:
+        """The same without head and normalization."""
         with self._autocast():
             features = encode_text(self.module, tokens, self.layout)
-        return self._unit(features)
+        return _at_least_float32(features)
 
     def fastest_layout(self, tokens: Tensor) -> Layout:
         """The fastest ``layout`` on this device, measured on token ids (n, context length)."""
@@ -168,7 +176,11 @@ class Clip:
         digest = hashlib.blake2b(digest_size=16)
         digest.update(json.dumps(self.model_config, sort_keys=True, default=str).encode())
         digest.update(repr(self.preprocess).encode())
-        for name, tensor in sorted(self.module.state_dict().items()):
+        tensors = dict(self.module.state_dict())
+        if self.head is not None:
+            digest.update(repr(self.head.scale).encode())
+            tensors |= {f"head.{name}": x for name, x in self.head.state_dict().items()}
+        for name, tensor in sorted(tensors.items()):
             digest.update(name.encode())
             digest.update(bytes_of(tensor))
         return digest.hexdigest()
@@ -203,7 +215,8 @@ class Clip:
                 expected=f"(n, {self.embed_dim})",
                 hint="the pool_type of another model's configuration",
             )
-        return F.normalize(_at_least_float32(features), dim=-1)
+        features = _at_least_float32(features)
+        return F.normalize(features if self.head is None else self.head(features), dim=-1)
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
         if self.precision == "fp32":

@@ -20,6 +20,7 @@ from torch import nn
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.device import resolve_device
+from hnclip_cli.models.heads import check_width, load_head
 from hnclip_cli.models.loading.config import Config, check_config, check_tower
 from hnclip_cli.models.loading.folder import CONFIG_NAME, TOWER_NAME, WEIGHTS_NAME, open_folder
 from hnclip_cli.models.loading.shapes import build_on_meta, check_fit, shapes_of
@@ -42,6 +43,8 @@ def load_clip(
     precision: str = "fp32",
     seed: int = 0,
     sigmoid: bool = False,
+    head: str | None = None,
+    head_scale: float | None = None,
     note: Callable[[str], None] = lambda text: None,
 ) -> Clip:
     """Load a model in evaluation mode.
@@ -59,13 +62,16 @@ def load_clip(
         seed: of the weights where none are loaded.
         sigmoid: whether such a model starts as SigLIP's did, with a ``logit_bias`` of −10 and a
             scale of 10 (Zhai et al., ICCV 2023).
+        head: folder of a head that features go through, which training with ``clap`` wrote.
+        head_scale: how much it adds, in place of what the folder says.
         note: called with a line on the preprocessing and activation that a weights file got.
 
     Raises:
         HnclipError: no such model, tag, folder or device, weights that do not fit or are not
-            finite, or a weights file whose preprocessing is not known.
+            finite, a weights file whose preprocessing is not known, or no such head.
     """
     where = resolve_device(device)
+    found_head = load_head(head, head_scale) if head else None
     torch.manual_seed(seed)
     with found_model(name, pretrained) as (source, config), contextlib.ExitStack() as kept:
         weights = pretrained
@@ -78,6 +84,8 @@ def load_clip(
                     empty = build_on_meta(source)
                 if resized := check_fit(empty, shapes_of(weights), pretrained, may_resize=True):
                     note(f"{pretrained}: {resized}")
+        if found_head:
+            check_width(found_head, int(config["embed_dim"]), str(head))
         if settings and settings.quick_gelu:
             config["quick_gelu"] = True
         start = _SIGMOID_START if sigmoid and not pretrained and ":" not in source else {}
@@ -96,7 +104,8 @@ def load_clip(
     check_finite(module, pretrained or name, "an earlier checkpoint")
     module.eval()
     said = f"{name.rstrip('/')} {pretrained or ''}".rstrip()
-    return Clip(module, preprocess, tokenizer, config, where, precision, name=said)
+    found_head = found_head.to(where) if found_head else None
+    return Clip(module, preprocess, tokenizer, config, where, precision, name=said, head=found_head)
 
 
 def clip_on_meta(

@@ -13,6 +13,7 @@ from torch import Tensor
 from hnclip_cli import __version__
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.clip import Clip
+from hnclip_cli.models.heads import save_head
 from hnclip_cli.models.load import save_clip
 from hnclip_cli.models.loading.folder import CONFIG_NAME
 from hnclip_cli.streams.outputs import atomic_output, naming
@@ -209,6 +210,8 @@ def _trained(state: State) -> list[Tensor]:
 def save_checkpoint(clip: Clip, state: State, origin: Origin, folder: str) -> None:
     """Write what `Export` makes of the model as ``local-dir``, and ``hnclip_run.json`` beside it.
 
+    Of a model with a head, the head alone.
+
     Raises:
         HnclipError: the folder cannot be written.
     """
@@ -227,7 +230,10 @@ def save_checkpoint(clip: Clip, state: State, origin: Origin, folder: str) -> No
     # First, because `check_folder` knows by it what this run may write over.
     with atomic_output(os.path.join(folder, RUN_NAME), follow_links=False) as stream:
         stream.write(json.dumps(run, indent=2).encode() + b"\n")
-    save_clip(clip, folder)
+    if clip.head is not None:
+        save_head(clip.head, folder)
+    else:
+        save_clip(clip, folder)
 
 
 def check_same(state: State, ranks: Ranks) -> None:

@@ -69,6 +69,14 @@ class TrainConfig:
             )
         if not 0 <= self.wise_ft <= 1:
             raise HnclipError("bad wise_ft", got=str(self.wise_ft), expected="0 to 1")
+        if self.objective == "clap" and (
+            self.lock or self.lora_rank or self.wise_ft < 1 or self.generation_steps
+            or AUTO in (self.batch_size, self.micro_batch)
+        ):  # fmt: skip
+            raise HnclipError(
+                "--objective clap trains a head, and neither tower",
+                expected="no lock, lora_rank, wise_ft, generation_steps, and no auto sizes",
+            )
         if self.objective == "iterated" and not self.generation_steps:
             raise HnclipError(
                 "--objective iterated has no generations",

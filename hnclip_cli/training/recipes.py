@@ -37,6 +37,10 @@ RECIPES: dict[str, dict[str, Any]] = {
         "epochs": 30, "batch_size": 1024, "lr": 5e-4, "warmup_steps": 500, "weight_decay": 0.1,
         "generation_steps": 6000, "smoothing_steps": 1500,
     },
+    "clap": {
+        "steps": 8000, "batch_size": 8, "lr": 1e-4, "warmup_steps": 0, "weight_decay": 0,
+        "grad_clip": 0, "groups": "none",
+    },
 }  # fmt: skip
 
 LENGTHS = {"steps", "epochs", "seconds"}  # of which a run has one

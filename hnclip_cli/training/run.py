@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,8 +17,9 @@ from hnclip_cli.streams.images import ImageRoot, as_root
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.outputs import only_writer
 from hnclip_cli.streams.pace import Pace
-from hnclip_cli.training import checkpoints, launch, loop
+from hnclip_cli.training import checkpoints, clap, launch, loop
 from hnclip_cli.training.batches import slots_of
+from hnclip_cli.training.clap import HeadExport, Prompts
 from hnclip_cli.training.config import AUTO, TrainConfig
 from hnclip_cli.training.export import Export
 from hnclip_cli.training.loop import Metrics
@@ -58,7 +60,7 @@ def train(
     stop: StopSignals | None = None,
     pace: Pace | None = None,
 ) -> Trained:
-    """Train a model on images, captions and their hard negatives.
+    """Train a model on images, captions and their hard negatives; with ``clap`` a head, on names.
 
     Joins the other processes of a run that ``torchrun`` or ``srun`` started; rank 0 alone reads
     the records, calls the functions given here, and writes.
@@ -105,10 +107,14 @@ def train(
     ):
         say = note if ranks.rank == 0 else lambda text: None
         ranks.first(lambda: kept.enter_context(only_writer(output)))
-        sources = slots_of(config, has_negative_images=True).sources
-        store = RecordStore.shared(
-            lambda: RecordStore(records, image_root, policy, sources), image_root, ranks
-        )
+        store: RecordStore | Prompts
+        if config.objective == "clap":
+            store = Prompts.shared(lambda: Prompts.read(records, policy), ranks)
+        else:
+            sources = slots_of(config, has_negative_images=True).sources
+            store = RecordStore.shared(
+                lambda: RecordStore(records, image_root, policy, sources), image_root, ranks
+            )
         if isinstance(model, Clip):
             clip, precision = model, model.precision
         else:
@@ -125,14 +131,21 @@ def train(
                 f"--objective {config.objective}, does not see it, and its logits are no "
                 "probabilities of pairs after training; --objective siglip-hn trains it"
             )
-        export = Export(clip, config)
-        if resume:
-            config = checkpoints.with_saved_sizes(config, output)
-        if AUTO in (config.batch_size, config.micro_batch):
-            config = choose_sizes(config, clip, store, ranks, say)
-        state = checkpoints.start(clip, store, config)
+        export: Export | HeadExport
+        if isinstance(store, Prompts):
+            export = HeadExport(clip, config.seed)
+            state = export.start(config)
+            steps = partial(clap.train, state, export, store)
+        else:
+            export = Export(clip, config)
+            if resume:
+                config = checkpoints.with_saved_sizes(config, output)
+            if AUTO in (config.batch_size, config.micro_batch):
+                config = choose_sizes(config, clip, store, ranks, say)
+            state = checkpoints.start(clip, store, config)
+            steps = partial(loop.train, state, store, policy=policy, note=say, pace=pace)
         origin = checkpoints.Origin(
-            config, named, pretrained, precision, store.digest, store.threshold_names,
+            config, named, pretrained, precision, store.digest, list(store.threshold_names),
             as_root(image_root).reading, preprocess_of,
         )  # fmt: skip
         if resume and checkpoints.load_state(state, origin, output):
@@ -144,9 +157,8 @@ def train(
             checkpoints.save_state(state, origin, output, finished=finished)
 
         stop.wait_for_steps()
-        metrics = loop.train(
-            state, store, config, policy=policy, save=save, stop=stop, ranks=ranks,
-            note=say, pace=pace,
+        metrics = steps(
+            config=config, save=save, stop=stop, ranks=ranks,
             validate=(lambda: validate(export.clip())) if validate else None,
         )  # fmt: skip
         _hand_on(metrics, on_metrics if ranks.rank == 0 else lambda _: None, stop)

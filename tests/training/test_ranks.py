@@ -43,6 +43,7 @@ RUNS = {
         "--steps", "5", "-o", "generations", "--objective", "iterated",
         "--set", "generation_steps", "2", "--set", "smoothing_steps", "1",
     ],
+    "head": ["--steps", "3", "-o", "head", "--objective", "clap", "--lr", "1e-2"],
     "unsaved": ["--steps", "3", "-o", "unsaved", "--checkpoint-every", "1", "r.jsonl"],
     "damaged": ["--steps", "9", "-o", "damaged", "bad.jsonl"],
     "skipped": ["--steps", "3", "-o", "skipped", "--on-error", "skip", "bad.jsonl"],
@@ -229,8 +230,19 @@ def test_two_processes_begin_the_same_generations(folder, monkeypatch):
     same_weights(folder, "taught", "generations")
 
 
-def same_weights(folder, one, other):
-    weights = [load_file(folder / name / "open_clip_model.safetensors") for name in (one, other)]
+def test_two_processes_train_one_head(folder, monkeypatch):
+    first, second = ends(folder, "head")
+    assert (first["code"], second["code"], second["stdout"]) == (0, 0, ""), (first, second)
+    monkeypatch.chdir(folder)
+    command = [*TRAIN, *RUNS["head"]]
+    command[command.index("head")] = "one"
+    alone = CliRunner().invoke(cli, [*command, "r.jsonl"])
+    assert alone.stdout == first["stdout"]
+    same_weights(folder, "one", "head", "hnclip_head.safetensors")
+
+
+def same_weights(folder, one, other, file="open_clip_model.safetensors"):
+    weights = [load_file(folder / name / file) for name in (one, other)]
     for name, value in weights[0].items():
         torch.testing.assert_close(weights[1][name], value, rtol=1e-4, atol=1e-5)
 

@@ -113,8 +113,8 @@ def test_the_length_of_a_run_is_said_once(tmp_path, settings):
 
 
 def test_an_objective_that_is_not_there_is_named(tmp_path):
-    config = hnclip.TrainConfig(steps=1, batch_size=1, objective="clap")
-    with pytest.raises(HnclipError, match="no such objective; got clap, expected one of clip, "):
+    config = hnclip.TrainConfig(steps=1, batch_size=1, objective="clup")
+    with pytest.raises(HnclipError, match="no such objective; got clup, expected one of clip, "):
         hnclip.train(
             make_records(tmp_path), config, model="hnclip-tiny", output=str(tmp_path / "run"),
             image_root=str(tmp_path),

@@ -62,6 +62,8 @@ _BUILT_IN: dict[str, Objective] = {
     "siglip-hn": {"sigmoid_both": 1, "imc": 0, "cmr": 0},
     # Zheng et al., CVPR 2024 (Iterated Learning): the settings have what it is about.
     "iterated": {"contrastive": 1},
+    # Cai et al., ECCV 2024: no terms of pairs, but those of `training.clap`, on texts alone.
+    "clap": {},
 }
 
 
