@@ -97,7 +97,7 @@ def _mention_at(
             first,
             stop,
             noun,
-            is_plural=_is_plural(noun, words[first:stop]),
+            is_plural=_is_plural(noun, words[first:stop]) or _are_counted(caption, first, noun),
             modifies=_describes_next(caption, first, stop, noun),
             is_modified=caption.tag(first - 1).startswith("NN")
             and caption.lower(first - 1) not in attributes.describing,
@@ -122,6 +122,17 @@ def _is_plural(noun: Noun, words: Sequence[Word]) -> bool:
     if noun.singular == noun.plural:
         return words[-1].tag in ("NNS", "NNPS")
     return " ".join(word.lower for word in words) == noun.plural
+
+
+def _are_counted(caption: Caption, first: int, noun: Noun) -> bool:
+    """Whether animals are several that are said as one: "two giraffe", "a herd of zebra"."""
+    if noun.family.nature != "animal" or not caption.is_plain(first):
+        return False
+    first = caption.run_start(first, ("JJ",))
+    before = caption.lower(first - 1)
+    if before == "of":
+        return caption.lower(first - 2) in ("herd", "group", "couple", "pair")
+    return caption.tag(first - 1) == "CD" and before not in ("one", "1")
 
 
 def _is_describing(caption: Caption, index: int) -> bool:

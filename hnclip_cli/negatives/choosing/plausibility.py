@@ -32,7 +32,7 @@ RARE = MAX_LOSS + 0.5
 # It suits almost any place: without a draw it alone would tell the negative.
 _BESIDE = "next to"
 # An attribute that is less usual is still a fact of the image.
-MODIFIER_SHARE = 0.4
+MODIFIER_SHARE = 0.32
 
 
 class Plausible:

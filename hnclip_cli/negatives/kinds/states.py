@@ -16,7 +16,8 @@ from hnclip_cli.negatives.analysis.rewriting import replace
 from hnclip_cli.negatives.analysis.scope import denied
 from hnclip_cli.streams.edits import Edit
 
-_UNSTABLE_AFTER = {"not", "too", "so", "half", "and", "brand"}
+_UNSTABLE_AFTER = {"not", "well", "too", "so", "half", "and", "brand"}
+_ON_SNOW = ("ski", "snowboard", "sled", "snowshoe")
 _UNSTABLE_BEFORE = {"and", "fashioned", "looking", "style", "covered"}
 
 
@@ -70,6 +71,12 @@ def replace_state(caption: Caption) -> Iterator[list[Edit]]:
             continue
         if caption.lower(index) == "empty" and denied(caption):  # "with not a single car"
             continue
+        if caption.lower(index) == "snowy" and any(
+            one.startswith(_ON_SNOW) for one in caption.lowers
+        ):
+            continue
+        if caption.lower(index) == "lush" and "green" in caption.lowers:
+            continue
         for state in states[caption.lower(index)]:
             if state.is_said_of(noun, word):
                 for text in state.instead:
@@ -104,7 +111,7 @@ def _opposite(caption: Caption, index: int) -> list[Edit]:
 
 def _attributes(caption: Caption, words: AbstractSet[str]) -> Iterator[tuple[int, int]]:
     """Where such words are attributes by themselves, each with the noun that it describes."""
-    for index, noun in described(caption, words, ("JJ", "NN", "VBN", "VBD")):
+    for index, noun in described(caption, words, ("JJ", "NN", "VBN", "VBD", "FW")):
         after, before = caption.lower(index + 1), caption.lower(index - 1)
         if before not in _UNSTABLE_AFTER and after not in _UNSTABLE_BEFORE:
             yield index, noun

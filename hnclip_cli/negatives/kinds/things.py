@@ -29,11 +29,16 @@ _PRONOUNS = {
 }
 # A soccer player swings no bat.
 _GEAR = {
-    *("bat", "bats", "racket", "rackets", "racquet", "racquets", "ball", "balls", "base", "glove"),
-    *("batter", "pitcher", "catcher", "umpire", "serve", "serving", "swing", "swinging", "swings"),
-    *("volley", "return", "returning", "backhand", "forehand", "mound", "match"),
-    *("pitch", "pitching", "bases", "plate", "net", "helmet", "mitt", "homerun", "hi"),
+    *("bat", "bats", "racket", "rackets", "racquet", "racquets", "base", "glove", "batter"),
+    *("pitcher", "catcher", "umpire", "serve", "serves", "serving", "volley", "backhand"),
+    *("forehand", "mound", "pitch", "pitching", "bases", "plate", "mitt", "homerun", "hi", "court"),
+    *("field", "goal", "dugout"),
 }
+# These are of some sports only.
+_SWINGING, _ON_NETS = ("tennis", "baseball"), ("tennis", "soccer")
+_SUITED = dict.fromkeys(("swing", "swinging", "swings", "hit", "hits", "hitting"), _SWINGING)
+_SUITED |= dict.fromkeys(("match", "net"), _ON_NETS) | dict.fromkeys(("helmet",), ("baseball",))
+_SUITED |= dict.fromkeys(("kick", "kicks", "kicking"), ("soccer",))
 # A girl has no beard; beginnings of words.
 _TELLING = ("beard", "mustach", "moustach", "bald", "pregnan", "toddler", "shirtless", "topless")
 _TELLING += ("bikini", "skirt", "blouse", "gown", "tuxedo", "bra", "bras", "lipstick", "bride")
@@ -290,8 +295,10 @@ def _of_families(lexicon: Lexicon, names: tuple[str, ...]) -> tuple[Noun, ...]:
 def _other_sports(caption: Caption) -> Iterator[list[Edit]]:
     """A "tennis player" turned into a "baseball player"; "playing tennis" into another sport."""
     words = caption.lexicon.words
-    if len(caption.lowers & words["sport"]) != 1 or caption.lowers & _GEAR:
+    num_named = sum(word.lower in words["sport"] for word in caption.words)
+    if num_named != 1 or caption.lowers & _GEAR:  # nobody plays baseball with a soccer ball
         return
+    suited = [_SUITED[word] for word in caption.lowers if word in _SUITED]
     for index, word in enumerate(caption.words):
         if word.lower not in words["sport"] or not caption.is_plain(index):
             continue
@@ -299,7 +306,7 @@ def _other_sports(caption: Caption) -> Iterator[list[Edit]]:
         ends = not caption.tag(index + 1).startswith("NN")
         if is_name or (caption.lower(index - 1).startswith("play") and ends):
             for sport in caption.lexicon.word_lists["frequent sport"]:
-                if sport != word.lower:
+                if sport != word.lower and all(sport in sports for sports in suited):
                     yield [replace(caption, (index, index + 1), sport)]
 
 

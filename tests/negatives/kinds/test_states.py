@@ -6,6 +6,7 @@ import pytest
     [
         ("An open suitcase on a bed", "A closed suitcase on a bed"),
         ("A wet street", "A dry street"),
+        ("A house on a snowy hill", "A house on a grassy hill"),
         ("an empty plate", "a full plate"),
         ("A dirty kitchen", "A clean kitchen"),
         ("An old truck", "A new truck"),
@@ -22,6 +23,7 @@ def test_a_state_turns_to_its_opposite(candidates, caption, negative):
 @pytest.mark.parametrize(
     "caption",
     [
+        *("a skier on a snowy hill", "a lush green field", "well cooked meat"),
         *("a young boy", "open-air market", "old"),
         *(
             "an electric car",
