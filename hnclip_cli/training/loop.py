@@ -21,7 +21,7 @@ from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.feed import Batches
 from hnclip_cli.training.generations import begin_step
 from hnclip_cli.training.gradients import GradientSum
-from hnclip_cli.training.objectives.hard_negatives import uses
+from hnclip_cli.training.objectives.hard_negatives import requires, uses
 from hnclip_cli.training.optimizer import clamp_logit_scale, lr_factor
 from hnclip_cli.training.step import forward_backward
 from hnclip_cli.training.store import RecordStore
@@ -242,7 +242,7 @@ def check_records(store: RecordStore, config: TrainConfig) -> None:
             hint="hnclip negatives before this, or --objective clip",
         )
     for source in slots_of(config, store.has_negative_images).sources:
-        if not store.num_with[source]:
+        if requires(config.weights, source) and not store.num_with[source]:
             raise HnclipError(
                 f"no record has {SOURCES[source].lacking}, and --objective {config.objective} "
                 "needs them",

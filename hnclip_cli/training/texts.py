@@ -48,7 +48,18 @@ def _draw_paraphrase(captions: list[str], generator: random.Random) -> Filled:
     return {"paraphrases": [generator.choice(captions)]}
 
 
+NUM_DENSE = 10  # as in DAC
+
+
+def _draw_dense(captions: list[str], generator: random.Random) -> Filled:
+    return {"dense": generator.sample(captions, min(NUM_DENSE, len(captions)))}
+
+
 SOURCES: dict[str, Source] = {
+    "dense": Source(
+        ("dense",), NUM_DENSE, _read_paraphrases, _draw_dense,
+        "other captions of the same image", 'records with "captions", a list of true ones',
+    ),
     "paraphrases": Source(
         ("paraphrases",), 1, _read_paraphrases, _draw_paraphrase,
         "other captions of the same image", 'records with "captions", a list of true ones',

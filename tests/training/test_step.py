@@ -59,7 +59,9 @@ def gradients(clip, store, objective, micro_batch, **settings):
     return outcome, grads
 
 
-@pytest.mark.parametrize("objective", ["clip", "negclip", "ce-clip", "fsc-clip", "triplet", "read"])
+@pytest.mark.parametrize(
+    "objective", ["clip", "negclip", "ce-clip", "fsc-clip", "triplet", "svlc", "dac", "read"]
+)
 def test_micro_batches_change_nothing(clip, store, objective):
     whole, expected = gradients(clip, store, objective, 0)
     assert "logit_scale" in expected and len(expected) > 40

@@ -52,8 +52,10 @@ _BUILT_IN: dict[str, Objective] = {
     "con-clip": {"contrastive_both": 2 / 3, "imc": 0, "cmr": 0, "distractor": 1 / 3},
     # Zhang et al., ICCV 2025 (RankCLIP); the ramp is the released code's.
     "rank-clip": {"contrastive": 1, "rank": _rank_ramp},
-    # Doveh et al., CVPR 2023, without its paraphrases (L_pos), which records do not carry.
-    "svlc": {"contrastive_batch": 1, "imc": 0, "cmr": 0, "own": 1},
+    # Doveh et al., CVPR 2023; its L_pos where records have paraphrases.
+    "svlc": {"contrastive_batch": 1, "imc": 0, "cmr": 0, "own": 1, "analogy": 1},
+    # Doveh et al., NeurIPS 2023 (DAC): dense captions as a bag.
+    "dac": {"contrastive_batch": 1, "imc": 0, "cmr": 0, "own": 1, "mil": 1},
     # READ-CLIP (arXiv 2510.16540), without its reconstruction of captions.
     "read": {"contrastive_both": 1, "imc": 0, "cmr": 0, "paraphrase": 0.5},
     # Zhai et al., ICCV 2023 (SigLIP), for models with a logit_bias.

@@ -186,6 +186,11 @@ def terms_of(objective: Objective, progress: float = 1.0) -> Iterator[tuple[str,
             raise HnclipError("no such term", got=repr(key), expected=f"one of {', '.join(TERMS)}")
 
 
+def requires(objective: Objective, what: str) -> bool:
+    """Whether one of its terms cannot do without it; see `uses`."""
+    return any(what in term.needs for _, term, weight in terms_of(objective) if weight)
+
+
 def uses(objective: Objective, what: str) -> bool:
     """Whether it takes ``negatives``, negative ``images``, ``tokens``, ``patches``, a ``bias``, or
     the texts of a source.

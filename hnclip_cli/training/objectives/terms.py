@@ -14,9 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hnclip_cli.models.device import is_gpu
+from hnclip_cli.training.objectives.bags import multiple_instance
 from hnclip_cli.training.objectives.contrast import contrast, drops_empty, masked_logsumexp
 from hnclip_cli.training.objectives.local import focal_rows, local
-from hnclip_cli.training.objectives.parts import to_images
+from hnclip_cli.training.objectives.parts import to_images, to_texts
 from hnclip_cli.training.objectives.rows import masked_mean, sum_over_rows, widened
 from hnclip_cli.training.objectives.sigmoid import sigmoid
 from hnclip_cli.training.objectives.view import Negatives, View
@@ -150,6 +151,19 @@ def paraphrase(view: View) -> Tensor:
     return to_images(view, view.positives, texts, texts.keys[:, :0])
 
 
+def analogy(view: View) -> Tensor:
+    """½ mean −log softmax(s·I·[all P])[its P] + ½ mean −log softmax(s·T·[all P])[its P].
+
+    Over the pairs with a paraphrase P. SVLC's L_pos (Doveh et al., CVPR 2023).
+    """
+    texts = view.texts["paraphrases"]
+    nothing = texts.keys[:, :0]
+    return (
+        to_texts(view, view.anchors, texts, nothing)
+        + to_texts(view, view.positives, texts, nothing)
+    ) / 2
+
+
 @dataclass(frozen=True)
 class Term:
     """A term, and what it is computed from.
@@ -189,6 +203,9 @@ TERMS: dict[str, Term] = {
     "distractor": Term(partial(mirror, both_ways=False), needs=_BOTH),
     "rank": Term(rank, needs=frozenset()),
     "paraphrase": Term(paraphrase, needs=frozenset({"paraphrases"})),
+    # Where no record has a paraphrase, it is 0.
+    "analogy": Term(analogy, needs=frozenset(), takes=frozenset({"paraphrases"})),
+    "mil": Term(multiple_instance, needs=frozenset({"dense"})),
     "sigmoid": Term(sigmoid, needs=frozenset({"bias"})),
     "sigmoid_both": Term(
         partial(sigmoid, negatives=True),

@@ -7,7 +7,7 @@ the package makes of it.
 import torch
 
 from tests.training.objectives.loops import Loops, mean, nll
-from tests.training.objectives.oracles import read
+from tests.training.objectives.oracles import dac, read
 
 
 def objective(name, features, slots, scale, thresholds, bound=10.0, bias=None):
@@ -78,7 +78,17 @@ def rank_clip(b, ramp=2):
 
 
 def svlc(b):
-    return with_negatives(b) + b.own_softmax(b.global_scores, 0, 0)
+    paraphrases, losses = b.features.further["paraphrases"], []
+    for i in b.rows:
+        for k in b.filled("paraphrases", i):
+            for anchor in (b.images[i], b.texts[i]):
+                rest = [
+                    b.s(anchor, paraphrases[j][m])
+                    for j in b.others(i)
+                    for m in b.filled("paraphrases", j)
+                ]
+                losses.append(nll(b.s(anchor, paraphrases[i][k]), rest))
+    return with_negatives(b) + b.own_softmax(b.global_scores, 0, 0) + mean(losses)
 
 
 def siglip(b):
@@ -102,6 +112,7 @@ OBJECTIVES = {
     "con-clip": con_clip,
     "rank-clip": rank_clip,
     "svlc": svlc,
+    "dac": dac.objective,
     "read": read.objective,
     "siglip": siglip,
     "siglip-hn": siglip_hn,
