@@ -1,6 +1,6 @@
 """Objectives by name: which terms, with which weights.
 
-Nothing heavy is imported here. The terms are in `terms.TERMS`; docs/objectives.md has each one's
+Nothing heavy is imported here. The terms are in `terms.TERMS`; docs/methods.md has each one's
 equation.
 """
 

@@ -1,4 +1,4 @@
-"""The terms that objectives are made of; docs/objectives.md has each one's equation.
+"""The terms that objectives are made of; docs/methods.md has each one's equation.
 
 Each is a function of a `View` to the mean over the batch, shape (). Its value is that of all
 ranks, its gradient this rank's part. A is a pair's anchor, P its positive, N its negatives, O its
