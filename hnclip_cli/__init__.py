@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hnclip_cli.embedding.embed import embed as embed
     from hnclip_cli.evaluation.compare import compare as compare
+    from hnclip_cli.evaluation.pages.show import show as show
     from hnclip_cli.evaluation.report import evaluate as evaluate
     from hnclip_cli.models.export import export as export
     from hnclip_cli.models.load import load_clip
@@ -49,6 +50,7 @@ _PLACES = {
     "refine": "hnclip_cli.negatives.refine:refine",
     "score": "hnclip_cli.scoring.score:score",
     "search": "hnclip_cli.scoring.search:search",
+    "show": "hnclip_cli.evaluation.pages.show:show",
     "train": "hnclip_cli.training.run:train",
     "validation": "hnclip_cli.validating:validation",
     "TrainConfig": "hnclip_cli.training.config:TrainConfig",

@@ -30,6 +30,7 @@ COMMANDS = {
     "search": "Find the nearest rows of one array of embeddings for each row of another.",
     "eval": "Measure scored records: accuracy, matching, retrieval, each with its interval.",
     "compare": "Compare models on the same records: one table of any number of them.",
+    "show": "Write one page to look at: negatives, scored records, the log of a training.",
     "plugins": "List what plug-ins add, and where it comes from.",
 }
 

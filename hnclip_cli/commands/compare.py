@@ -159,7 +159,7 @@ def _model(group_by: re.Pattern[str], path: str, name: str) -> str:
 def _page(run: Run, paths: tuple[str, ...], report: dict[str, Any], root: str | None) -> bytes:
     """The page with what two models judge differently."""
     from hnclip_cli.evaluation.gallery import flips
-    from hnclip_cli.evaluation.html import format_html
+    from hnclip_cli.evaluation.pages.report import format_html
     from hnclip_cli.streams.images import default_image_root
     from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 

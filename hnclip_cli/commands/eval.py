@@ -52,7 +52,7 @@ def eval_(
     """
 
     from hnclip_cli.evaluation.gallery import Gallery
-    from hnclip_cli.evaluation.html import format_html
+    from hnclip_cli.evaluation.pages.report import format_html
     from hnclip_cli.evaluation.report import DEFAULT_BY, evaluate
     from hnclip_cli.evaluation.table import format_table
     from hnclip_cli.streams.images import default_image_root

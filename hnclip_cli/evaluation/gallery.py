@@ -1,9 +1,7 @@
 """The failures that a page shows: chosen from the stream, bounded in number and in size."""
 
-import base64
 import bisect
 import contextlib
-import io
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,16 +10,11 @@ from hnclip_cli.errors import InputError
 from hnclip_cli.evaluation.blind import captions_of
 from hnclip_cli.evaluation.margins import matching_margins
 from hnclip_cli.evaluation.tally import Tally
-from hnclip_cli.streams.images import load_image
 from hnclip_cli.streams.records import Record
 
 MAX_ITEMS = 240
 MAX_PER_LABEL = 24
 MAX_LABELS = 500
-MAX_IMAGES = 10  # of one item
-MAX_CAPTIONS = 12
-THUMBNAIL = 320  # pixels of the longer side
-QUALITY = 75
 
 
 @dataclass(frozen=True)
@@ -97,32 +90,6 @@ def judge(record: Record) -> Failure | None:
         worst = max(range(len(false)), key=false.__getitem__)
         margin, label = true - false[worst], record.negatives[worst].kind
     return Failure(record, (benchmark, label), margin, "tie" if margin == 0 else "wrong")
-
-
-def thumbnails(record: Record, image_root: str, errors: list[InputError]) -> list[str | None]:
-    """The first images of a record as small pictures, ``data:`` addresses.
-
-    One that cannot be read is None, and one more of the errors.
-    """
-    try:
-        names: list[str] = record.image_list[:MAX_IMAGES]
-    except InputError as error:  # scores can do without images, as where a group is named
-        errors.append(error)
-        return [None]
-    addresses: list[str | None] = []
-    for name in names:
-        try:
-            image = load_image(record, name, image_root)
-        except InputError as error:
-            errors.append(error)
-            addresses.append(None)
-            continue
-        image.thumbnail((THUMBNAIL, THUMBNAIL))
-        buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=QUALITY)
-        encoded = base64.b64encode(buffer.getvalue()).decode()
-        addresses.append(f"data:image/jpeg;base64,{encoded}")
-    return addresses
 
 
 def flips(

@@ -1,13 +1,9 @@
-"""Which failures a page shows, and their pictures."""
-
-import base64
-import io
+"""Which failures a page shows."""
 
 import pytest
-from PIL import Image
 
 from hnclip_cli.evaluation import gallery
-from hnclip_cli.evaluation.gallery import Gallery, flips, judge, thumbnails
+from hnclip_cli.evaluation.gallery import Gallery, flips, judge
 from hnclip_cli.streams.records import Record
 from tests.evaluation.test_compare import compare_records, matching, model
 from tests.evaluation.test_report import short
@@ -95,19 +91,6 @@ def test_a_matching_item_with_nothing_to_tell_apart_is_not_judged():
     assert judge(Record(matching("m", [[0.5]]))) is None
 
 
-def test_pictures_are_small_jpegs_and_missing_ones_are_counted(tmp_path):
-    Image.new("RGBA", (2000, 1000), "red").save(tmp_path / "0.jpg", "PNG")
-    (tmp_path / "1").write_text("no picture")
-    errors = []
-    item = Record({"images": ["0.jpg", "1", "gone"], "captions": ["c"], "truth": [[0, 0]]})
-    first, second, third = thumbnails(item, str(tmp_path), errors)
-    head, _, data = first.partition(",")
-    assert head == "data:image/jpeg;base64"
-    assert Image.open(io.BytesIO(base64.b64decode(data))).size == (320, 160)
-    assert (second, third, len(errors)) == (None, None, 2)
-    assert "cannot be decoded" in str(errors[0])
-
-
 def test_of_two_models_the_items_that_flipped_are_shown_with_both_scores():
     a, b = model([1, 1, 0, 0]), model([1, 0, 1, 0])
     report = compare_records(a, b)
@@ -128,7 +111,6 @@ def test_of_very_many_flips_some_from_all_over_are_shown():
 def test_a_record_without_an_image_or_a_caption_does_not_end_the_run():
     nameless = record(WRONG, id="x", group="g")
     del nameless["image"]
-    assert thumbnails(nameless, ".", []) == [None]
     silent = record(WRONG, id="y")
     del silent["caption"]
     assert watched(nameless, silent).num_failures == 1

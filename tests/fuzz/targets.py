@@ -21,7 +21,7 @@ from PIL import Image
 from hnclip_cli.benchmarks import BENCHMARKS
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.evaluation.gallery import Gallery
-from hnclip_cli.evaluation.html import edited
+from hnclip_cli.evaluation.pages.changes import changes
 from hnclip_cli.evaluation.table import _fit
 from hnclip_cli.evaluation.tally import Tally
 from hnclip_cli.language.usage import Usage
@@ -104,7 +104,7 @@ def read_records(data: bytes, folder: Path) -> None:
         for label in labels:
             _fit(str(label))
     for failure in gallery.failures():
-        edited(failure.label[1], failure.record.id)
+        changes(failure.label[1], failure.record.id)
 
 
 RECORD = {"id": "a", "image": "a.jpg", "caption": "a red cat", "group": "g",
