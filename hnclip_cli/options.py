@@ -368,6 +368,12 @@ def has_weights(model: str, pretrained: str | None) -> bool:
     return pretrained is not None or ":" in model or Path(model).is_dir()
 
 
+def check_head(head: str | None, scale: float | None) -> None:
+    """Refuse the scale of a head that is not there."""
+    if scale is not None and not head:
+        raise click.UsageError("--head-scale needs --head, whose features it scales")
+
+
 def check_has_weights(model: str, pretrained: str | None) -> None:
     """Refuse to measure a model of random weights."""
     if not has_weights(model, pretrained):

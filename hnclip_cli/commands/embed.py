@@ -65,6 +65,7 @@ def embed(
       hnclip embed --of caption --model run/ caps.jsonl -o captions.npy --resume
     """
     options.check_has_weights(model, pretrained)
+    options.check_head(head, head_scale)
     is_file = output != "-" and (not os.path.exists(output) or os.path.isfile(output))
     if resume and not is_file:
         raise click.UsageError("--resume needs -o FILE, a plain file")

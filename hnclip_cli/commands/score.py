@@ -69,6 +69,7 @@ def score(
       hnclip score --image-embeddings i.npy --caption-embeddings c.npy test.jsonl
       hnclip score --model run/ --method explain test.jsonl
     """
+    options.check_head(head, head_scale)
     files = {name: settings[name] for name in _EMBEDDINGS if settings[name]}
     _check_usage(input_, model, pretrained, files, settings["method"], settings["logits"], head)
 
