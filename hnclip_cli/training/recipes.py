@@ -37,6 +37,10 @@ RECIPES: dict[str, dict[str, Any]] = {
         "epochs": 5, "batch_size": 32, "lr": 5e-6, "weight_decay": 0.1,
         "negatives_per_caption": 1, "lora_rank": 4,
     },
+    "read": {
+        "epochs": 5, "batch_size": 256, "lr": 1e-5, "warmup_steps": 50, "weight_decay": 0.1,
+        "negatives_per_caption": 3,
+    },
     "iterated": {
         "epochs": 30, "batch_size": 1024, "lr": 5e-4, "warmup_steps": 500, "weight_decay": 0.1,
         "generation_steps": 6000, "smoothing_steps": 1500,
