@@ -56,7 +56,7 @@ _PEOPLE_SHARE, _PEOPLE_MOST = 0.6, 4.0
 _COUNTERPART_MOST, _HIDDEN = 2.5, MAX_LOSS + 0.5
 _HIDING = ("ski", "snow", "surf", "wave", "motorcycl", "helmet", "baseball", "batter", "wetsuit")
 _HIDING += ("costume", "mask", "catcher", "umpire")
-_WORN_BY_WOMEN = {"dress", "dresses", "heels", "makeup", "pigtails", "ponytail"}
+_WORN_BY_WOMEN = {"dress", "dresses", "heels", "makeup", "pigtails", "ponytail", "saree", "sari"}
 
 
 class Gaps:

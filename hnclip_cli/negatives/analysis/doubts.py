@@ -11,13 +11,19 @@ _GUESSES_OF_TWO = {
     *(("could", "be"), ("may", "be"), ("i", "guess"), ("i", "think"), ("i", "believe")),
     *(("i", "suppose"), ("not", "sure")),
 }
+_PAST = ("used", "to")
 _CORRECTIONS = {("no", "no"), ("i", "mean"), ("or", "rather"), ("sorry", ","), ("oops", ",")}
 _ALTERNATIVES = {"or", "and/or", "either", "versus", "vs", "vs."}
 _ASKING = {
     *("is", "are", "was", "were", "do", "does", "did", "has", "have", "can", "could", "will"),
     *("would", "should", "shall", "may", "am", "isn't", "aren't"),
 }
-_MARKS = _GUESSES | _ALTERNATIVES | {"?"} | {first for first, _ in _GUESSES_OF_TWO | _CORRECTIONS}
+_MARKS = (
+    _GUESSES
+    | _ALTERNATIVES
+    | {"?", _PAST[0]}
+    | {first for first, _ in _GUESSES_OF_TWO | _CORRECTIONS}
+)
 _ENDS = {*".,;:!?", "and", "but", "while"}
 _PHRASE = ("DT", "NN", "JJ", "CD", "PRP$", "VBN", "HYPH", "POS", "PDT", ",")
 
@@ -36,6 +42,8 @@ def doubted(caption: Caption) -> list[tuple[int, int]]:
             # "A fish, possibly a trout": no bird may stand for the fish.
             first = caption.run_start(index, _PHRASE) if caption.lower(index - 1) == "," else index
             found.append((first, _clause_stop(caption, index + 1)))
+        elif pair == _PAST:  # no image shows it
+            found.append((index, _clause_stop(caption, index + 2)))
         elif pair in _CORRECTIONS:
             found.append((caption.run_start(index, _PHRASE), index + 1))
         elif word.text == "?":

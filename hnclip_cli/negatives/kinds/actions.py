@@ -60,6 +60,8 @@ def replace_verb(caption: Caption) -> Iterator[list[Edit]]:
             if rule.words and caption.lower(stop) in _INNER:
                 continue
             if said == rule.words and _follows(caption, stop, rule):
+                if rule.nouns is not None and _goes_somewhere(caption, stop):
+                    break
                 yield from _other_actions(caption, index, stop, actor, form, rule.instead)
                 break  # the first rule that fits is the most special one
 
@@ -222,6 +224,12 @@ def _rests_too(caption: Caption, index: int) -> bool:
         word.lower in postures and postures[word.lower][0] not in _MOVING and place != index
         for place, word in enumerate(caption.words)
     )
+
+
+def _goes_somewhere(caption: Caption, index: int) -> bool:
+    """Whether a way follows an object: nobody washes a dog past a house."""
+    stop = caption.run_stop(caption.run_stop(index, _BEFORE_NOUN), ("NN",))
+    return caption.lower(stop) in _WAYS
 
 
 def _other_verbs(caption: Caption, index: int) -> set[str]:

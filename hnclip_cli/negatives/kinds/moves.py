@@ -24,6 +24,8 @@ def move_attribute(caption: Caption) -> Iterator[list[Edit]]:
             continue
         color = caption.lower(modifier.first)
         for mention in mentions(caption):
+            if _is_of(caption, modifier, mention):
+                continue
             if _may_have(caption, mention, color) and modifier.fits(caption, mention.head):
                 after, name = caption.lower(modifier.stop), caption.lower(mention.first)
                 yield [
@@ -42,6 +44,12 @@ def _is_alone(caption: Caption, modifier: Modifier) -> bool:
         and not caption.tag(modifier.first - 1).startswith(_BESIDE)
         and caption.lower(modifier.noun) not in caption.resumed
     )
+
+
+def _is_of(caption: Caption, modifier: Modifier, mention: Mention) -> bool:
+    """Whether one thing is said to be of another: a silhouette of a horse has its color."""
+    between = caption.words[modifier.noun + 1 : mention.first]
+    return bool(between) and between[0].lower == "of"
 
 
 def _may_have(caption: Caption, mention: Mention, color: str) -> bool:

@@ -7,13 +7,30 @@ from hnclip_cli.language.caption import Caption
 from hnclip_cli.language.links import PATIENT, links
 from hnclip_cli.lexicon.spelling import article
 from hnclip_cli.negatives.analysis.nouns import Mention, head_noun, mentions, noun_at
+from hnclip_cli.negatives.analysis.relations import BEING
 from hnclip_cli.negatives.analysis.rewriting import Span, replace
 from hnclip_cli.streams.edits import Edit
 
 # A number becomes another one at most so far away.
 _REACH = 2
 _LEAST, _MOST = 2, 10
-_NOT_COUNTING = {"and", "or", "of", "at", "to", "number", "than", "least", "#", "$", ":", "the"}
+_BEING = BEING | {"'re", "'m", "’s", "’re", "’m"}
+_NOT_COUNTING = {
+    "these",
+    "those",
+    "and",
+    "or",
+    "of",
+    "at",
+    "to",
+    "number",
+    "than",
+    "least",
+    "#",
+    "$",
+    ":",
+    "the",
+}
 _BEFORE_NO_NUMBER = {
     *("these", "those", "all", "in", "through", "into", "among", "the", "of", "a", "an", "is"),
 }
@@ -55,8 +72,9 @@ def _one_or_several(caption: Caption) -> Iterator[list[Edit]]:
     is_one = counted in ("a", "an", "one") and not mention.is_plural
     if not (is_one or (mention.is_plural and counted in words.values)):
         return
-    if any(word.tag in ("IN", "VBG") for word in caption.words[:first]):
-        return
+    before = caption.words[:first]
+    if any(word.tag in ("IN", "VBG") or word.lower in _BEING for word in before):
+        return  # "you're a bird", "this is a dog"
     if caption.lowers & (_SINGULAR if is_one else _PLURAL) or _depends_on_number(caption, mention):
         return
     agreeing = _agreeing(caption, mention.stop, _TO_PLURAL if is_one else _TO_SINGULAR)

@@ -116,7 +116,8 @@ def _edits(caption: Caption, mention: Mention, rival: Noun) -> list[Edit] | None
     if not text or rival.key in named_things(caption):
         return None
     is_at = before_phrase(caption, mention.first) == "at"
-    if is_at and mention.noun.family.place == "area" and "visited" not in rival.traits:
+    is_visited = mention.noun.family.place in ("area", "surface")
+    if is_at and is_visited and "visited" not in rival.traits:  # nobody is at a hill
         return None
     return [replace(caption, (mention.first, mention.stop), text)]
 

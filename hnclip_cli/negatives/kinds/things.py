@@ -44,10 +44,12 @@ _TELLING = ("beard", "mustach", "moustach", "bald", "pregnan", "toddler", "shirt
 _TELLING += ("bikini", "skirt", "blouse", "gown", "tuxedo", "bra", "bras", "lipstick", "bride")
 _FLYING = ("fly", "flie", "flew", "soar", "wing", "feather", "beak")
 _GENDERED = {"he", "she", "his", "her", "hers", "him", "himself", "herself"}
+_READS = {"reads", "reading", "says", "saying"}  # a sign does
 _IT = {"it", "its", "itself"}
 _FOOD = ("dish", "produce", "staple")
 _ANIMALS = ("small animal", "large animal")
 _AGES = {"year", "years", "month", "months", "aged"}
+_KIN = {"mother", "father", "mom", "dad"}
 _TWINS = {"other", "another", "others"}
 # Of these one has another.
 _PARTS = {
@@ -124,6 +126,8 @@ def _edits(caption: Caption, mention: Mention, before: str, rival: Noun) -> list
         return None
     if rival.is_human and not noun.is_human and caption.lowers & _IT:
         return None
+    if rival.is_human and caption.lower(mention.stop) in _READS:
+        return None
     if not _has_colors(caption, mention, rival, text):
         return None
     if not (_agrees_in_age(caption, mention, rival) and _may_own(caption, mention, rival, text)):
@@ -178,6 +182,8 @@ def _is_replaceable(caption: Caption, mention: Mention, before: str) -> bool:
         return False
     if mention.noun.is_mass and caption.lower(mention.first - 1) in ("one", "1"):  # "one beer"
         return False
+    if noun.singular in _KIN and not _is_determined(caption, mention):
+        return False  # "Mom and me"
     played = caption.lower(mention.first - 2), caption.lower(mention.first - 1)
     if before == "in" and any(word.startswith("reflect") for word in caption.lowers):
         return False  # few things reflect: windows, mirrors, lakes

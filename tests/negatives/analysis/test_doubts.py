@@ -17,6 +17,7 @@ from hnclip_cli.negatives.analysis.doubts import doubted
         ("A dog in a park. Is this a dog in a yard?", ["Is this a dog in a yard?"]),
         ("What is the dog doing on the couch?", []),
         ("A dog and a cat, no mouse", []),
+        ("It used to be a church, now a bar", ["used to be a church"]),
     ],
 )
 def test_what_is_left_open_is_found(parser, caption, open_parts):

@@ -104,3 +104,10 @@ def test_who_does_something_meanwhile_does_not_sleep_or_rest(candidates):
     assert "A man sleeping in a park, holding a bag" not in made
     made = candidates("replace-verb", "A man walking on a street and passing a car")
     assert not any("sitting" in text for text in made)
+
+
+def test_what_one_goes_somewhere_with_is_not_washed_on_the_way(candidates):
+    assert "A woman washing a dog near a house" in candidates(
+        "replace-verb", "A woman walking a dog near a house"
+    )
+    assert candidates("replace-verb", "A woman walking a dog past a house") == []

@@ -37,3 +37,7 @@ def test_a_thing_gets_only_a_color_that_captions_give_it(parser):
     assert made("A pink dress on a truck") == []
     assert made("A red dress on a boat") == []  # many are
     assert made("A green dress on a truck") == ["A dress on a green truck"]
+
+
+def test_a_silhouette_has_the_color_of_what_it_is_of(candidates):
+    assert candidates("move-attribute", "A black silhouette of a horse") == []

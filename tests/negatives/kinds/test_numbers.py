@@ -78,3 +78,10 @@ def test_a_number_that_is_told_elsewhere_stays(candidates):
     made = candidates("replace-number", "A group of five people")
     assert "two five people" not in " ".join(made)
     assert candidates("replace-number", "A pie chart with four slices: red, blue, green") == []
+
+
+@pytest.mark.parametrize(
+    "caption", ["You're a bird on a wire", "This is a stop sign", "Which of these two chairs"]
+)
+def test_what_agrees_with_a_word_before_it_keeps_its_number(candidates, caption):
+    assert candidates("replace-number", caption) == []

@@ -236,6 +236,16 @@ def test_several_animals_may_be_said_as_one(candidates):
     assert "A zebra near a tree" in candidates("replace-number", "Two zebra near a tree")
 
 
+def test_a_sign_that_reads_is_nobody(candidates):
+    made = candidates("replace-subject", 'A sign reads "Stop" next to a tree')
+    assert not any(text.startswith(("A girl", "A man", "A woman")) for text in made)
+
+
+def test_who_is_named_by_kin_stays(candidates):
+    assert candidates("replace-subject", "Mom near a house") == []
+    assert candidates("replace-subject", "A mom near a house")
+
+
 def test_what_is_called_it_becomes_no_person(candidates):
     made = candidates("replace-subject", "A horse with its foal near a house")
     assert made and not any(text.startswith(("A man", "A woman")) for text in made)
