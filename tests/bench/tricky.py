@@ -6,7 +6,8 @@
 works, hashtags, keywords, adverts of houses, recipes, descriptions of several sentences, negations,
 HTML, capitals, typing errors; from number 201 prompts, scripts, figures, memes, museum labels,
 scores, classified adverts, notes, quizzes, verses, file names, other languages.
-``tricky.tsv`` holds the labels: the caption's id, kind, negative, ok or bad, and why. A negative is bad if its grammar is broken where its caption's is not, if things do
+``tricky.tsv`` holds the labels: the caption's id, kind, negative, ok or bad, and why. A negative is
+bad if its grammar is broken where its caption's is not, if things do
 not go together, if it is true or arguably true of what the caption describes, or if it changes a
 name, a title, an idiom, what is denied, or what no image shows.
 
