@@ -26,14 +26,15 @@ class Measure:
     key: str = ""  # in the key of a number; by default its name
     section: str = "matching"  # of the report
     is_textual: bool = False  # it asks which caption is true: text alone can have an answer
+    chance: float | None = None  # of random scores, where it does not depend on the record
 
 
 MEASURES = {
-    "pair": Measure("pair accuracy", "pair_accuracy", "accuracy", is_textual=True),
+    "pair": Measure("pair accuracy", "pair_accuracy", "accuracy", is_textual=True, chance=1 / 2),
     "item": Measure("item accuracy", "accuracy", "accuracy", is_textual=True),
-    "text": Measure("text score", "text_score"),
-    "image": Measure("image score", "image_score"),
-    "group": Measure("group score", "group_score"),
+    "text": Measure("text score", "text_score", chance=1 / 4),
+    "image": Measure("image score", "image_score", chance=1 / 4),
+    "group": Measure("group score", "group_score", chance=1 / 6),
     "image_to_text": Measure("image to text, top 1", is_textual=True),
     "text_to_image": Measure("text to image, top 1"),
     "image_to_text_all": Measure("image to text, all true", is_textual=True),

@@ -1,9 +1,11 @@
 """A report as a page: charts, and a gallery of failures."""
 
 from collections.abc import Callable
+from pathlib import PurePath
 from typing import Any
 
 from hnclip_cli.evaluation.gallery import Failure
+from hnclip_cli.evaluation.measures import MEASURES
 from hnclip_cli.evaluation.pages.cards import card_of_failure
 from hnclip_cli.evaluation.pages.document import asset, document, visible
 from hnclip_cli.evaluation.pages.pictures import Pictures
@@ -38,7 +40,8 @@ def format_html(
     compared = "flipped" in report
     charts: dict[bool, list[Any]] = {True: [], False: []}  # what most people look for, or not
     for title, rows, is_main in sections(report):
-        charts[is_main].append((title, [_row(*row, compared) for row in rows]))
+        found = [_row(*row, compared) | {"chance": _chance(title, row[0])} for row in rows]
+        charts[is_main].append((title, found))
     pictures = Pictures(image_root, largest=LARGEST, budget=BUDGET)
     cards = [card_of_failure(failure, pictures) for failure in failures]
     template = "".join(line.strip() for line in asset("report.html").splitlines())
@@ -51,6 +54,8 @@ def format_html(
         summary=summary(report),
         is_compared=compared,
         is_blind="blind" in report,
+        has_chance=any(row["chance"] for _, rows in charts[True] for row in rows),
+        names=[visible(PurePath(report[side]).name) for side in "ab"] if compared else [],
         charts=charts,
         num_shown=len(failures),
         num_failures=num_failures,
@@ -62,6 +67,15 @@ def format_html(
     )  # fmt: skip
     pictures.tell(note)
     return page
+
+
+def _chance(title: str, name: str) -> float | None:
+    """What random scores reach by a measure, where that is the same for all records."""
+    named = name if title == "overall" else title
+    if named.startswith("pair and item accuracy"):
+        return MEASURES["pair"].chance
+    found = (measure.chance for measure in MEASURES.values() if named.startswith(measure.title))
+    return next(found, None)
 
 
 def _row(name: str, entry: dict[str, Any], compared: bool) -> dict[str, Any]:
@@ -77,6 +91,7 @@ def _row(name: str, entry: dict[str, Any], compared: bool) -> dict[str, Any]:
             "dot": b,
             "said": f"A {100 * a:.1f} percent, B {100 * b:.1f} percent",
             "style": f"value{' sure' * sure}{' down' * down}",
+            "values": [f"{100 * side:.1f}" for side in (a, b)],
             "value": _signed(change),
             "between": " to ".join(_signed(100 * bound) for bound in interval or []),
         }

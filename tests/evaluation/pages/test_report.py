@@ -143,3 +143,28 @@ def test_light_and_dark_both_have_contrast(scored, opened, scheme):
     """WCAG 2.1 AA asks 4.5:1 of text."""
     page = opened(written(scored, "scored.jsonl")[0], scheme=scheme)
     assert {pair: ratio for pair, ratio in contrasts(page).items() if ratio < 4.5} == {}
+
+
+def test_chance_stands_where_it_is_the_same_for_all_records():
+    page = page_of(*records())
+    assert 'x1="50.00%" x2="50.00%" y1="0" y2="100%" class="chance"' in page
+    assert 'x1="16.67%" x2="16.67%" y1="0" y2="100%" class="chance"' in page
+
+
+def test_links_lead_to_every_main_section(page):
+    links = page.find_elements("css selector", "nav a")
+    targets = [link.get_attribute("href").rpartition("#")[2] for link in links]
+    assert targets[-1] == "gallery" and len(targets) > 2
+    assert all(page.find_elements("id", target) for target in targets)
+
+
+def test_a_comparison_has_both_values_under_the_names_of_their_files(scored):
+    page = written(scored, "scored.jsonl", "other.jsonl", command="compare")[0].read_text()
+    assert '<th scope="col" class="side"><bdi>scored.jsonl</bdi></th>' in page
+    assert re.search(r'<td class="side">\d+\.\d</td><td class="side">\d+\.\d</td>', page)
+
+
+def test_a_phone_has_numbers_on_the_axis(scored, opened):
+    page = opened(written(scored, "scored.jsonl")[0], width=390)
+    axis = page.find_element("css selector", ".scale.narrow")
+    assert axis.is_displayed() and axis.text.split() == ["0", "50", "100", "%"]
