@@ -55,7 +55,7 @@ def format_html(
         is_compared=compared,
         is_blind="blind" in report,
         has_chance=any(row["chance"] for _, rows in charts[True] for row in rows),
-        names=[visible(PurePath(report[side]).name) for side in "ab"] if compared else [],
+        names=_names(report["a"], report["b"]) if compared else [],
         charts=charts,
         num_shown=len(failures),
         num_failures=num_failures,
@@ -67,6 +67,12 @@ def format_html(
     )  # fmt: skip
     pictures.tell(note)
     return page
+
+
+def _names(*files: str) -> list[str]:
+    """Names of two models by their files: without folders and endings where they still differ."""
+    short = [PurePath(name).name.partition(".")[0] for name in files]
+    return list(map(visible, short if all(short) and short[0] != short[1] else files))
 
 
 def _chance(title: str, name: str) -> float | None:
