@@ -1,11 +1,13 @@
 """hnclip data benchmark."""
 
+import os
 import textwrap
 
 import click
 
 from hnclip_cli import console, options
 from hnclip_cli.console import Run
+from hnclip_cli.errors import ExitCode
 
 
 class BenchmarkCommand(options.Command):
@@ -27,7 +29,7 @@ class BenchmarkCommand(options.Command):
     "--images",
     metavar="DIR",
     type=options.PATH,
-    help="Folder of the benchmark's images.  [required]",
+    help="Folder of the benchmark's images.  [default: as --where says, below PATH]",
 )
 @click.option(
     "--templates",
@@ -42,22 +44,37 @@ class BenchmarkCommand(options.Command):
     help="Instead: where the official files of each benchmark come from, how many items they "
     "give, and the official metric.",
 )
+@click.option(
+    "--where",
+    "wants_where",
+    is_flag=True,
+    help="Instead: what to download for NAME, from where, and into which folder.",
+)
+@click.option(
+    "--check",
+    "wants_check",
+    is_flag=True,
+    help="Instead: what is missing in PATH (exit 3); without NAME of all benchmarks there.",
+)
 @options.format_option
 @options.plugin_option
 @options.output_option
 @options.run
 def benchmark(
     run: Run, name: str | None, path: str | None, images: str | None, templates: str,
-    wants_list: bool, format_: str | None, output: str,
-) -> None:  # fmt: skip
+    wants_list: bool, wants_where: bool, wants_check: bool, format_: str | None, output: str,
+) -> ExitCode | None:  # fmt: skip
     """Turn the official files of a benchmark into records.
 
-    PATH is one official file, or the folder that holds them; a record an item goes to stdout, in
-    the official order, with captions exactly as published. One file is held in memory at a time.
+    PATH is one official file, or the folder that holds them, or without --images a folder for all
+    benchmarks, laid out as --where says. A record an item goes to stdout, in the official order,
+    with captions exactly as published. One file is held in memory at a time.
 
     \b
     Example:
       hnclip data benchmark --list
+      hnclip data benchmark sugarcrepe --where
+      hnclip data benchmark --check benchmarks/
       hnclip data benchmark sugarcrepe sugarcrepe/ --images val2017/ > sugarcrepe.jsonl
       hnclip data benchmark sugarcrepe swap_obj.json --images val2017/ |
         hnclip score --model run/ | hnclip eval
@@ -67,17 +84,53 @@ def benchmark(
     if wants_list:
         from hnclip_cli.sources.benchmarks import listing, listing_table
 
-        return console.write_listing(listing(), listing_table, format_, output)
-    if name is None or path is None or images is None:
-        missing = "NAME" if name is None else "PATH" if path is None else "--images"
-        raise click.UsageError(f"missing {missing}; --list shows what there is")
-    if name not in BENCHMARKS:
+        console.write_listing(listing(), listing_table, format_, output)
+        return None
+    if wants_check and path is None and name not in BENCHMARKS:
+        name, path = None, name
+    if name is not None and name not in BENCHMARKS:
         raise click.UsageError(f"no benchmark {name!r}; expected one of: {', '.join(BENCHMARKS)}")
+    if wants_where:
+        from hnclip_cli.sources.benchmarks.layout import where, where_text
+
+        names = [name] if name else list(BENCHMARKS)
+        console.write_listing(
+            map(where, names), lambda: "\n".join(map(where_text, names)), format_, output
+        )
+        return None
+    if path is None or (name is None and not wants_check):
+        missing = "NAME" if name is None else "PATH"
+        raise click.UsageError(f"missing {missing}; --list shows what there is")
+    if wants_check:
+        return _check(name, path, images, format_, output)
 
     from hnclip_cli.sources.benchmarks import read_benchmark
+    from hnclip_cli.sources.benchmarks.layout import located
 
+    assert name is not None
+    if images is None:
+        if not os.path.isdir(os.path.join(path, name)):
+            raise click.UsageError(f"missing --images, as {path} holds no folder {name}")
+        path, images = located(name, path)
     out = run.create(output)
     records = read_benchmark(
         name, path, images, templates=templates, policy=run.policy, note=console.note
     )
     console.write_records(records, out)
+    return None
+
+
+def _check(
+    name: str | None, path: str, images: str | None, format_: str | None, output: str
+) -> ExitCode | None:
+    """Say what is missing of one benchmark, or of each that has a folder in this one."""
+    from hnclip_cli.sources.benchmarks.layout import check, check_text, located, present
+
+    if name and images:
+        places = [(name, path, images)]
+    else:
+        names = [name] if name else present(path)
+        places = [(name, *located(name, path)) for name in names]
+    found = [check(*place) for place in places]
+    console.write_listing(found, lambda: "".join(map(check_text, found)), format_, output)
+    return ExitCode.SKIPPED if any(one["problems"] for one in found) else None

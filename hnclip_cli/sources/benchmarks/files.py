@@ -11,6 +11,7 @@ from typing import Any
 from hnclip_cli.benchmarks import Benchmark, Metric
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.sources.benchmarks.items import Item
+from hnclip_cli.sources.places import find_image, unpack_image
 from hnclip_cli.streams.csv_files import read_csv
 from hnclip_cli.streams.files import open_input_file, read_whole, unpacking
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
@@ -38,6 +39,14 @@ class Files:
             raise HnclipError(
                 "no such folder", where=self.images, hint="--images with the folder of the images"
             )
+
+    def image(self, item: Item, names: tuple[str, ...]) -> str:
+        """The path of an item's image, by the names that it may have in the folder."""
+        return find_image(item, self.images, names)
+
+    def unpacked(self, item: Item, name: str, stem: str) -> str:
+        """The path of an image that lies inside of a file, once it is written into the folder."""
+        return unpack_image(item, name, self.images, stem)
 
     def paths(self, names: Sequence[str]) -> list[str]:
         """The paths of the official files that are there, in the order of ``names``.

@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hnclip_cli.sources.places import find_image
 from hnclip_cli.streams.edits import edit_between
 from hnclip_cli.streams.records import Record
 
@@ -66,7 +65,7 @@ class Item(Record):
         Args:
             names: where the image may lie in the folder; the first that is there is taken.
         """
-        return find_image(self, self.files.images, names)
+        return self.files.image(self, names)
 
     def short(
         self,

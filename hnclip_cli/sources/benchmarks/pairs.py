@@ -22,7 +22,6 @@ from hnclip_cli.benchmarks import Leaf, Metric, Place, by_subset, by_tag, winogr
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.sources.benchmarks.files import Files, benchmark, reader
 from hnclip_cli.sources.benchmarks.items import Item
-from hnclip_cli.sources.places import unpack_image
 from hnclip_cli.streams.arrow_files import arrow_rows
 
 TRUTH = [[0, 0], [1, 1]]  # each caption of the image at its own place
@@ -194,7 +193,7 @@ def _columns(path: str, names: Sequence[str]) -> list[str]:
 
 def _unpacked(item: Item, side: str) -> str:
     stem = f"{item.key.replace('/', '-')}-{side}"
-    return unpack_image(item, f"{side}_image", item.files.images, stem)
+    return item.files.unpacked(item, f"{side}_image", stem)
 
 
 INPAINTCOCO = benchmark(
