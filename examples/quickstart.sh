@@ -20,7 +20,7 @@ if ! command -v "${HNCLIP:=$here/.venv/bin/hnclip}" > /dev/null; then
     "${PYTHON:-python3}" -m venv "$here/.venv"
     "$here/.venv/bin/pip" install -q "$here[en]"
 fi
-hnclip() { "$HNCLIP" "$@"; }
+hnclip() { command "$HNCLIP" "$@"; }
 jobs=()
 join() { for job in "${jobs[@]}"; do wait "$job"; done && jobs=(); }
 started=$SECONDS

@@ -31,6 +31,7 @@ COMMANDS = {
     "eval": "Measure scored records: accuracy, matching, retrieval, each with its interval.",
     "compare": "Compare models on the same records: one table of any number of them.",
     "show": "Write one page to look at: negatives, scored records, the log of a training.",
+    "bench": "Score models on all benchmarks of a folder, and lay the numbers in one table.",
     "plugins": "List what plug-ins add, and where it comes from.",
 }
 

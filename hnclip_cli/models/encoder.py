@@ -1,5 +1,6 @@
 """The images and captions of records: each distinct one decoded and encoded once."""
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
@@ -12,8 +13,9 @@ from hnclip_cli.errors import InputError
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.device import is_gpu
 from hnclip_cli.models.pixels import FLAT, MAX_AHEAD, PixelLoader, is_flat
+from hnclip_cli.models.row_store import RowStore
 from hnclip_cli.streams.decoders import Wanted
-from hnclip_cli.streams.images import ImageRoot
+from hnclip_cli.streams.images import ImageRoot, as_root
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Box, Record, with_gaps
 from hnclip_cli.streams.threads import chunked
@@ -86,6 +88,7 @@ class Encoder:
     image_root: str | ImageRoot = "."  # where relative paths start, and whether URLs are fetched
     workers: int = 0  # processes that decode; 0 decodes in line and ahead of nothing
     policy: ErrorPolicy = field(default_factory=ErrorPolicy)  # is told of images of one flat color
+    store: RowStore | None = None  # of rows that earlier runs have encoded
 
     def plan(
         self,
@@ -105,8 +108,11 @@ class Encoder:
             if record is not None:
                 for key in _keys(item, record, contents_of):
                     if key not in recent:
-                        recent[key] = Slot(*key)
-                        item.new.append(recent[key])
+                        recent[key] = slot = Slot(*key)
+                        if self.store and isinstance(slot.content, View):
+                            slot.row = self.store.get(self._key(self.store, slot))
+                        if slot.is_open:
+                            item.new.append(slot)
                     recent.move_to_end(key)
                     item.slots.append(recent[key])
                 while len(recent) > capacity:
@@ -149,6 +155,9 @@ class Encoder:
             for slot, row in zip(batch, rows.cpu().numpy(), strict=True):
                 slot.take(row)
                 slot.pixels = None
+            if self.store:
+                kept = [(self._key(self.store, s), s.row) for s in batch if s.row is not None]
+                self.store.put(kept)
         texts = [(slot, slot.content) for _, slot in new if isinstance(slot.content, str)]
         size = self.batch_size * (CAPTIONS_PER_IMAGE if is_gpu(self.clip.device) else 1)
         found = self.captions([text for _, text in texts], size)
@@ -163,15 +172,30 @@ class Encoder:
         Captions that begin alike are encoded together, so that their beginning is encoded once;
         ``batch_size`` in a forward pass, all by default.
         """
+        known: dict[str, np.ndarray] = {}
         distinct = sorted(dict.fromkeys(captions), key=str.casefold)  # as CLIP's tokenizer
-        batches = list(chunked(distinct, batch_size or len(distinct)))
+        if self.store:
+            stored = {text: self.store.get(self.store.key(text)) for text in distinct}
+            known = {text: row for text, row in stored.items() if row is not None}
+            distinct = [text for text in distinct if text not in known]
+        batches = list(chunked(distinct, batch_size or max(1, len(distinct))))
         with torch.inference_mode():  # all are begun before a GPU is waited for
             encoded = [self.clip.encode_captions(batch) for batch in batches]
-        return {
+        found = {
             text: row.copy()
             for batch, rows in zip(batches, encoded, strict=True)
             for text, row in zip(batch, rows.cpu().numpy(), strict=True)
         }
+        if self.store and found:
+            self.store.put((self.store.key(text), row) for text, row in found.items())
+        return known | found
+
+    def _key(self, store: RowStore, slot: Slot) -> bytes:
+        """What stands in the store for the view of an image."""
+        assert isinstance(slot.content, View)
+        root = as_root(self.image_root)
+        path = os.path.join(root.folder, slot.content.name)
+        return store.key(*slot.content, slot.crop, root.reading, image=path)
 
 
 def _keys(

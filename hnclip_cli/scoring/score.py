@@ -10,6 +10,7 @@ from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.encoder import Encoder, View
 from hnclip_cli.models.load import as_clip
+from hnclip_cli.models.row_store import RowStore
 from hnclip_cli.scoring.explain import explanation, texts_to_explain
 from hnclip_cli.scoring.matrix import Logits, caption_scores, cosines, in_digits
 from hnclip_cli.streams.images import ImageRoot
@@ -35,6 +36,7 @@ def score(
     image_root: str | ImageRoot = ".",
     workers: int = 0,
     policy: ErrorPolicy | None = None,
+    store: RowStore | None = None,
 ) -> Iterator[Record]:
     """Yield the records with ``scores`` added: cosines, a row an image, a column a caption.
 
@@ -54,6 +56,7 @@ def score(
         image_root: where relative image paths start.
         workers: processes that decode images ahead.
         policy: what to do with a bad record; without one it is an error.
+        store: of rows that need not be encoded again.
 
     Raises:
         InputError: a record is bad.
@@ -78,7 +81,12 @@ def score(
     if clip is None:
         raise HnclipError("logits need a model, which knows their scale")
     encoder = Encoder(
-        clip, batch_size=batch_size, image_root=image_root, workers=workers, policy=policy
+        clip,
+        batch_size=batch_size,
+        image_root=image_root,
+        workers=workers,
+        policy=policy,
+        store=store,
     )
     if method == "comclip":
         from hnclip_cli.scoring.comclip import score_with_comclip

@@ -106,8 +106,8 @@ def check(name: str, path: str, images: str) -> dict[str, Any]:
     files = CheckedFiles(name, path, images, policy, problems.append)
     count = 0
     try:
-        for count, _ in enumerate(BENCHMARKS[name].read(files), 1):  # noqa: B007
-            pass
+        for _ in BENCHMARKS[name].read(files):
+            count += 1
     except HnclipError as error:
         problems.append(str(error))
     if bad:
@@ -143,16 +143,19 @@ def check_text(found: dict[str, Any]) -> str:
 
 
 def read_all(name: str, folder: str, note: Callable[[str], None]) -> Iterator[dict[str, Any]]:
-    """The records of a benchmark below a folder that can be had; ``note`` is told of the others."""
+    """The records of a benchmark below a folder that can be had; ``note`` is told what is not."""
     path, images = located(name, folder)
     bad: list[str] = []
     policy = ErrorPolicy("skip", lambda error: bad.append(str(error)))
     count = 0
     try:
-        files = Files(name, path, images, policy, note)
-        for count, record in enumerate(BENCHMARKS[name].read(files), 1):
+        for record in BENCHMARKS[name].read(Files(name, path, images, policy, note)):
+            count += 1
             yield record
     except HnclipError as error:
         note(str(error))
     if bad:
         note(f"{len(bad):,} of {count + len(bad):,} items left out: {bad[0]}")
+    expected = BENCHMARKS[name].items
+    if expected and count < expected:
+        note(f"{path}: {count:,} of {expected:,} items")

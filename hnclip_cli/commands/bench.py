@@ -1,0 +1,107 @@
+"""hnclip bench."""
+
+import re
+from functools import partial
+
+import click
+
+from hnclip_cli import console, options
+from hnclip_cli.console import Run
+from hnclip_cli.errors import ExitCode
+
+
+def _read_models(
+    ctx: click.Context, param: click.Parameter, models: tuple[str, ...]
+) -> dict[str, tuple[str, str | None]]:
+    """Names and weights of models, by the names that their files get."""
+    found: dict[str, tuple[str, str | None]] = {}
+    for text in models:
+        name, _, pretrained = text.partition(",")
+        options.check_has_weights(name, pretrained or None)
+        file = re.sub(r"[^\w.-]+", "-", text.strip("./")) or "model"
+        if file in found:
+            raise click.BadParameter(f"{text!r} is given twice, or as {found[file][0]!r}")
+        found[file] = name, pretrained or None
+    return found
+
+
+@click.command("bench", cls=options.Command)
+@click.argument("folder", metavar="DIR", type=options.PATH)
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    required=True,
+    metavar="NAME,TAG|DIR",
+    callback=_read_models,
+    help="A folder that train wrote, or an open_clip name and its weights; repeatable.",
+)
+@click.option(
+    "--benchmark",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Only this one, repeatable.  [default: all that have a folder in DIR]",
+)
+@click.option("-o", "--output", default="bench", metavar="DIR", help="Folder for the results.")
+@click.option(
+    "--device",
+    default="auto",
+    metavar="auto|cpu|cuda[:N]",
+    callback=options.read_device,
+    help="Where the models run; auto takes CUDA where there is one.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16", "fp16"]),
+    default="fp32",
+    help="Arithmetic of the models.",
+)
+@options.batch_size_option
+@options.workers_option
+@click.option(
+    "--bootstrap", "rounds", type=options.Whole(0, 1_000_000), default=1000, metavar="N",
+    help="Rounds behind each interval; 0 gives none.",
+)  # fmt: skip
+@options.seed_option
+@options.plugin_option
+@options.verbosity_options
+def bench(
+    folder: str, models: dict[str, tuple[str, str | None]], names: tuple[str, ...], output: str,
+    device: str, precision: str, batch_size: int, workers: int, rounds: int, seed: int,
+) -> ExitCode:  # fmt: skip
+    """Score models on all benchmarks of a folder, and lay the numbers in one table.
+
+    DIR holds a folder for each benchmark, as hnclip data benchmark NAME --where says. Writes of
+    each model the scored records, the report and its table, and the table of all models as text,
+    Markdown, LaTeX, CSV, HTML and JSON. Each image and caption is encoded once for a model,
+    however many benchmarks have it; run again after a stop, it goes on where it was.
+
+    A benchmark that is broken or incomplete is named and stops no other: exit code 3.
+
+    \b
+    Example:
+      hnclip bench benchmarks/ --model ViT-B-32,openai --model run/ -o results/
+      hnclip bench benchmarks/ --model run/ --benchmark sugarcrepe
+    """
+    from hnclip_cli.benchmarks import BENCHMARKS
+
+    if unknown := [name for name in names if name not in BENCHMARKS]:
+        raise click.UsageError(f"no benchmark {unknown[0]!r}; hnclip data benchmark --list")
+
+    from hnclip_cli.benching import bench as run_bench
+    from hnclip_cli.models.load import load_clip
+    from hnclip_cli.sources.benchmarks.layout import present
+
+    loads = {
+        file: partial(load_clip, name, tag, device=device, precision=precision, note=console.note)
+        for file, (name, tag) in models.items()
+    }
+    with Run("skip") as run:
+        problems = run_bench(
+            names or present(folder), folder, loads, output,
+            note=console.note, watch=partial(console.progress, unit="record"), policy=run.policy,
+            batch_size=batch_size, workers=workers, rounds=rounds, seed=seed,
+        )  # fmt: skip
+    console.note(f"{output}: {'table.txt and ' if len(models) > 1 else ''}a report of each model")
+    return ExitCode.SKIPPED if problems else run.end()
