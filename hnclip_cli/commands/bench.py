@@ -72,12 +72,13 @@ def bench(
 ) -> ExitCode:  # fmt: skip
     """Score models on all benchmarks of a folder, and lay the numbers in one table.
 
-    DIR holds a folder for each benchmark, as hnclip data benchmark NAME --where says. Writes of
+    Reads DIR, a folder for each benchmark as hnclip data benchmark NAME --where says. Writes of
     each model the scored records, the report and its table, and the table of all models as text,
     Markdown, LaTeX, CSV, HTML and JSON. Each image and caption is encoded once for a model,
     however many benchmarks have it; run again after a stop, it goes on where it was.
 
     A benchmark that is broken or incomplete is named and stops no other: exit code 3.
+    Records and embeddings wait on disk; memory is that of eval, less than 1 kB a record and model.
 
     \b
     Example:
