@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hnclip_cli.models.load import load_clip
     from hnclip_cli.negatives.blind_pairs import blind_pairs as blind_pairs
     from hnclip_cli.negatives.fitting import fit as fit
+    from hnclip_cli.negatives.half_truths import half_truths as half_truths
     from hnclip_cli.negatives.making import make_negatives as make_negatives
     from hnclip_cli.negatives.mining import mine as mine
     from hnclip_cli.negatives.refine import refine as refine
@@ -40,6 +41,7 @@ _PLACES = {
     "evaluate": "hnclip_cli.evaluation.report:evaluate",
     "export": "hnclip_cli.models.export:export",
     "fit": "hnclip_cli.negatives.fitting:fit",
+    "half_truths": "hnclip_cli.negatives.half_truths:half_truths",
     "hard_negative_objective": (
         "hnclip_cli.training.objectives.hard_negatives:hard_negative_objective"
     ),

@@ -27,6 +27,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context | None, name: str) -> click.Command | None:
         if name not in self.table:
             return None
+        name = name.replace("-", "_")
         file = vars(import_module(f"{self.package}.{name}"))
         command: click.Command = file.get(name) or file[f"{name}_"]  # eval_
         return command

@@ -35,6 +35,7 @@ COMMANDS = [
     ["eval", "x", "--embeddings", "y", "IN", "-o", "OUT"],
     ["compare", "x", "IN", "-o", "OUT"],
     ["compare", "IN", "x", "--html", "OUT"],
+    ["data", "half-truths", "IN", "-o", "OUT"],
     ["data", "webdataset", "IN", "-o", "OUT"],
     ["data", "benchmark", "sugarcrepe", "IN", "--images", ".", "-o", "OUT"],
 ]

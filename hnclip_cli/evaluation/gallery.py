@@ -8,8 +8,7 @@ from typing import Any
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.evaluation.blind import captions_of
-from hnclip_cli.evaluation.margins import matching_margins
-from hnclip_cli.evaluation.tally import Tally
+from hnclip_cli.evaluation.tally import Tally, margins_of
 from hnclip_cli.streams.records import Record
 
 MAX_ITEMS = 240
@@ -76,9 +75,7 @@ def judge(record: Record) -> Failure | None:
         return None
     benchmark, subset = str(record.get("benchmark") or ""), str(record.get("subset") or "")
     if record.is_matching:
-        matching = record.matching
-        count = record.prompts_per_class
-        found = matching_margins(record["scores"], matching.truth, per_class=count)
+        found = margins_of(record, record["scores"])
         margins = found.get("group") or [margin for part in found.values() for margin in part]
         if not margins:
             return None

@@ -6,7 +6,7 @@ right, zero is a tie and wrong, so a model that scores everything alike gets not
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +78,24 @@ def matching_margins(
         top, everyone = query_margins(*side, rank)
         found |= {measure: top.tolist(), f"{measure}_all": everyone.tolist()}
     return found
+
+
+def ordered_margins(scores: Sequence[float], num_true: int) -> dict[str, Sequence[float]]:
+    """Margins of captions in order, of which each says more that is true than the next.
+
+    With a full truth F, its true part A and a half-truth H these are the scores of CS-CLIP
+    (arXiv:2602.23906).
+
+    Args:
+        scores: of the image, a caption each, in their order.
+        num_true: so many captions, the first ones, are true.
+
+    Returns:
+        ``half_truth``, of the last true caption over the first false one (s(A) > s(H)), where
+        there are both; ``ordered``, the closest of any caption over the next (s(F) > s(A) > s(H)).
+    """
+    steps = [one - other for one, other in pairwise(scores)]
+    return {"half_truth": steps[num_true - 1 : num_true], "ordered": [min(steps)]}
 
 
 def text_margin(scores: Scores, true: Collection[int]) -> float | None:

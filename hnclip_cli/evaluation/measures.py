@@ -40,6 +40,8 @@ MEASURES = {
     "image_to_text_all": Measure("image to text, all true", is_textual=True),
     "text_to_image_all": Measure("text to image, all true"),
     "text_to_text": Measure("text to text, all true"),
+    "half_truth": Measure("half-truth accuracy (HT)", is_textual=True),
+    "ordered": Measure("correct order (COR)", is_textual=True),
 }
 
 

@@ -10,7 +10,7 @@ from hnclip_cli.streams.records import Record, format_record
 MAX_RUNS = 100  # that are told apart in one file
 
 # What is scored of a record, beside the captions of its negatives.
-_SCORED = ("image", "caption", "images", "captions", "truth", "prompts_per_class")
+_SCORED = ("image", "caption", "images", "captions", "truth", "prompts_per_class", "ordered")
 
 
 def content_digest(record: Record) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hnclip_cli.benchmarks import Place, official_metrics
-from hnclip_cli.evaluation.margins import matching_margins, text_margin
+from hnclip_cli.evaluation.margins import Scores, matching_margins, ordered_margins, text_margin
 from hnclip_cli.evaluation.observations import Label, Margins, Observations
 from hnclip_cli.streams.records import Record
 
@@ -130,19 +130,24 @@ def _of_short(
 def _of_matching(record: Record, ranks: Sequence[int]) -> dict[tuple[str, int], Sequence[float]]:
     item = record.matching
     scores = read_scores(record, len(item.images), len(item.captions))
-    count = record.prompts_per_class
     found = {
         (measure, rank): margins
         for rank in ranks
-        for measure, margins in matching_margins(
-            scores, item.truth, per_class=count, rank=rank
-        ).items()
+        for measure, margins in margins_of(record, scores, rank).items()
     }
     if "caption_scores" in record:
         texts = read_scores(record, len(item.captions), len(item.captions), "caption_scores")
         margin = text_margin(texts, {caption for _, caption in item.truth})
         found["text_to_text", 1] = [] if margin is None else [margin]
     return found
+
+
+def margins_of(record: Record, scores: Scores, rank: int = 1) -> dict[str, Sequence[float]]:
+    """Margins of the general item, measure by measure."""
+    truth = record.matching.truth
+    if record.is_ordered:
+        return ordered_margins(scores[0], len(truth)) if rank == 1 else {}
+    return matching_margins(scores, truth, per_class=record.prompts_per_class, rank=rank)
 
 
 def cluster_key(record: Record) -> int:

@@ -23,10 +23,9 @@ from hnclip_cli.language.caption import TAGS
 from hnclip_cli.language.links import phrases
 from hnclip_cli.language.parser import Parser
 from hnclip_cli.models.encoder import Encoder, View
-from hnclip_cli.scoring.explain import edits_of
 from hnclip_cli.scoring.matrix import Logits, check_vectors, shortest
 from hnclip_cli.scoring.score import Records, encoded_batches
-from hnclip_cli.streams.edits import Edit, apply_edits
+from hnclip_cli.streams.edits import Edit, apply_edits, edits_of
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Box, Record
 from hnclip_cli.streams.regions import Region, regions_of

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from hnclip_cli.scoring.matrix import shortest
-from hnclip_cli.streams.edits import Edit, apply_edits, edit_between
-from hnclip_cli.streams.records import Record, shorten
+from hnclip_cli.streams.edits import Edit, apply_edits, edits_of
+from hnclip_cli.streams.records import Record
 
 
 def texts_to_explain(record: Record) -> list[str]:
@@ -82,37 +82,3 @@ def _alone(caption: str, edit: Edit) -> str:
 
 def _without(caption: str, edit: Edit) -> str:
     return " ".join(apply_edits(caption, [(*edit[:2], "")]).split())
-
-
-def edits_of(record: Record) -> list[list[Edit]]:
-    """The edits of each negative of a record in the short form, checked.
-
-    Where a negative has none, the one edit on word borders that leads to it.
-    """
-    caption = record.caption
-    return [
-        edit_between(caption, negative.caption)
-        if item.get("edits") is None
-        else _checked(record, caption, negative.caption, item["edits"])
-        for negative, item in zip(record.negatives, record.get("negatives", []), strict=True)
-    ]
-
-
-def _checked(record: Record, caption: str, negative: str, given: object) -> list[Edit]:
-    try:
-        edits = [_edit(item) for item in given] if isinstance(given, list) else []
-        if apply_edits(caption, edits) == negative:
-            return sorted(edits)
-    except ValueError:
-        pass
-    raise record.error(
-        "the edits do not lead from the caption to its negative",
-        got=shorten(given),
-        expected=f"[[start, end, replacement], …] to {shorten(negative)}",
-    )
-
-
-def _edit(item: object) -> Edit:
-    if isinstance(item, list) and list(map(type, item)) == [int, int, str] and item[0] >= 0:
-        return item[0], item[1], item[2]
-    raise ValueError

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from hnclip_cli.streams.records import Record, shorten
+
 Edit = tuple[int, int, str]
 
 
@@ -33,3 +35,37 @@ def edit_between(caption: str, negative: str) -> list[Edit]:
     while end and caption[len(caption) - end].isalnum():
         end -= 1
     return [(start, len(caption) - end, negative[start : len(negative) - end])]
+
+
+def edits_of(record: Record) -> list[list[Edit]]:
+    """The edits of each negative of a record in the short form, checked.
+
+    Where a negative has none, the one edit on word borders that leads to it.
+    """
+    caption = record.caption
+    return [
+        edit_between(caption, negative.caption)
+        if item.get("edits") is None
+        else _checked(record, caption, negative.caption, item["edits"])
+        for negative, item in zip(record.negatives, record.get("negatives", []), strict=True)
+    ]
+
+
+def _checked(record: Record, caption: str, negative: str, given: object) -> list[Edit]:
+    try:
+        edits = [_edit(item) for item in given] if isinstance(given, list) else []
+        if apply_edits(caption, edits) == negative:
+            return sorted(edits)
+    except ValueError:
+        pass
+    raise record.error(
+        "the edits do not lead from the caption to its negative",
+        got=shorten(given),
+        expected=f"[[start, end, replacement], …] to {shorten(negative)}",
+    )
+
+
+def _edit(item: object) -> Edit:
+    if isinstance(item, list) and list(map(type, item)) == [int, int, str] and item[0] >= 0:
+        return item[0], item[1], item[2]
+    raise ValueError

@@ -30,7 +30,7 @@ _MAX_SIDE = 1 << 24  # of a box; beyond it a float32 no longer counts pixels
 NAMES = frozenset((
     "id", "image", "caption", "images", "captions", "truth", "crops", "regions", "negatives",
     "negative_images", "group", "scores", "caption_scores", "explain", "prompts_per_class",
-    "benchmark", "subset", "tags", "same_tokens", "run",
+    "ordered", "benchmark", "subset", "tags", "same_tokens", "run",
 ))  # fmt: skip
 
 _TYPE_NAMES = {str: "a string", list: "a list", dict: "an object", int: "a number"}
@@ -208,6 +208,23 @@ class Record(dict[str, Any]):
                 expected=f"a divisor of {num_captions}",
             )
         return count
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether each caption of the general item says more that is true than the next."""
+        ordered = self.get("ordered", False)
+        if ordered is False:
+            return False
+        item = self.matching
+        true = [(0, index) for index in range(len(item.truth))]
+        is_one = len(item.images) == 1 and len(item.captions) > 1
+        if ordered is not True or not is_one or sorted(item.truth) != true:
+            raise self.error(
+                'field "ordered" does not fit',
+                got=shorten(ordered),
+                expected="true, with one image, several captions, and the true ones first",
+            )
+        return True
 
     def num_rows(self, of: RowsOf) -> int:
         """Rows that it takes up in an array of embeddings, also where its values are bad."""

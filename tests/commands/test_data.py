@@ -223,6 +223,7 @@ def test_an_unknown_benchmark_is_wrong_usage_and_lists_the_names():
         ["benchmark", "--help"],
         ["images", "--help"],
         ["webdataset", "--help"],
+        ["half-truths", "--help"],
         ["benchmark", "--list"],
         ["benchmark", "nope", "x", "--images", "x"],
     ],
@@ -259,6 +260,19 @@ def make_shard(folder, name):
             info = tarfile.TarInfo(f"{path.stem}.txt")
             info.size = len(text)
             tar.addfile(info, io.BytesIO(text))
+
+
+@pytest.mark.usefixtures("parser")
+def test_scenes_become_half_truths_that_are_scored_and_measured(tiny_run):
+    scenes = invoke("scenes", "made", "-n", 8, "--split", "test").stdout_bytes
+    hard = pipe(scenes, "negatives").stdout_bytes
+    made = pipe(hard, "data", "half-truths")
+    assert made.exit_code == 0
+    items = parse_lines(made.stdout_bytes)
+    scored = pipe(made.stdout_bytes, "score", "--model", tiny_run).stdout_bytes
+    report = json.loads(pipe(scored, "eval").stdout)
+    assert report["matching"]["half_truth"]["n"] == report["matching"]["ordered"]["n"] == len(items)
+    assert set(report["by"]["subset"]) == {"entity", "relation"}
 
 
 def test_images_of_a_folder_become_records_and_are_embedded(photographs, tiny_run):

@@ -87,6 +87,11 @@ def test_prompts_of_one_class_are_judged_by_their_mean():
     assert judge(Record(item | {"prompts_per_class": 2})).margin == pytest.approx(0.05)
 
 
+def test_an_ordered_item_is_judged_by_its_order():
+    item = {**matching("m", [[0.5, 0.9, 0.7]]), "truth": [[0, 0], [0, 1]]}
+    assert judge(Record(item | {"ordered": True})).margin == pytest.approx(-0.4)
+
+
 def test_a_matching_item_with_nothing_to_tell_apart_is_not_judged():
     assert judge(Record(matching("m", [[0.5]]))) is None
 

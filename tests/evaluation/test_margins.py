@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from hnclip_cli.evaluation.margins import (
     matching_margins,
+    ordered_margins,
     outcomes,
     query_margins,
 )
@@ -80,3 +81,12 @@ def test_queries_agree_with_plain_loops(matrix, flags):
     top, everyone = query_margins(np.array(matrix), truth)
     assert (top > 0).tolist() == expected_top
     assert (everyone > 0).tolist() == expected_all
+
+
+@given(st.lists(scores, min_size=2, max_size=5), st.integers(0, 5))
+def test_captions_in_order_agree_with_plain_loops(row, num_true):
+    margins = ordered_margins(row, num_true)
+    expected = all(row[i] > row[i + 1] for i in range(len(row) - 1))
+    assert [margin > 0 for margin in margins["ordered"]] == [expected]
+    half = [row[num_true - 1] > row[num_true]] if 0 < num_true < len(row) else []
+    assert [margin > 0 for margin in margins["half_truth"]] == half

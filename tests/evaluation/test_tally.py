@@ -94,6 +94,28 @@ def test_any_other_matching_gives_queries_in_both_directions():
     }
 
 
+def test_an_ordered_record_has_measures_of_its_own():
+    half_truth = matching([[0.5, 0.75, 0.25]], [[0, 1], [0, 0]], ordered=True)
+    assert margins(observe(half_truth)) == {"half_truth": [0.5], "ordered": [-0.25]}
+    plain = matching([[0.5, 0.75, 0.25]], [[0, 1], [0, 0]], ordered=False)
+    assert "half_truth" not in margins(observe(plain))
+
+
+@pytest.mark.parametrize(
+    ("change", "scores"),
+    [
+        ({"ordered": "yes"}, [[1, 0]]),
+        ({"truth": [[0, 1]]}, [[1, 0]]),
+        ({"images": ["a", "b"]}, [[1, 0], [1, 0]]),
+        ({"captions": ["a"]}, [[1]]),
+    ],
+)
+def test_an_order_that_does_not_fit_is_a_bad_record(change, scores):
+    record = {"images": ["a"], "captions": ["a", "b"], "truth": [[0, 0]], "ordered": True}
+    with pytest.raises(InputError, match='field "ordered" does not fit'):
+        observe(Record(record | change | {"scores": scores}))
+
+
 def test_a_square_with_other_truth_is_no_winoground_item():
     assert list(margins(observe(matching([[1, 0], [0, 0]], [[0, 0]])))) == [
         "image_to_text",

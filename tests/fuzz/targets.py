@@ -115,7 +115,7 @@ RECORD = {"id": "a", "image": "a.jpg", "caption": "a red cat", "group": "g",
           "tags": {"a": "b"}}  # fmt: skip
 MATCHING = {"images": ["a.jpg", "b.jpg"], "captions": ["a", "b"], "truth": [[0, 0], [1, 1]],
             "scores": [[1, 0], [0, 1]], "crops": [None, [1, 1, 2, 2]], "subset": "s",
-            "prompts_per_class": 1, "benchmark": "winoground"}  # fmt: skip
+            "prompts_per_class": 1, "ordered": False, "benchmark": "winoground"}  # fmt: skip
 RECORD_WORDS = [json.dumps(name).encode() for name in RECORD | MATCHING] + [
     b"null", b"1e308", b"-1e-400", b"9" * 19, b"9" * 400, b"[" * 300, b"{" * 90, b"\n", b"\\ud800",
     b"[]", b"{}", b'""', b"true", b"-1", b"\xff", b"\xe2\x80\xa8", b"[[0,0]]",

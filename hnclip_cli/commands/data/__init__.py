@@ -10,6 +10,7 @@ COMMANDS = {
     "captions": "Write a record for each caption of a file or folder in a format that is known.",
     "images": "Write a record for each image file below DIR and each of its captions.",
     "webdataset": "Write a record for each caption of each sample of tar shards.",
+    "half-truths": "Write true parts of captions, and the same parts with a wrong addition.",
 }
 
 
