@@ -37,7 +37,16 @@ def make_records(folder: Path, count: int = 6, **fields: Any) -> list[dict[str, 
 def with_further_texts(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Records with what objectives read beyond captions and negatives; the last one has none."""
     further = [
-        {"captions": [record["caption"], f"{record['caption']} on white", "a square"]}
+        {
+            "captions": [record["caption"], f"{record['caption']} on white", "a square"],
+            "words": [[2, record["caption"].index(" square"), "adjective"]],
+            "units": [
+                {"text": caption, "kind": "entity", "foil": negative["caption"]}
+                for negative in record["negatives"]
+                for caption in (record["caption"],)
+            ]
+            + [{"text": "a white square", "kind": "entity", "foil": "a black square"}],
+        }
         for record in records[:-1]
     ]
     return [record | texts for record, texts in zip(records, [*further, {}], strict=True)]

@@ -28,6 +28,9 @@ _choice_options = options.together(
         help="The kinds of a paper; repeatable, and together with --kind."),
     click.option("--per-caption", type=options.Whole(1), metavar="N",
         help="Keep N negatives, of different kinds first.  [default: one of each kind]"),
+    click.option("--units", is_flag=True, default=None,
+        help="Also write each caption's things and relations, with foils, and its words: what"
+        " cs-clip, concept-centric and clic are trained on."),
     click.option("--true-captions", metavar="FILE", type=options.READ,
         help="Records whose captions are true of the same group; no negative repeats one."),
     click.option("--words", metavar="DIR",
@@ -98,6 +101,7 @@ def negatives(
       echo '{"caption": "A red car is behind a bus."}' | hnclip negatives
       hnclip negatives caps.jsonl --true-captions caps.jsonl --per-caption 3 -o hard.jsonl
       hnclip negatives --fitted fitted.json < caps.jsonl | hnclip refine > hard.jsonl
+      hnclip negatives --units caps.jsonl | hnclip train --objective cs-clip … -o run/
       hnclip negatives --generator mlm --generator-model distilroberta/ < caps.jsonl > hard.jsonl
       hnclip negatives --generator http --endpoint http://localhost:8000/v1 < caps.jsonl
     """

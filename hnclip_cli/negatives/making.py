@@ -14,7 +14,7 @@ from hnclip_cli.language.usage import Usage
 from hnclip_cli.language.window import CONTEXT_LENGTH
 from hnclip_cli.lexicon import Lexicon, load_lexicon
 from hnclip_cli.negatives.choosing.choice import Choosing
-from hnclip_cli.negatives.choosing.maker import summary_of
+from hnclip_cli.negatives.choosing.maker import NegativeMaker, summary_of
 from hnclip_cli.negatives.choosing.truth import TrueCaptions
 from hnclip_cli.negatives.generators.registry import (
     GENERATORS,
@@ -32,9 +32,10 @@ from hnclip_cli.streams.records import Record, as_records
 from hnclip_cli.streams.threads import chunked, map_arriving
 
 Piece = list[Record]
-Negatives = list[list[dict[str, Any]]]
-# The negatives of a piece, and how many were refused, by the reason.
-Answer = tuple[Negatives, dict[str, int]]
+# What is added to each record of a piece.
+Fields = list[dict[str, Any]]
+# That, and how many negatives were refused, by the reason.
+Answer = tuple[Fields, dict[str, int]]
 
 # Pieces, for each worker, that may be begun before the first of them is done.
 AHEAD = 4
@@ -79,8 +80,9 @@ def make_negatives(
         workers: processes, or threads where the generator only waits; None leaves it to the
             generator. The result does not depend on it.
         policy: what a bad record does.
-        options: of the generator. The lexicon has ``judge``, a causal or masked language model that
-            ranks the first few candidates of each kind, and its ``device``.
+        options: of the generator. The lexicon has ``units``, whether it adds ``units`` and
+            ``words`` too; and ``judge``, a causal or masked language model that ranks the first
+            few candidates of each kind, and its ``device``.
 
     Returns:
         The records in order, made as they are asked for and as they come.
@@ -153,10 +155,10 @@ class Made:
                     if isinstance(made, InputError):
                         self._policy.bad(made)
                         continue
-                    found_negatives, refused = made
+                    found_fields, refused = made
                     self._refused.update(refused)
-                    for record, negatives in zip(piece, found_negatives, strict=True):
-                        record["negatives"] = negatives
+                    for record, fields in zip(piece, found_fields, strict=True):
+                        record |= fields
                         yield record
 
     def summary(self) -> list[str]:
@@ -173,7 +175,7 @@ class Made:
                 yield lambda piece: orjson.loads(processes.call(piece))
         else:
             maker = self._maker
-            yield lambda piece: (maker.negatives(piece), {})
+            yield lambda piece: (_fields(maker, piece), {})
 
     def _pieces(self) -> Iterator[Iterable[Piece]]:
         """What can be worked on, as it comes."""
@@ -201,6 +203,12 @@ def _loaded(make: Callable[[], Maker]) -> Callable[[Piece], bytes]:
     def work(piece: Piece) -> bytes:
         with collecting_rarely():
             refused.clear()
-            return orjson.dumps((maker.negatives(piece), refused))
+            return orjson.dumps((_fields(maker, piece), refused))
 
     return work
+
+
+def _fields(maker: Maker, piece: Piece) -> Fields:
+    if isinstance(maker, NegativeMaker):
+        return maker.fields(piece)
+    return [{"negatives": negatives} for negatives in maker.negatives(piece)]

@@ -30,7 +30,7 @@ _MAX_SIDE = 1 << 24  # of a box; beyond it a float32 no longer counts pixels
 NAMES = frozenset((
     "id", "image", "caption", "images", "captions", "truth", "crops", "regions", "negatives",
     "negative_images", "group", "scores", "caption_scores", "explain", "prompts_per_class",
-    "ordered", "benchmark", "subset", "tags", "same_tokens", "run",
+    "ordered", "benchmark", "subset", "tags", "same_tokens", "run", "units", "words",
 ))  # fmt: skip
 
 _TYPE_NAMES = {str: "a string", list: "a list", dict: "an object", int: "a number"}

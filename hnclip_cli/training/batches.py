@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from hnclip_cli.errors import InputError
@@ -14,6 +15,7 @@ from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.pixels import PixelLoader, is_flat
 from hnclip_cli.streams.decoders import Wanted
 from hnclip_cli.training.config import NumSlots, TrainConfig
+from hnclip_cli.training.joining import JOINED
 from hnclip_cli.training.objectives.hard_negatives import uses
 from hnclip_cli.training.store import RecordStore
 from hnclip_cli.training.texts import SOURCES, Filled, draw_texts, num_slots
@@ -39,6 +41,8 @@ class Sample:
     images: list[Tensor]  # its image, then up to M negative ones, as `PixelLoader` gives them
     flat: list[str]  # the names of its images of one flat color
     further: Filled = field(default_factory=dict)  # of `NumSlots.sources`
+    # Where its last image is another record's, whether this one stands on its left; see `joining`.
+    joined: bool | None = None
 
 
 class Texts(NamedTuple):
@@ -73,6 +77,13 @@ class Batch:
 Prepared = tuple[Sample, list[Wanted]]  # without images, and those that it wants
 
 
+def slots_at(slots: NumSlots, number: int) -> NumSlots:
+    """The slots of batch ``number``, from 0: images are joined in every second one only."""
+    if number % 2:
+        return slots
+    return slots._replace(sources=tuple(source for source in slots.sources if source != JOINED))
+
+
 def prepare_sample(
     store: RecordStore, index: int, epoch: int, slots: NumSlots, seed: int
 ) -> Prepared:
@@ -92,10 +103,26 @@ def prepare_sample(
         group=store.groups[index],
         images=[],
         flat=[],
-        further=draw_texts(record, slots.sources, chooser),
     )
     names = [record.image, *(record.negative_images[position] for position in images)]
-    return sample, [(record, name, ()) for name in names]
+    wanted: list[Wanted] = [(record, name, ()) for name in names]
+    partner = None
+    if JOINED in slots.sources:
+        generator = random.Random(f"{chooser}/{JOINED}")
+        partner = store[_partner(store, index, generator)]
+        sample.joined = generator.random() < 0.5
+        wanted.append((partner, partner.image, ()))
+    sample.further = draw_texts(record, slots.sources, chooser, partner)
+    return sample, wanted
+
+
+def _partner(store: RecordStore, index: int, generator: random.Random) -> int:
+    """Another record, of another image where some draws find one."""
+    for _ in range(8):
+        other = generator.randrange(len(store))
+        if store.groups[other] != store.groups[index]:
+            break
+    return other
 
 
 def make_sample(
@@ -156,7 +183,11 @@ def collate(samples: Sequence[Sample], slots: NumSlots, clip: Clip) -> Batch:
     is_negative[starts] = False
     differ = (tokens != tokens[starts.repeat_interleave(counts)]).any(dim=1)
     mask[mask.clone()] = differ[is_negative]
-    pixels = _stack([sample.images[0] for sample in samples], torch.zeros(0, 3, 0, 0))
+    images = [list(sample.images) for sample in samples]
+    for sample, own in zip(samples, images, strict=True):
+        if sample.joined is not None:
+            own[0] = join_images(own[0], own.pop(), sample.joined)
+    pixels = _stack([own[0] for own in images], torch.zeros(0, 3, 0, 0))
     return Batch(
         pixels=pixels,
         captions=tokens[starts],
@@ -164,13 +195,31 @@ def collate(samples: Sequence[Sample], slots: NumSlots, clip: Clip) -> Batch:
         mask=mask,
         kinds=kinds * mask,
         groups=torch.tensor([sample.group for sample in samples], dtype=torch.int64),
-        negative_pixels=_stack([x for sample in samples for x in sample.images[1:]], pixels[:0]),
-        image_mask=_filled([len(sample.images) - 1 for sample in samples], slots.images),
+        negative_pixels=_stack([x for own in images for x in own[1:]], pixels[:0]),
+        image_mask=_filled([len(own) - 1 for own in images], slots.images),
         further={
             name: _further([sample.further.get(name, []) for sample in samples], count, clip)
             for name, count in num_slots(slots.sources).items()
         },
     )
+
+
+def join_images(one: Tensor, other: Tensor, is_left: bool) -> Tensor:
+    """Two images of one size side by side, each squeezed to half of the width.
+
+    Shapes as `PixelLoader` gives them: (3, height, width), or (height, width, 3) of bytes.
+    """
+    if one.dtype == torch.uint8:
+        joined = join_images(one.permute(2, 0, 1).float(), other.permute(2, 0, 1).float(), is_left)
+        return joined.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
+    height, width = one.shape[1:]
+    sides = [
+        F.interpolate(image[None], (height, size), mode="bilinear", antialias=True)[0]
+        for image, size in zip(
+            (one, other) if is_left else (other, one), (width // 2, width - width // 2), strict=True
+        )
+    ]
+    return torch.cat(sides, dim=2)
 
 
 def _further(rows: list[list[str]], count: int, clip: Clip) -> Texts:

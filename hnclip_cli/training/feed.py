@@ -20,10 +20,12 @@ from hnclip_cli.training.batches import (
     collate,
     filled,
     prepare_sample,
+    slots_at,
     slots_of,
 )
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.distributed import Ranks
+from hnclip_cli.training.joining import JOINED
 from hnclip_cli.training.store import RecordStore
 
 PART = 128  # samples whose images go to the GPU at once
@@ -69,14 +71,23 @@ class Batches:
         self._num_negatives = self._num_alike = 0
         self._num_empty, self._max_empty = 0, len(store) // size
 
-        def prepare(item: tuple[int, int]) -> tuple[Prepared, list[Wanted]]:
-            sample, wanted = prepare_sample(store, *item, slots, config.seed)
+        self._numbers = itertools.count(start)
+
+        def prepare(item: tuple[int, int, int]) -> tuple[Prepared, list[Wanted]]:
+            index, epoch, number = item
+            sample, wanted = prepare_sample(
+                store, index, epoch, slots_at(slots, number), config.seed
+            )
             return (sample, wanted), wanted
 
         indices = batch_indices(len(store), size, config.seed, start)
-        own = (item for batch in indices for item in batch[first:last])
+        own = (
+            (*item, number)
+            for number, batch in enumerate(indices, start)
+            for item in batch[first:last]
+        )
         depth = min(2 * size, MAX_AHEAD)
-        held = (depth + PART) * (1 + slots.images)
+        held = (depth + PART) * (1 + slots.images + (JOINED in slots.sources))
         self._loader = PixelLoader(clip, store.image_root, config.workers, held)
         self._loaded = self._loader.ahead(own, prepare, depth)
         is_cuda = clip.device.type == "cuda"
@@ -136,7 +147,7 @@ class Batches:
                     samples += self._on_device([one for one in found if isinstance(one, Sample)])
             except Exception as problem:
                 error = problem
-            batch = collate(samples, self._slots, self._clip)
+            batch = collate(samples, slots_at(self._slots, next(self._numbers)), self._clip)
             is_there = self._stream.record_event() if self._stream else None
         flat = [name for sample in samples for name in sample.flat]
         num_negatives = sum(len(sample.kinds) for sample in samples)

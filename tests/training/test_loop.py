@@ -227,7 +227,11 @@ def test_an_objective_with_negatives_needs_some(tmp_path):
     run(tmp_path, records, objective="clip", steps=1)
 
 
-@pytest.mark.parametrize(("objective", "hint"), [("read", 'records with "captions"')])
+@pytest.mark.parametrize(
+    ("objective", "hint"),
+    [("read", 'records with "captions"')]
+    + [(name, "hnclip negatives --units") for name in ("cs-clip", "clic", "concept-centric")],
+)
 def test_an_objective_with_further_texts_names_the_command_that_adds_them(
     tmp_path, objective, hint
 ):

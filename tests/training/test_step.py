@@ -60,7 +60,20 @@ def gradients(clip, store, objective, micro_batch, **settings):
 
 
 @pytest.mark.parametrize(
-    "objective", ["clip", "negclip", "ce-clip", "fsc-clip", "triplet", "svlc", "dac", "read"]
+    "objective",
+    [
+        "clip",
+        "negclip",
+        "ce-clip",
+        "fsc-clip",
+        "triplet",
+        "svlc",
+        "dac",
+        "read",
+        "cs-clip",
+        "clic",
+        "concept-centric",
+    ],
 )
 def test_micro_batches_change_nothing(clip, store, objective):
     whole, expected = gradients(clip, store, objective, 0)

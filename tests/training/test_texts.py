@@ -32,7 +32,7 @@ def test_slots_are_filled_as_the_chooser_says_and_stay_empty_without_texts(tmp_p
     store = store_of(to_lines(*records), tmp_path, sources=SOURCES)
 
     def drawn(index, chooser):
-        return draw_texts(store[index], SOURCES, chooser)
+        return draw_texts(store[index], SOURCES, chooser, store[1])
 
     assert drawn(0, "a") == drawn(0, "a")
     assert len({str(drawn(0, str(seed))) for seed in range(20)}) > 1

@@ -96,11 +96,11 @@ class Choice:
         order of exponential variates of these rates (Efraimidis and Spirakis 2006).
         """
         if self._limit is None:
-            firsts = (islice(self._accepted(*offer), 1) for offer in offers.items())
+            firsts = (islice(self.accepted(*offer), 1) for offer in offers.items())
             return list(chain.from_iterable(firsts))
         kinds = list(offers)
         turns = sorted(kinds, key=self._turn)
-        accepted = [self._accepted(kind, offers[kind]) for kind in turns]
+        accepted = [self.accepted(kind, offers[kind]) for kind in turns]
         chosen = islice(_in_turn(accepted), self._limit)
         return sorted(chosen, key=lambda negative: kinds.index(negative["kind"]))
 
@@ -109,7 +109,8 @@ class Choice:
         uniform = uniform_drawn(self._caption.draw, "order", kind)
         return -math.log(uniform) * (1 - usefulness) / usefulness
 
-    def _accepted(self, kind: str, found: Iterable[list[Edit]]) -> Iterator[dict[str, Any]]:
+    def accepted(self, kind: str, found: Iterable[list[Edit]]) -> Iterator[dict[str, Any]]:
+        """The candidates of a kind that may be said, as negatives; none repeats another."""
         for edits in found:
             text = apply_edits(self._caption.text, edits)
             letters = normalized(text)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from hnclip_cli.language.caption import TEXT, Caption
+from hnclip_cli.language.caption import TAGS, TEXT, Caption
 from hnclip_cli.language.english import English
 from hnclip_cli.language.parser import Parser
 from hnclip_cli.negatives.choosing.choice import Choice, Choosing, Offers
@@ -15,6 +15,8 @@ FOREIGN = "captions that are not English, and get no negatives"
 
 # For each caption offers in turn: the first ones of which something can be taken count.
 Propose = Callable[[Sequence[Caption]], Iterable[Iterable[Offers]]]
+# Of a record and its caption, or None where that is not English.
+Parts = Callable[[Record, Caption | None], dict[str, Any]]
 
 
 class NegativeMaker:
@@ -23,6 +25,7 @@ class NegativeMaker:
     Args:
         choosing: what to make.
         propose: offers candidates, as `ranking.Ranked` does.
+        parts: gives further fields of a record, of its caption where it is English.
 
     Attributes:
         refused: how many captions or candidates were refused, by the reason.
@@ -31,18 +34,23 @@ class NegativeMaker:
         HnclipError: no English spaCy pipeline is installed.
     """
 
-    def __init__(self, choosing: Choosing, propose: Propose) -> None:
+    def __init__(self, choosing: Choosing, propose: Propose, parts: Parts | None = None) -> None:
         self._choosing = choosing
         self._propose = propose
-        level = max(KINDS[name].level for name in choosing.kinds)
+        level = TAGS if parts else max(KINDS[name].level for name in choosing.kinds)
         self._parser = Parser(level, choosing.lexicon)
         # Orders of words can be made of any language.
         self._is_english = English(choosing.lexicon, self._parser.vocabulary)
-        self._reads_tags = level > TEXT
+        self._parts: Parts = parts or (lambda *_: {})
+        self._reads_tags = any(KINDS[name].level > TEXT for name in choosing.kinds)
         self.refused: Counter[str] = Counter()
 
     def negatives(self, records: Sequence[Record]) -> list[list[dict[str, Any]]]:
-        """The negatives of each record of a batch; batching changes nothing.
+        """The negatives of each record of a batch; see `fields`."""
+        return [fields["negatives"] for fields in self.fields(records)]
+
+    def fields(self, records: Sequence[Record]) -> list[dict[str, Any]]:
+        """``negatives``, and what `Parts` adds, of each record; batching changes nothing.
 
         Raises:
             InputError: a record has no usable caption, id or group.
@@ -50,14 +58,15 @@ class NegativeMaker:
         captions = self._parser.parse([record.caption for record in records])
         for record, caption in zip(records, captions, strict=True):
             caption.draw = self._choosing.draw(record)
-        made: list[list[dict[str, Any]]] = []
+        made: list[dict[str, Any]] = []
         for record, caption, offers in zip(records, captions, self._propose(captions), strict=True):
             if self._reads_tags and not self._is_english(caption):
                 self.refused[FOREIGN] += 1
-                made.append([])
+                made.append({"negatives": []} | self._parts(record, None))
                 continue
             choice = Choice(self._choosing, record, caption)
-            made.append(next(filter(None, map(choice.of, offers)), []))
+            negatives = next(filter(None, map(choice.of, offers)), [])
+            made.append({"negatives": negatives} | self._parts(record, caption))
             for what, count in choice.refused.items():
                 self.refused[f"candidates refused, as they change {what}"] += count
         return made

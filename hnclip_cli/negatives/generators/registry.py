@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hnclip_cli.negatives.choosing.choice import Choosing
 from hnclip_cli.negatives.choosing.maker import NegativeMaker, Propose
 from hnclip_cli.negatives.choosing.ranking import Ranked
+from hnclip_cli.negatives.units import UNIT_KINDS, parts_of
 from hnclip_cli.plugins import Table
 from hnclip_cli.streams.records import Record
 
@@ -53,16 +55,21 @@ def _by_lexicon(
     fitted: "Usage | None" = None,
     judge: str | None = None,
     device: str = "auto",
+    units: bool = False,
 ) -> Maker:
     from hnclip_cli.negatives.choosing.plausibility import Plausible  # which imports numpy
 
-    propose: Propose = Ranked(choosing.kinds, Plausible(choosing.lexicon, fitted))
+    preference = Plausible(choosing.lexicon, fitted)
+    propose: Propose = Ranked(choosing.kinds, preference)
     if judge is not None:
         from hnclip_cli.models.language import load_scorer  # which imports torch
         from hnclip_cli.negatives.choosing.judge import Judged
 
         propose = Judged(propose, load_scorer(judge, device=device).log_probabilities)
-    return NegativeMaker(choosing, propose)
+    if not units:
+        return NegativeMaker(choosing, propose)
+    parts = partial(parts_of, choosing, Ranked(UNIT_KINDS, preference))
+    return NegativeMaker(choosing, propose, parts)
 
 
 def _by_masked_model(choosing: Choosing, model: str, device: str = "auto", **how: Any) -> Maker:
@@ -90,7 +97,7 @@ _BUILT_IN = {
     # Pieces of this size are enough for spaCy, and few enough to share out evenly.
     LEXICON: Generator(
         _by_lexicon,
-        options=("fitted", "judge", "device"),
+        options=("fitted", "judge", "device", "units"),
         batch_size=256,
         workers=1,
         in_processes=True,

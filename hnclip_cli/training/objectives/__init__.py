@@ -56,6 +56,13 @@ _BUILT_IN: dict[str, Objective] = {
     "svlc": {"contrastive_batch": 1, "imc": 0, "cmr": 0, "own": 1, "analogy": 1},
     # Doveh et al., NeurIPS 2023 (DAC): dense captions as a bag.
     "dac": {"contrastive_batch": 1, "imc": 0, "cmr": 0, "own": 1, "mil": 1},
+    # CS-CLIP (arXiv 2602.23906).
+    "cs-clip": {"contrastive_both": 1, "imc": 0, "cmr": 0, "units": 0.5},
+    # CLIC (arXiv 2505.24424): images joined in pairs, and every second step plain ones.
+    "clic": {"contrastive_single": 1, "views": 0.5, "crossed": 0.5, "invariance": 1},
+    # C2LIP (arXiv 2603.25722) for models without a bias, and as it was written.
+    "concept-centric": {"contrastive": 1, "phrases": 1, "attended": 0.01},
+    "concept-centric-sigmoid": {"sigmoid": 1, "phrases_sigmoid": 1, "attended_sigmoid": 0.01},
     # READ-CLIP (arXiv 2510.16540), without its reconstruction of captions.
     "read": {"contrastive_both": 1, "imc": 0, "cmr": 0, "paraphrase": 0.5},
     # Zhai et al., ICCV 2023 (SigLIP), for models with a logit_bias.

@@ -75,6 +75,8 @@ def _is_there(term: Term, features: Features) -> bool:
     """Whether a batch has what a term is left out without."""
     if features.negative_images is None and "images" in term.needs:
         return False
+    if any(name in features.further for source in term.without for name in SOURCES[source].names):
+        return False
     return all(
         name in features.further
         for source in term.needs & SOURCES.keys()

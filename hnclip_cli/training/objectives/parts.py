@@ -24,9 +24,85 @@ def cosines(images: Tensor, texts: Tensor) -> Tensor:
     return torch.einsum("id,tsd->its", images, texts)
 
 
+def attended(images: Tensor, texts: Tensor) -> Tensor:
+    """Patches z (i, P, D) and texts c (t, S, D) to cosines of c and Σ_p softmax_p(c·z_p) z_p.
+
+    C2LIP's attention pooling. What is pooled is never formed: its length follows from the products
+    of the patches.
+    """
+    logits = torch.einsum("ipd,tsd->itsp", images, texts)
+    weights = logits.softmax(dim=-1)
+    products = images @ images.mT
+    squares = torch.einsum("itsp,ipq,itsq->its", weights, products, weights)
+    return (weights * logits).sum(dim=-1) * squares.clamp(min=1e-12).rsqrt()
+
+
+def paraphrase(view: View) -> Tensor:
+    """mean −log softmax(s·P·[all T])[its T], over the pairs with a paraphrase P of the caption T.
+
+    READ-CLIP's L_par (arXiv 2510.16540).
+    """
+    texts = view.texts["paraphrases"]
+    return to_images(view, view.positives, texts, texts.keys[:, :0])
+
+
+def units(view: View) -> Tensor:
+    """CS-CLIP's L_k, each unit against those of the other images and its own foil; mean over k."""
+    texts, foils = view.texts["units"], view.texts["foils"]
+    # A foil of the tokens of its unit is none.
+    foils = foils._replace(mask=foils.mask & texts.mask & (foils.keys != texts.keys))
+    losses = []
+    for slot in range(texts.mask.shape[1]):
+        own, foil = (Texts(*(x[:, slot : slot + 1] for x in both)) for both in (texts, foils))
+        losses.append(to_texts(view, view.anchors, own, texts.keys, foil))
+        losses.append(to_images(view, view.anchors, own, texts.keys))
+    return torch.stack(losses).mean()
+
+
+def phrases(view: View, attending: bool = False, sigmoid: bool = False) -> Tensor:
+    """C2LIP's L_npc: noun phrases against images; with ``attending`` L_xac, against patches.
+
+    With ``sigmoid`` as in the paper, each pair for itself; else ½ of both softmaxes.
+    """
+    texts, images, similar, width = view.texts["phrases"], view.anchors, cosines, 4
+    if attending:
+        if view.patches is None:
+            raise ValueError("an attended term needs image_tokens")
+        images, similar, width = view.patches, attended, 4 * view.patches.shape[1]
+    if sigmoid:
+        return each_pair(view, images, texts, texts.keys, similar, width)
+    there = to_texts(view, images, texts, texts.keys, None, similar, width)
+    return (there + to_images(view, images, texts, texts.keys, similar, width)) / 2
+
+
+def each_pair(
+    view: View, images: Tensor, texts: Texts, keys: Tensor, similar: Similar, width: int
+) -> Tensor:
+    """−log σ(s·image·text + b) of its own and −log σ(−s·image·text − b) of what is not true.
+
+    Summed over pairs, by the number of texts. The arguments are those of `to_texts`; ValueError
+    without a bias.
+    """
+    if view.bias is None:
+        raise ValueError("got no logit_bias, which a sigmoid term needs")
+
+    def rows_of(chunk: list[Tensor], columns: list[Tensor], shared: Tensor) -> Tensor:
+        images, labels, keys, numbers, mask = chunk
+        others, other_labels, other_keys = columns
+        logits = shared[0] * similar(widened(images), others) + shared[1]
+        own = logits[torch.arange(len(logits), device=logits.device), numbers]
+        apart = is_true(labels, keys, other_labels, other_keys)
+        false = F.softplus(logits).masked_fill(apart, 0).sum()
+        return false - F.logsigmoid(own).masked_fill(~mask, 0).sum()
+
+    rows = [images, view.labels.long(), keys, _numbers(view), texts.mask]
+    shared = torch.stack([view.scale, view.bias])
+    return _mean(view, rows_of, rows, _columns(view, texts), texts, width, shared)
+
+
 def to_texts(
     view: View, images: Tensor, texts: Texts, keys: Tensor, foils: Texts | None = None,
-    similar: Similar = cosines,
+    similar: Similar = cosines, width: int = 4,
 ) -> Tensor:  # fmt: skip
     """mean −log softmax(s·image·[its text; texts that are not true of it; its foil])[its text].
 
@@ -36,6 +112,7 @@ def to_texts(
         texts: the mean is that over these.
         keys: (b, K) of all texts that are known to be true of each image; 0 for none.
         foils: of each text one of its own, where its mask says so.
+        width: numbers that ``similar`` forms for each pair.
     """
 
     def rows_of(chunk: list[Tensor], columns: list[Tensor], scale: Tensor) -> Tensor:
@@ -44,22 +121,23 @@ def to_texts(
         logits = scale * similar(widened(images), others)
         own = logits[torch.arange(len(logits), device=logits.device), numbers]
         apart = is_true(labels, keys, other_labels, other_keys)
-        excess = _lse(logits.masked_fill(apart, -torch.inf).flatten(1))[:, None] - own
+        rivals = _lse(logits.masked_fill(apart, -torch.inf).flatten(1))[:, None].expand_as(own)
         if false:
             foil = scale * torch.einsum("cd,csd->cs", widened(images), widened(false[0]))
             foil = foil.masked_fill(~false[1], -torch.inf)
-            excess = torch.logaddexp(excess, foil - own)
-        return -F.logsigmoid(-excess).masked_fill(~mask, 0).sum()
+            rivals = _lse(torch.stack([rivals, foil]), dim=0)
+        return -F.logsigmoid(own - rivals).masked_fill(~mask, 0).sum()
 
     rows = [images, view.labels.long(), keys, _numbers(view), texts.mask]
     if foils is not None:
         rows += [foils.features, foils.mask]
-    return _mean(view, rows_of, rows, _columns(view, texts), texts, keys)
+    return _mean(view, rows_of, rows, _columns(view, texts), texts, width)
 
 
 def to_images(
-    view: View, images: Tensor, texts: Texts, keys: Tensor, similar: Similar = cosines
-) -> Tensor:
+    view: View, images: Tensor, texts: Texts, keys: Tensor, similar: Similar = cosines,
+    width: int = 4,
+) -> Tensor:  # fmt: skip
     """mean −log softmax(s·text·[its image; images that it is not true of])[its image].
 
     The arguments are those of `to_texts`.
@@ -76,7 +154,7 @@ def to_images(
 
     features, labels, own_keys = _columns(view, texts)
     rows = [features, labels, own_keys, _numbers(view), texts.mask]
-    return _mean(view, rows_of, rows, [images, view.labels.long(), keys], texts, keys)
+    return _mean(view, rows_of, rows, [images, view.labels.long(), keys], texts, width)
 
 
 def is_true(labels: Tensor, keys: Tensor, text_labels: Tensor, text_keys: Tensor) -> Tensor:
@@ -115,10 +193,10 @@ def _lse(logits: Tensor, dim: int = 1) -> Tensor:
 
 def _mean(
     view: View, term: Callable[[list[Tensor], list[Tensor], Tensor], Tensor], rows: list[Tensor],
-    columns: list[Tensor], texts: Texts, keys: Tensor,
+    columns: list[Tensor], texts: Texts, width: int, shared: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     total = sum_over_rows(
-        term, rows, columns, view.scale, view.ranks,
-        numbers_per_row=4 * sum(view.counts) * texts.mask.shape[1], chunk_size=view.chunk_size,
+        term, rows, columns, view.scale if shared is None else shared, view.ranks,
+        numbers_per_row=width * sum(view.counts) * texts.mask.shape[1], chunk_size=view.chunk_size,
     )  # fmt: skip
     return total / view.ranks.sum(texts.mask.sum()).clamp(min=1)

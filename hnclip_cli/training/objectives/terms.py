@@ -16,8 +16,9 @@ from torch import Tensor
 from hnclip_cli.models.device import is_gpu
 from hnclip_cli.training.objectives.bags import multiple_instance
 from hnclip_cli.training.objectives.contrast import contrast, drops_empty, masked_logsumexp
+from hnclip_cli.training.objectives.joined import crossed, invariance, views
 from hnclip_cli.training.objectives.local import focal_rows, local
-from hnclip_cli.training.objectives.parts import to_images, to_texts
+from hnclip_cli.training.objectives.parts import paraphrase, phrases, to_texts, units
 from hnclip_cli.training.objectives.rows import masked_mean, sum_over_rows, widened
 from hnclip_cli.training.objectives.sigmoid import sigmoid
 from hnclip_cli.training.objectives.view import Negatives, View
@@ -142,15 +143,6 @@ def list_mle(scores: Tensor, truth: Tensor) -> Tensor:
     return (ranked.logcumsumexp(dim=1) - ranked).sum(dim=1)
 
 
-def paraphrase(view: View) -> Tensor:
-    """mean −log softmax(s·P·[all T])[its T], over the pairs with a paraphrase P of the caption T.
-
-    READ-CLIP's L_par (arXiv 2510.16540).
-    """
-    texts = view.texts["paraphrases"]
-    return to_images(view, view.positives, texts, texts.keys[:, :0])
-
-
 def analogy(view: View) -> Tensor:
     """½ mean −log softmax(s·I·[all P])[its P] + ½ mean −log softmax(s·T·[all P])[its P].
 
@@ -176,9 +168,11 @@ class Term:
     of_images: bool = False  # whether it is given the side of the images
     needs: frozenset[str] = frozenset({"negatives"})  # left out where no record has these
     takes: frozenset[str] = frozenset()  # it does without these
+    without: frozenset[str] = frozenset()  # sources: left out of batches that have their texts
     name: str = ""  # in the metrics, where not the name in `TERMS`
 
 
+_ATTENDED = frozenset({"phrases", "patches"})
 _IMAGES, _BOTH = frozenset({"images"}), frozenset({"negatives", "images"})
 
 TERMS: dict[str, Term] = {
@@ -202,6 +196,21 @@ TERMS: dict[str, Term] = {
     "mirror": Term(mirror, needs=_BOTH),
     "distractor": Term(partial(mirror, both_ways=False), needs=_BOTH),
     "rank": Term(rank, needs=frozenset()),
+    "units": Term(units, needs=frozenset({"units"})),
+    "phrases": Term(phrases, needs=frozenset({"phrases"})),
+    "attended": Term(partial(phrases, attending=True), needs=_ATTENDED),
+    "phrases_sigmoid": Term(
+        partial(phrases, sigmoid=True), needs=frozenset({"phrases", "bias"}), name="phrases"
+    ),
+    "attended_sigmoid": Term(
+        partial(phrases, attending=True, sigmoid=True), needs=_ATTENDED | {"bias"}, name="attended"
+    ),
+    "contrastive_single": Term(
+        contrast, needs=frozenset(), without=frozenset({"joined"}), name="contrastive"
+    ),
+    "views": Term(views, needs=frozenset({"joined"})),
+    "crossed": Term(crossed, needs=frozenset({"joined"})),
+    "invariance": Term(invariance, needs=frozenset({"joined"})),
     "paraphrase": Term(paraphrase, needs=frozenset({"paraphrases"})),
     # Where no record has a paraphrase, it is 0.
     "analogy": Term(analogy, needs=frozenset(), takes=frozenset({"paraphrases"})),

@@ -7,7 +7,7 @@ the package makes of it.
 import torch
 
 from tests.training.objectives.loops import Loops, mean, nll
-from tests.training.objectives.oracles import dac, read
+from tests.training.objectives.oracles import clic, concept_centric, cs_clip, dac, read
 
 
 def objective(name, features, slots, scale, thresholds, bound=10.0, bias=None):
@@ -114,6 +114,10 @@ OBJECTIVES = {
     "svlc": svlc,
     "dac": dac.objective,
     "read": read.objective,
+    "cs-clip": cs_clip.objective,
+    "clic": clic.objective,
+    "concept-centric": concept_centric.softmax_form,
+    "concept-centric-sigmoid": concept_centric.sigmoid_form,
     "siglip": siglip,
     "siglip-hn": siglip_hn,
     "iterated": clip,

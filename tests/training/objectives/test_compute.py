@@ -154,11 +154,20 @@ def test_what_lies_in_empty_slots_does_not_matter(name):
 def test_the_loss_is_the_weighted_sum_of_the_terms(name):
     spec = OBJECTIVES[name]
     result = compute(spec, *make_batch(), make_scale(), make_thresholds())
-    weights = {term: weight for term, _, weight in terms_of(spec)}
+    weights = {term: weight for term, how, weight in terms_of(spec) if not how.without}
     assert weights.keys() == result.terms.keys()
     assert not any(value.requires_grad for value in result.terms.values())
     total = sum(weights[term] * value for term, value in result.terms.items())
     torch.testing.assert_close(result.loss, total)
+
+
+def test_a_term_may_be_left_out_of_batches_with_the_texts_of_a_source():
+    features, slots = make_batch()
+    single = dataclasses.replace(features, further={})
+    result = compute(OBJECTIVES["clic"], single, slots, make_scale(), make_thresholds())
+    plain = compute(OBJECTIVES["clip"], single, slots, make_scale(), make_thresholds())
+    assert result.terms.keys() == {"contrastive"}
+    torch.testing.assert_close(result.loss, plain.loss)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -242,7 +251,8 @@ def test_an_objective_says_what_must_be_encoded(spec):
     found = gradients(loss, features, make_scale())
     assert bool(found["negatives"].any()) == uses(spec, "negatives")
     assert bool(found["negative_images"].any()) == uses(spec, "images")
-    assert bool(found["image_tokens"].any()) == uses(spec, "tokens")
+    sees_patches = uses(spec, "tokens") or uses(spec, "patches")
+    assert bool(found["image_tokens"].any()) == sees_patches
     assert bool(found["text_tokens"].any()) == uses(spec, "tokens")
     for source in SOURCES:
         used = any(found[name].any() for name in SOURCES[source].names)
