@@ -236,11 +236,6 @@ def check_records(store: RecordStore, config: TrainConfig) -> None:
             expected=f"at least --batch-size {config.batch_size}",
             hint=f"--batch-size {max(1, len(store))}" if len(store) else "other input",
         )
-    if uses(config.weights, "negatives") and not store.kinds:
-        raise HnclipError(
-            f"no record has negatives, and --objective {config.objective} needs them",
-            hint="hnclip negatives before this, or --objective clip",
-        )
     for source in slots_of(config, store.has_negative_images).sources:
         if requires(config.weights, source) and not store.num_with[source]:
             raise HnclipError(
@@ -248,6 +243,11 @@ def check_records(store: RecordStore, config: TrainConfig) -> None:
                 "needs them",
                 hint=SOURCES[source].hint,
             )
+    if uses(config.weights, "negatives") and not store.kinds:
+        raise HnclipError(
+            f"no record has negatives, and --objective {config.objective} needs them",
+            hint="hnclip negatives before this, or --objective clip",
+        )
 
 
 def check_model(module: nn.Module, config: TrainConfig, ranks: Ranks) -> None:
