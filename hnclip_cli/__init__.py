@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from hnclip_cli.plugins import load_plugin as load_plugin
     from hnclip_cli.scoring.score import score as score
     from hnclip_cli.scoring.search import search as search
+    from hnclip_cli.sources.painting import generate as generate
+    from hnclip_cli.sources.painting import inpaint as inpaint
     from hnclip_cli.training.config import TrainConfig as TrainConfig
     from hnclip_cli.training.objectives.hard_negatives import (
         hard_negative_objective as hard_negative_objective,
@@ -42,9 +44,11 @@ _PLACES = {
     "export": "hnclip_cli.models.export:export",
     "fit": "hnclip_cli.negatives.fitting:fit",
     "half_truths": "hnclip_cli.negatives.half_truths:half_truths",
+    "generate": "hnclip_cli.sources.painting:generate",
     "hard_negative_objective": (
         "hnclip_cli.training.objectives.hard_negatives:hard_negative_objective"
     ),
+    "inpaint": "hnclip_cli.sources.painting:inpaint",
     "load": "hnclip_cli.models.load:load_clip",
     "load_plugin": "hnclip_cli.plugins:load_plugin",
     "make_negatives": "hnclip_cli.negatives.making:make_negatives",

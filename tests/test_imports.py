@@ -11,6 +11,7 @@ from tests.test_docs import commands
 HEAVY = {
     "numpy", "torch", "torchvision", "open_clip", "spacy", "thinc", "PIL", "orjson", "tqdm",
     "safetensors", "fsspec", "timm", "transformers", "huggingface_hub", "scipy", "pandas", "jinja2",
+    "diffusers",
 }  # fmt: skip
 COMMANDS = [[], *(list(names) for names, _ in commands())]
 SHOW_MODULES = """

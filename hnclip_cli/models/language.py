@@ -23,7 +23,7 @@ BATCH_SIZE = 32
 # Log-probabilities are compared to so many decimals: less is noise of the batch's shape.
 DECIMALS = 3
 # How everything is loaded: from here, and without running code that comes with it.
-_SAFELY = {"local_files_only": True, "trust_remote_code": False}
+SAFELY = {"local_files_only": True, "trust_remote_code": False}
 # A marker of word starts is the tokenizer's own where at least this part of its tokens has it.
 _MARKED = 0.1
 
@@ -214,9 +214,9 @@ class CausalModel:
 
 def load_scorer(name: str, *, device: str = "auto") -> CausalModel | MaskedModel:
     """The model of a name, causal or masked as its configuration says; errors are theirs."""
-    transformers = _transformers("lm")
-    with _loading(name):
-        config = transformers.AutoConfig.from_pretrained(name, **_SAFELY)
+    transformers = quiet_transformers("lm")
+    with loading(name):
+        config = transformers.AutoConfig.from_pretrained(name, **SAFELY)
     if any(kind.endswith("ForMaskedLM") for kind in config.architectures or ()):
         return MaskedModel(name, device=device)
     return CausalModel(name, device=device)
@@ -224,11 +224,11 @@ def load_scorer(name: str, *, device: str = "auto") -> CausalModel | MaskedModel
 
 def _load(kind: str, name: str, extra: str) -> tuple[Any, Any]:
     """A tokenizer, and a model of a kind: ``MaskedLM`` or ``CausalLM``."""
-    transformers = _transformers(extra)
-    with _loading(name):
-        tokenizer = transformers.AutoTokenizer.from_pretrained(name, **_SAFELY)
+    transformers = quiet_transformers(extra)
+    with loading(name):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, **SAFELY)
         model, report = getattr(transformers, f"AutoModelFor{kind}").from_pretrained(
-            name, use_safetensors=True, output_loading_info=True, **_SAFELY
+            name, use_safetensors=True, output_loading_info=True, **SAFELY
         )
     if missing := sorted(report["missing_keys"]):
         raise HnclipError(
@@ -240,7 +240,7 @@ def _load(kind: str, name: str, extra: str) -> tuple[Any, Any]:
     return tokenizer, model
 
 
-def _transformers(extra: str) -> Any:
+def quiet_transformers(extra: str) -> Any:
     """The package, without its talk; messages name ``extra``, which brings it."""
     try:
         import transformers
@@ -254,7 +254,7 @@ def _transformers(extra: str) -> Any:
 
 
 @contextlib.contextmanager
-def _loading(name: str) -> Iterator[None]:
+def loading(name: str) -> Iterator[None]:
     """Reads a model; what goes wrong is an error of one line."""
     is_folder = Path(name).is_dir()
     if is_folder:
