@@ -54,7 +54,17 @@ _PEOPLE_SHARE, _PEOPLE_MOST = 0.6, 4.0
 # A woman may do all that a man does, a boy all that a girl does; but far away, and in helmets, one
 # cannot tell who it is, and few men wear dresses. Beginnings of words, and words.
 _COUNTERPART_MOST, _HIDDEN = 2.5, MAX_LOSS + 0.5
-_HIDING = ("ski", "snow", "surf", "wave", "motorcycl", "helmet", "baseball", "batter", "wetsuit")
+_HIDING: tuple[str, ...] = (
+    "ski",
+    "snow",
+    "surf",
+    "wave",
+    "motorcycl",
+    "helmet",
+    "baseball",
+    "batter",
+    "wetsuit",
+)
 _HIDING += ("costume", "mask", "catcher", "umpire")
 _WORN_BY_WOMEN = {"dress", "dresses", "heels", "makeup", "pigtails", "ponytail", "saree", "sari"}
 

@@ -36,11 +36,22 @@ _GEAR = {
 }
 # These are of some sports only.
 _SWINGING, _ON_NETS = ("tennis", "baseball"), ("tennis", "soccer")
-_SUITED = dict.fromkeys(("swing", "swinging", "swings", "hit", "hits", "hitting"), _SWINGING)
+_SUITED: dict[str, tuple[str, ...]] = dict.fromkeys(
+    ("swing", "swinging", "swings", "hit", "hits", "hitting"), _SWINGING
+)
 _SUITED |= dict.fromkeys(("match", "net"), _ON_NETS) | dict.fromkeys(("helmet",), ("baseball",))
 _SUITED |= dict.fromkeys(("kick", "kicks", "kicking"), ("soccer",))
 # A girl has no beard; beginnings of words.
-_TELLING = ("beard", "mustach", "moustach", "bald", "pregnan", "toddler", "shirtless", "topless")
+_TELLING: tuple[str, ...] = (
+    "beard",
+    "mustach",
+    "moustach",
+    "bald",
+    "pregnan",
+    "toddler",
+    "shirtless",
+    "topless",
+)
 _TELLING += ("bikini", "skirt", "blouse", "gown", "tuxedo", "bra", "bras", "lipstick", "bride")
 _FLYING = ("fly", "flie", "flew", "soar", "wing", "feather", "beak")
 _GENDERED = {"he", "she", "his", "her", "hers", "him", "himself", "herself"}
