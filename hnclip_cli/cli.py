@@ -1,6 +1,7 @@
 """The root command: its table of commands, and the one place that decides exit codes."""
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -187,4 +188,5 @@ def _leave(code: str | int | None) -> NoReturn:
             console.drop(number)
     if threading.active_count() > 1:
         os._exit(code or 0)
+    gc.freeze()  # else Python looks through all that torch has left, for half a second
     sys.exit(code)

@@ -18,6 +18,7 @@ from hnclip_cli.arguments import WRITTEN as WRITTEN
 from hnclip_cli.arguments import FileName, check_files
 from hnclip_cli.errors import ExitCode
 from hnclip_cli.streams.files import MAX_WORDS_BYTES, read_rest
+from hnclip_cli.streams.garbage import collecting_rarely
 from hnclip_cli.streams.jsonl import Shard
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -331,7 +332,7 @@ def run(command: Callable[..., ExitCode | None]) -> Callable[..., ExitCode]:
     @functools.wraps(command)
     def in_run(on_error: str, **given: Any) -> ExitCode:
         check_files(click.get_current_context())
-        with console.Run(on_error) as run:
+        with collecting_rarely(), console.Run(on_error) as run:
             code = command(run, **given)
         return run.end() if code is None else code
 

@@ -175,7 +175,6 @@ def train(
     from hnclip_cli.streams.files import open_input_file
     from hnclip_cli.streams.images import image_root_of
     from hnclip_cli.training.run import train
-    from hnclip_cli.validating import validation
 
     console.is_ending = stop
 
@@ -188,6 +187,8 @@ def train(
 
     validate = None
     if val:
+        from hnclip_cli.validating import validation
+
         root = image_root_of(val, **images)
         with open_input_file(val) as stream:
             read = RecordReader(stream, val)

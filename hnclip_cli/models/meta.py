@@ -7,8 +7,12 @@ up for here: autocast, and attention that never writes its weights.
 
 import contextlib
 import copy
+import functools
+import sys
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
+from types import ModuleType
 from typing import Any, ClassVar
 from unittest import mock
 
@@ -19,6 +23,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+COMPILER = "torch._dynamo"
 BLOCK = 512  # bytes, of which torch's allocator on CUDA gives whole numbers
 
 # Functions that autocast on CUDA runs in half precision, and in float32 (torch's list, the part
@@ -143,6 +148,53 @@ def _attention(
         )
     found: Tensor = output[0]
     return found
+
+
+@contextlib.contextmanager
+def uncompiled() -> Iterator[None]:
+    """A block that does not import torch's compiler, which takes longer than importing torch.
+
+    What torch computes on ``meta`` in Python asks the compiler to leave it alone. As long as
+    nobody has imported it, that is answered here.
+    """
+    if COMPILER in sys.modules:
+        yield
+        return
+    sys.modules[COMPILER] = stand_in = _StandIn(COMPILER)
+    try:
+        yield
+    finally:
+        stand_in.leave()
+
+
+class _StandIn(ModuleType):
+    """A module in place of another, which is imported once it is asked for more."""
+
+    def leave(self) -> None:
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "disable":
+            return _disabled_later
+        if name.startswith("__") and name != "__path__":  # as the import system asks
+            raise AttributeError(name)
+        self.leave()
+        return getattr(import_module(self.__name__), name)
+
+
+def _disabled_later(function: Callable[..., Any], *options: Any, **more: Any) -> Callable[..., Any]:
+    """What ``torch._dynamo.disable`` makes of a function, once that is there; else the function."""
+
+    @functools.wraps(function)
+    def called(*args: Any, **settings: Any) -> Any:
+        compiler = vars(sys.modules.get(COMPILER, object))
+        disable = compiler.get("disable", _disabled_later)
+        if disable is _disabled_later:
+            return function(*args, **settings)
+        return disable(function, *options, **more)(*args, **settings)
+
+    return called
 
 
 def to_meta(module: nn.Module) -> nn.Module:

@@ -1,12 +1,25 @@
 """AdamW's parameter groups and the learning rate."""
 
 import math
+from inspect import unwrap
 from typing import Any
 
 import torch
 from torch import nn
 
 MAX_LOG_SCALE = math.log(100)
+
+
+class AdamW(torch.optim.AdamW):
+    """torch's, whose methods ask its compiler to leave them alone: importing that takes longer than
+    importing torch, and nothing is compiled here.
+    """
+
+    add_param_group = unwrap(torch.optim.AdamW.add_param_group)
+    zero_grad = unwrap(torch.optim.AdamW.zero_grad)
+    step = torch.no_grad()(unwrap(torch.optim.AdamW.step))
+    state_dict = unwrap(torch.optim.AdamW.state_dict)
+    load_state_dict = unwrap(torch.optim.AdamW.load_state_dict)
 
 
 def make_optimizer(module: nn.Module, lr: float, weight_decay: float) -> torch.optim.Optimizer:
@@ -20,7 +33,7 @@ def make_optimizer(module: nn.Module, lr: float, weight_decay: float) -> torch.o
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.98), eps=1e-6, fused=True)
+    return AdamW(groups, lr=lr, betas=(0.9, 0.98), eps=1e-6, fused=True)
 
 
 def lr_factor(step: int, warmup_steps: int, progress: float) -> float:

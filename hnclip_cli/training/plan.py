@@ -8,7 +8,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from hnclip_cli.models.load import clip_on_meta
-from hnclip_cli.models.meta import fused_attention
+from hnclip_cli.models.meta import fused_attention, uncompiled
 from hnclip_cli.streams.records import Record, as_records
 from hnclip_cli.training.batches import Batch, Sample, slots_of
 from hnclip_cli.training.config import TrainConfig
@@ -21,6 +21,7 @@ from hnclip_cli.training.step import encode_images, encode_texts, loss_of
 from hnclip_cli.training.texts import with_texts
 
 
+@uncompiled()
 def estimate(
     config: TrainConfig,
     model: str,

@@ -12,7 +12,7 @@ import torch
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.clip import Clip
-from hnclip_cli.models.meta import to_meta
+from hnclip_cli.models.meta import to_meta, uncompiled
 from hnclip_cli.training.batches import batch_indices, slots_of
 from hnclip_cli.training.config import AUTO, TrainConfig
 from hnclip_cli.training.distributed import Ranks
@@ -37,6 +37,7 @@ def free_bytes(device: torch.device) -> int:
     return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
 
 
+@uncompiled()
 def choose_sizes(
     config: TrainConfig, clip: Clip, store: RecordStore, ranks: Ranks, note: Callable[[str], None]
 ) -> TrainConfig:

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import open_clip
-import timm
 from open_clip.coca_model import MultimodalCfg
 from open_clip.hf_configs import arch_dict
 from open_clip.model import CLIPTextCfg, CLIPVisionCfg
@@ -206,8 +205,13 @@ def _expectation(hint: Any, bounds: tuple[float, float] | None) -> str:
 
 def _check_vision(vision: Config, where: str) -> None:
     name = vision.get("timm_model_name")
-    if name is not None and not (name.isascii() and timm.is_model(name.partition(".")[0])):
-        raise _refused("vision_cfg.timm_model_name", name, "a model of the timm installed", where)
+    if name is not None:
+        import timm  # which is large
+
+        if not (name.isascii() and timm.is_model(name.partition(".")[0])):
+            raise _refused(
+                "vision_cfg.timm_model_name", name, "a model of the timm installed", where
+            )
     settings = dataclasses.asdict(CLIPVisionCfg()) | vision
     sides = settings["image_size"]
     height, width = sides if isinstance(sides, list) else (sides, sides)

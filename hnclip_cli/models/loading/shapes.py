@@ -11,6 +11,7 @@ from open_clip.model import CLIP, CustomTextCLIP, convert_to_custom_text_state_d
 from safetensors import SafetensorError, safe_open
 
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.models.meta import uncompiled
 
 Shape = tuple[int, ...]
 IMAGE_POSITIONS = "visual.positional_embedding"
@@ -34,7 +35,7 @@ def build_on_meta(source: str, changes: Mapping[str, Any] | None = None) -> Any:
     kind = CustomTextCLIP if is_custom else CLIP
     if is_custom and "multimodal_cfg" in config:
         kind = CoCa
-    with torch.device("meta"):
+    with uncompiled(), torch.device("meta"):
         return kind(**config)
 
 
