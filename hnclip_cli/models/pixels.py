@@ -18,6 +18,7 @@ from hnclip_cli.streams.decoders import (
     Decoders,
     Step,
     Wanted,
+    apply_steps,
     part_loader,
     preprocessing,
 )
@@ -165,26 +166,33 @@ class PixelLoader:
         image_root: where relative paths start, and how images are read.
         workers: processes.
         num_held: images that are in memory at a time: of many, only smaller ones are left to a GPU.
+        cache_bytes: decoded images are kept until they fill so many bytes, and not decoded again.
     """
 
     def __init__(
-        self, clip: "Clip", image_root: str | ImageRoot, workers: int, num_held: int = 1
+        self,
+        clip: "Clip",
+        image_root: str | ImageRoot,
+        workers: int,
+        num_held: int = 1,
+        cache_bytes: int = 0,
     ) -> None:
         self._decoders: Decoders | None = None
+        self._cache: dict[tuple[Any, ...], Decoded] = {}
+        self._cache_bytes_left = cache_bytes
         self.num_threads = 2 * workers  # with as many callers, neither they nor the processes wait
         self._max_at_once = 1 if as_root(image_root).remote else MAX_AT_ONCE
         self._load_part = part_loader(image_root)
-        self._finish: Callable[[Any], Tensor] = clip.preprocess
+        self._steps, rest = split_preprocess(clip.preprocess)
+        arithmetic = by_table(rest)
+        self._finish: Callable[[Decoded], Tensor] = lambda decoded: arithmetic(decoded.image())
         if workers:
-            steps, rest = split_preprocess(clip.preprocess)
-            arithmetic = by_table(rest)
-            self._finish = lambda decoded: arithmetic(decoded.image())
             raw_bytes = 0
             if clip.device.type == "cuda" and byte_table(clip.preprocess) is not None:
                 self._finish = as_bytes
                 if clip.resizes:
                     raw_bytes = min(MAX_RAW_BYTES, MAX_HELD_BYTES // num_held)
-            self._decoders = Decoders(image_root, workers, steps, raw_bytes=raw_bytes)
+            self._decoders = Decoders(image_root, workers, self._steps, raw_bytes=raw_bytes)
 
     def __enter__(self) -> Self:
         return self
@@ -219,16 +227,38 @@ class PixelLoader:
 
     def load(self, wanted: Sequence[Wanted]) -> list[Tensor | InputError]:
         """Each image as `Clip.stack` takes it, or what is wrong with it."""
-        loaded = self._decoders.load(wanted) if self._decoders else map(self._in_line, wanted)
-        return [self._pixels(one, found) for one, found in zip(wanted, loaded, strict=True)]
+        keys = [(name, record.crops.get(name), *boxes) for record, name, boxes in wanted]
+        known = [self._cache.get(key) for key in keys]
+        missing = [one for one, found in zip(wanted, known, strict=True) if not found]
+        loaded = iter(self._decode(missing) if missing else ())
+        return [
+            self._pixels(one, found or self._kept(key, next(loaded)))
+            for one, key, found in zip(wanted, keys, known, strict=True)
+        ]
 
-    def _in_line(self, one: Wanted) -> Image.Image | InputError:
+    def _decode(self, wanted: Sequence[Wanted]) -> Sequence[Decoded | InputError]:
+        if self._decoders:
+            return self._decoders.load(wanted)
+        return [self._decode_here(one) for one in wanted]
+
+    def _decode_here(self, one: Wanted) -> Decoded | InputError:
+        record, name, _ = one
         try:
-            return self._load_part(*one)
+            image = self._load_part(*one)
+            with preprocessing(record, name):
+                image = apply_steps(image, self._steps)
         except InputError as error:
             return error
+        return Decoded(memoryview(image.tobytes()), *image.size)
 
-    def _pixels(self, one: Wanted, found: Any) -> Tensor | InputError:
+    def _kept(self, key: tuple[Any, ...], found: Decoded | InputError) -> Decoded | InputError:
+        """What was found, which is kept if there is room."""
+        if isinstance(found, Decoded) and len(found.data) <= self._cache_bytes_left:
+            self._cache_bytes_left -= len(found.data)
+            self._cache[key] = found._replace(data=memoryview(bytearray(found.data)))
+        return found
+
+    def _pixels(self, one: Wanted, found: Decoded | InputError) -> Tensor | InputError:
         if isinstance(found, InputError):
             return found
         record, name, _ = one

@@ -93,16 +93,21 @@ def check_local(module: Any, words: bool = True) -> None:
     words.
     """
     visual = module.visual
-    has_patches = isinstance(visual, ModifiedResNet) or (
-        isinstance(visual, VisionTransformer)
-        and visual.attn_pool is None
-        and visual.pool_type in ("tok", "avg")
+    has_patches = (
+        isinstance(visual, ModifiedResNet)
+        or averages_cells(visual)
+        or (
+            isinstance(visual, VisionTransformer)
+            and visual.attn_pool is None
+            and visual.pool_type in ("tok", "avg")
+        )
     )
     if not has_patches:
         raise HnclipError(
             "the image tower of this model has no features of patches",
             got=_describe(visual),
-            expected="open_clip's VisionTransformer without attentional pooling, or ModifiedResNet",
+            expected="open_clip's VisionTransformer without attentional pooling, ModifiedResNet, "
+            "or timm's convolutions with average pooling",
             hint="--model ViT-B-32, or an --objective without a local term",
         )
     tower = causal_tower(module)
@@ -113,6 +118,16 @@ def check_local(module: Any, words: bool = True) -> None:
             expected="a causal tower that pools at the end token, as CLIP's",
             hint="--model ViT-B-32, or an --objective without a local term",
         )
+
+
+def averages_cells(visual: Any) -> bool:
+    """Whether a tower is one of timm's that averages a map (n, channels, height, width)."""
+    if type(visual).__name__ != "TimmModel":  # whose module takes long to import
+        return False
+    trunk = visual.trunk
+    pool = getattr(trunk, "global_pool", None) or getattr(trunk.head, "global_pool", None)
+    is_last = getattr(trunk, "output_fmt", "NCHW") == "NHWC"
+    return getattr(pool, "pool_type", None) == "avg" and not is_last
 
 
 def _describe(tower: Any) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor
 from hnclip_cli.models.blocks import Packing, can_run, has_hooks, run_blocks
 from hnclip_cli.models.device import autocast_dtype, is_gpu
 from hnclip_cli.models.packed import attend_whole
-from hnclip_cli.models.towers import project
+from hnclip_cli.models.towers import averages_cells, project
 
 
 def encode_image(module: Any, pixels: Tensor) -> Tensor:
@@ -30,7 +30,9 @@ def encode_image(module: Any, pixels: Tensor) -> Tensor:
     """
     visual = module.visual
     if not _pools_class_token(visual):
-        if pixels.is_cuda:  # all that follows a convolution is laid out as its input
+        # All that follows a convolution is laid out as its input. A CPU trains faster with it, too;
+        # without training its features stay open_clip's to the last bit.
+        if pixels.is_cuda or module.training:
             pixels = pixels.contiguous(memory_format=torch.channels_last)
         features: Tensor = module.encode_image(pixels, normalize=False)
         return features
@@ -49,7 +51,8 @@ def encode_image_local(module: Any, pixels: Tensor) -> tuple[Tensor, Tensor]:
     A patch of a vision transformer goes through the final norm and the projection. In a
     ModifiedResNet the cells of the last feature map are the patches; each goes through the value
     and output projections of the attention pool, which is what the pool would give if it looked
-    at nothing else (MaskCLIP: Zhou, Loy, Dai, ECCV 2022, section 3.2).
+    at nothing else (MaskCLIP: Zhou, Loy, Dai, ECCV 2022, section 3.2). In a convolutional tower of
+    timm that averages its cells each goes through the head, as an average of one cell.
 
     Args:
         module: an open_clip model that `check_local` accepts.
@@ -59,6 +62,13 @@ def encode_image_local(module: Any, pixels: Tensor) -> tuple[Tensor, Tensor]:
         (n, D) equal to `encode_image`'s, and of P patches (n, P, D); neither is normalized.
     """
     visual = module.visual
+    if averages_cells(visual):
+        grid = visual.trunk.forward_features(pixels.contiguous(memory_format=torch.channels_last))
+        pooled: Tensor = visual.head(visual.trunk.forward_head(grid))
+        n, channels, height, width = grid.shape
+        each = grid.permute(0, 2, 3, 1).reshape(n * height * width, channels, 1, 1)
+        cells = visual.head(visual.trunk.forward_head(each))
+        return pooled, cells.view(n, height * width, -1)
     if isinstance(visual, ModifiedResNet):
         output = visual.forward_intermediates(pixels, indices=1)
         pool = visual.attnpool

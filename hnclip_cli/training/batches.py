@@ -225,7 +225,8 @@ def join_images(one: Tensor, other: Tensor, is_left: bool) -> Tensor:
 def _further(rows: list[list[str]], count: int, clip: Clip) -> Texts:
     """Texts by row and slot."""
     padded = [(row + [""] * count)[:count] for row in rows]
-    mask = torch.tensor([list(map(bool, row)) for row in padded]).view(len(rows), count)
+    mask = torch.tensor([list(map(bool, row)) for row in padded], dtype=torch.bool)
+    mask = mask.view(len(rows), count)
     texts = [text for row in padded for text in row if text]
     keys = torch.zeros(mask.shape, dtype=torch.int64)
     tokens = clip.tokenize(texts) if texts else clip.tokenize(["x"])[:0]

@@ -24,7 +24,7 @@ AUTO = -1  # a size that is to be the largest that the GPU has memory for
 class TrainConfig:
     """The settings of a run; the flags of ``hnclip train`` mirror them."""
 
-    objective: str = "ce-clip"  # a name of `OBJECTIVES`
+    objective: str = "hnclip"  # a name of `OBJECTIVES`
     # Optimizer steps; exactly one of ``steps``, ``epochs`` and ``seconds`` is set.
     steps: int | None = None
     epochs: float | None = None  # passes over the records
@@ -57,6 +57,8 @@ class TrainConfig:
     # Of the weights where none are loaded, of the order, and of the choice of negatives.
     seed: int = 0
     workers: int = 2  # processes that decode images ahead
+    # MiB of decoded images that each process keeps, which are then decoded once.
+    image_cache: int = 256
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

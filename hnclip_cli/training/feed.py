@@ -88,7 +88,9 @@ class Batches:
         )
         depth = min(2 * size, MAX_AHEAD)
         held = (depth + PART) * (1 + slots.images + (JOINED in slots.sources))
-        self._loader = PixelLoader(clip, store.image_root, config.workers, held)
+        self._loader = PixelLoader(
+            clip, store.image_root, config.workers, held, config.image_cache << 20
+        )
         self._loaded = self._loader.ahead(own, prepare, depth)
         is_cuda = clip.device.type == "cuda"
         self._stream = torch.cuda.Stream(clip.device) if is_cuda else None  # type: ignore[no-untyped-call]

@@ -69,6 +69,10 @@ def train(
         Stopped: `stop` said so and the state has been saved, or `validate` raised it.
     """
     check_records(store, config)
+    for source in slots_of(config, store.has_negative_images).sources:
+        if not store.num_with[source]:
+            kept = SOURCES[source]
+            note(f"--objective {config.objective} does without {kept.lacking}; try {kept.hint}")
     check_model(state.clip.module, config, ranks)
     module, num_steps = state.clip.module, count_steps(config, len(store))
     if validate and state.step == 0:

@@ -53,7 +53,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 LENGTHS = {"steps", "epochs", "seconds"}  # of which a run has one
 WITHOUT_FLAGS = {"weight_decay", "grad_clip", "wise_ft"}  # numbers that ``--set`` takes
-COUNTS = {"lora_rank", "generation_steps", "smoothing_steps"}  # whole ones, too
+COUNTS = {"lora_rank", "generation_steps", "smoothing_steps", "image_cache"}  # whole ones, too
 
 
 def paper_settings(objective: str, given: Collection[str] = ()) -> dict[str, Any]:

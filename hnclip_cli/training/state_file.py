@@ -107,7 +107,7 @@ def _checksum(tensors: Tensors) -> str:
 
 def _damaged(path: str, reason: str) -> HnclipError:
     return HnclipError(
-        f"the state cannot be gone on from ({reason})",
+        f"the state cannot be gone on from ({reason[:160]})",
         where=path,
         hint="--overwrite in place of --resume to start over, or another -o",
     )

@@ -30,7 +30,7 @@ class Source:
         draw: from what is kept to at most ``num_slots`` texts of each name. It depends on the
             random numbers it is given alone, which are the record's own of this epoch, and on what
             is kept of the record that its image is joined with.
-        lacking: what no record has, for the message of an error.
+        lacking: what no record has, for a message.
         hint: the command that adds it.
     """
 
@@ -96,6 +96,21 @@ def _draw_foils(units: list[dict[str, str]], generator: random.Random, _: Any) -
     return {"units": texts, "foils": foils}
 
 
+def _draw_halves(units: list[dict[str, str]], generator: random.Random, _: Any) -> Filled:
+    """A part, and the same with something false: a foil that begins with it, or one beside it."""
+    halves = []
+    for part in sorted({unit["text"] for unit in units if unit["kind"] == "entity"}):
+        for unit in units:
+            if unit["foil"].startswith(f"{part} "):
+                halves.append((part, unit["foil"]))
+            elif unit["kind"] == "entity" and unit["text"] != part:
+                halves.append((part, f"{part} and {unit['foil']}"))
+    if not halves:
+        return {}
+    part, half = generator.choice(halves)
+    return {"parts": [part], "halves": [half]}
+
+
 def _read_phrases(record: Record) -> list[str]:
     phrases = [unit["text"] for unit in _read_units(record) if unit["kind"] == "entity"]
     return list(dict.fromkeys(phrases))
@@ -119,6 +134,10 @@ SOURCES: dict[str, Source] = {
     ),
     # CS-CLIP (arXiv 2602.23906).
     "units": Source(("units", "foils"), 2, _read_foils, _draw_foils, "units with a foil", _UNITS),
+    # A true part of a caption, and the same with a wrong addition.
+    "halves": Source(
+        ("parts", "halves"), 1, _read_foils, _draw_halves, "units with a foil", _UNITS
+    ),
     # C2LIP (arXiv 2603.25722).
     "phrases": Source(
         ("phrases",), NUM_PHRASES, _read_phrases, _draw_phrases, "units that are entities", _UNITS

@@ -30,13 +30,13 @@ if [ ! -e "$bundle/data/scenes-test.jsonl" ]; then
     cp "$data"/coco/images/*.jpg "$bundle/data/images/"
     drawn=$(mktemp -d)
     here=$PWD
-    common=(--max-objects 2 --seed 0)
+    common=(--max-objects 2 --image-size 32 --seed 0)
     kinds=(--kind swap-adjective --kind swap-noun --kind swap-noun-phrase --kind flip-relation)
     (
         cd "$drawn"
         export PYTHONPATH="$here"
         python=$(cd "$here" && realpath -s "$python")
-        hnclip data scenes train -n 6000 "${common[@]}" | hnclip negatives "${kinds[@]}" > "$bundle/data/scenes-train.jsonl"
+        hnclip data scenes train -n 12000 "${common[@]}" | hnclip negatives --units "${kinds[@]}" > "$bundle/data/scenes-train.jsonl"
         hnclip data scenes test -n 600 "${common[@]}" --split test | hnclip negatives > "$bundle/data/scenes-test.jsonl"
     )
     rm -r "$drawn"

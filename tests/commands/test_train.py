@@ -149,7 +149,7 @@ def test_the_folder_says_how_it_was_made(records):
     with open("run/hnclip_run.json") as stream:
         run = json.load(stream)
     assert run["step"] == 2
-    assert run["config"]["cmr_weight"] == 0.5 and run["config"]["imc_weight"] == 0.3
+    assert run["config"]["cmr_weight"] == 0.5 and run["config"]["imc_weight"] == 0
     assert run["config"]["lr"] == 1e-3 and run["config"]["seed"] == 4
     assert run["config"]["grad_clip"] == 2
     assert set(run["thresholds"]) == {"replace-color", "replace-noun"}
@@ -202,7 +202,7 @@ def test_a_dry_run_says_what_it_would_cost_and_writes_nothing(records, tmp_path)
     result = train("--epochs", 3, "--dry-run", "r.jsonl")
     assert result.exit_code == 0, result.stderr
     (said,) = parse_lines(result.stdout_bytes)
-    assert said["steps"] == 6 and said["config"]["objective"] == "ce-clip"
+    assert said["steps"] == 6 and said["config"]["objective"] == "hnclip"
     assert 5 < said["tokens_per_text"] < 12
     assert not (tmp_path / "run").exists()
     assert parse_lines(train("--epochs", 3, "--dry-run").stdout_bytes)[0]["steps"] is None
@@ -248,7 +248,7 @@ def test_a_signal_ends_a_validation_too(records, tmp_path, monkeypatch):
         return real(*args, **options)
 
     monkeypatch.setattr(validating, "embed", signaled)
-    result = train("--steps", 1, "--val", "r.jsonl", "r.jsonl")
+    result = train("--objective", "ce-clip", "--steps", 1, "--val", "r.jsonl", "r.jsonl")
     assert (result.exit_code, result.stdout) == (75, "")
     assert result.stderr == "hnclip: stopped by a signal while validating; --resume goes on\n"
 
@@ -292,12 +292,13 @@ def test_a_setting_that_counts_takes_whole_numbers(records):
 def test_after_a_bad_image_in_the_middle_the_run_goes_on_past_it(records, tmp_path):
     second = next(itertools.islice(batch_indices(len(records), 3, seed=0), 1, None))
     (tmp_path / records[second[0][0]]["image"]).write_bytes(b"no image")
-    done = train("--steps", 4, "--workers", 0, "r.jsonl")
+    flags = ["--objective", "ce-clip", "--steps", 4, "--workers", 0]
+    done = train(*flags, "r.jsonl")
     assert done.exit_code == 1
     saved, error = done.stderr.splitlines()
     assert saved == "hnclip: the state after step 1 is saved; --resume goes on"
     assert "image cannot be decoded" in error
-    done = train("--steps", 4, "--workers", 0, "--resume", "--on-error", "skip", "r.jsonl")
+    done = train(*flags, "--resume", "--on-error", "skip", "r.jsonl")
     assert done.exit_code == 3
     assert done.stderr.startswith("hnclip: going on after step 1\n")
     assert json.loads((tmp_path / "run" / "hnclip_run.json").read_text())["step"] == 4

@@ -15,17 +15,24 @@ TEXTS = ["a cat", "a black cat on a white sofa, and two dogs", "x"]
 TEXT = {"context_length": 20, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2}
 VISION = {"image_size": 16, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8}
 RESNET = {"image_size": 64, "layers": [1, 1, 1, 1], "width": 8, "head_width": 8}
+TIMM = {
+    "image_size": 64,
+    "timm_model_name": "test_efficientnet_gn",
+    "timm_pool": "avg",
+    "timm_proj": "linear",
+}
 TOWERS = {
     "class token": {},
     "average": {"pool_type": "avg"},
     "norm after pooling": {"final_ln_after_pool": True},
     "ModifiedResNet": RESNET,
+    "timm": TIMM,
 }
 
 
 def small(vision=None, text=None, kind=open_clip.CLIP):
     torch.manual_seed(0)
-    vision = vision if vision == RESNET else VISION | (vision or {})
+    vision = vision if vision in (RESNET, TIMM) else VISION | (vision or {})
     return kind(16, vision, TEXT | (text or {})).double().eval()
 
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -111,6 +113,24 @@ def test_pixels_from_processes_are_those_of_the_plain_way(folder, name):
                 assert torch.equal(found, expected)
             else:
                 assert str(found) == expected
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_images_that_the_cache_holds_are_decoded_once(folder, tmp_path, workers):
+    clip = clip_with(preprocess(size=32))
+    for number in (0, 1, 2):
+        (tmp_path / f"{number}.png").write_bytes(Path(folder, f"{number}.png").read_bytes())
+    records = make("0.png", "1.png", "2.png")
+    wanted = [(record, record.image) for record in records]
+    room = 2 * 32 * 32 * 3  # for two images
+    with PixelLoader(clip, str(tmp_path), workers, cache_bytes=room) as load:
+        before = [load(*one) for one in wanted]
+        for path in tmp_path.iterdir():
+            path.write_bytes(b"no image any more")
+        assert torch.equal(load(*wanted[0]), before[0])
+        assert torch.equal(load(*wanted[1]), before[1])
+        with pytest.raises(InputError):
+            load(*wanted[2])
 
 
 @pytest.mark.parametrize("workers", [0, 2])

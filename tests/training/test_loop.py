@@ -25,7 +25,7 @@ from tests.models.test_local import small
 pytestmark = pytest.mark.long
 
 
-def run(folder, records, policy=None, **settings):
+def run(folder, records, policy=None, note=lambda line: None, **settings):
     policy = policy or ErrorPolicy()
     options = {"batch_size": 3, "lr": 1e-3, "warmup_steps": 0, "log_every": 1, "steps": 3}
     config = TrainConfig(**(options | settings))
@@ -40,7 +40,7 @@ def run(folder, records, policy=None, **settings):
     def save(finished):
         saves.append((state.step, finished, state.thresholds.tolist()))
 
-    metrics = list(loop.train(state, store, config, policy=policy, save=save))
+    metrics = list(loop.train(state, store, config, policy=policy, save=save, note=note))
     return clip, metrics, saves
 
 
@@ -237,6 +237,15 @@ def test_an_objective_with_further_texts_names_the_command_that_adds_them(
 ):
     with pytest.raises(HnclipError, match=f"no record has .* --objective {objective} .*{hint}"):
         run(tmp_path, make_records(tmp_path), objective=objective)
+
+
+def test_what_an_objective_does_without_is_said(tmp_path):
+    notes = []
+    run(tmp_path, make_records(tmp_path), objective="hnclip", steps=1, note=notes.append)
+    assert (
+        "--objective hnclip does without units with a foil; try hnclip negatives --units before "
+        "this" in notes
+    )
 
 
 def test_batches_of_a_model_with_batch_normalization_are_not_split(tmp_path):

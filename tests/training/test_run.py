@@ -114,7 +114,7 @@ def test_the_length_of_a_run_is_said_once(tmp_path, settings):
 
 def test_an_objective_that_is_not_there_is_named(tmp_path):
     config = hnclip.TrainConfig(steps=1, batch_size=1, objective="clup")
-    with pytest.raises(HnclipError, match="no such objective; got clup, expected one of clip, "):
+    with pytest.raises(HnclipError, match="no such objective; got clup, expected one of hnclip, "):
         hnclip.train(
             make_records(tmp_path), config, model="hnclip-tiny", output=str(tmp_path / "run"),
             image_root=str(tmp_path),
@@ -142,7 +142,7 @@ def test_negatives_that_the_model_does_not_tell_apart_are_counted(tmp_path):
     for record in records:
         record["caption"] = f"{long}red"
         record["negatives"] = [{"caption": f"{text}", "kind": "x"} for text in (f"{long}blue", "b")]
-    config = hnclip.TrainConfig(**SETTINGS, negatives_per_caption=2)
+    config = hnclip.TrainConfig(**SETTINGS, objective="ce-clip", negatives_per_caption=2)
     hnclip.train(
         records, config, model="hnclip-tiny", output=str(tmp_path / "run"),
         image_root=str(tmp_path), device="cpu", note=notes.append,

@@ -40,6 +40,23 @@ def test_slots_are_filled_as_the_chooser_says_and_stay_empty_without_texts(tmp_p
     assert drawn(3, "a") == {name: [] for name in num_slots(SOURCES)}
 
 
+def test_a_half_truth_is_a_true_part_with_a_foil_beside_it_or_after_it():
+    units = [
+        {"text": "a cat", "kind": "entity", "foil": "a dog"},
+        {"text": "a red sofa", "kind": "entity", "foil": "a blue sofa"},
+        {"text": "a cat on a red sofa", "kind": "relation", "foil": "a cat under a red sofa"},
+    ]
+    record = {"texts": {"halves": units}}
+    drawn = [draw_texts(record, ["halves"], str(seed)) for seed in range(40)]
+    assert {(texts["parts"][0], texts["halves"][0]) for texts in drawn} == {
+        ("a cat", "a cat and a blue sofa"),
+        ("a cat", "a cat under a red sofa"),
+        ("a red sofa", "a red sofa and a dog"),
+    }
+    alone = {"texts": {"halves": units[:1]}}
+    assert draw_texts(alone, ["halves"], "a") == {"parts": [], "halves": []}
+
+
 def test_a_batch_lists_the_texts_of_filled_slots_and_equal_ones_have_one_key(
     tiny_run, tmp_path, records
 ):

@@ -14,7 +14,7 @@ from hnclip_cli.console import Run
 @options.image_options
 @options.run
 def inpaint(run: Run, **given: Any) -> None:
-    """Paint what negatives say into the images of their records, as behind InpaintCOCO.
+    """Paint what negatives say into the images of their records.
 
     Reads records with "image", "caption" and "negatives", and for a negative a "box" or "mask" of
     what changes, or boxes with words in the record (docs/images.md). Writes PNG files into DIR, and

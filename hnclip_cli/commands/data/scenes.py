@@ -30,6 +30,9 @@ from hnclip_cli import console, options
     default=3,
     help="Most objects in a scene.",
 )
+@click.option(
+    "--alike", is_flag=True, help="Two to four objects of one kind in each; captions count them."
+)
 @options.output_option
 @options.verbosity_options
 def scenes(folder: str, num_scenes: int, output: str, **how: Any) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 from hnclip_cli.benchmarks import Metric
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.language.window import tokens
-from hnclip_cli.models.zero_shot import class_prompts
 from hnclip_cli.sources.benchmarks.files import Files, benchmark, listed, read_json
 from hnclip_cli.sources.benchmarks.items import Item
 from hnclip_cli.streams.files import inside
@@ -20,6 +19,8 @@ def read_imagefolder(files: Files) -> Iterator[dict[str, Any]]:
     prompts, as ImageNet's two of sunglasses, are true for each other's images: no model can tell
     them apart.
     """
+    from hnclip_cli.models.zero_shot import class_prompts  # which imports torch
+
     names = _class_names(files)
     prompts = class_prompts(list(names.values()), files.templates)
     captions = [prompt for of_class in prompts for prompt in of_class]

@@ -91,6 +91,16 @@ THREE_OBJECTS = (
     "in this picture, {a} is {a_hub} {hub}, and {c} is {c_hub} {the_hub}",
 )
 
+ALIKE = (
+    "{things}",
+    "there are {things}",
+    "{things} on a plain background",
+    "the image shows {things}",
+    "this picture shows {things}",
+    "we can see {things}",
+)
+NUMBER_WORDS = {2: "two", 3: "three", 4: "four"}
+
 TEMPLATES = {1: ONE_OBJECT, 2: TWO_OBJECTS, 3: THREE_OBJECTS}
 PLACED_TEMPLATES = {1: ONE_OBJECT_PLACED, 2: TWO_OBJECTS_PLACED}
 PLACED_SHARE = 0.7  # of the scenes whose objects are in places of their own
@@ -114,7 +124,18 @@ def caption_of(rng: random.Random, scene: Scene) -> str:
     for name, direction in zip(("a", "c"), scene.directions, strict=False):
         words[f"{name}_hub"] = pick(rng, RELATION_WORDS[direction])
         words[f"hub_{name}"] = pick(rng, RELATION_WORDS[OPPOSITES[direction]])
-    caption = template.format_map(words)
+    return _written(rng, template.format_map(words))
+
+
+def caption_of_alike(rng: random.Random, scene: Scene) -> str:
+    """A caption that says how many things of one color and shape a scene shows."""
+    thing = scene.things[0]
+    ending = "es" if thing.shape.endswith("s") else "s"
+    things = f"{NUMBER_WORDS[len(scene.things)]} {thing.color} {thing.shape}{ending}"
+    return _written(rng, pick(rng, ALIKE).format(things=things))
+
+
+def _written(rng: random.Random, caption: str) -> str:
     if rng.random() < 0.75:
         caption = caption[0].upper() + caption[1:]
     return caption + "." if rng.random() < 0.6 else caption

@@ -64,6 +64,10 @@ BORDER = 0.03
 GAP = 0.06
 SIZE_JITTER = 0.01
 
+# Things that are alike lie in cells of a grid of so many by so many.
+GRID = 3
+MOST_ALIKE = 4
+
 # Objects may stray from the axis of their relation by this share of their distance (9 degrees).
 STRAY = 0.15
 
@@ -112,6 +116,20 @@ def compose(rng: random.Random, split: str, max_objects: int = 3) -> Scene:
         )
     )
     return Scene(things, directions)
+
+
+def compose_alike(rng: random.Random, split: str) -> Scene:
+    """Draw a scene of two to `MOST_ALIKE` things that differ in their places alone."""
+    color, shape = pick(rng, COMBINATIONS[split])
+    width = SIZES["small"] + rng.uniform(-SIZE_JITTER, SIZE_JITTER)
+    cells = [(column, row) for row in range(GRID) for column in range(GRID)]
+    stray = (1 / GRID - width - GAP) / 2
+    things = []
+    for _ in range(pick(rng, range(2, MOST_ALIKE + 1))):
+        cell = cells.pop(int(rng.random() * len(cells)))
+        x, y = (round((at + 0.5) / GRID + rng.uniform(-stray, stray), 4) for at in cell)
+        things.append(Thing(color, shape, "small", x, y, width))
+    return Scene(tuple(things), ())
 
 
 def _pick_combinations(rng: random.Random, split: str, num_objects: int) -> list[Combination]:

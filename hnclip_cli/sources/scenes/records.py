@@ -6,8 +6,8 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from hnclip_cli.sources.scenes.captions import caption_of
-from hnclip_cli.sources.scenes.layout import compose
+from hnclip_cli.sources.scenes.captions import caption_of, caption_of_alike
+from hnclip_cli.sources.scenes.layout import compose, compose_alike
 from hnclip_cli.streams.outputs import atomic_output, naming
 
 
@@ -19,6 +19,7 @@ def scene_records(
     split: str = "train",
     image_size: int = 64,
     max_objects: int = 3,
+    alike: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Draw scenes into a folder as PNG; yield each one's record once its image is there.
 
@@ -29,6 +30,7 @@ def scene_records(
         split: ``train`` or ``test``.
         image_size: width and height in pixels.
         max_objects: a scene shows 1 to this many objects, at most 3.
+        alike: a scene shows 2 to 4 objects of one kind instead, and captions say how many.
 
     Raises:
         HnclipError: the folder or an image cannot be written.
@@ -39,9 +41,13 @@ def scene_records(
         os.makedirs(folder, exist_ok=True)
     for index in range(num_scenes):
         rng = scene_rng(seed, split, index)
-        scene = compose(rng, split, max_objects)
-        caption = caption_of(rng, scene)
-        name = f"scenes-{split}-{seed}-{index:06d}"
+        if alike:
+            scene = compose_alike(rng, split)
+            caption = caption_of_alike(rng, scene)
+        else:
+            scene = compose(rng, split, max_objects)
+            caption = caption_of(rng, scene)
+        name = f"{'alike' if alike else 'scenes'}-{split}-{seed}-{index:06d}"
         path = os.path.join(folder, f"{name}.png")
         image = draw(scene, background_of(rng), image_size)
         # Whole images, but no wait for the disk at each.

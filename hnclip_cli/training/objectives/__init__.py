@@ -28,6 +28,9 @@ def _rank_ramp(progress: float) -> float:
 
 
 _BUILT_IN: dict[str, Objective] = {
+    # Ours: CLIP, whose softmaxes have no negatives; each caption against its own; and a true part
+    # of a caption against the same with a wrong addition.
+    "hnclip": {"contrastive": 1, "imc": 0, "cmr": 0, "own": 2, "half_truths": 0.25},
     # Radford et al., ICML 2021.
     "clip": {"contrastive": 1},
     # Yuksekgonul et al., ICLR 2023: negatives of the batch as further columns. Its hard images

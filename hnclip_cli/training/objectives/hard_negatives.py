@@ -79,7 +79,7 @@ def _is_there(term: Term, features: Features) -> bool:
         return False
     return all(
         name in features.further
-        for source in term.needs & SOURCES.keys()
+        for source in (term.needs | term.takes) & SOURCES.keys()
         for name in SOURCES[source].names
     )
 

@@ -46,9 +46,9 @@ def paraphrase(view: View) -> Tensor:
     return to_images(view, view.positives, texts, texts.keys[:, :0])
 
 
-def units(view: View) -> Tensor:
+def units(view: View, of: str = "units", false: str = "foils") -> Tensor:
     """CS-CLIP's L_k, each unit against those of the other images and its own foil; mean over k."""
-    texts, foils = view.texts["units"], view.texts["foils"]
+    texts, foils = view.texts[of], view.texts[false]
     # A foil of the tokens of its unit is none.
     foils = foils._replace(mask=foils.mask & texts.mask & (foils.keys != texts.keys))
     losses = []

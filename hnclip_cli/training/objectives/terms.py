@@ -197,6 +197,11 @@ TERMS: dict[str, Term] = {
     "distractor": Term(partial(mirror, both_ways=False), needs=_BOTH),
     "rank": Term(rank, needs=frozenset()),
     "units": Term(units, needs=frozenset({"units"})),
+    "half_truths": Term(
+        partial(units, of="parts", false="halves"),
+        needs=frozenset(),
+        takes=frozenset({"halves"}),
+    ),
     "phrases": Term(phrases, needs=frozenset({"phrases"})),
     "attended": Term(partial(phrases, attending=True), needs=_ATTENDED),
     "phrases_sigmoid": Term(

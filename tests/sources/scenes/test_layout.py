@@ -3,6 +3,7 @@ from collections import Counter
 
 import pytest
 
+from hnclip_cli.sources.scenes.captions import caption_of_alike
 from hnclip_cli.sources.scenes.layout import (
     COLORS,
     COMBINATIONS,
@@ -10,6 +11,7 @@ from hnclip_cli.sources.scenes.layout import (
     SHAPES,
     STRAY,
     compose,
+    compose_alike,
     is_held_out,
 )
 from hnclip_cli.sources.scenes.records import scene_rng
@@ -161,3 +163,21 @@ def test_exchanging_the_colors_of_test_objects_gives_test_objects():
     ):
         assert is_held_out(color, other_shape)
         assert is_held_out(other_color, shape)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_alike_things_differ_in_their_places_alone_and_captions_count_them(split):
+    numbers = Counter()
+    for index in range(500):
+        rng = scene_rng(0, split, index)
+        scene = compose_alike(rng, split)
+        assert len({(thing.color, thing.shape, thing.size) for thing in scene.things}) == 1
+        for one, other in itertools.combinations(scene.things, 2):
+            assert max(abs(one.x - other.x), abs(one.y - other.y)) > one.width + 0.03
+        assert all(thing.width / 2 < x < 1 - thing.width / 2
+                   for thing in scene.things for x in (thing.x, thing.y))  # fmt: skip
+        word = {2: "two", 3: "three", 4: "four"}[len(scene.things)]
+        thing = scene.things[0]
+        assert f"{word} {thing.color} {thing.shape}" in caption_of_alike(rng, scene).lower()
+        numbers[word] += 1
+    assert min(numbers.values()) > 130

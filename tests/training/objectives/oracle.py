@@ -102,7 +102,13 @@ def siglip_hn(b):
     return b.sigmoids(true, false)
 
 
+def hnclip(b):
+    half_truths = cs_clip.parts(b, "parts", "halves")
+    return clip(b) + 2 * b.own_softmax(b.global_scores, 0, 0) + 0.25 * half_truths
+
+
 OBJECTIVES = {
+    "hnclip": hnclip,
     "clip": clip,
     "negclip": negclip,
     "roesch": roesch,
