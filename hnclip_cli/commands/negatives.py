@@ -13,9 +13,10 @@ from hnclip_cli.console import Run
 from hnclip_cli.streams.jsonl import Shard
 
 # The flags whose option of a generator has another name.
-_OPTIONS = {"generator_model": "model", "api_key_env": "key"}
+_OPTIONS = {"generator_model": "model", "api_key_env": "key", "weak_api_key_env": "weak_key"}
 _masked = partial(click.option, cls=options.Grouped, group="With --generator mlm")
-_http = partial(click.option, cls=options.Grouped, group="With --generator http")
+_http = partial(click.option, cls=options.Grouped, group="With --generator http or --preset conme")
+_conme = partial(click.option, cls=options.Grouped, group="With --preset conme")
 
 
 # fmt: off
@@ -43,17 +44,18 @@ _choice_options = options.together(
         help="Where the model of --judge or of mlm runs.  [default: auto]"),
 )
 _generator_options = options.together(
-    click.option("--generator", default="lexicon",
+    click.option("--generator",
         type=options.TableName(
             "generator", "hnclip_cli.negatives.generators.registry:GENERATORS"),
         help="Who proposes: the lexicon; a masked language model, for what replace-* kinds"
-        " replace; or a chat endpoint."),
+        " replace; a chat endpoint; or two that see the image.  [default: lexicon; for --preset"
+        " conme: conme]"),
     click.option("--generator-model", metavar="NAME|DIR",
-        help="For mlm a folder, or a name in the cache of the Hugging Face hub; for http its name"
-        " there."),
+        help="For mlm a folder, or a name in the cache of the Hugging Face hub; for http and"
+        " conme its name there."),
     click.option("--workers", type=options.Whole(0, options.MAX_WORKERS), metavar="N",
-        help="Processes of the lexicon, requests of http at a time; the output is the same."
-        "  [default: 1; http: 4]"),
+        help="Processes of the lexicon, records of http and conme at a time; the output is the"
+        " same.  [default: 1; http, conme: 4]"),
     _masked("--batch-size", type=options.Whole(1), metavar="N",
         help="Places that the model fills at a time.  [default: 32]"),
     _http("--endpoint", metavar="URL", help="An OpenAI-compatible server, up to its /v1."),
@@ -72,6 +74,17 @@ _generator_options = options.together(
         help="Keep answers in FILE; those that are there are not asked for again."),
     _http("--price", metavar="IN,OUT", callback=options.read_price,
         help="What a million tokens cost, asked and answered; the note at the end says the cost."),
+    _conme("--weak-model", metavar="NAME",
+        help="The vision-language model on which negatives are tried; that of --generator-model"
+        " writes them."),
+    _conme("--weak-endpoint", metavar="URL",
+        help="Where --weak-model is asked.  [default: --endpoint, with its key]"),
+    _conme("--weak-api-key-env", metavar="VAR",
+        help="The environment variable that holds the key for it."),
+    _conme("--weak-price", metavar="IN,OUT", callback=options.read_price,
+        help="As --price, of the weaker model."),
+    _conme("--rounds", type=options.Whole(1, 100), metavar="N",
+        help="How often the stronger model writes, knowing how the weaker one did.  [default: 2]"),
 )
 # fmt: on
 
@@ -81,14 +94,15 @@ _generator_options = options.together(
 @options.output_option
 @_choice_options
 @_generator_options
+@options.image_options
 @options.seed_option
 @options.shard_option
 @options.plugin_option
 @options.run
 def negatives(
     run: Run, input_: str, output: str, kinds: tuple[str, ...], presets: tuple[str, ...],
-    true_captions: str | None, workers: int | None, shard: Shard | None, generator: str,
-    per_caption: int | None, words: str | None, seed: int, **given: Any,
+    true_captions: str | None, shard: Shard | None, generator: str | None,
+    per_caption: int | None, words: str | None, seed: int, images: dict[str, Any], **given: Any,
 ) -> None:  # fmt: skip
     """Add hard negative captions: near-copies that are false of the image.
 
@@ -104,11 +118,15 @@ def negatives(
       hnclip negatives --units caps.jsonl | hnclip train --objective cs-clip … -o run/
       hnclip negatives --generator mlm --generator-model distilroberta/ < caps.jsonl > hard.jsonl
       hnclip negatives --generator http --endpoint http://localhost:8000/v1 < caps.jsonl
+      hnclip negatives --preset conme --endpoint http://localhost:8000/v1 \\
+        --generator-model STRONG --weak-model WEAK --resume answers.jsonl caps.jsonl -o hard.jsonl
     """
-    from hnclip_cli.negatives.generators.registry import LEXICON
-    from hnclip_cli.negatives.kinds.presets import chosen_kinds
+    from hnclip_cli.negatives.generators.registry import GENERATORS
+    from hnclip_cli.negatives.kinds.presets import LEXICON, chosen_generator, chosen_kinds
     from hnclip_cli.negatives.making import make_negatives
+    from hnclip_cli.streams.images import image_root_of
 
+    generator = generator or chosen_generator(presets)
     if "-" in (true_captions, given["fitted"]):
         raise click.UsageError("--true-captions and --fitted are read first; name a file, not -")
     if given["resume"] == "-":
@@ -116,7 +134,13 @@ def negatives(
     if given["device"] and generator == LEXICON and not given["judge"]:
         raise click.UsageError("--device does nothing without --judge or --generator mlm")
     chosen = chosen_kinds(kinds, presets)
-    settings = _options(generator, workers, chosen, given)
+    settings = _options(generator, chosen, given)
+    if "image_root" in GENERATORS[generator].options:
+        settings["image_root"] = image_root_of(input_, **images)
+    elif any(images.values()):
+        raise click.UsageError(
+            f"--generator {generator} looks at no image; leave --image-root and the like out"
+        )
     records, out = run.read(input_, shard), run.create(output)
     made = make_negatives(
         records, chosen, per_caption=per_caption, true_captions=true_captions or (), words=words,
@@ -126,9 +150,7 @@ def negatives(
     console.note(*made.summary())
 
 
-def _options(
-    generator: str, workers: int | None, kinds: Sequence[str], given: dict[str, Any]
-) -> dict[str, Any]:
+def _options(generator: str, kinds: Sequence[str], given: dict[str, Any]) -> dict[str, Any]:
     """The options of a generator, of those that were given."""
     from hnclip_cli.negatives.generators.endpoint import sends_in_the_clear
     from hnclip_cli.negatives.generators.registry import GENERATORS
@@ -137,7 +159,7 @@ def _options(
     if unknown := [kind for kind in kinds if not entry.can_make(kind)]:
         raise click.UsageError(f"{who} does not make {', '.join(unknown)}; leave it out")
     found = {}
-    for name, value in {**given, "workers": workers}.items():
+    for name, value in given.items():
         flag, option = f"--{name.replace('_', '-')}", _OPTIONS.get(name, name)
         if value is None:
             if option in entry.needs:
@@ -146,12 +168,18 @@ def _options(
             raise click.UsageError(f"{flag} does nothing with {who}; leave it out")
         else:
             found[option] = value
-    if "key" in found:
-        found["key"] = os.environ.get(found["key"], "").strip()
-        if not found["key"]:
-            name = given["api_key_env"]  # or the key itself, by mistake
-            shown = name if re.fullmatch("[A-Z_]+", name) else "variable of this name"
-            raise click.UsageError(f"--api-key-env: the environment has no {shown}")
-        if sends_in_the_clear(url := found["endpoint"]):
-            console.note(f"{url}: the API key travels unencrypted; https would hide it")
+    for whose in ("", "weak_"):
+        if (variable := found.get(f"{whose}key")) is not None:
+            flag = f"--{whose.replace('_', '-')}api-key-env"
+            found[f"{whose}key"] = _key_in_environment(flag, variable)
+            if sends_in_the_clear(url := found.get(f"{whose}endpoint", found["endpoint"])):
+                console.note(f"{url}: the API key travels unencrypted; https would hide it")
     return found
+
+
+def _key_in_environment(flag: str, name: str) -> str:
+    """What the variable holds that a flag names; the name may be the key itself, by mistake."""
+    if key := os.environ.get(name, "").strip():
+        return key
+    shown = name if re.fullmatch("[A-Z_]+", name) else "variable of this name"
+    raise click.UsageError(f"{flag}: the environment has no {shown}")

@@ -18,12 +18,11 @@ from hnclip_cli.negatives.choosing.maker import NegativeMaker, summary_of
 from hnclip_cli.negatives.choosing.truth import TrueCaptions
 from hnclip_cli.negatives.generators.registry import (
     GENERATORS,
-    LEXICON,
     Generator,
     Maker,
     make_maker,
 )
-from hnclip_cli.negatives.kinds.presets import chosen_kinds
+from hnclip_cli.negatives.kinds.presets import chosen_generator, chosen_kinds
 from hnclip_cli.streams.files import MAX_WORDS_BYTES, open_input_file, read_whole
 from hnclip_cli.streams.garbage import collecting_rarely
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
@@ -54,7 +53,7 @@ def make_negatives(
     words: Lexicon | str | None = None,
     protect: Iterable[str] | str = (),
     context_length: int = CONTEXT_LENGTH,
-    generator: str = LEXICON,
+    generator: str | None = None,
     seed: int = 0,
     workers: int | None = None,
     policy: ErrorPolicy | None = None,
@@ -75,7 +74,8 @@ def make_negatives(
         protect: words or names that no negative changes, or a file of them, one a line.
         context_length: tokens that the model reads; a negative that differs only behind them
             would be its caption to the model, and is not made.
-        generator: a name from `GENERATORS`: where negatives come from.
+        generator: a name from `GENERATORS`: where negatives come from; None takes that of the
+            presets, which mostly is the lexicon.
         seed: of all choices.
         workers: processes, or threads where the generator only waits; None leaves it to the
             generator. The result does not depend on it.
@@ -111,6 +111,7 @@ def make_negatives(
     else:
         truth = TrueCaptions(true_captions, policy, lexicon)
     choosing = Choosing(chosen, per_caption, truth, seed, lexicon, context_length)
+    generator = generator or chosen_generator(presets)
     entry = GENERATORS[generator]
     workers = entry.workers if workers is None else workers
     make = partial(make_maker, generator, choosing, **options)

@@ -155,6 +155,7 @@ def test_the_note_at_the_end_says_what_it_took(serve):
     assert errors == [
         "hnclip: 6 of 6 written negatives kept",
         "hnclip: 4 requests (1 after failures); 300 tokens in, 60 out; cost 0.0003",
+        "hnclip: failed attempts: 1 × the endpoint says 500 Internal Server Error (no luck)",
     ]
     assert {question["max_tokens"] for _, _, question in server.requests} == {77}
 
@@ -167,9 +168,9 @@ def test_a_cut_answer_is_said(serve):
     assert ([record["id"] for record in records], code) == (["0", "2"], 3)
     assert errors[0] == (
         "hnclip: skipped: -:2: no negatives from the endpoint: the answer was cut off: it reached"
-        " the limit of its tokens, after 1 attempt"
+        " the limit of its tokens (--max-tokens), after 1 attempt"
     )
-    assert "1 answer cut off by the limit of tokens (--max-tokens)" in errors[2]
+    assert errors[3].startswith("hnclip: failed attempts: 1 × the answer was cut off")
 
 
 def test_what_was_answered_is_not_asked_again(serve, tmp_path):
@@ -348,7 +349,7 @@ def usage(*args):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--generator", "gpt"], "got 'gpt', expected one of lexicon, mlm, http"),
+        (["--generator", "gpt"], "got 'gpt', expected one of lexicon, mlm, http, conme"),
         (["--generator", "mlm"], "needs --generator-model"),
         (["--generator", "http"], "needs --endpoint"),
         (["--generator", "http", "--endpoint", "x", "--kind", "shuffle-words"],

@@ -1,16 +1,17 @@
 """Negatives that a language model writes: what it is asked, and how its answer is read."""
 
+import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hnclip_cli.negatives.choosing.choice import Choosing
 from hnclip_cli.negatives.generators.answered import Answered
-from hnclip_cli.negatives.generators.endpoint import ChatClient
-from hnclip_cli.negatives.generators.replies import Passing, Unanswered
+from hnclip_cli.negatives.generators.asking import Asker
+from hnclip_cli.negatives.generators.replies import Passing
 from hnclip_cli.negatives.generators.written import Draft, WrittenMaker
 from hnclip_cli.saying import without_secrets
-from hnclip_cli.streams.records import Record, hash64
+from hnclip_cli.streams.records import Record
 
 SYSTEM = """\
 You write hard negative captions. You get a caption that is true of a photograph, and kinds of \
@@ -61,58 +62,28 @@ class ChatMaker(WrittenMaker):
     Args:
         choosing: what to make; its seed is sent too.
         endpoint: where to ask.
-        max_tokens: that an answer may have, reasoning included; None is enough for an answer
-            without reasoning.
-        price: of a million tokens asked, and of a million tokens answered.
         resume: a file for answers: those in it are taken from there, and new ones added.
-        how: see `ChatClient`.
+        how: see `Asker` and `ChatClient`.
 
     Raises:
         HnclipError: the endpoint or the file cannot be used.
     """
 
     def __init__(
-        self,
-        choosing: Choosing,
-        endpoint: str,
-        *,
-        max_tokens: int | None = None,
-        price: tuple[float, float] | None = None,
-        resume: str | None = None,
-        **how: Any,
+        self, choosing: Choosing, endpoint: str, *, resume: str | None = None, **how: Any
     ) -> None:
-        self._client = ChatClient(endpoint, **how)
-        self._model = how.get("model") or ""
-        self._max_tokens = max_tokens
-        self._price = price
-        self._answered = None if resume is None else Answered(resume)
+        answered = None if resume is None else Answered(resume)
+        self._asker = Asker(endpoint, seed=choosing.seed, answered=answered, **how)
         super().__init__(choosing, self._ask)
 
     def summary(self) -> list[str]:
         """What became of all that was written, and what it took."""
-        client = self._client
-        return [*super().summary(), client.spent.line(self._price), *client.summary()]
+        return [*super().summary(), *self._asker.summary()]
 
     def _ask(self, record: Record) -> list[Draft]:
-        caption, kinds, seed = record.caption, self._choosing.kinds, self._choosing.seed
-        question = messages(caption, kinds)
-        asked = hash64(self._model, seed, record.id, json.dumps(question))
-        if self._answered and (known := self._answered.drafts(asked)) is not None:
-            self._client.spent.add(known=1)
-            return known
-        try:
-            drafts = self._client.ask(
-                question,
-                read_answer,
-                name=record.id,
-                seed=seed,
-                max_tokens=self._max_tokens or max_tokens(caption, kinds),
-            )
-        except Unanswered as error:
-            raise record.error(f"no negatives from the endpoint: {error}") from None
-        if self._answered:
-            self._answered.add(asked, record.id, drafts)
-        return drafts
+        caption, kinds = record.caption, self._choosing.kinds
+        question, tokens = messages(caption, kinds), max_tokens(caption, kinds)
+        return self._asker.ask(record, question, read_answer, tokens)
 
 
 def messages(caption: str, kinds: Sequence[str]) -> list[dict[str, str]]:
@@ -137,18 +108,22 @@ def read_answer(text: str) -> list[Draft]:
 
     An item without kind or caption becomes a draft without both.
     """
-    first, last = text.find("{"), text.rfind("}")
-    for candidate in (text, *reversed(list(_fenced(text))), text[first : last + 1]):
-        try:
-            items = _list_in(json.loads(candidate))
-        except (ValueError, RecursionError):
-            continue
+    for answer in json_in(text):
+        items = _list_in(answer)
         if items is not None:
             drafts = [_draft(item) for item in items]
             if items and not any(kind for kind, _ in drafts):
                 raise Passing("the answer has no negative with kind and caption")
             return drafts
     raise Passing("the answer is not the JSON asked for")
+
+
+def json_in(text: str) -> Iterator[Any]:
+    """What can be read as JSON in an answer: all of it, a fenced block, or what braces enclose."""
+    first, last = text.find("{"), text.rfind("}")
+    for candidate in (text, *reversed(list(_fenced(text))), text[first : last + 1]):
+        with contextlib.suppress(ValueError, RecursionError):
+            yield json.loads(candidate)
 
 
 def _fenced(text: str) -> Iterator[str]:

@@ -15,10 +15,8 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.negatives.generators.failures import Failures, Refused, Wait
+from hnclip_cli.negatives.generators.failures import FLAGS, Failures, Flags, Refused, Wait
 from hnclip_cli.negatives.generators.replies import (
-    Cut,
-    Declined,
     Passing,
     Unanswered,
     complaint_of,
@@ -58,6 +56,7 @@ class ChatClient:
             for a wait that the server asks for.
         retries: further attempts where one fails in passing.
         requests_per_minute: None is without limit.
+        flags: what the command calls the first three, for messages.
 
     Raises:
         HnclipError: the URL, the key or the proxy of the environment cannot be used, or httpx is
@@ -73,6 +72,7 @@ class ChatClient:
         timeout: float = TIMEOUT,
         retries: int = 4,
         requests_per_minute: float | None = None,
+        flags: Flags = FLAGS,
     ) -> None:
         try:
             import httpx
@@ -80,7 +80,7 @@ class ChatClient:
             hint = "pip install 'hnclip[http]'"
             raise HnclipError("httpx is not installed", hint=hint) from None
         keep_secret(key)
-        self.url = completions_url(endpoint)
+        self.url = completions_url(endpoint, flags)
         for name, value in parse_qsl(urlsplit(self.url).query):
             if _SECRET.search(name):
                 keep_secret(value)
@@ -94,7 +94,7 @@ class ChatClient:
         # What the server wants parameters to be called; None: it does not want them.
         self._names: dict[str, str | None] = {}
         self.spent = Spent()
-        self._failures = Failures(self.url)
+        self._failures = Failures(self.url, flags)
         self._httpx = httpx
         self._loop = _loop()  # one for all threads
         headers = {"User-Agent": "hnclip", "Accept-Encoding": "identity"}
@@ -108,7 +108,7 @@ class ChatClient:
 
     def ask(
         self,
-        messages: list[dict[str, str]],
+        messages: list[dict[str, Any]],
         read: Callable[[str], T],
         *,
         name: str,
@@ -153,24 +153,25 @@ class ChatClient:
                 self._pause(wait, waits, share)
             except Passing as error:
                 attempt += 1
-                self.spent.add(cut=isinstance(error, Cut))
+                self.spent.fail(str(error))
                 if attempt > self._retries:
                     tries = "1 attempt" if attempt == 1 else f"{attempt} attempts"
                     raise Unanswered(f"{error}, after {tries}") from None
                 self.spent.add(retries=1)
                 time.sleep(backoff(attempt, share))
-            except Declined:
-                self.spent.add(declined=1)
+            except Unanswered as error:
+                self.spent.fail(str(error))
                 raise
 
     def summary(self) -> list[str]:
-        """What the server did not take, a line each."""
-        return [
+        """What the server did not take, and why attempts failed, a line each."""
+        taken = [
             f"the endpoint takes {instead} for {name}"
             if instead
             else f"the endpoint refuses {name}, and was asked without"
             for name, instead in self._names.items()
         ]
+        return [*taken, *self.spent.problems()]
 
     def _named(self, question: dict[str, Any]) -> dict[str, Any]:
         """A question with the names that the server takes."""
@@ -255,20 +256,21 @@ def sends_in_the_clear(endpoint: str) -> bool:
     return parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1")
 
 
-def completions_url(endpoint: str) -> str:
+def completions_url(endpoint: str, flags: Flags = FLAGS) -> str:
     """The whole address of an endpoint; raises `HnclipError` where it is none."""
+    problem = f"bad {flags.endpoint}"
     try:
         parts = urlsplit(endpoint)
         _ = parts.port
     except ValueError:  # whose text may hold a password
-        raise HnclipError("bad --endpoint: its host or port cannot be read") from None
+        raise HnclipError(f"{problem}: its host or port cannot be read") from None
     if parts.username is not None or parts.password is not None:
-        raise HnclipError("bad --endpoint: it holds a password", hint="--api-key-env VAR")
+        raise HnclipError(f"{problem}: it holds a password", hint=f"{flags.key} VAR")
     is_address = parts.scheme in ("http", "https") and parts.hostname
     if not is_address or not (endpoint.isascii() and endpoint.isprintable()) or " " in endpoint:
         expected = "http://… or https://… in percent-encoded ASCII, as in …/v1"
         got = "another scheme, or none" if not is_address else "other characters"
-        raise HnclipError("bad --endpoint", got=got, expected=expected)
+        raise HnclipError(problem, got=got, expected=expected)
     path = parts.path.rstrip("/")
     if not path.endswith("/chat/completions"):
         path += "/chat/completions"

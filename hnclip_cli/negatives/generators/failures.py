@@ -2,7 +2,7 @@
 
 import re
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.negatives.generators.replies import Complaint, Passing, Unanswered
@@ -11,15 +11,16 @@ from hnclip_cli.saying import shown
 
 MAX_WORDS = 160  # characters of a server's words in a message
 
-_KEY_HINT = "a key that it knows, in the variable of --api-key-env"
-_MODEL_HINT = "another --generator-model, or --endpoint up to the /v1"
+# Hints name the flags of an endpoint as `Flags` does.
+_KEY_HINT = "a key that it knows, in the variable of {key}"
+_MODEL_HINT = "another {model}, or {endpoint} up to the /v1"
 _CREDIT_HINT = "again when there is credit; what is in the file of --resume is not asked again"
 _STOPPING: dict[int | str, str] = {
     401: _KEY_HINT,
     402: _CREDIT_HINT,
-    403: "a key that may use this model, in the variable of --api-key-env",
+    403: "a key that may use this model, in the variable of {key}",
     404: _MODEL_HINT,
-    405: "--endpoint up to the /v1",
+    405: "{endpoint} up to the /v1",
     "insufficient_quota": _CREDIT_HINT,
     "billing_hard_limit_reached": _CREDIT_HINT,
     "billing_not_active": _CREDIT_HINT,
@@ -28,12 +29,23 @@ _STOPPING: dict[int | str, str] = {
 }
 _PASSING = {408, 409, 425, 429}
 _PARAMETER_HINTS = {
-    "model": "another --generator-model",
+    "model": "another {model}",
     "max_tokens": "another --max-tokens",
     "max_completion_tokens": "another --max-tokens",
-    "temperature": "another --generator-model",
-    "seed": "another --generator-model",
+    "temperature": "another {model}",
+    "seed": "another {model}",
 }
+
+
+class Flags(NamedTuple):
+    """What the command calls the settings of an endpoint."""
+
+    endpoint: str = "--endpoint"
+    model: str = "--generator-model"
+    key: str = "--api-key-env"
+
+
+FLAGS = Flags()
 
 
 class Wait(Passing):
@@ -57,10 +69,11 @@ class Failures:
 
     Args:
         url: of the endpoint.
+        flags: that hints name.
     """
 
-    def __init__(self, url: str) -> None:
-        self._place = url
+    def __init__(self, url: str, flags: Flags) -> None:
+        self._place, self._flags = url, flags
 
     def of(self, response: Any, complaint: Complaint) -> Exception:
         """What a status other than 200 means, or a complaint in place of an answer."""
@@ -72,7 +85,7 @@ class Failures:
         if 300 <= code < 400:
             problem = "the endpoint is elsewhere, and redirects are not followed"
             place = shown(response.headers.get("Location", "nowhere"), MAX_WORDS)
-            hint = "--endpoint with that address, if you trust it"
+            hint = "{endpoint} with that address, if you trust it"
             return self.error(problem, f"{status} to {place}", hint)
         for sign in (code, *sorted(complaint.codes)):
             if sign in _STOPPING:
@@ -89,6 +102,7 @@ class Failures:
         return Passing(f"the endpoint says {status}")
 
     def error(self, problem: str, got: str, hint: str) -> HnclipError:
+        hint = hint.format(**self._flags._asdict())
         return HnclipError(problem, where=self._place, got=got, hint=hint)
 
 

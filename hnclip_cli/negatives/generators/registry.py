@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hnclip_cli.negatives.choosing.choice import Choosing
 from hnclip_cli.negatives.choosing.maker import NegativeMaker, Propose
 from hnclip_cli.negatives.choosing.ranking import Ranked
+from hnclip_cli.negatives.kinds.presets import LEXICON
 from hnclip_cli.negatives.units import UNIT_KINDS, parts_of
 from hnclip_cli.plugins import Table
 from hnclip_cli.streams.records import Record
@@ -86,13 +87,29 @@ def _by_endpoint(choosing: Choosing, **how: Any) -> Maker:
     return ChatMaker(choosing, **how)
 
 
+def _by_conversation(choosing: Choosing, **how: Any) -> Maker:
+    from hnclip_cli.negatives.generators.conme import ConmeMaker
+
+    return ConmeMaker(choosing, **how)
+
+
 def _can_be_asked_for(kind: str) -> bool:
     from hnclip_cli.negatives.generators.chat import INSTRUCTIONS
 
     return kind in INSTRUCTIONS
 
 
-LEXICON = "lexicon"
+_ENDPOINT = (
+    "endpoint",
+    "model",
+    "key",
+    "timeout",
+    "retries",
+    "requests_per_minute",
+    "max_tokens",
+    "price",
+    "resume",
+)
 _BUILT_IN = {
     # Pieces of this size are enough for spaCy, and few enough to share out evenly.
     LEXICON: Generator(
@@ -113,18 +130,23 @@ _BUILT_IN = {
     "http": Generator(
         _by_endpoint,
         can_make=_can_be_asked_for,
-        options=(
-            "endpoint",
-            "model",
-            "key",
-            "timeout",
-            "retries",
-            "requests_per_minute",
-            "max_tokens",
-            "price",
-            "resume",
-        ),
+        options=_ENDPOINT,
         needs=("endpoint",),
+        workers=4,
+    ),
+    "conme": Generator(
+        _by_conversation,
+        can_make=_can_be_asked_for,
+        options=(
+            *_ENDPOINT,
+            "weak_model",
+            "weak_endpoint",
+            "weak_key",
+            "weak_price",
+            "rounds",
+            "image_root",
+        ),
+        needs=("endpoint", "weak_model"),
         workers=4,
     ),
 }

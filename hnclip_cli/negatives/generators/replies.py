@@ -10,16 +10,8 @@ class Unanswered(Exception):
     """A question got no usable answer, and asking again would not help."""
 
 
-class Declined(Unanswered):
-    """The model, or a filter of the server, refuses to answer."""
-
-
 class Passing(Exception):
     """An attempt failed, but the next one need not."""
-
-
-class Cut(Passing):
-    """The answer reached the limit of its tokens."""
 
 
 # Reasoning that some servers leave in the text, before the answer. Templates may open it in the
@@ -33,7 +25,7 @@ def text_of(reply: Any) -> str:
     """The answer in a completion, without the reasoning before it.
 
     Raises:
-        Declined: there is none, on purpose.
+        Unanswered: there is none, on purpose.
         Passing: there is none.
     """
     try:
@@ -48,9 +40,11 @@ def text_of(reply: Any) -> str:
     text = without_reasoning(content)
     if str(reason).lower() in ("length", "max_tokens"):
         when = "" if text.strip() else " before it began"
-        raise Cut(f"the answer was cut off{when}: it reached the limit of its tokens")
+        raise Passing(
+            f"the answer was cut off{when}: it reached the limit of its tokens (--max-tokens)"
+        )
     if reason == "content_filter" or refused:
-        raise Declined("the model refuses to answer")
+        raise Unanswered("the model refuses to answer")
     if text.strip():
         return text
     reasoning = message.get("reasoning_content") or message.get("reasoning") or content.strip()

@@ -63,20 +63,21 @@ class WrittenMaker:
         line = f"{kept}; refused: {', '.join(reasons)}" if reasons else kept
         return [line, *summary_of(+self._foreign)]
 
+    def _refusal(self, caption: Caption, kind: str, text: str) -> str:
+        """What speaks against a draft by itself: a few words, or ""."""
+        if kind not in self._choosing.kinds:
+            return "a kind not asked for" if kind else "without kind or caption"
+        return refusal(kind, caption, text, edits_between(caption.text, text))
+
     def _judged(
         self, record: Record, caption: Caption, drafts: Sequence[Draft]
     ) -> list[dict[str, Any]]:
         offers: dict[str, list[list[Edit]]] = {kind: [] for kind in self._choosing.kinds}
         for kind, text in drafts:
-            edits = edits_between(caption.text, text)
-            if kind in offers:
-                reason = refusal(kind, caption, text, edits)
-            else:
-                reason = "a kind not asked for" if kind else "without kind or caption"
-            if reason:
+            if reason := self._refusal(caption, kind, text):
                 self._refused[reason] += 1
             else:
-                offers[kind].append(with_articles(caption, edits))
+                offers[kind].append(with_articles(caption, edits_between(caption.text, text)))
         choice = Choice(self._choosing, record, caption)
         chosen = choice.of(offers)
         for what, count in choice.refused.items():

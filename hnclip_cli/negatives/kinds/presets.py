@@ -1,7 +1,7 @@
 """The negatives of papers, as sets of kinds.
 
 A preset takes a paper's idea of what to change; how it is changed is this project's: by place in
-the text, in agreement with the grammar, and checked to be false.
+the text, in agreement with the grammar, and checked to be false. Only ConMe's way is its own.
 """
 
 from collections.abc import Sequence
@@ -9,12 +9,15 @@ from typing import NamedTuple
 
 from hnclip_cli.negatives.kinds.registry import DEFAULT_KINDS
 
+LEXICON = "lexicon"
+
 
 class Preset(NamedTuple):
-    """A paper, and the kinds that its negatives are."""
+    """A paper, the kinds that its negatives are, and the generator that goes its way."""
 
     paper: str
     kinds: list[str]
+    generator: str = LEXICON
 
 
 def _kinds(verb: str, objects: str) -> list[str]:
@@ -57,6 +60,7 @@ PRESETS = {
         _kinds("shuffle", "nouns-and-adjectives other-words within-trigrams trigrams"),
     ),
     "con-clip": Preset("Singh et al. 2024, arXiv 2403.20312", ["negate"]),
+    "conme": Preset("Huang et al. 2024, arXiv 2406.08164", _kinds("replace", _WORDS), "conme"),
 }
 
 
@@ -64,3 +68,8 @@ def chosen_kinds(kinds: Sequence[str], presets: Sequence[str] = ()) -> tuple[str
     """The kinds named, then those of the presets, each once; the default ones if none is named."""
     named = (*kinds, *(kind for name in presets for kind in PRESETS[name].kinds))
     return tuple(dict.fromkeys(named)) or DEFAULT_KINDS
+
+
+def chosen_generator(presets: Sequence[str]) -> str:
+    """The first generator of these presets that is not the lexicon; else that."""
+    return next((g for name in presets if (g := PRESETS[name].generator) != LEXICON), LEXICON)

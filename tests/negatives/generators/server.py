@@ -1,5 +1,6 @@
 """A chat completions server on this machine that answers well, badly, late or never."""
 
+import base64
 import json
 import sys
 import threading
@@ -20,8 +21,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.question = json.loads(body)
-        asked = json.loads(self.question["messages"][-1]["content"])
-        self.caption, self.kinds = asked["caption"], list(asked["kinds"])
+        self.asked, self.image = _read(self.question["messages"][-1]["content"])
+        self.caption, self.kinds = self.asked.get("caption"), list(self.asked.get("kinds", ()))
         with self.server.lock:
             self.number = len(self.server.requests)
             self.server.requests.append((self.path, dict(self.headers), self.question))
@@ -39,6 +40,19 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+def _read(content):
+    """The JSON that a question ends with, and its image; a server takes text or a list of parts."""
+    if isinstance(content, str):
+        return json.loads(content), None
+    image, text = content
+    assert (image["type"], text["type"]) == ("image_url", "text")
+    head, encoded = image["image_url"]["url"].split(",")
+    assert head == "data:image/jpeg;base64"
+    _, _, asked = text["text"].rpartition("\n\n")
+    is_bare = not asked.startswith("{")  # an instruction alone
+    return {} if is_bare else json.loads(asked), base64.b64decode(encoded, validate=True)
 
 
 class _Server(ThreadingHTTPServer):

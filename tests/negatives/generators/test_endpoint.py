@@ -80,7 +80,7 @@ def test_what_fails_in_passing_is_asked_again(serve, failure):
         (completion("Sure!"), "the answer is not the JSON asked for"),
         (
             completion('{"negatives"', "length"),
-            "the answer was cut off: it reached the limit of its tokens",
+            "the answer was cut off: it reached the limit of its tokens (--max-tokens)",
         ),
         (failing(500), "the endpoint says 500 Internal Server Error (no luck)"),
         (
@@ -316,7 +316,7 @@ def test_refusals_of_the_model_are_counted_and_not_repeated(serve):
     with pytest.raises(Unanswered, match="the model refuses to answer"):
         asked(client)
     assert len(server.requests) == 1
-    assert "1 refusal of the model" in client.spent.line()
+    assert client.summary() == ["failed attempts: 1 × the model refuses to answer"]
 
 
 def test_tokens_are_counted_also_of_answers_that_are_of_no_use(serve):
@@ -326,9 +326,12 @@ def test_tokens_are_counted_also_of_answers_that_are_of_no_use(serve):
     client = ChatClient(server.url)
     assert asked(client) == asked(client) == ANSWER
     assert client.spent.line((0.5, 2)) == (
-        "4 requests (2 after failures); 3,000 tokens in, 600 out in 3 of 4 answers; cost 0.0027;"
-        " 1 answer cut off by the limit of tokens (--max-tokens)"
+        "4 requests (2 after failures); 3,000 tokens in, 600 out in 3 of 4 answers; cost 0.0027"
     )
+    assert client.summary() == [
+        "failed attempts: 1 × the answer is not the JSON asked for; 1 × the answer was cut off: it"
+        " reached the limit of its tokens (--max-tokens)"
+    ]
 
 
 def test_the_query_of_the_address_is_in_no_message(serve):

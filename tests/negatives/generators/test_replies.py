@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from hnclip_cli.negatives.generators.replies import (
     Complaint,
-    Cut,
-    Declined,
     Passing,
+    Unanswered,
     complaint_of,
     parsed,
     text_of,
@@ -70,12 +69,12 @@ def test_an_answer_that_a_server_takes_for_reasoning_is_read(name):
         (reply("", reasoning="Hm"), Passing, "the answer holds only reasoning"),
         (reply("<think>Hm {}"), Passing, "the answer holds only reasoning"),
         (reply("<think>Hm</think> "), Passing, "the answer holds only reasoning"),
-        (reply("{", "length"), Cut, "the answer was cut off: it"),
-        (reply("{", "MAX_TOKENS"), Cut, "the answer was cut off: it"),
-        (reply("<think>Hm", "length"), Cut, "the answer was cut off before it began"),
-        (reply(None, "length", reasoning_content="Hm"), Cut, "cut off before it began"),
-        (reply(None, refusal="I cannot"), Declined, "the model refuses to answer"),
-        (reply("", "content_filter"), Declined, "the model refuses to answer"),
+        (reply("{", "length"), Passing, "the answer was cut off: it"),
+        (reply("{", "MAX_TOKENS"), Passing, "the answer was cut off: it"),
+        (reply("<think>Hm", "length"), Passing, "the answer was cut off before it began"),
+        (reply(None, "length", reasoning_content="Hm"), Passing, "cut off before it began"),
+        (reply(None, refusal="I cannot"), Unanswered, "the model refuses to answer"),
+        (reply("", "content_filter"), Unanswered, "the model refuses to answer"),
         ({}, Passing, "the answer is no chat completion"),
         (None, Passing, "the answer is no chat completion"),
         ({"choices": [{"message": None}]}, Passing, "the answer is no chat completion"),
@@ -129,7 +128,7 @@ JSON = st.recursive(
 def test_any_json_is_a_reply(value):
     complaint_of(value)
     tokens_of(value)
-    with contextlib.suppress(Passing, Declined):
+    with contextlib.suppress(Passing, Unanswered):
         text_of(value)
 
 
