@@ -64,10 +64,7 @@ class Ranked:
             caption.gaps = self._preference.gaps(caption)
         ranked = self._ranked(caption)
         max_loss = self._preference.max_loss
-        yield {
-            name: (self._mended(name, caption, edits) for edits, loss in judged if loss <= max_loss)
-            for name, judged in ranked.items()
-        }
+        yield {name: self._fitting(name, caption, judged) for name, judged in ranked.items()}
         misfits = [
             (loss, name, edits)
             for name, judged in ranked.items()
@@ -76,6 +73,13 @@ class Ranked:
         ]
         for _, name, edits in sorted(misfits, key=itemgetter(0)):
             yield {name: [self._mended(name, caption, edits)]}
+
+    def _fitting(
+        self, name: str, caption: Caption, judged: Iterable[_Judged]
+    ) -> Iterator[list[Edit]]:
+        """What fits of a kind, one after the other."""
+        max_loss = self._preference.max_loss
+        return (self._mended(name, caption, edits) for edits, loss in judged if loss <= max_loss)
 
     def _mended(self, name: str, caption: Caption, edits: list[Edit]) -> list[Edit]:
         return with_articles(caption, edits) if self._kinds[name].is_judged else edits

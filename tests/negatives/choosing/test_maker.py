@@ -49,6 +49,19 @@ def test_more_negatives_than_kinds_fill_up_evenly(parser):
     assert [negative["kind"] for negative in negatives] == ["swap-noun"] + ["replace-color"] * 3
 
 
+@pytest.mark.parametrize("kinds", [("replace-object", "shuffle-words"), ("shuffle-words", "negate",
+    "replace-object")])  # fmt: skip
+def test_articles_follow_in_kinds_that_replace_and_stay_in_orders_of_words(parser, kinds):
+    """Together the kinds give what each of them gives alone."""
+    records = [Record({"caption": "A man holds an umbrella", "id": str(n)}) for n in range(20)]
+    alone = {kind: by_rules(kind).negatives(records) for kind in kinds}
+    for number, negatives in enumerate(by_rules(*kinds).negatives(records)):
+        assert negatives == [negative for kind in kinds for negative in alone[kind][number]]
+    for (replaced,) in alone["replace-object"]:
+        article, thing = replaced["caption"].split()[3:5]
+        assert article == ("an" if thing[0] in "aeiou" else "a")
+
+
 def test_the_seed_and_the_id_decide(parser):
     maker, again, other = (by_rules("replace-noun", seed=seed) for seed in (0, 0, 1))
     captions = [SCENE] * 20
