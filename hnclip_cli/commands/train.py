@@ -76,6 +76,8 @@ _settings = options.together(
     click.option("--lock", multiple=True, cls=options.Grouped, group="Optimization",
         type=click.Choice(["image", "text", "none"]), callback=_locked_tower,
         help="Leave the weights of this tower as they are; repeatable."),
+    click.option("--decoder", metavar="T5", cls=options.Grouped, group="Loss",
+        help="Of --objective read: the T5 that rebuilds captions, a folder or a cached name."),
     click.option("--set", "others", multiple=True, cls=options.Grouped, group="Optimization",
         type=(click.Choice(_OTHERS), _SIZE), metavar="NAME NUMBER",
         help=f"Another setting, repeatable (docs/train.md): {', '.join(_OTHERS)}."),
@@ -88,7 +90,8 @@ _settings = options.together(
 # fmt: on
 
 
-_RECIPES = "\n".join(f"  {name:9} {as_flags(recipe)}" for name, recipe in RECIPES.items())
+_WIDTH = max(map(len, RECIPES))
+_RECIPES = "\n".join(f"  {name:{_WIDTH}} {as_flags(recipe)}" for name, recipe in RECIPES.items())
 
 
 @click.command(cls=options.GroupedCommand, epilog=f"\b\nSettings that --paper takes:\n{_RECIPES}")

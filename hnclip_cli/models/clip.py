@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from hnclip_cli.models.heads import ResidualHead
+    from hnclip_cli.models.text_decoder import TextDecoder
 
 AUTOCAST_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -45,6 +46,7 @@ class Clip:
         layout: of texts in attention; None takes the usual one. It changes the rounding.
         name: as the user said it, with the tag or file of the weights.
         head: what features go through before they are normalized.
+        decoder: that rebuilds texts of their vectors, while this is trained.
     """
 
     module: Any  # open_clip's model classes share no typed interface
@@ -56,10 +58,17 @@ class Clip:
     layout: Layout | None = None
     name: str = ""
     head: "ResidualHead | None" = None
+    decoder: "TextDecoder | None" = None
 
     @property
     def embed_dim(self) -> int:
         return int(self.model_config["embed_dim"])
+
+    @property
+    def parameters(self) -> list[torch.nn.Parameter]:
+        """Of the module and of its decoder, those that training may change."""
+        layer = [] if self.decoder is None else self.decoder.layer.parameters()
+        return [*self.module.parameters(), *layer]
 
     @property
     def logit_scale(self) -> Tensor:
@@ -126,7 +135,7 @@ class Clip:
         """
         with self._autocast():
             features = encode_image(self.module, self._on_device(pixels))
-        return self._unit(features)
+        return self.unit(features)
 
     def _on_device(self, pixels: Tensor) -> Tensor:
         pixels = pixels.to(self.device, non_blocking=True)
@@ -140,10 +149,10 @@ class Clip:
 
     def encode_tokens(self, tokens: Tensor) -> Tensor:
         """Token ids (n, context length), on any device, to unit vectors, float32, (n, D)."""
-        return self._unit(self.encode_tokens_raw(tokens))
+        return self.unit(self.encode_tokens_raw(tokens))
 
     def encode_tokens_raw(self, tokens: Tensor) -> Tensor:
-        """The same without head and normalization."""
+        """The same without head and normalization, which `unit` does."""
         with self._autocast():
             features = encode_text(self.module, tokens, self.layout)
         return _at_least_float32(features)
@@ -157,13 +166,20 @@ class Clip:
         """As `encode_images`, and the patches' features (n, P, D), which are not normalized."""
         with self._autocast():
             features, patches = encode_image_local(self.module, self._on_device(pixels))
-        return self._unit(features), _at_least_float32(patches)
+        return self.unit(features), _at_least_float32(patches)
 
     def encode_tokens_local(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """As `encode_tokens`, the words' features (n, L, D), unnormalized, and which are words."""
+        """As `encode_tokens_raw`, the words' features (n, L, D), and which are words."""
         with self._autocast():
             features, words, are_words = encode_text_local(self.module, tokens)
-        return self._unit(features), _at_least_float32(words), are_words
+        return _at_least_float32(features), _at_least_float32(words), are_words
+
+    def rebuild(self, vectors: Tensor, tokens: Tensor) -> Tensor:
+        """What the decoder makes of vectors of `encode_tokens_raw`; see `TextDecoder`."""
+        assert self.decoder is not None
+        with self._autocast():
+            found: Tensor = self.decoder(vectors, tokens)
+        return found
 
     def encode_captions(self, captions: Sequence[str]) -> Tensor:
         """Unit vectors, float32, shape (n, D)."""
@@ -207,7 +223,8 @@ class Clip:
             "torch": str(torch.__version__),
         }
 
-    def _unit(self, features: Tensor) -> Tensor:
+    def unit(self, features: Tensor) -> Tensor:
+        """Features (n, D) through the head, if any, and to unit vectors, float32."""
         if features.ndim != 2 or features.shape[1] != self.embed_dim:
             raise HnclipError(
                 "the model does not give a vector for each input",

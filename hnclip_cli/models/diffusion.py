@@ -13,8 +13,7 @@ import torch
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.device import resolve_device
-from hnclip_cli.models.language import SAFELY, loading, quiet_transformers
-from hnclip_cli.streams.files import check_no_pipes
+from hnclip_cli.models.language import SAFELY, loading, model_folder, quiet_transformers
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -66,7 +65,7 @@ class Painter:
         self.task = task
         chosen, diffusers = resolve_device(device), _diffusers()
         with loading(name):
-            folder = _folder(name)
+            folder = model_folder(name)
             auto = getattr(diffusers, _PIPELINES[task])
             pipeline = auto.from_pretrained(str(folder), use_safetensors=True, **SAFELY)
         pipeline.set_progress_bar_config(disable=True)
@@ -146,19 +145,6 @@ def _diffusers() -> Any:
     diffusers.utils.logging.set_verbosity_error()
     diffusers.utils.logging.disable_progress_bar()
     return diffusers
-
-
-def _folder(name: str) -> Path:
-    """Where a model's files are: a folder of that name, else what the hub's cache has of it."""
-    folder = Path(name)
-    if not folder.is_dir():
-        from huggingface_hub import snapshot_download
-
-        folder = Path(snapshot_download(name, local_files_only=True))
-    for part in folder.rglob("*"):
-        if part.is_dir():
-            check_no_pipes(str(part))
-    return folder
 
 
 def _fingerprint(folder: Path) -> str:

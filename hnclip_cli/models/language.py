@@ -267,6 +267,19 @@ def loading(name: str) -> Iterator[None]:
         raise HnclipError(f"model cannot be loaded ({reason})", where=name, hint=hint) from error
 
 
+def model_folder(name: str) -> Path:
+    """Where a model's files are: a folder of that name, else what the hub's cache has of it."""
+    folder = Path(name)
+    if not folder.is_dir():
+        from huggingface_hub import snapshot_download
+
+        folder = Path(snapshot_download(name, local_files_only=True))
+    for part in folder.rglob("*"):
+        if part.is_dir():
+            check_no_pipes(str(part))
+    return folder
+
+
 def _padded(rows: Sequence[Sequence[int]], padding: int) -> tuple[Tensor, Tensor]:
     """(n, longest) token ids, and 1 where they are real, 0 in the padding."""
     ids = [torch.tensor(row) for row in rows]

@@ -18,7 +18,7 @@ from hnclip_cli.training.config import NumSlots, TrainConfig
 from hnclip_cli.training.joining import JOINED
 from hnclip_cli.training.objectives.hard_negatives import uses
 from hnclip_cli.training.store import RecordStore
-from hnclip_cli.training.texts import SOURCES, Filled, draw_texts, num_slots
+from hnclip_cli.training.texts import REBUILT, SOURCES, Filled, draw_texts, num_slots
 
 
 def slots_of(config: TrainConfig, has_negative_images: bool) -> NumSlots:
@@ -69,6 +69,13 @@ class Batch:
     negative_pixels: Tensor  # (number of valid slots, …)
     image_mask: Tensor  # (B, M) bool
     further: dict[str, Texts] = field(default_factory=dict)  # by the names of their slots
+    # What a decoder is to rebuild, as `TextDecoder.tokenize` gives it; of `target_mask`.
+    targets: Tensor | None = None
+
+    @property
+    def target_mask(self) -> Tensor:
+        """(B,) bool, which pairs have a target."""
+        return self.further[REBUILT].mask[:, 0]
 
     def __len__(self) -> int:
         return len(self.captions)
@@ -188,6 +195,7 @@ def collate(samples: Sequence[Sample], slots: NumSlots, clip: Clip) -> Batch:
         if sample.joined is not None:
             own[0] = join_images(own[0], own.pop(), sample.joined)
     pixels = _stack([own[0] for own in images], torch.zeros(0, 3, 0, 0))
+    rebuilt = [text for sample in samples for text in sample.further.get(REBUILT, [])]
     return Batch(
         pixels=pixels,
         captions=tokens[starts],
@@ -201,6 +209,7 @@ def collate(samples: Sequence[Sample], slots: NumSlots, clip: Clip) -> Batch:
             name: _further([sample.further.get(name, []) for sample in samples], count, clip)
             for name, count in num_slots(slots.sources).items()
         },
+        targets=clip.decoder.tokenize(rebuilt) if clip.decoder else None,
     )
 
 

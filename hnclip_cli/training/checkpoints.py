@@ -28,6 +28,7 @@ STATE_NAME = "hnclip_state.safetensors"
 WEIGHTS = (
     "*.safetensors", "*.bin", "*.pt", "*.pth", "*.ckpt", "*.gguf", "*.h5", "*.msgpack", "*.onnx",
 )  # fmt: skip
+DECODER_LAYER = "decoder.layer.weight"
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW, for each parameter
 
 # What else a run that is taken up again must share, as messages name it.
@@ -75,7 +76,7 @@ class Origin:
 def start(clip: Clip, store: RecordStore, config: TrainConfig) -> State:
     """The state before the first step."""
     thresholds = torch.zeros(max(1, len(store.threshold_names)), device=clip.device)
-    optimizer = make_optimizer(clip.module, config.lr, config.weight_decay)
+    optimizer = make_optimizer(clip.parameters, config.lr, config.weight_decay)
     return State(clip, optimizer, thresholds, max_log_scale(clip.module))
 
 
@@ -162,6 +163,8 @@ def load_state(state: State, origin: Origin, folder: str) -> bool:
 
     weights = {name: tensors[f"model.{name}"] for name in state.clip.module.state_dict()}
     state.clip.module.load_state_dict(weights)
+    if state.clip.decoder is not None:
+        state.clip.decoder.layer.load_state_dict({"weight": tensors[DECODER_LAYER]})
     found: dict[int, dict[str, Tensor]] = {}
     for name in moments:
         _, number, field = name.split(".")
@@ -190,6 +193,8 @@ def with_saved_sizes(config: TrainConfig, folder: str) -> TrainConfig:
 def _weights(state: State) -> dict[str, Tensor]:
     """What every state of this model holds, as the file names it."""
     weights = {f"model.{name}": value for name, value in state.clip.module.state_dict().items()}
+    if state.clip.decoder is not None:
+        weights[DECODER_LAYER] = state.clip.decoder.layer.weight.detach()
     return weights | {"thresholds": state.thresholds}
 
 
@@ -238,7 +243,7 @@ def save_checkpoint(clip: Clip, state: State, origin: Origin, folder: str) -> No
 
 def check_same(state: State, ranks: Ranks) -> None:
     """Raises HnclipError where not all ranks start alike."""
-    weights = sum(float(p.detach().double().sum()) for p in state.clip.module.parameters())
+    weights = sum(float(p.detach().double().sum()) for p in state.clip.parameters)
     numbers = torch.tensor([state.step, state.position, weights], dtype=torch.float64)
     if not torch.equal(ranks.max(numbers), -ranks.max(-numbers)):
         raise HnclipError(

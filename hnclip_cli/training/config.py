@@ -17,6 +17,7 @@ class NumSlots(NamedTuple):
     sources: tuple[str, ...] = ()  # of `texts.SOURCES`, further texts of each pair
 
 
+RECONSTRUCTION = "reconstruction"  # the term of a decoder
 AUTO = -1  # a size that is to be the largest that the GPU has memory for
 
 
@@ -48,6 +49,9 @@ class TrainConfig:
     checkpoint_every: int = 0  # steps between two checkpoints; 0 writes only the last
     # ``image`` or ``text``, the tower that is not trained, or ``both``.
     lock: Literal["image", "text", "both"] | None = None
+    # A T5 that rebuilds captions of their vectors, for an objective with `reconstruction`; None
+    # leaves that term out.
+    decoder: str | None = None
     # Rank of the low-rank updates that are trained in place of the weights; 0 trains the weights.
     lora_rank: int = 0
     # Steps after which a new text tower begins (iterated learning); 0: never.
@@ -84,6 +88,12 @@ class TrainConfig:
                 "--objective iterated has no generations",
                 hint="--set generation_steps 6000 --set smoothing_steps 1500, or --paper",
             )
+        if self.decoder and RECONSTRUCTION not in self.all_weights:
+            raise HnclipError(
+                f"--objective {self.objective} rebuilds no captions",
+                got="--decoder",
+                hint="--objective read, or no --decoder",
+            )
         keeps_text = self.locks("text") or self.lora_rank or self.wise_ft < 1
         if self.generation_steps and keeps_text:
             raise HnclipError(
@@ -104,17 +114,24 @@ class TrainConfig:
     @property
     def weights(self) -> Weights:
         """The objective with the weights given, on both sides; `HnclipError` for an unknown one."""
-        if self.objective not in OBJECTIVES:
-            raise HnclipError(
-                "no such objective", got=self.objective, expected=f"one of {', '.join(OBJECTIVES)}"
-            )
-        weights = weights_of(OBJECTIVES[self.objective])
+        weights = self.all_weights
+        if not self.decoder:
+            weights.pop(RECONSTRUCTION, None)
         for name, weight in (("imc", self.imc_weight), ("cmr", self.cmr_weight)):
             if weight is not None:
                 weights[name] = weight
                 if f"image_{name}" in weights:
                     weights[f"image_{name}"] = weight
         return weights
+
+    @property
+    def all_weights(self) -> Weights:
+        """The objective as its table has it; `HnclipError` for an unknown one."""
+        if self.objective not in OBJECTIVES:
+            raise HnclipError(
+                "no such objective", got=self.objective, expected=f"one of {', '.join(OBJECTIVES)}"
+            )
+        return weights_of(OBJECTIVES[self.objective])
 
     def resolved(self) -> dict[str, Any]:
         """The settings as a dictionary, with the objective's weights in place of None."""

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from hnclip_cli.models.clip import Clip
+from hnclip_cli.models.text_decoder import TextDecoder
 from hnclip_cli.models.tuning import TOWERS, add_lora, interpolate, lock, merged_state_dict
 from hnclip_cli.training.config import TrainConfig
 
@@ -19,6 +20,13 @@ def adapt(module: Any, config: TrainConfig) -> None:
             lock(module, tower)
     if config.lora_rank:
         add_lora(module, config.lora_rank, seed=config.seed)
+
+
+def load_decoder(config: TrainConfig, clip: Clip) -> TextDecoder | None:
+    """The decoder that the settings name, for the vectors of a model, where that is."""
+    if config.decoder is None:
+        return None
+    return TextDecoder(config.decoder, clip.embed_dim, seed=config.seed, device=clip.device)
 
 
 def keeps_copy(config: TrainConfig) -> bool:

@@ -16,12 +16,12 @@ from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.pace import Pace
 from hnclip_cli.training.batches import slots_of
 from hnclip_cli.training.checkpoints import State
-from hnclip_cli.training.config import TrainConfig
+from hnclip_cli.training.config import RECONSTRUCTION, TrainConfig
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.feed import Batches
 from hnclip_cli.training.generations import begin_step
 from hnclip_cli.training.gradients import GradientSum
-from hnclip_cli.training.objectives.hard_negatives import requires, uses
+from hnclip_cli.training.objectives.hard_negatives import requires, terms_of, uses
 from hnclip_cli.training.optimizer import clamp_logit_scale, lr_factor
 from hnclip_cli.training.step import forward_backward
 from hnclip_cli.training.store import RecordStore
@@ -69,10 +69,8 @@ def train(
         Stopped: `stop` said so and the state has been saved, or `validate` raised it.
     """
     check_records(store, config)
-    for source in slots_of(config, store.has_negative_images).sources:
-        if not store.num_with[source]:
-            kept = SOURCES[source]
-            note(f"--objective {config.objective} does without {kept.lacking}; try {kept.hint}")
+    for line in left_out(store, config):
+        note(line)
     check_model(state.clip.module, config, ranks)
     module, num_steps = state.clip.module, count_steps(config, len(store))
     if validate and state.step == 0:
@@ -91,7 +89,7 @@ def train(
 
     with (
         Batches(state.clip, store, config, policy, ranks, start=state.position) as batches,
-        GradientSum(module.parameters(), ranks) as gradients,
+        GradientSum(state.clip.parameters, ranks) as gradients,
     ):
         while num_steps is None or state.step < num_steps:
             # ---- what all ranks must agree on: whether to go on, the time, the size of the batch
@@ -128,7 +126,7 @@ def train(
                     )  # fmt: skip
                     gradients.finish()
                     norm = nn.utils.clip_grad_norm_(
-                        module.parameters(), config.grad_clip or math.inf
+                        state.clip.parameters, config.grad_clip or math.inf
                     )
                     check_finite(outcome.loss, norm, state.step + 1)
             except NotFinite as problem:  # on all ranks alike
@@ -229,6 +227,20 @@ def count_steps(config: TrainConfig, num_records: int) -> int | None:
     if config.steps:
         return config.steps
     return max(1, round((config.epochs or 0) * (num_records // config.batch_size)))
+
+
+def left_out(store: RecordStore, config: TrainConfig) -> Iterator[str]:
+    """Lines on what an objective takes and a run does without, and what adds it."""
+    without = f"--objective {config.objective} does without"
+    if not config.decoder and RECONSTRUCTION in config.all_weights:
+        yield f"{without} its term {RECONSTRUCTION}; try --decoder google/t5-v1_1-large"
+    # Negative images that one side alone needs are a choice; of pairs with captions they are not.
+    pairs = any({"negatives", "images"} <= term.needs for _, term, _ in terms_of(config.weights))
+    if pairs and not store.has_negative_images:
+        yield f"{without} negative images; try hnclip data generate before this"
+    for source in slots_of(config, store.has_negative_images).sources:
+        if not store.num_with[source]:
+            yield f"{without} {SOURCES[source].lacking}; try {SOURCES[source].hint}"
 
 
 def check_records(store: RecordStore, config: TrainConfig) -> None:

@@ -140,8 +140,9 @@ class StepOnMeta:
     def _whole(self, samples: Sequence[Sample]) -> StepMemory:
         module, batch = self.clip.module.train(), self.batch(samples)
         meter, ranks = Meter(), MetaRanks(size=self.num_ranks)
-        weights = meter.count([*module.parameters(), *module.buffers()])
-        trained = [p for p in module.parameters() if p.requires_grad]
+        frozen = [] if self.clip.decoder is None else self.clip.decoder.parameters()
+        weights = meter.count([*module.parameters(), *module.buffers(), *frozen])
+        trained = [p for p in self.clip.parameters if p.requires_grad]
         moments = [torch.empty_like(p) for p in trained for _ in range(2)]
         optimizer, thresholds = meter.count(moments), torch.zeros(1, device="meta")
         before = meter.alive

@@ -1,6 +1,7 @@
 """AdamW's parameter groups and the learning rate."""
 
 import math
+from collections.abc import Iterable
 from inspect import unwrap
 from typing import Any
 
@@ -22,13 +23,15 @@ class AdamW(torch.optim.AdamW):
     load_state_dict = unwrap(torch.optim.AdamW.load_state_dict)
 
 
-def make_optimizer(module: nn.Module, lr: float, weight_decay: float) -> torch.optim.Optimizer:
+def make_optimizer(
+    parameters: Iterable[nn.Parameter], lr: float, weight_decay: float
+) -> torch.optim.Optimizer:
     """AdamW with the betas that CLIP's vision transformers were trained with.
 
     Gains, biases, embeddings of a position and ``logit_scale`` are not decayed (open_clip's
     rule: nothing with fewer than two dimensions).
     """
-    parameters = [p for p in module.parameters() if p.requires_grad]
+    parameters = [p for p in parameters if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},

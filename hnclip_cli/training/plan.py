@@ -13,7 +13,7 @@ from hnclip_cli.streams.records import Record, as_records
 from hnclip_cli.training.batches import Batch, Sample, slots_of
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.distributed import Ranks
-from hnclip_cli.training.export import adapt, keeps_copy
+from hnclip_cli.training.export import adapt, keeps_copy, load_decoder
 from hnclip_cli.training.loop import count_steps
 from hnclip_cli.training.memory import StepOnMeta, longest_samples, samples_on_meta
 from hnclip_cli.training.objectives.hard_negatives import uses
@@ -53,6 +53,7 @@ def estimate(
     parameters = sum(p.numel() for p in clip.module.parameters())
     of_images = sum(p.numel() for p in clip.module.visual.parameters())
     adapt(clip.module, config)
+    clip.decoder = load_decoder(config, clip)
     count, drawn = _draw(records or (), config.batch_size, config.seed)
     slots = slots_of(config, any(record.negative_images for record in drawn))
     drawn = [with_texts(record, slots.sources) for record in drawn]

@@ -9,6 +9,9 @@ from typing import Any
 
 from hnclip_cli.errors import HnclipError
 
+_C2LIP = {
+    "epochs": 5, "batch_size": 768, "lr": 1e-5, "warmup_steps": 50, "weight_decay": 0.1,
+}  # fmt: skip
 # Fields of `TrainConfig` by name of the objective.
 RECIPES: dict[str, dict[str, Any]] = {
     "negclip": {"epochs": 5, "batch_size": 256, "lr": 1e-6, "warmup_steps": 50},
@@ -41,6 +44,16 @@ RECIPES: dict[str, dict[str, Any]] = {
         "epochs": 5, "batch_size": 256, "lr": 1e-5, "warmup_steps": 50, "weight_decay": 0.1,
         "negatives_per_caption": 3,
     },
+    "cs-clip": {
+        "epochs": 25, "batch_size": 1024, "lr": 5e-6, "weight_decay": 0.01,
+        "negatives_per_caption": 1,
+    },
+    "clic": {
+        "epochs": 1, "batch_size": 800, "lr": 1e-6, "warmup_steps": 250, "weight_decay": 0.1,
+        "lock": "image",
+    },
+    "concept-centric": _C2LIP,
+    "concept-centric-sigmoid": _C2LIP,
     "iterated": {
         "epochs": 30, "batch_size": 1024, "lr": 5e-4, "warmup_steps": 500, "weight_decay": 0.1,
         "generation_steps": 6000, "smoothing_steps": 1500,

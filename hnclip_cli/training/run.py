@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,7 @@ from hnclip_cli.training import checkpoints, clap, launch, loop
 from hnclip_cli.training.batches import slots_of
 from hnclip_cli.training.clap import HeadExport, Prompts
 from hnclip_cli.training.config import AUTO, TrainConfig
-from hnclip_cli.training.export import Export
+from hnclip_cli.training.export import Export, load_decoder
 from hnclip_cli.training.loop import Metrics
 from hnclip_cli.training.objectives.hard_negatives import uses
 from hnclip_cli.training.sizes import choose_sizes
@@ -124,6 +124,8 @@ def train(
                 seed=config.seed, precision=precision, sigmoid=uses(config.weights, "bias"),
                 note=say,
             )  # fmt: skip
+        if config.decoder:
+            clip = replace(clip, decoder=load_decoder(config, clip))
         bias = clip.logit_bias
         if bias is not None and not uses(config.weights, "bias"):
             say(
@@ -164,7 +166,12 @@ def train(
         _hand_on(metrics, on_metrics if ranks.rank == 0 else lambda _: None, stop)
         say(f"wrote {output} ({checkpoints.RUN_NAME} says how it was made)")
         num_skipped = int(ranks.sum(torch.tensor(policy.num_skipped)))
-    return Trained(export.clip(), state.step, num_skipped, ranks.rank)
+    return Trained(
+        replace(export.clip(), decoder=None) if config.decoder else export.clip(),
+        state.step,
+        num_skipped,
+        ranks.rank,
+    )
 
 
 def _hand_on(

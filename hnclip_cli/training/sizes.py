@@ -16,6 +16,7 @@ from hnclip_cli.models.meta import to_meta, uncompiled
 from hnclip_cli.training.batches import batch_indices, slots_of
 from hnclip_cli.training.config import AUTO, TrainConfig
 from hnclip_cli.training.distributed import Ranks
+from hnclip_cli.training.export import load_decoder
 from hnclip_cli.training.memory import StepOnMeta, samples_on_meta
 from hnclip_cli.training.store import RecordStore
 
@@ -52,6 +53,7 @@ def choose_sizes(
     """
     free = free_bytes(clip.device)
     meta = replace(clip, module=to_meta(clip.module), device=torch.device("meta"))
+    meta.decoder = load_decoder(config, meta)
     slots = slots_of(config, store.has_negative_images)
     finds_batch = config.batch_size == AUTO
     rows = -(-config.batch_size // ranks.size)  # of a rank

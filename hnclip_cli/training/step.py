@@ -15,6 +15,7 @@ from torch import Tensor
 
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.device import manual_seed
+from hnclip_cli.models.text_decoder import IGNORED
 from hnclip_cli.training.batches import Batch
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.distributed import Ranks
@@ -163,26 +164,44 @@ def encode_texts(clip: Clip, batch: Batch, config: TrainConfig, rows: slice) -> 
     """``texts`` (b, D) of these rows and ``negatives`` (b, K, D), zero in empty slots.
 
     Where the objective looks at words, also ``text_tokens`` (b, 1 + K, L, D) and their mask. Of
-    further texts with S slots (b, S, D), named with `FURTHER` before their own name.
+    further texts with S slots (b, S, D), named with `FURTHER` before their own name. With a
+    decoder ``rebuilt`` (b,).
     """
     mask = batch.mask[rows]
     tokens = torch.cat([batch.captions[rows], batch.negatives[_packed(batch.mask, rows)]])
     further = [x.tokens[_packed(x.mask, rows)] for x in batch.further.values()]
     counts, local = [len(mask), len(tokens) - len(mask), *map(len, further)], {}
     if uses(config.weights, "tokens"):
-        texts, local["text_tokens"], local["text_token_mask"] = clip.encode_tokens_local(tokens)
+        raw, local["text_tokens"], local["text_token_mask"] = clip.encode_tokens_local(tokens)
         if further:
-            texts = torch.cat([texts, clip.encode_tokens(torch.cat(further))])
+            raw = torch.cat([raw, clip.encode_tokens_raw(torch.cat(further))])
     else:
-        texts = clip.encode_tokens(torch.cat([tokens, *further]))
-    captions, negatives, *others = texts.split_with_sizes(counts)
+        raw = clip.encode_tokens_raw(torch.cat([tokens, *further]))
+    captions, negatives, *others = clip.unit(raw).split_with_sizes(counts)
     features = {"texts": captions, "negatives": fill_slots(negatives, mask)}
     for (name, slots), packed in zip(batch.further.items(), others, strict=True):
         features[FURTHER + name] = fill_slots(packed, slots.mask[rows])
+    if clip.decoder is not None:
+        features["rebuilt"] = _rebuilt(clip, batch, raw, rows)
     for name, packed in local.items():
         parts = packed[: len(mask), None], fill_slots(packed[len(mask) :], mask)
         features[name] = torch.cat(parts, dim=1)
     return features
+
+
+def _rebuilt(clip: Clip, batch: Batch, captions: Tensor, rows: slice) -> Tensor:
+    """−log of the probability that the decoder gives each row's target, (b,); 0 without one.
+
+    Args:
+        captions: (b or more, D) their vectors, not normalized.
+    """
+    mask, targets = batch.target_mask[rows], batch.targets
+    assert targets is not None
+    there = mask.nonzero().squeeze(1).to(captions.device, non_blocking=True)
+    if not len(there):
+        return captions.new_zeros(len(mask))
+    own = captions.index_select(0, there)
+    return fill_slots(clip.rebuild(own, targets[_packed(batch.target_mask, rows)]), mask)
 
 
 def _none(clip: Clip, batch: Batch, config: TrainConfig) -> Named:
@@ -195,6 +214,8 @@ def _none(clip: Clip, batch: Batch, config: TrainConfig) -> Named:
         shapes["negative_images"] = 0, images, dim
     for name, texts in batch.further.items():
         shapes[FURTHER + name] = 0, texts.mask.shape[1], dim
+    if clip.decoder is not None:
+        shapes["rebuilt"] = (0,)
     if _sees_patches(config):
         shapes["image_tokens"] = 0, 1, dim
     if uses(config.weights, "tokens"):
@@ -210,9 +231,14 @@ def _slots(batch: Batch, config: TrainConfig, device: torch.device) -> Slots:
     move = partial(Tensor.to, device=device, non_blocking=True)
     image_mask = move(batch.image_mask) if batch.image_mask.shape[1] else None
     groups = move(batch.groups) if config.groups == "image" else None
+    counts = (
+        None
+        if batch.targets is None
+        else move(fill_slots((batch.targets != IGNORED).sum(dim=1), batch.target_mask))
+    )
     masks = {name: move(texts.mask) for name, texts in batch.further.items()}
     keys = {name: move(texts.keys) for name, texts in batch.further.items()}
-    return Slots(move(batch.mask), move(batch.kinds), groups, image_mask, masks, keys)
+    return Slots(move(batch.mask), move(batch.kinds), groups, image_mask, counts, masks, keys)
 
 
 def _sees_patches(config: TrainConfig) -> bool:

@@ -17,6 +17,7 @@ from hnclip_cli.training import joining
 Filled = dict[str, list[str]]
 
 NUM_PHRASES = 6  # of a caption that take part in a step
+REBUILT = "paraphrases"  # slots of one text, which a decoder rebuilds, too
 
 
 @dataclass(frozen=True)

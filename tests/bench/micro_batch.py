@@ -51,7 +51,7 @@ class Step:
         self.batch = self._batch(texts)
         self.thresholds = torch.zeros(1)
         # So small a rate leaves the weights where they are, and costs what any rate does.
-        self.optimizer = make_optimizer(self.clip.module.train(), 1e-12, 0.1)
+        self.optimizer = make_optimizer(self.clip.module.train().parameters(), 1e-12, 0.1)
 
     def _batch(self, texts: list[list[str]]) -> Batch:
         torch.manual_seed(0)

@@ -68,7 +68,7 @@ class Step:
             negatives += own
         self.tokens = clip.tokenize([*(record.caption for record in records), *negatives])
         # So small a rate leaves the weights where they are, and costs what any rate does.
-        self.optimizer = make_optimizer(clip.module, 1e-12, 0.1)
+        self.optimizer = make_optimizer(clip.module.parameters(), 1e-12, 0.1)
 
     def ours(self) -> Tensor:
         images, texts = (

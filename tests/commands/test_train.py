@@ -3,6 +3,7 @@ import itertools
 import json
 import os
 import signal
+from pathlib import Path
 
 import click
 import numpy as np
@@ -16,12 +17,14 @@ from hnclip_cli import validating
 from hnclip_cli.cli import cli
 from hnclip_cli.commands import train as command
 from hnclip_cli.models.load import load_clip, save_clip
+from hnclip_cli.training import checkpoints
 from hnclip_cli.training.batches import batch_indices
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.objectives import OBJECTIVES
 from hnclip_cli.training.recipes import COUNTS, RECIPES, WITHOUT_FLAGS
 from tests.conftest import parse_lines, to_lines
-from tests.factories import make_records
+from tests.factories import make_records, with_further_texts
+from tests.models.tiny_t5 import make_t5
 
 # Growing the surface of the command is a decision, not an accident.
 FLAGS = {
@@ -65,7 +68,7 @@ def test_flags_are_the_settings_with_the_same_defaults():
     for field in dataclasses.fields(TrainConfig):
         if field.name in FLAGS - {"lr"}:  # resolved from the model
             assert values[field.name] == field.default, field.name
-    assert len(values) <= 37
+    assert len(values) <= 38
 
 
 @pytest.mark.parametrize(
@@ -322,3 +325,49 @@ def test_auto_sizes_are_for_a_gpu_and_one_at_a_time(records, tiny_vit, flags, co
     assert result.exit_code == code
     assert said in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_decoder_is_trained_with_taken_up_again_and_not_written(records, tiny_vit):
+    t5 = make_t5("t5")
+    Path("r.jsonl").write_bytes(to_lines(*with_further_texts(records)))
+    flags = ["--objective", "read", "--model", tiny_vit, "--log-every", 1, "r.jsonl"]
+    alone = train("--steps", 1, *flags)
+    assert "--objective read does without its term reconstruction; try --decoder" in alone.stderr
+    assert "reconstruction" not in parse_lines(alone.stdout_bytes)[0]
+    flags += ["--decoder", t5, "--lr", "1e-3"]
+    whole = train("--steps", 4, "--overwrite", *flags)
+    assert whole.exit_code == 0, whole.stderr
+    assert "does without" not in whole.stderr
+    lines = parse_lines(whole.stdout_bytes)
+    assert lines[-1]["reconstruction"] < lines[0]["reconstruction"]
+    expected = load_clip("run", device="cpu").module.state_dict()
+
+    real = checkpoints.save_state
+
+    def then_ended(*args, **options):
+        real(*args, **options)
+        raise OSError(28, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoints, "save_state", then_ended)
+        ended = train("--steps", 4, "--overwrite", "--checkpoint-every", 2, *flags)
+    assert ended.exit_code == 1
+    rest = train("--steps", 4, "--checkpoint-every", 2, "--resume", *flags)
+    assert rest.exit_code == 0, rest.stderr
+    assert parse_lines(rest.stdout_bytes) == lines[2:]
+    found = load_clip("run", device="cpu").module.state_dict()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_a_decoder_is_counted_and_is_for_objectives_that_rebuild(records, tiny_vit):
+    Path("r.jsonl").write_bytes(to_lines(*with_further_texts(records)))
+    flags = ["--steps", 1, "--dry-run", "--model", tiny_vit, "r.jsonl", "--decoder", make_t5("t5")]
+    result = train("--objective", "read", *flags)
+    assert result.exit_code == 0, result.stderr
+    plan = parse_lines(result.stdout_bytes)[0]
+    without = parse_lines(train("--objective", "read", *flags[:-2]).stdout_bytes)[0]
+    assert plan["memory_bytes"]["weights"] > without["memory_bytes"]["weights"]
+    assert plan["flops_per_step"]["text"] > without["flops_per_step"]["text"]
+    result = train("--objective", "clip", *flags)
+    assert result.exit_code == 1
+    assert "--objective clip rebuilds no captions; got --decoder" in result.stderr

@@ -16,7 +16,7 @@ def test_the_rate_warms_up_linearly_and_falls_as_a_cosine():
 
 def test_only_matrices_are_decayed():
     module = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.LayerNorm(2))
-    decayed, kept = make_optimizer(module, 1e-3, 0.1).param_groups
+    decayed, kept = make_optimizer(module.parameters(), 1e-3, 0.1).param_groups
     assert [p.shape for p in decayed["params"]] == [(2, 3)] and decayed["weight_decay"] == 0.1
     assert len(kept["params"]) == 3 and kept["weight_decay"] == 0
 
@@ -25,7 +25,7 @@ def test_it_does_what_torchs_own_does_and_takes_up_its_state():
     torch.manual_seed(0)
     modules = [torch.nn.Linear(3, 2) for _ in range(2)]
     modules[1].load_state_dict(modules[0].state_dict())
-    ours = make_optimizer(modules[0], 1e-2, 0.1)
+    ours = make_optimizer(modules[0].parameters(), 1e-2, 0.1)
     groups = [
         {"params": [modules[1].weight], "weight_decay": 0.1},
         {"params": [modules[1].bias], "weight_decay": 0.0},

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from hnclip_cli.cli import cli
 from hnclip_cli.models.load import load_clip
+from hnclip_cli.models.text_decoder import TextDecoder
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.training import checkpoints, loop
 from hnclip_cli.training.batches import collate, make_sample, slots_of
@@ -26,14 +28,15 @@ from hnclip_cli.training.gradients import GradientSum
 from hnclip_cli.training.step import forward_backward
 from hnclip_cli.training.store import RecordStore
 from tests.conftest import parse_lines, to_lines
-from tests.factories import make_records
+from tests.factories import make_records, with_further_texts
+from tests.models.tiny_t5 import make_t5
 from tests.ranks import start_ranks
 
 pytestmark = pytest.mark.long
 NUM_ROWS = 7
 # With three processes one has no rows: all of its images may have been damaged.
 ROWS = {2: [range(0, 3), range(3, 7)], 3: [range(0, 5), range(0, 0), range(5, 7)]}
-CASES = [(name, size) for name in ("ce-clip", "fsc-clip", "siglip-hn") for size in (0, 2)]
+CASES = [(name, size) for name in ("ce-clip", "fsc-clip", "siglip-hn", "read") for size in (0, 2)]
 TRAIN = ["train", "--model", "hnclip-tiny-vit", "--batch-size", "5", "--log-every", "1"]
 # What two processes do one after the other, and the arguments of `train`.
 RUNS = {
@@ -56,25 +59,34 @@ def make_step(folder):
     """A function that gives loss, thresholds and summed gradients over some of seven rows."""
     with open(f"{folder}/r.jsonl", "rb") as stream:
         reader = RecordReader(io.BytesIO(stream.read()), "x.jsonl")
-    store = RecordStore(reader, str(folder), ErrorPolicy())
-    clip = load_clip("hnclip-tiny-vit", device="cpu", sigmoid=True)
-    clip.module.double()
+    store = RecordStore(reader, str(folder), ErrorPolicy(), ["paraphrases"])
+    plain = load_clip("hnclip-tiny-vit", device="cpu", sigmoid=True)
+    plain.module.double()
+    t5 = f"{folder}/t5"
+    decoder = TextDecoder(t5, plain.embed_dim, seed=0, device=plain.device).double()
 
     def step(ranks, objective, micro_batch, rows):
-        config = TrainConfig(objective=objective, micro_batch=micro_batch)
+        rebuilds = objective == "read"
+        clip = replace(plain, decoder=decoder) if rebuilds else plain
+        config = TrainConfig(
+            objective=objective, micro_batch=micro_batch, decoder=t5 if rebuilds else None
+        )
         slots = slots_of(config, store.has_negative_images)
         batch = collate([make_sample(store, row, 0, clip, slots, 0) for row in rows], slots, clip)
         batch.pixels = batch.pixels.double()
         thresholds = torch.full((len(store.threshold_names),), 2.0, dtype=torch.float64)
-        with GradientSum(clip.module.parameters(), ranks) as gradients:
+        with GradientSum(clip.parameters, ranks) as gradients:
             for _ in range(2):  # in the second step sums are begun in the middle of it
-                clip.module.zero_grad()
+                for parameter in clip.parameters:
+                    parameter.grad = None
                 outcome = forward_backward(clip, batch, config, thresholds, ranks=ranks)
                 gradients.finish()
         found = {"loss": outcome.loss.detach().clone(), "thresholds": outcome.thresholds}
         for name, parameter in clip.module.named_parameters():
             if parameter.grad is not None:
                 found[name] = parameter.grad.contiguous()
+        if rebuilds:
+            found["decoder"] = decoder.layer.weight.grad
         # Of tens of thousands of tokens only these occur: less to write and to read.
         tokens = found["token_embedding.weight"].any(dim=1).nonzero()[:, 0]
         found["token_embedding.weight"] = found["token_embedding.weight"][tokens]
@@ -162,7 +174,8 @@ def free_ports(count):
 def folder(tmp_path_factory):
     """What the processes have left behind; they are started once for all tests."""
     folder = tmp_path_factory.mktemp("ranks")
-    records = make_records(folder, NUM_ROWS)
+    make_t5(folder / "t5")
+    records = with_further_texts(make_records(folder, NUM_ROWS))
     records[1]["negatives"] = []
     records[4]["image"] = records[0]["image"]
     records[5]["negatives"] = records[5]["negatives"][:1]

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import pytest
 import torch
@@ -6,6 +7,7 @@ import torch.nn.functional as F
 
 from hnclip_cli.models.load import load_clip
 from hnclip_cli.models.text import CPU_LAYOUT, Layout
+from hnclip_cli.models.text_decoder import TextDecoder
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.training.batches import collate, make_sample, slots_of
 from hnclip_cli.training.config import TrainConfig
@@ -15,6 +17,7 @@ from hnclip_cli.training.store import RecordStore
 from hnclip_cli.training.texts import SOURCES
 from tests.conftest import to_lines
 from tests.factories import make_records, with_further_texts
+from tests.models.tiny_t5 import make_t5
 
 SIZE = 6
 
@@ -41,6 +44,14 @@ def store(tmp_path_factory):
     return RecordStore(reader, str(folder), ErrorPolicy(), SOURCES)
 
 
+@pytest.fixture(scope="module")
+def rebuilding(clip, tmp_path_factory):
+    """The same model with a decoder, and the settings for it."""
+    folder = make_t5(tmp_path_factory.mktemp("t5"))
+    decoder = TextDecoder(folder, clip.embed_dim, seed=0, device=clip.device).double()
+    return replace(clip, decoder=decoder), {"decoder": folder}
+
+
 def gradients(clip, store, objective, micro_batch, **settings):
     config = TrainConfig(objective=objective, micro_batch=micro_batch, **settings)
     slots = slots_of(config, store.has_negative_images)
@@ -48,7 +59,8 @@ def gradients(clip, store, objective, micro_batch, **settings):
     batch = collate(samples, slots, clip)
     batch.pixels = batch.pixels.double()
     batch.negative_pixels = batch.negative_pixels.double()
-    clip.module.zero_grad()
+    for parameter in clip.parameters:
+        parameter.grad = None
     thresholds = torch.full((len(store.threshold_names),), 2.0, dtype=torch.float64)
     outcome = forward_backward(clip, batch, config, thresholds)
     grads = {
@@ -56,6 +68,8 @@ def gradients(clip, store, objective, micro_batch, **settings):
         for name, parameter in clip.module.named_parameters()
         if parameter.grad is not None
     }
+    if clip.decoder is not None:
+        grads["decoder"] = clip.decoder.layer.weight.grad.clone()
     return outcome, grads
 
 
@@ -76,16 +90,45 @@ def gradients(clip, store, objective, micro_batch, **settings):
     ],
 )
 def test_micro_batches_change_nothing(clip, store, objective):
-    whole, expected = gradients(clip, store, objective, 0)
+    compare_micro_batches(clip, store, objective)
+
+
+def test_micro_batches_change_nothing_of_what_is_rebuilt(rebuilding, store):
+    clip, settings = rebuilding
+    whole, grads = compare_micro_batches(clip, store, "read", **settings)
+    assert whole.terms["reconstruction"] > 1 and grads["decoder"].any()
+
+
+def test_a_row_is_rebuilt_of_its_caption_as_the_text_that_was_drawn(rebuilding, store):
+    clip, settings = rebuilding
+    config = TrainConfig(objective="read", **settings)
+    slots = slots_of(config, False)
+    samples = [make_sample(store, index, 0, clip, slots, 0) for index in range(SIZE)]
+    losses, counts = [], 0
+    for sample in samples[:-1]:  # the last has no further captions
+        tokens = clip.decoder.tokenize(sample.further["paraphrases"])
+        vectors = clip.encode_tokens_raw(clip.tokenize(sample.texts[:1]))
+        losses.append(clip.decoder(vectors, tokens))
+        counts += tokens.numel()
+    batch = collate(samples, slots, clip)
+    batch.pixels = batch.pixels.double()
+    thresholds = torch.zeros(len(store.threshold_names), dtype=torch.float64)
+    outcome = forward_backward(clip, batch, config, thresholds)
+    torch.testing.assert_close(outcome.terms["reconstruction"], sum(losses)[0].detach() / counts)
+
+
+def compare_micro_batches(clip, store, objective, **settings):
+    whole, expected = gradients(clip, store, objective, 0, **settings)
     assert "logit_scale" in expected and len(expected) > 40
     for micro_batch in (1, 3, 4, SIZE):
-        outcome, grads = gradients(clip, store, objective, micro_batch)
+        outcome, grads = gradients(clip, store, objective, micro_batch, **settings)
         torch.testing.assert_close(outcome.loss, whole.loss, rtol=1e-9, atol=0)
         torch.testing.assert_close(outcome.thresholds, whole.thresholds, rtol=1e-9, atol=0)
         assert grads.keys() == expected.keys()
         for name, grad in grads.items():
             scale = expected[name].norm()
             assert (grad - expected[name]).norm() <= 1e-9 * scale, (micro_batch, name)
+    return whole, expected
 
 
 def test_pairs_of_one_image_are_contrasted_where_groups_are_none(clip, store):

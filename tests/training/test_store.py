@@ -4,9 +4,12 @@ import pytest
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
+from hnclip_cli.training.batches import slots_of
+from hnclip_cli.training.config import TrainConfig
+from hnclip_cli.training.loop import left_out
 from hnclip_cli.training.store import RecordStore
 from tests.conftest import to_lines
-from tests.factories import make_records
+from tests.factories import make_records, with_further_texts
 
 
 def store_of(data, folder, policy=None, sources=()):
@@ -56,3 +59,26 @@ def test_captions_of_one_image_share_a_group(tmp_path):
     records[2]["image"] = records[0]["image"]
     store = store_of(to_lines(*records), tmp_path)
     assert store.groups[0] == store.groups[2] != store.groups[1]
+
+
+def test_what_a_run_does_without_is_named(tmp_path):
+    bare = make_records(tmp_path, 2)
+    shown = [bare[0] | {"negative_images": ["1.png"]}]
+
+    def said(objective, records):
+        config = TrainConfig(objective=objective)
+        store = store_of(to_lines(*records), tmp_path, sources=slots_of(config, True).sources)
+        return list(left_out(store, config))
+
+    assert said("triplet", bare) == [
+        "--objective triplet does without negative images; try hnclip data generate before this"
+    ]
+    assert said("triplet", shown) == said("ce-clip", bare) == []
+    assert said("svlc", bare) == [
+        "--objective svlc does without other captions of the same image; "
+        'try records with "captions", a list of true ones'
+    ]
+    assert said("svlc", with_further_texts(bare)) == []
+    assert said("read", with_further_texts(bare)) == [
+        "--objective read does without its term reconstruction; try --decoder google/t5-v1_1-large"
+    ]

@@ -66,8 +66,14 @@ _BUILT_IN: dict[str, Objective] = {
     # C2LIP (arXiv 2603.25722) for models without a bias, and as it was written.
     "concept-centric": {"contrastive": 1, "phrases": 1, "attended": 0.01},
     "concept-centric-sigmoid": {"sigmoid": 1, "phrases_sigmoid": 1, "attended_sigmoid": 0.01},
-    # READ-CLIP (arXiv 2510.16540), without its reconstruction of captions.
-    "read": {"contrastive_both": 1, "imc": 0, "cmr": 0, "paraphrase": 0.5},
+    # READ-CLIP (arXiv 2510.16540); without a decoder, no reconstruction.
+    "read": {
+        "contrastive_both": 1,
+        "imc": 0,
+        "cmr": 0,
+        "paraphrase": 0.5,
+        "reconstruction": 0.1,
+    },
     # Zhai et al., ICCV 2023 (SigLIP), for models with a logit_bias.
     "siglip": {"sigmoid": 1},
     # The same with NegCLIP's further columns, each of them a false pair.

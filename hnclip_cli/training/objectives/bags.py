@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hnclip_cli.training.objectives.contrast import masked_logsumexp
+from hnclip_cli.training.objectives.parts import labeled
 from hnclip_cli.training.objectives.passes import EXCLUDED
 from hnclip_cli.training.objectives.rows import sum_over_rows, widened
 from hnclip_cli.training.objectives.view import View
@@ -22,7 +23,7 @@ def multiple_instance(view: View, name: str = "dense") -> Tensor:
     """
     texts = view.texts[name]
     labels = view.labels.long()
-    text_labels = labels[:, None].expand(texts.mask.shape).masked_fill(~texts.mask, EXCLUDED)
+    _, text_labels, _ = labeled(view, texts)
 
     def rows_of(chunk: list[Tensor], columns: list[Tensor], scale: Tensor) -> Tensor:
         images, bags, own_labels, mask = chunk

@@ -83,11 +83,11 @@ def contrast(
     return with_gradients(loss, inputs[:4], by_features, factor)
 
 
-def masked_logsumexp(logits: Tensor, mask: Tensor) -> Tensor:
-    """(B, K) to (B,): over what the mask keeps; −inf, without NaN in its gradient, for nothing."""
-    nothing = ~mask.any(dim=1)
-    kept = logits.masked_fill(~mask & ~nothing[:, None], -torch.inf)
-    return torch.logsumexp(kept, dim=1).masked_fill(nothing, -torch.inf)
+def masked_logsumexp(logits: Tensor, mask: Tensor, dim: int = 1) -> Tensor:
+    """Over what the mask keeps; −inf, without NaN in its gradient, for nothing."""
+    nothing = ~mask.any(dim=dim, keepdim=True)
+    kept = logits.masked_fill(~mask, -torch.inf).masked_fill(nothing, 0)
+    return kept.logsumexp(dim=dim).masked_fill(nothing.squeeze(dim), -torch.inf)
 
 
 def drops_empty(device: torch.device) -> bool:

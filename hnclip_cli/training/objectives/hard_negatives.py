@@ -73,7 +73,8 @@ def compute_objective(
 
 def _is_there(term: Term, features: Features) -> bool:
     """Whether a batch has what a term is left out without."""
-    if features.negative_images is None and "images" in term.needs:
+    missing = {"images": features.negative_images, "decoder": features.rebuilt}
+    if any(given is None and what in term.needs for what, given in missing.items()):
         return False
     if any(name in features.further for source in term.without for name in SOURCES[source].names):
         return False

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hnclip_cli.training.objectives.contrast import masked_logsumexp
 from hnclip_cli.training.objectives.passes import EXCLUDED
 from hnclip_cli.training.objectives.rows import sum_over_rows, widened
 from hnclip_cli.training.objectives.view import Texts, View
@@ -97,7 +98,7 @@ def each_pair(
 
     rows = [images, view.labels.long(), keys, _numbers(view), texts.mask]
     shared = torch.stack([view.scale, view.bias])
-    return _mean(view, rows_of, rows, _columns(view, texts), texts, width, shared)
+    return _mean(view, rows_of, rows, labeled(view, texts), texts, width, shared)
 
 
 def to_texts(
@@ -121,17 +122,17 @@ def to_texts(
         logits = scale * similar(widened(images), others)
         own = logits[torch.arange(len(logits), device=logits.device), numbers]
         apart = is_true(labels, keys, other_labels, other_keys)
-        rivals = _lse(logits.masked_fill(apart, -torch.inf).flatten(1))[:, None].expand_as(own)
+        rivals = masked_logsumexp(logits.flatten(1), ~apart.flatten(1))[:, None].expand_as(own)
         if false:
             foil = scale * torch.einsum("cd,csd->cs", widened(images), widened(false[0]))
-            foil = foil.masked_fill(~false[1], -torch.inf)
-            rivals = _lse(torch.stack([rivals, foil]), dim=0)
+            both = torch.stack([rivals, foil.masked_fill(~false[1], -torch.inf)])
+            rivals = masked_logsumexp(both, both > -torch.inf, dim=0)
         return -F.logsigmoid(own - rivals).masked_fill(~mask, 0).sum()
 
     rows = [images, view.labels.long(), keys, _numbers(view), texts.mask]
     if foils is not None:
         rows += [foils.features, foils.mask]
-    return _mean(view, rows_of, rows, _columns(view, texts), texts, width)
+    return _mean(view, rows_of, rows, labeled(view, texts), texts, width)
 
 
 def to_images(
@@ -149,10 +150,10 @@ def to_images(
         logits = scale * similar(images, widened(texts))  # (B, c, S)
         own = logits[numbers, torch.arange(len(mask), device=logits.device)]
         apart = is_true(image_labels, keys, labels, own_keys)
-        excess = _lse(logits.masked_fill(apart, -torch.inf), dim=0) - own
+        excess = masked_logsumexp(logits, ~apart, dim=0) - own
         return -F.logsigmoid(-excess).masked_fill(~mask, 0).sum()
 
-    features, labels, own_keys = _columns(view, texts)
+    features, labels, own_keys = labeled(view, texts)
     rows = [features, labels, own_keys, _numbers(view), texts.mask]
     return _mean(view, rows_of, rows, [images, view.labels.long(), keys], texts, width)
 
@@ -178,17 +179,10 @@ def _numbers(view: View) -> Tensor:
     return torch.arange(first, first + len(view.anchors), device=view.anchors.device)
 
 
-def _columns(view: View, texts: Texts) -> list[Tensor]:
+def labeled(view: View, texts: Texts) -> list[Tensor]:
     """Features (b, S, D), the labels of their images or `EXCLUDED` (b, S), and keys (b, S)."""
     labels = view.labels.long()[:, None].expand(texts.mask.shape)
     return [texts.features, labels.masked_fill(~texts.mask, EXCLUDED), texts.keys]
-
-
-def _lse(logits: Tensor, dim: int = 1) -> Tensor:
-    """Log-sum-exp, and −inf without NaN in its gradient where all are −inf."""
-    nothing = (logits == -torch.inf).all(dim=dim, keepdim=True)
-    found = logits.masked_fill(nothing, 0).logsumexp(dim=dim)
-    return found.masked_fill(nothing.squeeze(dim), -torch.inf)
 
 
 def _mean(

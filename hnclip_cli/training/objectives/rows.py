@@ -23,7 +23,12 @@ def masked_mean(values: Tensor, mask: Tensor, ranks: Ranks) -> Tensor:
     The value is that of the whole batch; the gradient is this rank's part, and the parts of the
     ranks add up to the whole.
     """
-    part = values.masked_fill(~mask, 0).sum() / ranks.sum(mask.sum()).clamp(min=1)
+    return mean_over(values.masked_fill(~mask, 0).sum(), mask.sum(), ranks)
+
+
+def mean_over(total: Tensor, count: Tensor, ranks: Ranks) -> Tensor:
+    """A rank's sum and the number of its values to the mean of all ranks; as `masked_mean`."""
+    part = total / ranks.sum(count).clamp(min=1)
     if ranks.size == 1:
         return part
     return part + (ranks.sum(part) - part.detach())

@@ -19,7 +19,7 @@ from hnclip_cli.training.objectives.contrast import contrast, drops_empty, maske
 from hnclip_cli.training.objectives.joined import crossed, invariance, views
 from hnclip_cli.training.objectives.local import focal_rows, local
 from hnclip_cli.training.objectives.parts import paraphrase, phrases, to_texts, units
-from hnclip_cli.training.objectives.rows import masked_mean, sum_over_rows, widened
+from hnclip_cli.training.objectives.rows import masked_mean, mean_over, sum_over_rows, widened
 from hnclip_cli.training.objectives.sigmoid import sigmoid
 from hnclip_cli.training.objectives.view import Negatives, View
 
@@ -156,12 +156,25 @@ def analogy(view: View) -> Tensor:
     ) / 2
 
 
+def reconstruction(view: View) -> Tensor:
+    """mean −log p(token | tokens before it, vector of T), over the tokens of the texts rebuilt.
+
+    READ-CLIP's L_rec (arXiv 2510.16540); the decoder has formed −log p of each text.
+    """
+    if view.rebuilt is None:
+        raise ValueError("a reconstruction needs what a decoder has rebuilt")
+    losses, counts = view.rebuilt
+    there = widened(losses).masked_fill(counts == 0, 0)
+    return mean_over(there.sum(), counts.sum(), view.ranks)
+
+
 @dataclass(frozen=True)
 class Term:
     """A term, and what it is computed from.
 
     That is ``negatives`` (captions), negative ``images``, ``tokens``, ``patches`` alone, the
-    model's ``bias``, or further texts by the name of their source in `texts.SOURCES`.
+    model's ``bias``, a ``decoder``, or further texts by the name of their source in
+    `texts.SOURCES`.
     """
 
     function: Callable[[View], Tensor]  # to the mean, shape ()
@@ -217,6 +230,7 @@ TERMS: dict[str, Term] = {
     "crossed": Term(crossed, needs=frozenset({"joined"})),
     "invariance": Term(invariance, needs=frozenset({"joined"})),
     "paraphrase": Term(paraphrase, needs=frozenset({"paraphrases"})),
+    "reconstruction": Term(reconstruction, needs=frozenset({"paraphrases", "decoder"})),
     # Where no record has a paraphrase, it is 0.
     "analogy": Term(analogy, needs=frozenset(), takes=frozenset({"paraphrases"})),
     "mil": Term(multiple_instance, needs=frozenset({"dense"})),

@@ -32,6 +32,9 @@ class Features:
     text_tokens: Tensor | None = None  # (B, 1 + K, L, D), of the caption and its negatives
     # (B, 1 + K, L) bool, words or the end token; at least one where there is a text.
     text_token_mask: Tensor | None = None
+    # (B,) −log of the probability that a decoder gives the row's text after the vector of its
+    # caption, or None without a decoder.
+    rebuilt: Tensor | None = None
     further: dict[str, Tensor] = field(default_factory=dict)  # each (B, S, D), see `texts.py`
 
     def tokens(self) -> tuple[Tensor, Tensor, Tensor] | None:
@@ -51,6 +54,7 @@ class Slots:
     # (B,) integers. Pairs of one group describe one image and are not contrasted with each other.
     groups: Tensor | None = None
     image_mask: Tensor | None = None  # (B, M) bool; None together with `Features.negative_images`
+    rebuilt: Tensor | None = None  # (B,) tokens of the text that is rebuilt, 0 for none
     further: dict[str, Tensor] = field(default_factory=dict)  # each (B, S) bool
     # Each (B, S) int64, equal for equal texts, on whichever rank.
     keys: dict[str, Tensor] = field(default_factory=dict)
@@ -94,6 +98,8 @@ class View:
     tokens: tuple[Tensor, Tensor, Tensor] | None = None  # as in `Features`, for a local term
     patches: Tensor | None = None  # (B, P, D), as `Features.image_tokens`
     texts: dict[str, Texts] = field(default_factory=dict)  # further ones, by name
+    # As `Features.rebuilt` and `Slots.rebuilt`, for a reconstruction.
+    rebuilt: tuple[Tensor, Tensor] | None = None
     half: bool = False  # whether the features have no more than the precision of half
     implementation: Implementation = "auto"  # as in `hard_negative_objective`
     chunk_size: int | None = None  # rows at a time; None: what was measured to be fast
@@ -119,6 +125,9 @@ class View:
         if images is None or mask is None:
             images, mask = features.images[:, None, :][:, :0], slots.mask[:, :0]
         dtype = torch.promote_types(features.images.dtype, torch.float32)
+        rebuilt = None
+        if features.rebuilt is not None and slots.rebuilt is not None:
+            rebuilt = features.rebuilt, slots.rebuilt
         kind = max(0, len(thresholds) - 1)  # the last is that of negative images
         view = cls(
             anchors=features.images,
@@ -137,6 +146,7 @@ class View:
                 name: Texts(texts, slots.further[name], slots.keys[name])
                 for name, texts in features.further.items()
             },
+            rebuilt=rebuilt,
             half=half or features.images.dtype != dtype,
             implementation=implementation,
             chunk_size=chunk_size,
@@ -230,6 +240,12 @@ def check_shapes(features: Features, slots: Slots, scale: Tensor) -> None:
         _check("image mask", image_mask, *images.shape[:2], dtype=torch.bool)
     elif images is not image_mask:
         raise ValueError("got negative images without their mask, or a mask without images")
+    rebuilt = features.rebuilt, slots.rebuilt
+    if rebuilt.count(None) == 1:
+        raise ValueError("got what is rebuilt without its numbers of tokens, or these alone")
+    for tensor in rebuilt:
+        if tensor is not None:
+            _check("rebuilt", tensor, size)
     for name, texts in features.further.items():
         _check(name, texts, size, "S", dim)
         for what, given in ("mask", slots.further), ("keys", slots.keys):

@@ -150,7 +150,7 @@ class Case:
 
     def measure(self, step: StepOnMeta) -> tuple[int, dict[str, float]]:
         """The peak of the last of some steps, and what was reserved for it."""
-        optimizer = make_optimizer(self.clip.module, 1e-12, 0.1)
+        optimizer = make_optimizer(self.clip.module.parameters(), 1e-12, 0.1)
         for samples in self.batches:
             if not self.kit.small:
                 torch.cuda.reset_peak_memory_stats()

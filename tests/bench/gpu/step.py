@@ -113,7 +113,7 @@ class Step:
         self.tokens = open_clip.get_tokenizer("ViT-B-32")(texts_of(records, SLOTS))
         self.on_device = self.tokens.to(kit.device)
         self.mask = torch.ones(size, SLOTS, dtype=torch.bool, device=kit.device)
-        self.optimizer = make_optimizer(module, 1e-12, 0.1)
+        self.optimizer = make_optimizer(module.parameters(), 1e-12, 0.1)
         self.share_of_tokens = float((self.tokens != 0).float().mean())
 
     def compile_theirs(self) -> None:

@@ -11,7 +11,15 @@ from hnclip_cli.training.texts import SOURCES, num_slots
 
 NUM_KINDS = 3  # and that of negative images
 DIM = 5
-TENSORS = ("images", "texts", "negatives", "negative_images", "image_tokens", "text_tokens")
+TENSORS = (
+    "images",
+    "texts",
+    "negatives",
+    "negative_images",
+    "image_tokens",
+    "text_tokens",
+    "rebuilt",
+)
 
 
 def make_batch(size=4, slots=2, images=2, seed=0, valid=0.7, groups=None, dtype=torch.float64):
@@ -37,6 +45,7 @@ def make_batch(size=4, slots=2, images=2, seed=0, valid=0.7, groups=None, dtype=
         image_tokens=normal(size, 3, DIM).to(dtype).requires_grad_(),
         text_tokens=normal(size, 1 + slots, 4, DIM).to(dtype).requires_grad_(),
         text_token_mask=words,
+        rebuilt=(4 * normal(size).abs()).to(dtype).requires_grad_(),
         further={name: unit(size, count, DIM) for name, count in counts.items()},
     )
     slots = Slots(
@@ -46,6 +55,7 @@ def make_batch(size=4, slots=2, images=2, seed=0, valid=0.7, groups=None, dtype=
         image_mask=None
         if images is None
         else torch.rand(size, images, generator=generator) < valid,
+        rebuilt=torch.randint(5, (size,), generator=generator),
     )
     for name, count in counts.items():
         slots.further[name] = torch.rand(size, count, generator=generator) < valid

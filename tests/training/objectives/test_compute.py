@@ -108,7 +108,7 @@ def test_gradients_equal_differences(name):
 
     # The attention of the local term has no gradient by definition, so tokens are held fixed.
     if uses(OBJECTIVES[name], "tokens"):
-        inputs[4:] = [tensor.detach() for tensor in inputs[4:]]
+        inputs[4:6] = [tensor.detach() for tensor in inputs[4:6]]
     used = num_slots(source for source in SOURCES if uses(OBJECTIVES[name], source))
     further = [x if key in used else x.detach() for key, x in features.further.items()]
     torch.autograd.gradcheck(loss, [*inputs, *further, make_scale(), make_bias()])
@@ -129,6 +129,7 @@ def test_what_lies_in_empty_slots_does_not_matter(name):
         text_tokens=features.text_tokens.detach()
         .clone()
         .masked_fill_(~features.text_token_mask[..., None], 7.0),
+        rebuilt=features.rebuilt.detach().clone().masked_fill_(slots.rebuilt == 0, 6.0),
         further={
             name: x.detach()
             .clone()
@@ -147,6 +148,7 @@ def test_what_lies_in_empty_slots_does_not_matter(name):
     assert not found["negatives"][empty].any()
     assert not found["negative_images"][~slots.image_mask].any()
     assert not found["text_tokens"][~features.text_token_mask].any()
+    assert not found["rebuilt"][slots.rebuilt == 0].any()
     assert not any(found[name][~mask].any() for name, mask in slots.further.items())
 
 
@@ -254,6 +256,7 @@ def test_an_objective_says_what_must_be_encoded(spec):
     sees_patches = uses(spec, "tokens") or uses(spec, "patches")
     assert bool(found["image_tokens"].any()) == sees_patches
     assert bool(found["text_tokens"].any()) == uses(spec, "tokens")
+    assert bool(found["rebuilt"].any()) == uses(spec, "decoder")
     for source in SOURCES:
         used = any(found[name].any() for name in SOURCES[source].names)
         assert used == uses(spec, source), source
@@ -280,6 +283,8 @@ def test_the_threshold_of_negative_images_is_bounded_and_kept_without_any():
         ("image_tokens", torch.zeros(4, 3, 6), "expected \\(4, P, 5\\)"),
         ("text_tokens", torch.zeros(4, 2, 4, 5), "expected \\(4, 3, L, 5\\)"),
         ("text_token_mask", torch.ones(4, 3, 4), "expected \\(4, 3, 4\\) of torch.bool"),
+        ("rebuilt", None, "without its numbers of tokens"),
+        ("rebuilt", torch.zeros(5), "expected \\(4\\)"),
     ],
 )
 def test_shapes_that_do_not_fit_are_refused(part, value, message):
