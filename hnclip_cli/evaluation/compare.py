@@ -104,8 +104,9 @@ def entry_of_two(same: Sequence[Accuracy], resampling: Resampling) -> Report:
 def flipped(observed: Sequence[Observations], ids: Sequence[str]) -> Report:
     """The records that one model has right and the other wrong, of each measure of records."""
     found: Report = {}
-    for measure in MEASURES:
-        if measure == "pair" or (measure, 1) not in observed[0].margins:
+    for measure, facts in MEASURES.items():
+        is_shown = facts.section and measure != "pair"
+        if not is_shown or (measure, 1) not in observed[0].margins:
             continue
         record = observed[0].margins[measure, 1].record
         ours, theirs = (outcomes(run.margins[measure, 1].margin).correct for run in observed)

@@ -54,7 +54,10 @@ def matching_margins(
 
     Returns:
         ``text`` (each image prefers its caption), ``image`` (each caption prefers its image) and
-        ``group`` (both), one margin each; or of queries that have candidates of both sorts,
+        ``group`` (both), one margin each, and the four comparisons that they are made of:
+        ``first_image`` and ``second_image`` prefer their captions, ``first_caption`` and
+        ``second_caption`` their images, in the order of the captions; or of queries that have
+        candidates of both sorts,
         ``image_to_text`` and ``text_to_image``, the best true candidate over the false one, and
         ``image_to_text_all`` and ``text_to_image_all``, the worst true one over it, of those
         with several true ones.
@@ -62,7 +65,15 @@ def matching_margins(
     if len(scores) == len(scores[0]) == 2 and set(truth) in (_STRAIGHT, _CROSSED):
         (a, b), (c, d) = scores if (0, 0) in truth else scores[::-1]
         text, image = min(a - b, d - c), min(a - c, d - b)
-        return {"text": [text], "image": [image], "group": [min(text, image)]}
+        return {
+            "text": [text],
+            "image": [image],
+            "group": [min(text, image)],
+            "first_image": [a - b],
+            "second_image": [d - c],
+            "first_caption": [a - c],
+            "second_caption": [d - b],
+        }
     matrix = np.array(scores, dtype=np.float64)
     true = np.zeros(matrix.shape, dtype=bool)
     true[tuple(np.transpose(list(truth)))] = True

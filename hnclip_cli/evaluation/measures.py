@@ -24,7 +24,7 @@ class Measure:
 
     title: str
     key: str = ""  # in the key of a number; by default its name
-    section: str = "matching"  # of the report
+    section: str = "matching"  # of the report; none where only official scores have it
     is_textual: bool = False  # it asks which caption is true: text alone can have an answer
     chance: float | None = None  # of random scores, where it does not depend on the record
 
@@ -35,6 +35,10 @@ MEASURES = {
     "text": Measure("text score", "text_score", chance=1 / 4),
     "image": Measure("image score", "image_score", chance=1 / 4),
     "group": Measure("group score", "group_score", chance=1 / 6),
+    "first_image": Measure("first image to text", section="", is_textual=True, chance=1 / 2),
+    "second_image": Measure("second image to text", section="", is_textual=True, chance=1 / 2),
+    "first_caption": Measure("first caption to image", section="", chance=1 / 2),
+    "second_caption": Measure("second caption to image", section="", chance=1 / 2),
     "image_to_text": Measure("image to text, top 1", is_textual=True),
     "text_to_image": Measure("text to image, top 1"),
     "image_to_text_all": Measure("image to text, all true", is_textual=True),
@@ -125,8 +129,8 @@ def leaf_weights(leaves: Sequence[Leaf]) -> Floats:
 
 def accuracies(observations: Observations, fields: Sequence[str]) -> Iterator[Accuracy]:
     """The numbers of all records, broken down by fields, and the averages of each benchmark."""
-    for name in MEASURES:
-        if (name, 1) in observations.margins:
+    for name, measure in MEASURES.items():
+        if measure.section and (name, 1) in observations.margins:
             yield from _of_measure(observations, fields, name)
 
 

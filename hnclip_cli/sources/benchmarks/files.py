@@ -48,13 +48,16 @@ class Files:
         """The path of an image that lies inside of a file, once it is written into the folder."""
         return unpack_image(item, name, self.images, stem)
 
-    def paths(self, names: Sequence[str]) -> list[str]:
-        """The paths of the official files that are there, in the order of ``names``.
+    def paths(self, *releases: Sequence[str]) -> list[str]:
+        """The paths of the official files that are there, in the order of their names.
 
         A file whose official name has a folder, as ``atom/4.csv``, may also lie directly in
-        ``path`` where no other has its name.
+        ``path`` where no other has its name. Of several releases, which name the same files each in
+        its way, one is read: that of which most is there.
         """
-        found = self._found(names)
+        found = self._found([name for names in releases for name in names])
+        names = max(releases, key=lambda names: len(found.keys() & names))
+        found = {name: found[name] for name in names if name in found}
         absent = [name for name in names if name not in found]
         if absent and os.path.isdir(self.path):
             self.note(
@@ -115,7 +118,7 @@ class Files:
                 yield Item(record, self, path, record.line)
 
     def csv_items(
-        self, path: str, columns: Sequence[str], *, by_place: bool = False
+        self, path: str, columns: Sequence[str], *, by_place: bool = False, delimiter: str = ","
     ) -> Iterator[Item]:
         """The items of a CSV file with a header; the key is the row's number from 1.
 
@@ -123,7 +126,7 @@ class Files:
         """
         with open_input_file(path) as stream, unpacking(path):
             try:
-                rows = read_csv(stream, path)
+                rows = read_csv(stream, path, delimiter)
                 header = list(rows.fieldnames or ())
                 if by_place and len(header) == len(columns):
                     rows.fieldnames = list(columns)

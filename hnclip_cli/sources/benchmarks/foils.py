@@ -6,17 +6,15 @@
 - ConMe (Huang et al. 2024, arXiv:2406.08164): questions that vision-language models get wrong.
   The official measure compares the perplexities that a language model gives to two answers.
   CLIP has none, so a caption is a question and an answer to it.
-- What'sUp (Kamath et al. 2023, arXiv:2310.19785): prepositions. The photographs A and B, in which
-  one object stands in four relations to another, and captions of one or two objects on COCO and
-  on GQA images.
+- CC-Neg (Singh et al. 2024, arXiv:2403.20312): captions of CC3M, negated by a language model.
 """
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
 from hnclip_cli.benchmarks import TEXT_TO_TEXT, Leaf, Metric, Place, accuracy, by_subset, mean
-from hnclip_cli.sources.benchmarks.files import Files, benchmark, reader
+from hnclip_cli.errors import HnclipError
+from hnclip_cli.sources.benchmarks.files import Files, benchmark, read_json, reader
 from hnclip_cli.sources.benchmarks.items import Item
 from hnclip_cli.sources.places import coco_places
 
@@ -98,8 +96,7 @@ MIN_VOTES = 2
 
 def _valse(item: Item) -> dict[str, Any] | None:
     """Nothing of an item that the annotators did not confirm: the official score counts none."""
-    votes = Item(item.field("mturk", dict), item.files, item.source, item.key)
-    if votes.integer("caption") < MIN_VOTES:
+    if item.inner("mturk").integer("caption") < MIN_VOTES:
         return None
     names = coco_places(item.text("image_file"))
     image = item.image_path(*names, *(f"{folder}/{name}" for folder in FOLDERS for name in names))
@@ -148,79 +145,49 @@ CONME = benchmark(
 )
 
 
-WHATSUP_FILES = (
-    "controlled_images_dataset.json",
-    "controlled_clevr_dataset.json",
-    "coco_qa_one_obj.json",
-    "coco_qa_two_obj.json",
-    "vg_qa_one_obj.json",
-    "vg_qa_two_obj.json",
+CC_NEG_FILE, CC_NEG_PICKLE = "ccneg_preprocessed.json", "ccneg_preprocessed.pt"
+CC_NEG_EXPORT = (
+    'python -c \'import json, torch; d = torch.load("ccneg_preprocessed.pt", weights_only=True); '
+    'json.dump({k: d[k] for k in ("image_paths", "annotations")}, '
+    'open("ccneg_preprocessed.json", "w"))\''
 )
+CC_NEG_EVALUATED = 40_000  # the last of all; those before are for training
+CC_NEG_PREFIX = "/workspace/datasets/cc3m/"  # of the images, where the authors had them
+CC_NEG_FOLDER = "cc3m_subset_images_extracted_final"
 
 
-def _whatsup(item: Item) -> dict[str, Any]:
-    """The first option is the caption, the others its negatives.
+def _cc_neg_items(files: Files) -> Iterator[Item]:
+    """Two lists side by side; the key is the place in them.
 
-    ``tags`` of A and B name the relation and the set, the photographs that differ only in it:
-    the official pair and set accuracies go over them.
+    The official file is a pickle, and to read one is to run it.
     """
-    options = item.texts("caption_options")
-    if len(options) < 2:
-        raise item.error('field "caption_options" holds no negative', got=str(options))
-    caption, *others = options
-    image, tags = _controlled(item) if "image_path" in item else (_natural_image(item), None)
-    return item.short(image, caption, others, "replace-preposition", tags=tags)
+    path = files.first(CC_NEG_FILE, CC_NEG_PICKLE)
+    if path.endswith(CC_NEG_PICKLE):
+        raise HnclipError(
+            "pickles are not read", where=path, expected=CC_NEG_FILE, hint=CC_NEG_EXPORT
+        )
+    content = read_json(path, dict)
+    images, annotations = content.get("image_paths"), content.get("annotations")
+    is_official = isinstance(images, list) and isinstance(annotations, list)
+    if not is_official or len(images) != len(annotations):
+        expected = "lists image_paths and annotations of one length"
+        raise HnclipError("not the official lists", where=path, expected=expected)
+    pairs = list(enumerate(zip(images, annotations, strict=True)))[-CC_NEG_EVALUATED:]
+    yield from files.items(
+        path, ((key, {"image": image, "annotation": note}) for key, (image, note) in pairs)
+    )
 
 
-def _triples(content: list[Any]) -> Iterator[tuple[int, Any]]:
-    """``[image, caption, negative]`` as one object; anything else as it is."""
-    for index, entry in enumerate(content):
-        match entry:
-            case [image, caption, foil]:
-                yield index, {"image_id": image, "caption_options": [caption, foil]}
-            case _:
-                yield index, entry
+def _cc_neg(item: Item) -> dict[str, Any]:
+    """Commas leave the negated caption only, as in the official code."""
+    annotation = item.inner("annotation")
+    caption = annotation.inner("json").caption
+    negated = annotation.inner("sop_data").text("negative-prompt").replace(",", "")
+    name = item.image.removeprefix(CC_NEG_PREFIX)
+    base = name.rpartition("/")[2]
+    places = [name] if not name.startswith("/") else []
+    places += [base, f"{CC_NEG_FOLDER}/{base}", f"ccneg_images/{CC_NEG_FOLDER}/{base}"]
+    return item.short(item.image_path(*places), caption, [negated], "negate")
 
 
-def _controlled(item: Item) -> tuple[str, dict[str, str]]:
-    """The photograph, and what its name says, as mug_left_of_plate.jpeg."""
-    path = item.text("image_path").removeprefix("data/")
-    name = os.path.basename(path)
-    image = item.image_path(path, name)
-    stem = os.path.splitext(name)[0]
-    parts = stem.split("_")
-    if len(parts) < 3:
-        raise item.error("image name says no relation", got=repr(stem), expected="A_left_of_B")
-    return image, {"relation": parts[1], "set": f"{parts[0]}_{parts[-1]}"}
-
-
-def _natural_image(item: Item) -> str:
-    number = item.integer("image_id")
-    if item.subset.startswith("coco"):
-        return item.image_path(f"val2017/{number:012d}.jpg", f"{number:012d}.jpg")
-    return item.image_path(f"vg_images/{number}.jpg", f"{number}.jpg")
-
-
-def photographs(place: Place) -> Leaf | None:
-    """The four photographs of two objects, which differ in their relation only."""
-    name = place.named("set")
-    return (place.subset, name) if name else None
-
-
-def opposites(place: Place) -> Leaf | None:
-    """Two of a set: left with right, on with under, in front with behind."""
-    four = photographs(place)
-    is_across = place.named("relation") in ("left", "right")
-    return four and (*four, "across" if is_across else "along")
-
-
-WHATSUP = benchmark(
-    "whatsup",
-    reader(lambda files: files.json_items(files.paths(WHATSUP_FILES), list, _triples), _whatsup),
-    (
-        mean("subsets", by_subset, vl_compo=True),
-        Metric("individual, {}", leaf=by_subset, each=True),
-        Metric("pairs, {}", leaf=by_subset, each=True, joined=opposites, members=2),
-        Metric("sets, {}", leaf=by_subset, each=True, joined=photographs, members=4),
-    ),
-)
+CC_NEG = benchmark("cc-neg", reader(_cc_neg_items, _cc_neg), (Metric("accuracy"),))

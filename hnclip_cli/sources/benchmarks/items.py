@@ -31,6 +31,10 @@ class Item(Record):
             raise self.error("more values than the header has columns")
         return super().field(name, kind)
 
+    def inner(self, name: str) -> "Item":
+        """A field that holds an object, as an item of the same place."""
+        return Item(self.field(name, dict), self.files, self.source, self.key)
+
     @property
     def where(self) -> str:
         return f"{self.source}: item {self.key!r}"

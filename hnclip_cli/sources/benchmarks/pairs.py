@@ -6,64 +6,137 @@
   annotation, the public tenth of it and the sample for language models have the same form. The
   annotations of single subsets hold the same items in objects by video and subject.
 - MMVP-VLM (Tong et al. 2024, arXiv:2401.06209): images that CLIP takes for the same.
-- InpaintCOCO (Rösch et al. 2024, arXiv:2403.02875): a COCO photograph and a part of it repainted.
-  The parquet files hold the images themselves. They are unpacked into the folder of the images, so
-  that records can name them.
+- Cola (Ray et al. 2023, arXiv:2305.03689), its multi-object part: attributes of two objects change
+  places.
+- COCO-Counterfactuals (Le et al. 2023, arXiv:2309.14356): one noun changes; both images are made.
+
+Those whose files hold the images themselves are in ``embedded.py``.
 """
 
 import itertools
-import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from hnclip_cli.benchmarks import Leaf, Metric, Place, by_subset, by_tag, winoground
-from hnclip_cli.errors import HnclipError
 from hnclip_cli.sources.benchmarks.files import Files, benchmark, reader
 from hnclip_cli.sources.benchmarks.items import Item
-from hnclip_cli.streams.arrow_files import arrow_rows
+from hnclip_cli.sources.places import visual_genome_places
 
 TRUTH = [[0, 0], [1, 1]]  # each caption of the image at its own place
 
+
+def two_by_two(
+    images: Sequence[str],
+    captions: Sequence[str],
+    place: Callable[[Item, str], str],
+    *,
+    subset: Sequence[str] = (),
+    tags: Sequence[str] = (),
+) -> Callable[[Item], dict[str, Any]]:
+    """What turns an item to a record, by the names of its fields.
+
+    Args:
+        images: the fields of the two images.
+        captions: the field of each one's caption.
+        place: gives the path of an image, by its field.
+        subset: fields whose values name the subset; by default it is the file's name.
+        tags: fields that become tags, where an item has them.
+    """
+
+    def convert(item: Item) -> dict[str, Any]:
+        texts = [item.text(name) for name in captions]  # before an image is written
+        return item.record(
+            subset="_".join(item.text(name) for name in subset),
+            images=[place(item, name) for name in images],
+            captions=texts,
+            truth=TRUTH,
+            tags={name: item.text(name) for name in tags if item.get(name)},
+        )
+
+    return convert
+
+
+def named(*patterns: str) -> Callable[[Item, str], str]:
+    """Looks an image up by the name in its field: ``{}`` in each pattern, or the last part of it
+    for ``{base}``."""
+
+    def place(item: Item, name: str) -> str:
+        text = item.text(name)
+        base = text.rpartition("/")[2]
+        return item.image_path(*(pattern.format(text, base=base) for pattern in patterns))
+
+    return place
+
+
+ZERO_ONE = ("image_0", "image_1"), ("caption_0", "caption_1")
+
 WINOGROUND_FILE = "examples.jsonl"
 COLORSWAP_FILE = "test.json"
-
-
-def _winoground(item: Item) -> dict[str, Any]:
-    """``tags`` are the linguistic phenomena that the authors assigned."""
-    names = [item.text(f"image_{side}") for side in (0, 1)]
-    return item.record(
-        images=[item.image_path(f"{name}.png", name) for name in names],
-        captions=[item.text(f"caption_{side}") for side in (0, 1)],
-        truth=TRUTH,
-        tags=_tags(item, "collapsed_tag", "tag", "secondary_tag"),
-    )
-
-
-def _colorswap(item: Item) -> dict[str, Any]:
-    names = [item.text(f"image_{side}") for side in (1, 2)]
-    return item.record(
-        images=[item.image_path(name, name.rpartition("/")[2]) for name in names],
-        captions=[item.text(f"caption_{side}") for side in (1, 2)],
-        truth=TRUTH,
-        tags=_tags(item, "image_source", "caption_source"),
-    )
-
-
-def _tags(item: Item, *names: str) -> dict[str, str]:
-    return {name: item.text(name) for name in names if item.get(name)}
-
+COUNTERFACTUALS_FILE = "data/examples.jsonl"
 
 WINOGROUND = benchmark(
     "winoground",
-    reader(lambda files: files.jsonl_items(files.first(WINOGROUND_FILE)), _winoground),
+    reader(
+        lambda files: files.jsonl_items(files.first(WINOGROUND_FILE)),
+        # The tags are the linguistic phenomena that the authors assigned.
+        two_by_two(
+            *ZERO_ONE, named("{}.png", "{}"), tags=("collapsed_tag", "tag", "secondary_tag")
+        ),
+    ),
     winoground(vl_compo=True),
 )
 COLORSWAP = benchmark(
     "colorswap",
-    reader(lambda files: files.json_items(files.paths([COLORSWAP_FILE]), list), _colorswap),
+    reader(
+        lambda files: files.json_items(files.paths([COLORSWAP_FILE]), list),
+        two_by_two(
+            ("image_1", "image_2"),
+            ("caption_1", "caption_2"),
+            named("{}", "{base}"),
+            tags=("image_source", "caption_source"),
+        ),
+    ),
     winoground(vl_compo=True),
+)
+COCO_COUNTERFACTUALS = benchmark(
+    "coco-counterfactuals",
+    reader(
+        lambda files: files.jsonl_items(files.first(COUNTERFACTUALS_FILE)),
+        two_by_two(*ZERO_ONE, named("{}.jpg", "images/{}.jpg", "{}", "images/{}")),
+    ),
+    winoground(),
+)
+
+COLA_FILE = "data/COLA_multiobjects_matching_benchmark.json"
+COLA_FIELDS = ("image_1", "caption_1", "image_2", "caption_2")
+
+
+def _cola_items(content: list[Any]) -> Iterator[tuple[int, Any]]:
+    """``[image, caption, image, caption]`` as an object; anything else as it is."""
+    for index, entry in enumerate(content):
+        is_four = isinstance(entry, list) and len(entry) == len(COLA_FIELDS)
+        yield index, dict(zip(COLA_FIELDS, entry, strict=True)) if is_four else entry
+
+
+def _cola_place(item: Item, name: str) -> str:
+    """Images are named by address; the last part of it is a number of Visual Genome."""
+    base = item.text(name).rpartition("/")[2]
+    return item.image_path(*visual_genome_places(base.removesuffix(".jpg")))
+
+
+COLA = benchmark(
+    "cola",
+    reader(
+        lambda files: files.json_items([files.first(COLA_FILE)], list, _cola_items),
+        two_by_two(COLA_FIELDS[::2], COLA_FIELDS[1::2], _cola_place),
+    ),
+    # The official score looks at the images only.
+    (
+        Metric("multi-object accuracy (image score)", (("image",),)),
+        Metric("text score", (("text",),)),
+        Metric("group score", (("group",),)),
+    ),
 )
 
 EQBEN_FILES = ("private_info_global.json", "eqben_subset_10percent_final.json", "all_select.json")
@@ -154,50 +227,4 @@ MMVP = benchmark(
         Metric("text to image pairs, {} patterns", (("image",),), by_tag("pattern")),
         Metric("group score, mean of {} patterns", (("group",),), by_tag("pattern"), vl_compo=True),
     ),
-)
-
-
-PARQUET_FILES = tuple(f"test-{part:05d}-of-00003.parquet" for part in range(3))
-SIDES = ("coco", "inpaint")
-PARQUET_COLUMNS = [
-    "concept",
-    *(f"{side}_{what}" for side in SIDES for what in ("caption", "image")),
-]
-
-
-def _inpaintcoco(item: Item) -> dict[str, Any]:
-    """Some rows have no second caption; each is a bad item."""
-    concept = item.text("concept")
-    captions = [item.text(f"{side}_caption") for side in SIDES]
-    return item.record(
-        subset=concept,
-        images=[_unpacked(item, side) for side in SIDES],
-        captions=captions,
-        truth=TRUTH,
-        tags={"concept": concept},
-    )
-
-
-def _parquet_items(files: Files) -> Iterator[Item]:
-    for path in files.paths(PARQUET_FILES):
-        part = int(os.path.basename(path).split("-")[1])
-        for index, row in enumerate(arrow_rows(path, partial(_columns, path))):
-            yield Item(row, files, path, f"{part}/{index}")
-
-
-def _columns(path: str, names: Sequence[str]) -> list[str]:
-    if absent := [name for name in PARQUET_COLUMNS if name not in names]:
-        raise HnclipError("not an official file", where=path, expected=f"also {' '.join(absent)}")
-    return PARQUET_COLUMNS
-
-
-def _unpacked(item: Item, side: str) -> str:
-    stem = f"{item.key.replace('/', '-')}-{side}"
-    return item.files.unpacked(item, f"{side}_image", stem)
-
-
-INPAINTCOCO = benchmark(
-    "inpaintcoco",
-    reader(_parquet_items, _inpaintcoco),
-    winoground(),
 )

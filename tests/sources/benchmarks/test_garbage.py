@@ -14,6 +14,7 @@ from hnclip_cli.sources.benchmarks.choices import COMVG_COLUMNS, SVO_COLUMNS
 from hnclip_cli.sources.benchmarks.files import Files
 from hnclip_cli.sources.benchmarks.foils import CONME_COLUMNS
 from hnclip_cli.sources.benchmarks.pairs import MMVP_COLUMNS
+from hnclip_cli.sources.benchmarks.positions import COUNTERCURATE_COLUMNS
 from hnclip_cli.sources.benchmarks.regions import CREPE_COLUMNS
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import format_record, parse_record
@@ -50,6 +51,12 @@ JSON_FILES = {
     "coco-retrieval": ("dataset_coco.json", KARPATHY),
     "flickr30k-retrieval": ("flickr30k_test.json", BLIP),
     "imagefolder": ("classes.json", {"a": "x"}),
+    "coco-counterfactuals": ("examples.jsonl", PAIR),
+    "cola": ("COLA_multiobjects_matching_benchmark.json",
+             [["https://x.org/1.jpg", "a", "https://x.org/1.jpg", "b"]]),
+    "cc-neg": ("ccneg_preprocessed.json",
+               {"image_paths": ["/workspace/datasets/cc3m/a.jpg"],
+                "annotations": [{"json": {"caption": "a"}, "sop_data": {"negative-prompt": "b"}}]}),
 }  # fmt: skip
 CSV_FILES = {
     "crepe": ("prod_vg_hard_negs_swap_complexity_5.csv", CREPE_COLUMNS),
@@ -57,6 +64,7 @@ CSV_FILES = {
     "mmvp": ("Questions.csv", MMVP_COLUMNS),
     "comvg": ("ComVG.csv", COMVG_COLUMNS),
     "conme": ("replace-att.csv", CONME_COLUMNS),
+    "countercurate": ("test_up_down_.csv", COUNTERCURATE_COLUMNS),
 }
 PATHS = ("a.jpg", "../a.jpg", "/etc/passwd", "a/b/../../../c", "1", "\0", "", " ")
 
@@ -102,15 +110,16 @@ def damaged(draw, content):
 
 
 @st.composite
-def table(draw, columns):
+def table(draw, columns, delimiter):
     rows = draw(st.lists(st.lists(cells, max_size=len(columns) + 1), max_size=4))
     header = draw(st.permutations(columns))
-    return "\n".join(",".join(row) for row in [header, *rows])
+    return "\n".join(delimiter.join(row) for row in [header, *rows])
 
 
 FILES = {name: file for name, (file, _) in (JSON_FILES | CSV_FILES).items()}
 CONTENTS = {name: damaged(content) for name, (_, content) in JSON_FILES.items()} | {
-    name: table(columns) for name, (_, columns) in CSV_FILES.items()
+    name: table(columns, "\t" if name == "countercurate" else ",")
+    for name, (_, columns) in CSV_FILES.items()
 }
 
 
@@ -152,4 +161,4 @@ def test_damaged_content_gives_records_or_errors_that_name_the_file(name, tmp_pa
 
 
 def test_every_reader_of_text_is_tried():
-    assert set(BENCHMARKS) - set(FILES) == {"inpaintcoco"}
+    assert set(BENCHMARKS) - set(FILES) == {"inpaintcoco", "bivlc", "vismin"}

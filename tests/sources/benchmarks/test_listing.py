@@ -10,7 +10,8 @@ from tests.conftest import ROOT
 CONTRACT = (
     "sugarcrepe sugarcrepe-pp aro-vg-relation aro-vg-attribution aro-coco-order aro-flickr-order "
     "valse vl-checklist winoground crepe eqben imagecode svo-probes whatsup mmvp colorswap spec "
-    "inpaintcoco comvg conme coco-retrieval flickr30k-retrieval imagefolder"
+    "inpaintcoco comvg conme coco-retrieval flickr30k-retrieval imagefolder "
+    "bivlc vismin coco-counterfactuals cola countercurate cc-neg"
 )
 
 
