@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from hnclip_cli.benchmarks import BENCHMARKS
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.sources.benchmarks import imagefolder, karpathy
+from hnclip_cli.models import zero_shot
+from hnclip_cli.sources.benchmarks import karpathy
 from hnclip_cli.sources.benchmarks.choices import COMVG_COLUMNS, SVO_COLUMNS
 from hnclip_cli.sources.benchmarks.files import Files
 from hnclip_cli.sources.benchmarks.foils import CONME_COLUMNS
@@ -130,7 +131,7 @@ def prompts(classes, templates):
 @pytest.mark.parametrize("name", FILES)
 def test_damaged_content_gives_records_or_errors_that_name_the_file(name, tmp_path, monkeypatch):
     monkeypatch.setattr(karpathy, "Parser", Tagger)
-    monkeypatch.setattr(imagefolder, "class_prompts", prompts)
+    monkeypatch.setattr(zero_shot, "class_prompts", prompts)
     folder = Folder(tmp_path)
     folder.image("a.jpg", "a.jpg.png", "a_on_b.jpg", "1.jpg", "1/1.jpg", "count/a.jpg")
     folder.image(*(f"a/img{number}.jpg" for number in range(10)))

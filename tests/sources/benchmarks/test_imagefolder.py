@@ -1,7 +1,7 @@
 import pytest
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.sources.benchmarks import imagefolder
+from hnclip_cli.models import zero_shot
 
 
 def prompts(classes):
@@ -10,7 +10,7 @@ def prompts(classes):
 
 @pytest.fixture(autouse=True)
 def images(folder, monkeypatch):
-    monkeypatch.setattr(imagefolder, "class_prompts", lambda classes, templates: prompts(classes))
+    monkeypatch.setattr(zero_shot, "class_prompts", lambda classes, templates: prompts(classes))
     folder.image("tabby_cat/2.jpg", "tabby_cat/1.jpg", "tabby_cat/.hidden", "dog/1.jpg")
 
 
