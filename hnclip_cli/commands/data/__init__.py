@@ -12,7 +12,7 @@ COMMANDS = {
     "webdataset": "Write a record for each caption of each sample of tar shards.",
     "half-truths": "Write true parts of captions, and the same parts with a wrong addition.",
     "inpaint": "Paint what negatives say into the images of their records.",
-    "generate": "Make an image of each negative caption.",
+    "generate": "Make an image of each negative caption, as TripletCLIP does.",
 }
 
 
