@@ -26,7 +26,8 @@ _choice_options = options.together(
         help="A kind of negative; repeatable.  [default: those that read well, see the docs]"),
     click.option("--preset", "presets", multiple=True,
         type=options.TableName("preset", "hnclip_cli.negatives.kinds.presets:PRESETS"),
-        help="The kinds of a paper; repeatable, and together with --kind."),
+        help="The kinds of a paper, and as many negatives as it has; repeatable, also with"
+        " --kind."),
     click.option("--per-caption", type=options.Whole(1), metavar="N",
         help="Keep N negatives, of different kinds first.  [default: one of each kind]"),
     click.option("--units", is_flag=True, default=None,
@@ -143,8 +144,9 @@ def negatives(
         )
     records, out = run.read(input_, shard), run.create(output)
     made = make_negatives(
-        records, chosen, per_caption=per_caption, true_captions=true_captions or (), words=words,
-        generator=generator, seed=seed, policy=run.policy, **settings,
+        records, kinds, presets=presets, per_caption=per_caption,
+        true_captions=true_captions or (), words=words, generator=generator, seed=seed,
+        policy=run.policy, **settings,
     )  # fmt: skip
     console.write_records(made, out)
     console.note(*made.summary())

@@ -22,7 +22,12 @@ from hnclip_cli.negatives.generators.registry import (
     Maker,
     make_maker,
 )
-from hnclip_cli.negatives.kinds.presets import chosen_generator, chosen_kinds
+from hnclip_cli.negatives.kinds.presets import (
+    LEXICON,
+    chosen_generator,
+    chosen_kinds,
+    joined_slots,
+)
 from hnclip_cli.streams.files import MAX_WORDS_BYTES, open_input_file, read_whole
 from hnclip_cli.streams.garbage import collecting_rarely
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
@@ -64,8 +69,11 @@ def make_negatives(
     Args:
         records: with ``caption``.
         kinds: names from `KINDS`; with neither kinds nor presets the default ones.
-        presets: names from `PRESETS`, whose kinds are added.
-        per_caption: keep this many, of different kinds first; None keeps one of each kind.
+        presets: names from `PRESETS`, whose kinds are added. Captions in which they find too little
+            get further negatives of them and, by the lexicon, of the default kinds, until there
+            are as many as in the paper.
+        per_caption: keep this many, of different kinds first; None keeps one of each kind, or
+            what the presets say.
         true_captions: records whose captions are true of their groups, or a file of them; no
             negative repeats one.
         fitted: what `fit` returned, or a file of it: negatives read like the captions it was
@@ -93,7 +101,12 @@ def make_negatives(
         InputError: a bad record, where its turn comes, unless the policy skips it.
     """
     policy = policy or ErrorPolicy()
-    chosen = chosen_kinds(kinds or (), presets)
+    generator = generator or chosen_generator(presets)
+    chosen, slots = chosen_kinds(kinds or (), presets), joined_slots(kinds or (), presets)
+    if slots and per_caption:
+        slots = slots._replace(count=per_caption)
+    if slots and generator == LEXICON:  # others would ask for all of these
+        chosen = tuple(dict.fromkeys((*chosen, *slots.fillers)))
     if isinstance(protect, str):
         protect = read_whole(protect, MAX_WORDS_BYTES).decode("utf-8-sig", "replace").splitlines()
     protected = tuple(filter(None, map(str.strip, protect)))
@@ -110,8 +123,7 @@ def make_negatives(
             truth = TrueCaptions(RecordReader(stream, true_captions, policy), policy, lexicon)
     else:
         truth = TrueCaptions(true_captions, policy, lexicon)
-    choosing = Choosing(chosen, per_caption, truth, seed, lexicon, context_length)
-    generator = generator or chosen_generator(presets)
+    choosing = Choosing(chosen, per_caption, truth, seed, lexicon, context_length, slots)
     entry = GENERATORS[generator]
     workers = entry.workers if workers is None else workers
     make = partial(make_maker, generator, choosing, **options)

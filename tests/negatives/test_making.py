@@ -34,10 +34,20 @@ def test_dicts_get_negatives_and_stay_as_they_are():
 
 
 def test_kinds_and_presets_are_joined_and_default():
-    kinds = {n["kind"] for r in listed(CAPTIONS[:3], ["negate"], presets=["roesch"])
+    kinds = {n["kind"] for r in listed(CAPTIONS[:3], ["shuffle-words"], presets=["roesch"])
              for n in r["negatives"]}  # fmt: skip
-    assert "replace-color" in kinds and "replace-verb" not in kinds
+    assert {"replace-color", "shuffle-words"} <= kinds and "replace-verb" not in kinds
     assert listed(CAPTIONS[:3]) == listed(CAPTIONS[:3], [])
+
+
+def test_a_preset_gives_as_many_as_its_paper_where_its_own_kinds_find_too_few():
+    caption = [{"id": "1", "caption": "A woman in a red jacket skiing down a slope"}]
+    assert [len(made["negatives"]) for made in make_negatives(caption, ["swap-noun"])] == [0]
+    for preset, count in (("ce-clip", 4), ("negclip", 2), ("roesch", 3), ("svlc", 1)):
+        (made,) = make_negatives(caption, presets=[preset])
+        assert len({negative["caption"] for negative in made["negatives"]}) >= count
+    (made,) = make_negatives(caption, presets=["ce-clip"], per_caption=6)
+    assert len(made["negatives"]) == 6
 
 
 def test_files_and_what_they_hold_are_the_same(tmp_path):

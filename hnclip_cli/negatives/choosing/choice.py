@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, cycle, islice
@@ -14,6 +14,7 @@ from hnclip_cli.language.window import CONTEXT_LENGTH, are_read_alike
 from hnclip_cli.lexicon import Lexicon, load_lexicon
 from hnclip_cli.negatives.choosing.sameness import Saying, content_words
 from hnclip_cli.negatives.choosing.truth import TrueCaptions, facts, normalized
+from hnclip_cli.negatives.kinds.presets import Slots
 from hnclip_cli.negatives.kinds.registry import KINDS
 from hnclip_cli.streams.edits import Edit, apply_edits
 from hnclip_cli.streams.records import Record
@@ -40,6 +41,7 @@ class Choosing:
         seed: of all choices; with the record's id and the kind it decides everything.
         lexicon: what is known about words.
         context_length: tokens that the model reads; what changes only later ones is refused.
+        slots: what to have in place of one of each kind, and what stands in.
     """
 
     kinds: tuple[str, ...]
@@ -48,6 +50,7 @@ class Choosing:
     seed: int = 0
     lexicon: Lexicon = field(default_factory=load_lexicon)
     context_length: int = CONTEXT_LENGTH
+    slots: Slots | None = None
 
     def check(self, record: Record) -> None:
         """See that a record has what a choice reads.
@@ -77,7 +80,7 @@ class Choice:
     """
 
     def __init__(self, choosing: Choosing, record: Record, caption: Caption) -> None:
-        self._limit = choosing.per_caption
+        self._limit, self._slots = choosing.per_caption, choosing.slots
         self._truth = choosing.truth
         self._group = record.group if choosing.truth else ""
         self._caption = caption
@@ -87,7 +90,7 @@ class Choice:
         self._taken = {normalized(text) for text in (caption.text, *self._others)}
 
     def of(self, offers: Offers) -> list[dict[str, Any]]:
-        """The ``negatives``: of each kind the first candidate that may be said.
+        """The ``negatives``: of each kind the first candidate that may be said, or as slots say.
 
         With ``per_caption`` the kinds take turns, in an order of the record's own, until there
         are so many. They come in the order of the offers.
@@ -95,14 +98,35 @@ class Choice:
         Turns are drawn without replacement, a kind with the odds that its negative is useful: the
         order of exponential variates of these rates (Efraimidis and Spirakis 2006).
         """
-        if self._limit is None:
+        if self._limit is None and self._slots is None:
             firsts = (islice(self.accepted(*offer), 1) for offer in offers.items())
             return list(chain.from_iterable(firsts))
         kinds = list(offers)
         turns = sorted(kinds, key=self._turn)
-        accepted = [self.accepted(kind, offers[kind]) for kind in turns]
-        chosen = islice(_in_turn(accepted), self._limit)
+        accepted = {kind: self.accepted(kind, offers[kind]) for kind in turns}
+        if self._slots is None:
+            chosen = islice(_in_turn(list(accepted.values())), self._limit)
+        else:
+            chosen = self._in_slots(self._slots, accepted)
         return sorted(chosen, key=lambda negative: kinds.index(negative["kind"]))
+
+    def _in_slots(
+        self, slots: Slots, accepted: Mapping[str, Iterator[dict[str, Any]]]
+    ) -> Iterator[dict[str, Any]]:
+        """One for each slot, then more of their kinds, then of fillers, until there are enough.
+
+        Kinds take turns as they come. Orders of words read badly, so they are the last to stand in.
+        """
+
+        def of(kinds: Container[str]) -> Iterator[dict[str, Any]]:
+            return _in_turn([found for kind, found in accepted.items() if kind in kinds])
+
+        judged = {kind for kind in slots.kinds if KINDS[kind].is_judged}
+        firsts = [*chain.from_iterable(islice(of(slot), 1) for slot in slots.each)]
+        firsts.sort(key=lambda negative: self._turn(negative["kind"]))
+        further = chain(of(judged), of({*slots.fillers} - {*slots.kinds}), of({*slots.kinds}))
+        number = self._limit or max(slots.count, len(firsts))
+        return islice(chain(firsts, further), number)
 
     def _turn(self, kind: str) -> float:
         usefulness = KINDS[kind].usefulness

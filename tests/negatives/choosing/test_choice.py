@@ -6,6 +6,7 @@ from hnclip_cli.errors import InputError
 from hnclip_cli.language.caption import Caption
 from hnclip_cli.negatives.choosing.choice import Choice, Choosing, drawn_order
 from hnclip_cli.negatives.choosing.truth import TrueCaptions
+from hnclip_cli.negatives.kinds.presets import Slots
 from hnclip_cli.negatives.kinds.registry import KINDS
 from hnclip_cli.streams.records import Record
 
@@ -13,9 +14,9 @@ TEXT = "a dog on a bed"
 X, Y, Z = "replace-noun", "replace-verb", "replace-color"
 
 
-def chosen(offers, per_caption=None, truth=None, seed=0, **fields):
+def chosen(offers, per_caption=None, truth=None, seed=0, slots=None, **fields):
     record = Record({"caption": TEXT, "group": "1", **fields})
-    choosing = Choosing((), per_caption, truth or TrueCaptions(), seed)
+    choosing = Choosing((), per_caption, truth or TrueCaptions(), seed, slots=slots)
     caption = Caption(TEXT, [])
     caption.draw = choosing.draw(record)
     found = Choice(choosing, record, caption).of(
@@ -52,6 +53,32 @@ def test_more_useful_kinds_come_first_but_not_always():
         for count in (None, 3)
         for seed in range(9)
     )
+
+
+def test_each_slot_is_filled_by_one_of_its_kinds_and_nothing_stands_in_where_all_are():
+    offers = {X: ["cat", "cow"], Y: ["hat"], Z: ["zebra"], "negate": ["no dog"]}
+    slots = Slots([[X, Y], [Z]], 2, fillers=["negate"])
+    for seed in range(9):
+        (first, _), (second, _) = chosen(offers, seed=seed, slots=slots)
+        assert first in (X, Y) and second == Z
+    assert len(chosen(offers, slots=slots._replace(each=[[X], [Y], [Z]]))) == 3
+
+
+def test_an_empty_slot_gets_more_of_the_kinds_then_a_filler_and_orders_of_words_last():
+    order = "shuffle-bigrams"
+    offers = {X: ["cat", "cow"], Y: [], Z: ["zebra"], order: ["on a", "a bed", "bed on"]}
+    kinds = [
+        [kind for kind, _ in chosen(offers, slots=Slots([[X], [Y], [order]], count, [Z]))]
+        for count in (2, 3, 4, 5, 9)
+    ]
+    assert kinds[:3] == [[X, order], [X, X, order], [X, X, Z, order]]
+    assert kinds[3:] == [[X, X, Z, order, order], [X, X, Z, order, order, order]]
+
+
+def test_as_many_as_are_asked_for_are_of_slots_drawn_by_use():
+    offers, slots = {X: ["cat"], Y: ["hat"], Z: ["zebra"]}, Slots([[X], [Y], [Z]], 1, ())
+    assert len({chosen(offers, 1, seed=seed, slots=slots)[0] for seed in range(20)}) == 3
+    assert len(chosen(offers, 2, slots=slots)) == 2
 
 
 def test_other_captions_of_the_image_are_true():
