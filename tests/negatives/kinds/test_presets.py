@@ -3,7 +3,7 @@ from hnclip_cli.negatives.kinds.registry import DEFAULT_KINDS, KINDS
 
 
 def test_presets_name_kinds_each_once_and_their_paper():
-    for paper, slots in PRESETS.values():
+    for paper, slots, _ in PRESETS.values():
         assert {*slots.kinds, *slots.fillers} <= KINDS.keys()
         assert len(slots.kinds) == sum(map(len, slots.each))
         assert slots.count > 0 and "arXiv" in paper
