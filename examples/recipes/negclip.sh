@@ -13,7 +13,7 @@ once pairs.jsonl data captions "$captions" --images "$images" --sample 100000
 once negatives.jsonl negatives --preset negclip --true-captions "$folder/pairs.jsonl" "$folder/pairs.jsonl"
 once images.npy embed --of image "${model[@]}" "$folder/pairs.jsonl"
 once with-images.jsonl mine "$folder/images.npy" "$folder/negatives.jsonl" --of image -k 3
-train with-images.jsonl --objective negclip --paper --negatives-per-caption 1 "$@"
+train with-images.jsonl --objective negclip --paper $(own --negatives-per-caption 1) "$@"
 measure << 'PAPER'
 CE-CLIP's paper (tables 1 to 3)   CLIP  NegCLIP
 ARO relation                      59.3     80.2

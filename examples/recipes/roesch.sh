@@ -12,8 +12,8 @@ source "$(dirname "$0")/steps.sh"
 
 once pairs.jsonl data captions "$captions" --images "$images"
 once negatives.jsonl negatives --preset roesch --true-captions "$folder/pairs.jsonl" "$folder/pairs.jsonl"
-train negatives.jsonl --objective roesch --negatives-per-caption 3 --epochs 5 --batch-size 64 \
-    --lr 5e-6 --warmup-steps 50 --set weight_decay 0.1 "$@"
+train negatives.jsonl --objective roesch --set weight_decay 0.1 \
+    $(own --negatives-per-caption 3 --epochs 5 --batch-size 64 --lr 5e-6 --warmup-steps 50) "$@"
 measure << 'PAPER'
 The paper (abstract) says: gains on all four concepts, and a small loss in retrieval. Its figures
 could not be checked, so none is here.

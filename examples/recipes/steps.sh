@@ -16,6 +16,7 @@ set -euo pipefail
 [ $# -ge 3 ] || { sed -n 's/^# \?//; 3p' "${BASH_SOURCE[0]}" >&2 && exit 2; }
 captions=$1 images=$(cd "$2" && pwd) folder=$3
 shift 3
+flags=" $* "
 mkdir -p "$folder"
 examples=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 model=(--model "${MODEL%%,*}")
@@ -26,6 +27,9 @@ hnclip() { command ${HNCLIP:-hnclip} "$@"; }
 
 # once FILE COMMAND…: a command of hnclip that writes FILE of the folder.
 once() { [ -e "$folder/$1" ] || hnclip "${@:2}" -o "$folder/$1"; }
+
+# own FLAG VALUE…: settings of the recipe, but for those that are given.
+own() { for ((i = 1; i < $#; i += 2)); do [[ $flags == *" ${!i} "* ]] || echo "${@:i:2}"; done; }
 
 # train FILE FLAGS…: train on a file of the folder.
 train() {

@@ -12,7 +12,7 @@ source "$(dirname "$0")/steps.sh"
 
 once pairs.jsonl data captions "$captions" --images "$images"
 once negatives.jsonl negatives --preset svlc --true-captions "$folder/pairs.jsonl" "$folder/pairs.jsonl"
-train negatives.jsonl --objective svlc --paper --warmup-steps 10000 --lr 5e-6 "$@"
+train negatives.jsonl --objective svlc --paper $(own --warmup-steps 10000 --lr 5e-6) "$@"
 measure << 'PAPER'
 The paper measures VL-CheckList; its figures could not be checked, so none is here.
 PAPER
