@@ -104,7 +104,7 @@ def make_negatives(
     generator = generator or chosen_generator(presets)
     chosen, slots = chosen_kinds(kinds or (), presets), joined_slots(kinds or (), presets)
     if slots and per_caption:
-        slots = slots._replace(count=per_caption)
+        slots = slots._replace(number=per_caption)
     if slots and generator == LEXICON:  # others would ask for all of these
         chosen = tuple(dict.fromkeys((*chosen, *slots.fillers)))
     if isinstance(protect, str):

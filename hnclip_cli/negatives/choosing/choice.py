@@ -105,7 +105,9 @@ class Choice:
         turns = sorted(kinds, key=self._turn)
         accepted = {kind: self.accepted(kind, offers[kind]) for kind in turns}
         if self._slots is None:
-            chosen = islice(_in_turn(list(accepted.values())), self._limit)
+            chosen: Iterator[dict[str, Any]] = islice(
+                _in_turn(list(accepted.values())), self._limit
+            )
         else:
             chosen = self._in_slots(self._slots, accepted)
         return sorted(chosen, key=lambda negative: kinds.index(negative["kind"]))
@@ -125,7 +127,7 @@ class Choice:
         firsts = [*chain.from_iterable(islice(of(slot), 1) for slot in slots.each)]
         firsts.sort(key=lambda negative: self._turn(negative["kind"]))
         further = chain(of(judged), of({*slots.fillers} - {*slots.kinds}), of({*slots.kinds}))
-        number = self._limit or max(slots.count, len(firsts))
+        number = self._limit or max(slots.number, len(firsts))
         return islice(chain(firsts, further), number)
 
     def _turn(self, kind: str) -> float:

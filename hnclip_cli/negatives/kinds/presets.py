@@ -20,13 +20,13 @@ class Slots(NamedTuple):
 
     Attributes:
         each: for each slot the names of its kinds, one of which fills it.
-        count: how many negatives to have; where fewer slots are filled, further ones of the same
+        number: how many negatives to have; where fewer slots are filled, further ones of the same
             kinds are taken, then some of the fillers.
         fillers: further kinds, which only stand in.
     """
 
     each: Sequence[Sequence[str]]
-    count: int
+    number: int
     fillers: Sequence[str] = DEFAULT_KINDS
 
     @property
@@ -125,6 +125,6 @@ def joined_slots(kinds: Sequence[str], presets: Sequence[str]) -> Slots | None:
     of_presets = [PRESETS[name].slots for name in presets]
     return Slots(
         [*_single(*kinds), *chain.from_iterable(slots.each for slots in of_presets)],
-        sum(slots.count for slots in of_presets),
+        sum(slots.number for slots in of_presets),
         tuple(dict.fromkeys(chain.from_iterable(slots.fillers for slots in of_presets))),
     )

@@ -6,7 +6,7 @@ def test_presets_name_kinds_each_once_and_their_paper():
     for paper, slots, _ in PRESETS.values():
         assert {*slots.kinds, *slots.fillers} <= KINDS.keys()
         assert len(slots.kinds) == sum(map(len, slots.each))
-        assert slots.count > 0 and "arXiv" in paper
+        assert slots.number > 0 and "arXiv" in paper
 
 
 def test_kinds_and_presets_join_in_order_without_repetition():
