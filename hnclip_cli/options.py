@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from hnclip_cli import console, plugins
+from hnclip_cli import console, known, plugins
 from hnclip_cli.arguments import READ as READ
 from hnclip_cli.arguments import WRITTEN as WRITTEN
 from hnclip_cli.arguments import FileName, check_files
@@ -170,6 +170,7 @@ def _load_plugins(ctx: click.Context, param: click.Parameter, names: tuple[str, 
 def read_device(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     if value is not None and not _DEVICE.fullmatch(value):
         raise click.BadParameter(f"got {value!r}, expected auto, cpu, cuda or cuda:N")
+    known.check_device(value or "")
     return value
 
 
@@ -376,7 +377,8 @@ def check_head(head: str | None, scale: float | None) -> None:
 
 
 def check_has_weights(model: str, pretrained: str | None) -> None:
-    """Refuse to measure a model of random weights."""
+    """Refuse to measure a model of random weights, or one that is not there."""
+    known.check_model(model, pretrained)
     if not has_weights(model, pretrained):
         raise click.UsageError(
             f"--model {model} has no weights (it is no folder); "

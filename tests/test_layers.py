@@ -8,7 +8,17 @@ from docs.generate_map import PACKAGE, PAGE, imports, modules, render, room_of
 
 ROOMS = ["sources", "negatives", "embedding", "training", "scoring", "evaluation"]
 
-BELOW = ["saying", "errors", "plugins", "streams", "lexicon", "language", "models", "benchmarks"]
+BELOW = [
+    "saying",
+    "errors",
+    "known",
+    "plugins",
+    "streams",
+    "lexicon",
+    "language",
+    "models",
+    "benchmarks",
+]
 
 # What a module may import of hnclip_cli, by the room it lies in.
 ALLOWED = {
@@ -18,13 +28,15 @@ ALLOWED = {
     "streams": ["saying", "errors", "streams"],
     "lexicon": ["errors", "streams", "lexicon"],
     "language": ["errors", "streams", "lexicon", "language"],
-    "models": ["saying", "errors", "streams", "models", "__version__"],
+    "models": ["saying", "errors", "known", "streams", "models", "__version__"],
     "benchmarks": ["plugins"],
     **{room: [*BELOW, room, "__version__"] for room in ROOMS},
     "console": ["saying", "errors", "streams"],
     "arguments": [],
-    "options": ["arguments", "saying", "errors", "console", "plugins", "streams"],
+    "options": ["arguments", "known", "saying", "errors", "console", "plugins", "streams"],
+    "known": ["errors", "streams"],
     "commands": [
+        "known",
         "saying",
         "errors",
         "plugins",

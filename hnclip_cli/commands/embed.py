@@ -70,16 +70,18 @@ def embed(
     if resume and not is_file:
         raise click.UsageError("--resume needs -o FILE, a plain file")
 
+    from hnclip_cli.streams.images import image_root_of
+
+    root = image_root_of(input_, **images)
+    reader = run.read(input_, shard)
+
     from hnclip_cli.embedding.embed import embed_blocks
     from hnclip_cli.embedding.partial import partial_array
     from hnclip_cli.models.encoder import Encoder
     from hnclip_cli.models.load import load_clip
-    from hnclip_cli.streams.images import image_root_of
     from hnclip_cli.streams.npy import NpyWriter
 
-    root = image_root_of(input_, **images)
     dtype = {"fp32": "float32", "fp16": "float16"}.get(dtype, dtype)
-    reader = run.read(input_, shard)
     out = None if is_file else run.create(output, binary=True)
     clip = load_clip(
         model, pretrained, preprocess_of=preprocess_of, device=device,

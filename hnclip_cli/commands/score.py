@@ -73,11 +73,14 @@ def score(
     files = {name: settings[name] for name in _EMBEDDINGS if settings[name]}
     _check_usage(input_, model, pretrained, files, settings["method"], settings["logits"], head)
 
-    from hnclip_cli.models.load import load_clip
-    from hnclip_cli.scoring.score import score
     from hnclip_cli.streams.images import image_root_of
 
+    root = image_root_of(input_, **images)
     out, records = run.create(output), run.read(input_, shard)
+
+    from hnclip_cli.models.load import load_clip
+    from hnclip_cli.scoring.score import score
+
     settings |= {name: run.rows(path) for name, path in files.items()}
     if model:
         settings["model"] = load_clip(
@@ -87,7 +90,7 @@ def score(
     scored = score(
         records,
         batch_size=batch_size,
-        image_root=image_root_of(input_, **images),
+        image_root=root,
         policy=run.policy,
         **settings,
     )

@@ -1,21 +1,27 @@
 """hnclip train."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from functools import partial
 from typing import Any
 
 import click
 
-from hnclip_cli import console, options
+from hnclip_cli import console, known, options
 from hnclip_cli.console import Run
 from hnclip_cli.errors import ExitCode
+from hnclip_cli.streams.files import open_input_file
+from hnclip_cli.streams.images import ImageRoot, check_image, image_root_of
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.streams.pace import Pace
 from hnclip_cli.streams.records import Record, format_record
-from hnclip_cli.training.config import AUTO, TrainConfig
+from hnclip_cli.training.config import AUTO, TrainConfig, no_auto_sizes
+from hnclip_cli.training.place import find_place
 from hnclip_cli.training.recipes import COUNTS, RECIPES, WITHOUT_FLAGS, as_flags, paper_settings
+from hnclip_cli.training.run_folder import check_folder
+from hnclip_cli.training.stopping import StopSignals
+from hnclip_cli.training.store import RecordStore
 
 _DEFAULTS = {field.name: field.default for field in fields(TrainConfig)}
 _OTHERS = sorted(WITHOUT_FLAGS | COUNTS)
@@ -158,6 +164,7 @@ def train(
             yield from console.progress(RecordReader(stream, input_, policy), unit="record")
 
     log = run.create("-")
+    known.check_model(model, pretrained)
     if dry_run:
         from hnclip_cli.training.plan import estimate
 
@@ -169,18 +176,23 @@ def train(
         log.write(format_record(plan))
         return ExitCode.DONE
 
+    # What can be wrong without torch is found before that is imported.
+    if AUTO in sizes and (device == "cpu" or known.num_gpus() == 0):
+        raise no_auto_sizes("cpu")
+    check_folder(output, resume=resume, model=model, overwrite=overwrite)
+    stop = click.get_current_context().with_resource(StopSignals())
+    root = image_root_of(input_, **images)
+    measured = _read_whole(val, image_root_of(val, **images)) if val else None
+    found: Iterable[Record] = records(run.policy)
+    if find_place(os.environ) is None and config.objective != "clap":
+        found = RecordStore.read(found, config, root, run.policy)
+
     # Batches differ in size, and blocks of memory that can grow leave few gaps between them.
     os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")  # else C++ says all, over many lines
-    from hnclip_cli.training.stopping import StopSignals
-
-    stop = click.get_current_context().with_resource(StopSignals())
-    from hnclip_cli.streams.files import open_input_file
-    from hnclip_cli.streams.images import image_root_of
     from hnclip_cli.training.run import train
 
     console.is_ending = stop
-
     pace = Pace("samples", config.workers)
     draw = run.enter_context(console.steps_bar(config.steps))
 
@@ -189,21 +201,29 @@ def train(
         console.write_log(format_record(metrics), log)
 
     validate = None
-    if val:
+    if val and measured is not None:
         from hnclip_cli.validating import validation
 
-        root = image_root_of(val, **images)
-        with open_input_file(val) as stream:
-            read = RecordReader(stream, val)
-            validate = validation(read, image_root=root, workers=config.workers, stop=stop)
+        val_root = image_root_of(val, **images)
+        validate = validation(measured, image_root=val_root, workers=config.workers, stop=stop)
     trained = train(
-        records(run.policy), config, model=model, output=output, pretrained=pretrained,
+        found, config, model=model, output=output, pretrained=pretrained,
         preprocess_of=preprocess_of, device=device, precision=precision, resume=resume,
         overwrite=overwrite, policy=run.policy,
         stop=stop,
-        image_root=image_root_of(input_, **images),
+        image_root=root,
         on_metrics=write, note=console.note, complain=console.complain, validate=validate,
         pace=pace,
     )  # fmt: skip
     run.policy.num_skipped = trained.num_skipped
     return run.policy.exit_code if trained.rank else None  # rank 0 says it for all
+
+
+def _read_whole(path: str, root: ImageRoot) -> list[Record]:
+    """The records to measure, with images that are there."""
+    with open_input_file(path) as stream:
+        kept = list(RecordReader(stream, path))
+    for record in kept:
+        for name in record.matching.images:
+            check_image(record, name, root)
+    return kept

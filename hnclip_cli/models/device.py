@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.known import no_device
 from hnclip_cli.models.meta import Autocast, autocast_on_meta
 
 
@@ -23,11 +24,7 @@ def resolve_device(device: str) -> torch.device:
     if chosen.type not in ("cpu", "cuda"):
         raise HnclipError("no such device", got=repr(device), expected="cpu, cuda or cuda:N")
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
-        raise HnclipError(
-            f"device {device} is not there",
-            got=f"{torch.cuda.device_count()} CUDA devices",
-            hint="--device cpu",
-        )
+        raise no_device(device, torch.cuda.device_count())
     return chosen
 
 

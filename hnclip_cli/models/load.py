@@ -18,6 +18,7 @@ from huggingface_hub import constants as hub
 from torch import nn
 
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.known import OWN_CONFIGS, no_model
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.device import resolve_device
 from hnclip_cli.models.heads import check_width, load_head
@@ -28,9 +29,9 @@ from hnclip_cli.models.loading.tags import find_settings
 from hnclip_cli.models.loading.weights import readable_weights
 from hnclip_cli.models.tensors import write_tensors
 from hnclip_cli.saying import shown
+from hnclip_cli.streams.files import no_folder
 from hnclip_cli.streams.outputs import atomic_output, naming
 
-CONFIG_FOLDER = Path(__file__).parent / "configs"
 _SIGMOID_START = {"init_logit_scale": math.log(10), "init_logit_bias": -10.0}
 
 
@@ -194,34 +195,12 @@ def found_model(name: str, pretrained: str | None = None) -> Iterator[tuple[str,
     elif folder.is_dir():
         raise HnclipError(f"no {CONFIG_NAME} in the folder", where=name)
     else:
-        raise _no_model(name)
-
-
-# Parts of names that are in no open_clip 3, and where they come from.
-_ELSEWHERE = {
-    "tulip": "its authors have it in a fork of open_clip, tulip-berkeley/open_clip",
-    **dict.fromkeys(
-        ("naflex", "moderntext", "mammut", "coca2", "tips", "superclip", "clips-", "clap"),
-        "open_clip 4 has it, and hnclip works with open_clip 3",
-    ),
-}
-
-
-def _no_model(name: str) -> HnclipError:
-    version = f"open_clip {open_clip.__version__}"
-    for part, where in _ELSEWHERE.items():
-        if part in name.lower():
-            return HnclipError(f"no model {name!r} in {version}: {where}", hint="another model")
-    return HnclipError(
-        f"no model {name!r} in {version}",
-        expected="an open_clip name, hnclip-tiny, or a folder",
-        hint="python -c 'import open_clip; print(*open_clip.list_models())'",
-    )
+        raise no_folder(name) if "/" in name else no_model(name)
 
 
 @functools.cache  # open_clip reads all of its configurations again each time
 def _add_own_names() -> None:
-    open_clip.add_model_config(CONFIG_FOLDER)
+    open_clip.add_model_config(OWN_CONFIGS)
 
 
 def check_finite(module: nn.Module, where: str, hint: str) -> None:

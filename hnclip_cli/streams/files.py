@@ -1,6 +1,7 @@
 """Files that are read, plainly or through gzip."""
 
 import contextlib
+import difflib
 import errno
 import gzip
 import hashlib
@@ -9,7 +10,7 @@ import stat
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -33,14 +34,37 @@ def open_input_file(path: str) -> IO[bytes]:
         stream = open(path, "rb", opener=open_patiently)
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         reason = error.strerror if isinstance(error, OSError) else str(error)
+        near = _beside(path) if isinstance(error, FileNotFoundError) else ""
         raise HnclipError(
-            f"cannot read it: {reason}", where=path, hint="another path, or - for stdin"
+            f"cannot read it: {reason}", where=path, hint=near or "another path, or - for stdin"
         ) from None
     if not path.endswith(".gz"):
         return stream
     unpacked: Any = gzip.GzipFile(fileobj=stream)
     unpacked.myfileobj = stream  # so that it closes that too
     return cast(IO[bytes], unpacked)
+
+
+def no_folder(path: str) -> HnclipError:
+    """The error for a folder that is not there."""
+    return HnclipError("no such folder", where=path, hint=_beside(path, is_folder=True))
+
+
+def alike(name: str, names: Iterable[str]) -> str:
+    """The name that is spelled most alike; empty where none is."""
+    lower = {one.lower(): one for one in names}
+    near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.75)
+    return lower[near[0]] if near else ""
+
+
+def _beside(path: str, *, is_folder: bool = False) -> str:
+    """What is spelled most alike in the same folder; empty where nothing is."""
+    parent, name = os.path.split(path.rstrip("/"))
+    names = os.listdir(parent or ".") if os.path.isdir(parent or ".") else []
+    near = alike(
+        name, (one for one in names if os.path.isdir(os.path.join(parent, one)) == is_folder)
+    )
+    return near and os.path.join(parent, near)
 
 
 def read_whole(path: str, max_bytes: int = MAX_WHOLE_BYTES) -> bytes:

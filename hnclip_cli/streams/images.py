@@ -12,7 +12,7 @@ from math import prod
 from typing import IO, TYPE_CHECKING, Any
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.streams.files import open_regular
+from hnclip_cli.streams.files import no_folder, open_regular
 from hnclip_cli.streams.modes import Color, to_rgb
 from hnclip_cli.streams.records import Record
 from hnclip_cli.streams.regions import MAX_RATIO, cropped, is_narrow
@@ -57,7 +57,12 @@ def default_image_root(input_path: str) -> str:
 
 
 def image_root_of(input_path: str, image_root: str | None, **how: Any) -> ImageRoot:
-    """What --image-root says about an input file; ``how`` are the other fields of `ImageRoot`."""
+    """What --image-root says about an input file; ``how`` are the other fields of `ImageRoot`.
+
+    `HnclipError` where it is no folder.
+    """
+    if image_root and "://" not in image_root and not os.path.isdir(image_root):
+        raise no_folder(image_root)
     return ImageRoot(image_root or default_image_root(input_path), **how)
 
 

@@ -14,21 +14,10 @@ from hnclip_cli.errors import InputError
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.pixels import PixelLoader, is_flat
 from hnclip_cli.streams.decoders import Wanted
-from hnclip_cli.training.config import NumSlots, TrainConfig
+from hnclip_cli.training.config import NumSlots
 from hnclip_cli.training.joining import JOINED
-from hnclip_cli.training.objectives.hard_negatives import uses
 from hnclip_cli.training.store import RecordStore
-from hnclip_cli.training.texts import REBUILT, SOURCES, Filled, draw_texts, num_slots
-
-
-def slots_of(config: TrainConfig, has_negative_images: bool) -> NumSlots:
-    """The slots of a batch: none for what the objective does without or no record has."""
-    with_images = uses(config.weights, "images") and has_negative_images
-    return NumSlots(
-        config.negatives_per_caption if uses(config.weights, "negatives") else 0,
-        config.negative_images_per_caption if with_images else 0,
-        tuple(source for source in SOURCES if uses(config.weights, source)),
-    )
+from hnclip_cli.training.texts import REBUILT, Filled, draw_texts, num_slots
 
 
 @dataclass

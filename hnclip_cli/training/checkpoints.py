@@ -1,6 +1,5 @@
 """What a run leaves behind: the model, how it was made, and the state to go on from."""
 
-import fnmatch
 import json
 import os
 from dataclasses import dataclass, replace
@@ -15,19 +14,17 @@ from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.heads import save_head
 from hnclip_cli.models.load import save_clip
-from hnclip_cli.models.loading.folder import CONFIG_NAME
 from hnclip_cli.streams.outputs import atomic_output, naming
 from hnclip_cli.training.config import AUTO, TrainConfig
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.optimizer import make_optimizer, max_log_scale
-from hnclip_cli.training.state_file import check_tensors, read_metadata, read_state, write_state
+from hnclip_cli.training.run_folder import RUN_NAME as RUN_NAME
+from hnclip_cli.training.run_folder import STATE_NAME as STATE_NAME
+from hnclip_cli.training.run_folder import check_folder as check_folder
+from hnclip_cli.training.run_folder import read_metadata
+from hnclip_cli.training.state_file import check_tensors, read_state, write_state
 from hnclip_cli.training.store import RecordStore
 
-RUN_NAME = "hnclip_run.json"
-STATE_NAME = "hnclip_state.safetensors"
-WEIGHTS = (
-    "*.safetensors", "*.bin", "*.pt", "*.pth", "*.ckpt", "*.gguf", "*.h5", "*.msgpack", "*.onnx",
-)  # fmt: skip
 DECODER_LAYER = "decoder.layer.weight"
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW, for each parameter
 
@@ -78,45 +75,6 @@ def start(clip: Clip, store: RecordStore, config: TrainConfig) -> State:
     thresholds = torch.zeros(max(1, len(store.threshold_names)), device=clip.device)
     optimizer = make_optimizer(clip.parameters, config.lr, config.weight_decay)
     return State(clip, optimizer, thresholds, max_log_scale(clip.module))
-
-
-def check_folder(folder: str, *, resume: bool, model: str, overwrite: bool = False) -> None:
-    """Refuse what would only fail at the first checkpoint, or would write over something needed.
-
-    Raises:
-        HnclipError: the folder cannot be written, is the model to start from, which ``resume``
-            needs again, or holds a run or a model that is not to be taken up again, and no
-            ``overwrite`` allows to write over it.
-    """
-    parent = os.path.realpath(folder)
-    while not os.path.exists(parent):
-        parent = os.path.dirname(parent)
-    if not os.path.isdir(parent) or not os.access(parent, os.W_OK | os.X_OK):
-        raise HnclipError(
-            "cannot write checkpoints here", where=folder, expected="a folder", hint="another -o"
-        )
-    source = model.removeprefix("local-dir:")
-    if os.path.isdir(source) and os.path.isdir(folder) and os.path.samefile(source, folder):
-        raise HnclipError("-o is the folder of --model", where=folder, hint="another -o")
-    if overwrite or (resume and _holds(folder, RUN_NAME, STATE_NAME)):
-        return
-    path = os.path.join(folder, STATE_NAME)
-    if os.path.exists(path) and not read_metadata(path)["finished"]:
-        raise HnclipError(
-            "the folder holds a run that is not finished",
-            where=folder,
-            hint="--resume to go on with it, another -o, or --overwrite",
-        )
-    if _holds(folder, RUN_NAME, CONFIG_NAME, "config.json", *WEIGHTS):
-        raise HnclipError(
-            "the folder holds a model", where=folder, hint="another -o, or --overwrite"
-        )
-
-
-def _holds(folder: str, *patterns: str) -> bool:
-    """Whether one of a folder's files has such a name."""
-    names = os.listdir(folder) if os.path.isdir(folder) else []
-    return any(fnmatch.filter(names, pattern) for pattern in patterns)
 
 
 def save_state(state: State, origin: Origin, folder: str, *, finished: bool) -> None:

@@ -7,6 +7,8 @@ from typing import Any, Literal, NamedTuple
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.training.objectives import OBJECTIVES, Weights, weights_of
+from hnclip_cli.training.objectives.table import uses
+from hnclip_cli.training.texts import SOURCES
 
 
 class NumSlots(NamedTuple):
@@ -139,3 +141,20 @@ class TrainConfig:
         return dataclasses.asdict(self) | {
             f"{name}_weight": weights.get(name, 0.0) for name in ("imc", "cmr")
         }
+
+
+def slots_of(config: TrainConfig, has_negative_images: bool) -> NumSlots:
+    """The slots of a batch: none for what the objective does without or no record has."""
+    with_images = uses(config.weights, "images") and has_negative_images
+    return NumSlots(
+        config.negatives_per_caption if uses(config.weights, "negatives") else 0,
+        config.negative_images_per_caption if with_images else 0,
+        tuple(source for source in SOURCES if uses(config.weights, source)),
+    )
+
+
+def no_auto_sizes(device: str) -> HnclipError:
+    """The error for `AUTO` on another device than CUDA."""
+    return HnclipError(
+        "auto sizes need a CUDA device", got=f"device {device}", hint="--batch-size 64"
+    )

@@ -21,9 +21,8 @@ from hnclip_cli.training.batches import (
     filled,
     prepare_sample,
     slots_at,
-    slots_of,
 )
-from hnclip_cli.training.config import TrainConfig
+from hnclip_cli.training.config import TrainConfig, slots_of
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.joining import JOINED
 from hnclip_cli.training.store import RecordStore

@@ -14,17 +14,16 @@ from hnclip_cli.errors import HnclipError, InputError, Stopped
 from hnclip_cli.models.towers import check_local, has_batch_norm
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.pace import Pace
-from hnclip_cli.training.batches import slots_of
 from hnclip_cli.training.checkpoints import State
-from hnclip_cli.training.config import RECONSTRUCTION, TrainConfig
+from hnclip_cli.training.config import RECONSTRUCTION, TrainConfig, slots_of
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.feed import Batches
 from hnclip_cli.training.generations import begin_step
 from hnclip_cli.training.gradients import GradientSum
-from hnclip_cli.training.objectives.hard_negatives import requires, terms_of, uses
+from hnclip_cli.training.objectives.table import terms_of, uses
 from hnclip_cli.training.optimizer import clamp_logit_scale, lr_factor
 from hnclip_cli.training.step import forward_backward
-from hnclip_cli.training.store import RecordStore
+from hnclip_cli.training.store import RecordStore, check_records
 from hnclip_cli.training.texts import SOURCES
 
 Metrics = dict[str, Any]
@@ -241,29 +240,6 @@ def left_out(store: RecordStore, config: TrainConfig) -> Iterator[str]:
     for source in slots_of(config, store.has_negative_images).sources:
         if not store.num_with[source]:
             yield f"{without} {SOURCES[source].lacking}; try {SOURCES[source].hint}"
-
-
-def check_records(store: RecordStore, config: TrainConfig) -> None:
-    """Raises HnclipError for fewer than a batch, or none with the negatives that are needed."""
-    if len(store) < config.batch_size:
-        raise HnclipError(
-            "too few records for one batch",
-            got=f"{len(store)} records",
-            expected=f"at least --batch-size {config.batch_size}",
-            hint=f"--batch-size {max(1, len(store))}" if len(store) else "other input",
-        )
-    for source in slots_of(config, store.has_negative_images).sources:
-        if requires(config.weights, source) and not store.num_with[source]:
-            raise HnclipError(
-                f"no record has {SOURCES[source].lacking}, and --objective {config.objective} "
-                "needs them",
-                hint=SOURCES[source].hint,
-            )
-    if uses(config.weights, "negatives") and not store.kinds:
-        raise HnclipError(
-            f"no record has negatives, and --objective {config.objective} needs them",
-            hint="hnclip negatives before this, or --objective clip",
-        )
 
 
 def check_model(module: nn.Module, config: TrainConfig, ranks: Ranks) -> None:

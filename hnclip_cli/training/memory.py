@@ -20,7 +20,8 @@ from hnclip_cli.training.batches import Batch, Sample, collate, draw_slots
 from hnclip_cli.training.config import NumSlots, TrainConfig
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.gradients import GradientSum
-from hnclip_cli.training.objectives.hard_negatives import MOST_COSINES, uses
+from hnclip_cli.training.objectives.hard_negatives import MOST_COSINES
+from hnclip_cli.training.objectives.table import uses
 from hnclip_cli.training.step import encode_images, encode_texts, forward_backward, loss_of
 from hnclip_cli.training.texts import draw_texts, num_slots
 

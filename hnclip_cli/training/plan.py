@@ -10,13 +10,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from hnclip_cli.models.load import clip_on_meta
 from hnclip_cli.models.meta import fused_attention, uncompiled
 from hnclip_cli.streams.records import Record, as_records
-from hnclip_cli.training.batches import Batch, Sample, slots_of
-from hnclip_cli.training.config import TrainConfig
+from hnclip_cli.training.batches import Batch, Sample
+from hnclip_cli.training.config import TrainConfig, slots_of
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.export import adapt, keeps_copy, load_decoder
 from hnclip_cli.training.loop import count_steps
 from hnclip_cli.training.memory import StepOnMeta, longest_samples, samples_on_meta
-from hnclip_cli.training.objectives.hard_negatives import uses
+from hnclip_cli.training.objectives.table import uses
 from hnclip_cli.training.step import encode_images, encode_texts, loss_of
 from hnclip_cli.training.texts import with_texts
 

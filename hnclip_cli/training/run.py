@@ -18,12 +18,12 @@ from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.outputs import only_writer
 from hnclip_cli.streams.pace import Pace
 from hnclip_cli.training import checkpoints, clap, launch, loop
-from hnclip_cli.training.batches import slots_of
 from hnclip_cli.training.clap import HeadExport, Prompts
 from hnclip_cli.training.config import AUTO, TrainConfig
 from hnclip_cli.training.export import Export, load_decoder
 from hnclip_cli.training.loop import Metrics
-from hnclip_cli.training.objectives.hard_negatives import uses
+from hnclip_cli.training.objectives.table import uses
+from hnclip_cli.training.place import find_place
 from hnclip_cli.training.sizes import choose_sizes
 from hnclip_cli.training.stopping import StopSignals
 from hnclip_cli.training.store import RecordStore
@@ -40,7 +40,7 @@ class Trained:
 
 
 def train(
-    records: Iterable[Mapping[str, Any]],
+    records: Iterable[Mapping[str, Any]] | RecordStore,
     config: TrainConfig,
     *,
     model: Clip | str,
@@ -66,7 +66,8 @@ def train(
     the records, calls the functions given here, and writes.
 
     Args:
-        records: with ``image``, ``caption`` and perhaps ``negatives``; read once, spooled to disk.
+        records: with ``image``, ``caption`` and perhaps ``negatives``; read once, spooled to disk,
+            or a store of those, as it is.
         config: the settings. One of ``steps``, ``epochs`` and ``seconds`` must be set.
         model: a name or folder as `load_clip` takes it, or a model, which is changed.
         output: folder for the model, in open_clip's local-dir format, and the run's state.
@@ -98,7 +99,7 @@ def train(
     policy, stop = policy or ErrorPolicy(), stop or StopSignals()
     named = model if isinstance(model, str) else f"Clip {model.settings()['model']}"
     checkpoints.check_folder(output, resume=resume, model=named, overwrite=overwrite)
-    place = launch.find_place(os.environ)
+    place = find_place(os.environ)
     where = model.device if isinstance(model, Clip) else resolve_device(device)
     where = launch.own_device(where, place)
     with (
@@ -111,10 +112,8 @@ def train(
         if config.objective == "clap":
             store = Prompts.shared(lambda: Prompts.read(records, policy), ranks)
         else:
-            sources = slots_of(config, has_negative_images=True).sources
-            store = RecordStore.shared(
-                lambda: RecordStore(records, image_root, policy, sources), image_root, ranks
-            )
+            read = partial(RecordStore.read, records, config, image_root, policy)
+            store = RecordStore.shared(read, image_root, ranks)
         if isinstance(model, Clip):
             clip, precision = model, model.precision
         else:

@@ -13,8 +13,8 @@ import torch
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.meta import to_meta, uncompiled
-from hnclip_cli.training.batches import batch_indices, slots_of
-from hnclip_cli.training.config import AUTO, TrainConfig
+from hnclip_cli.training.batches import batch_indices
+from hnclip_cli.training.config import AUTO, TrainConfig, no_auto_sizes, slots_of
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.export import load_decoder
 from hnclip_cli.training.memory import StepOnMeta, samples_on_meta
@@ -31,9 +31,7 @@ FIRST = 64  # that is tried, after the smallest
 def free_bytes(device: torch.device) -> int:
     """What this process can still get on a GPU; `HnclipError` for another device."""
     if device.type != "cuda":
-        raise HnclipError(
-            "auto sizes need a CUDA device", got=f"device {device.type}", hint="--batch-size 64"
-        )
+        raise no_auto_sizes(device.type)
     free, _ = torch.cuda.mem_get_info(device)
     return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
 

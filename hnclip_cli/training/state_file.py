@@ -1,26 +1,17 @@
 """The state of a run on disk: one safetensors file that tells whether it is as it was written."""
 
 import json
-import math
 import zlib
-from typing import IO, Any
+from typing import IO
 
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.tensors import bytes_of, write_tensors
-from hnclip_cli.streams.files import open_regular
+from hnclip_cli.training.run_folder import Metadata, damaged, read_metadata
 
-MAX_STEPS = 1 << 53  # what a JSON number holds exactly
-
-Metadata = dict[str, Any]
 Tensors = dict[str, Tensor]
-
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "model": str, "pretrained": (str, type(None)), "precision": str, "data": str, "config": dict,
-    "step": int, "position": int, "elapsed": (int, float), "finished": bool,
-}  # fmt: skip
 
 
 def write_state(stream: IO[bytes], metadata: Metadata, tensors: Tensors) -> None:
@@ -33,30 +24,6 @@ def write_state(stream: IO[bytes], metadata: Metadata, tensors: Tensors) -> None
     write_tensors(stream, tensors, {"hnclip": f"{zlib.crc32(said.encode()):08x} {said}"})
 
 
-def read_metadata(path: str) -> Metadata:
-    """What a state says of itself.
-
-    Raises:
-        HnclipError: it is no state, or not as it was written.
-    """
-    open_regular(path).close()
-    try:
-        with safe_open(path, framework="pt") as stream:
-            checksum, _, said = (stream.metadata() or {})["hnclip"].partition(" ")
-        if checksum != f"{zlib.crc32(said.encode()):08x}":
-            raise ValueError("its checksum is another")
-        return _checked(json.loads(said))
-    except (
-        SafetensorError,
-        OSError,
-        ValueError,
-        KeyError,
-        ArithmeticError,
-        RecursionError,
-    ) as error:
-        raise _damaged(path, f"no {error}" if isinstance(error, KeyError) else str(error)) from None
-
-
 def read_state(path: str) -> tuple[Metadata, Tensors]:
     """What a state says of itself, and its tensors; raises as `read_metadata`."""
     metadata = read_metadata(path)
@@ -64,9 +31,9 @@ def read_state(path: str) -> tuple[Metadata, Tensors]:
         with safe_open(path, framework="pt") as stream:
             tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
     except SafetensorError as error:
-        raise _damaged(path, str(error)) from None
+        raise damaged(path, str(error)) from None
     if metadata.get("tensors") != _checksum(tensors):
-        raise _damaged(path, "the checksum of its tensors is another")
+        raise damaged(path, "the checksum of its tensors is another")
     return metadata, tensors
 
 
@@ -85,29 +52,9 @@ def check_tensors(path: str, found: Tensors, expected: Tensors) -> None:
             )
 
 
-def _checked(metadata: Any) -> Metadata:
-    if not isinstance(metadata, dict):
-        raise ValueError("its description is no object")
-    for name, kind in _TYPES.items():
-        if not isinstance(metadata[name], kind):
-            raise ValueError(f"its {name} is {metadata[name]!r}")
-    steps, elapsed = (metadata["step"], metadata["position"]), metadata["elapsed"]
-    if not (0 <= steps[0] <= steps[1] <= MAX_STEPS and elapsed >= 0 and math.isfinite(elapsed)):
-        raise ValueError(f"its step is {steps[0]:.6g} of {steps[1]:.6g} batches")
-    return metadata
-
-
 def _checksum(tensors: Tensors) -> str:
     total = 0
     for name, value in sorted(tensors.items()):
         total = zlib.crc32(f"{name} {value.dtype} {tuple(value.shape)}".encode(), total)
         total = zlib.crc32(bytes_of(value), total)
     return f"{total:08x}"
-
-
-def _damaged(path: str, reason: str) -> HnclipError:
-    return HnclipError(
-        f"the state cannot be gone on from ({reason[:160]})",
-        where=path,
-        hint="--overwrite in place of --resume to start over, or another -o",
-    )

@@ -19,8 +19,9 @@ from hnclip_cli.models.text_decoder import IGNORED
 from hnclip_cli.training.batches import Batch
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.distributed import Ranks
-from hnclip_cli.training.objectives.hard_negatives import Outcome, compute_objective, uses
+from hnclip_cli.training.objectives.hard_negatives import Outcome, compute_objective
 from hnclip_cli.training.objectives.rows import widened
+from hnclip_cli.training.objectives.table import uses
 from hnclip_cli.training.objectives.view import Features, Slots, fill_slots
 
 Named = dict[str, Tensor]

@@ -5,15 +5,19 @@ import os
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hnclip_cli.errors import InputError
+from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.streams.images import ImageRoot, check_image
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import Record, as_records
 from hnclip_cli.streams.spool import Spool
-from hnclip_cli.training.distributed import Ranks
-from hnclip_cli.training.texts import read_texts
+from hnclip_cli.training.config import TrainConfig, slots_of
+from hnclip_cli.training.objectives.table import requires, uses
+from hnclip_cli.training.texts import SOURCES, read_texts
+
+if TYPE_CHECKING:
+    from hnclip_cli.training.distributed import Ranks
 
 _BLOCK_BYTES = 1 << 24
 
@@ -61,8 +65,24 @@ class RecordStore(Spool):
         return [*self.kinds, "negative-image"] if self.has_negative_images else self.kinds
 
     @classmethod
+    def read(
+        cls,
+        records: Iterable[Mapping[str, Any]],
+        config: TrainConfig,
+        image_root: str | ImageRoot,
+        policy: ErrorPolicy,
+    ) -> "RecordStore":
+        """The records that a run is made of; one that is a store stays it. Raises HnclipError."""
+        if isinstance(records, RecordStore):
+            return records
+        sources = slots_of(config, has_negative_images=True).sources
+        store = cls(records, image_root, policy, sources)
+        check_records(store, config)
+        return store
+
+    @classmethod
     def shared(
-        cls, read: "Callable[[], RecordStore]", image_root: str | ImageRoot, ranks: Ranks
+        cls, read: "Callable[[], RecordStore]", image_root: str | ImageRoot, ranks: "Ranks"
     ) -> "RecordStore":
         """What rank 0 reads, on every rank; raises HnclipError where that fails."""
         store = ranks.first(read)
@@ -95,3 +115,26 @@ class RecordStore(Spool):
         if texts := read_texts(record, self._sources):
             essentials["texts"] = texts
         return Record(essentials, record.source, record.line, record.index)
+
+
+def check_records(store: RecordStore, config: TrainConfig) -> None:
+    """Raises HnclipError for fewer than a batch, or none with the negatives that are needed."""
+    if len(store) < config.batch_size:
+        raise HnclipError(
+            "too few records for one batch",
+            got=f"{len(store)} records",
+            expected=f"at least --batch-size {config.batch_size}",
+            hint=f"--batch-size {max(1, len(store))}" if len(store) else "other input",
+        )
+    for source in slots_of(config, store.has_negative_images).sources:
+        if requires(config.weights, source) and not store.num_with[source]:
+            raise HnclipError(
+                f"no record has {SOURCES[source].lacking}, and --objective {config.objective} "
+                "needs them",
+                hint=SOURCES[source].hint,
+            )
+    if uses(config.weights, "negatives") and not store.kinds:
+        raise HnclipError(
+            f"no record has negatives, and --objective {config.objective} needs them",
+            hint="hnclip negatives before this, or --objective clip",
+        )

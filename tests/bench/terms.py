@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hnclip_cli.training.objectives.terms import TERMS
+from hnclip_cli.training.objectives.table import TERMS
 from hnclip_cli.training.objectives.view import Features, Slots, View
 from tests.bench.machine import describe
 

@@ -5,7 +5,8 @@ import torch
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.training import launch
-from hnclip_cli.training.launch import Place, find_place, joined, own_device
+from hnclip_cli.training.launch import joined, own_device
+from hnclip_cli.training.place import Place, find_place
 
 TORCHRUN = {
     "RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "MASTER_ADDR": "n1", "MASTER_PORT": "29500",

@@ -10,13 +10,12 @@ from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.models.load import load_clip
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.training import loop, step
-from hnclip_cli.training.batches import slots_of
 from hnclip_cli.training.checkpoints import start
-from hnclip_cli.training.config import TrainConfig
+from hnclip_cli.training.config import TrainConfig, slots_of
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.gradients import GradientSum
 from hnclip_cli.training.objectives import OBJECTIVES
-from hnclip_cli.training.objectives.hard_negatives import uses
+from hnclip_cli.training.objectives.table import uses
 from hnclip_cli.training.store import RecordStore
 from tests.conftest import to_lines
 from tests.factories import make_records, with_further_texts

@@ -5,8 +5,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.load import load_clip
 from hnclip_cli.streams.records import as_records
-from hnclip_cli.training.batches import collate, slots_of
-from hnclip_cli.training.config import TrainConfig
+from hnclip_cli.training.batches import collate
+from hnclip_cli.training.config import TrainConfig, slots_of
 from hnclip_cli.training.memory import samples_on_meta
 from hnclip_cli.training.plan import estimate
 from hnclip_cli.training.step import forward_backward

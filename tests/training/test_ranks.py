@@ -21,8 +21,8 @@ from hnclip_cli.models.load import load_clip
 from hnclip_cli.models.text_decoder import TextDecoder
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.training import checkpoints, loop
-from hnclip_cli.training.batches import collate, make_sample, slots_of
-from hnclip_cli.training.config import TrainConfig
+from hnclip_cli.training.batches import collate, make_sample
+from hnclip_cli.training.config import TrainConfig, slots_of
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.gradients import GradientSum
 from hnclip_cli.training.step import forward_backward

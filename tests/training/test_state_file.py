@@ -17,7 +17,8 @@ from hnclip_cli.errors import HnclipError
 from hnclip_cli.training import checkpoints
 from hnclip_cli.training.checkpoints import STATE_NAME, Origin
 from hnclip_cli.training.config import TrainConfig
-from hnclip_cli.training.state_file import read_metadata, read_state, write_state
+from hnclip_cli.training.run_folder import read_metadata
+from hnclip_cli.training.state_file import read_state, write_state
 
 ORIGIN = Origin(TrainConfig(steps=3), "m", None, "fp32", "data", ["swap-noun"])
 

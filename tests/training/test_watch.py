@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from hnclip_cli.training import watch
-from hnclip_cli.training.launch import Place, joined
+from hnclip_cli.training.launch import joined
+from hnclip_cli.training.place import Place
 from tests.ranks import start_ranks
 from tests.training.test_ranks import free_ports
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.known import CONFIG_NAME as CONFIG_NAME
 from hnclip_cli.models.loading.clip_names import (
     config_from_transformers,
     preprocess_from_transformers,
@@ -24,7 +25,6 @@ from hnclip_cli.models.loading.shapes import Shape, shapes_of
 from hnclip_cli.models.loading.weights import PICKLES, readable_weights
 from hnclip_cli.streams.files import open_regular
 
-CONFIG_NAME = "open_clip_config.json"
 WEIGHTS_NAME = "open_clip_model.safetensors"
 # In open_clip's order; where there are none of these, the first of all by name.
 PREFERRED = (

@@ -15,6 +15,7 @@ from open_clip.pretrained import list_pretrained_tags_by_model
 from open_clip.transform import PreprocessCfg
 
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.known import no_tag
 from hnclip_cli.models.loading.config import Config
 
 DEFAULT = "default"  # in place of a tag: what open_clip takes where it is told nothing
@@ -82,8 +83,7 @@ def find_settings(
 def _of_tag(name: str, config: Config, tag: str) -> Settings:
     registered: Mapping[str, Any] = open_clip.get_pretrained_cfg(name, tag)
     if not registered and tag != DEFAULT:
-        expected = ", ".join([*list_pretrained_tags_by_model(name), DEFAULT])
-        raise HnclipError(f"no tag {tag!r} of {name}", expected=f"one of {expected}")
+        raise no_tag(name, tag, [*list_pretrained_tags_by_model(name), DEFAULT])
     given = dataclasses.asdict(PreprocessCfg()) | dict(registered)
     is_quick = bool(config.get("quick_gelu") or registered.get("quick_gelu"))
     mean, std = tuple(given["mean"]), tuple(given["std"])

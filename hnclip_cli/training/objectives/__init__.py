@@ -1,6 +1,6 @@
 """Objectives by name: which terms, with which weights.
 
-Nothing heavy is imported here. The terms are in `terms.TERMS`; docs/methods.md has each one's
+Nothing heavy is imported here. The terms are in `table.TERMS`; docs/methods.md has each one's
 equation.
 """
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # A number, or a function from the run's progress, 0 to 1, to it.
 Weight = float | Callable[[float], float]
-# A term by its name in `TERMS`, or one of the objective's own: a `terms.Term`, or a function from
+# A term by its name in `TERMS`, or one of the objective's own: a `table.Term`, or a function from
 # a `view.View` to the term's mean, shape ().
 Weights = dict[Any, Weight]
 Objective = Mapping[Any, Weight] | Callable[..., Any]

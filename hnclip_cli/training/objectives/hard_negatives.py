@@ -1,21 +1,21 @@
 """The loss of a batch: the terms of an objective, weighted and added."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, get_args
 
 import torch
 from torch import Tensor
 
-from hnclip_cli.errors import HnclipError
 from hnclip_cli.models.device import autocast
 from hnclip_cli.training.distributed import Ranks
-from hnclip_cli.training.objectives import Objective, weights_of
+from hnclip_cli.training.objectives import Objective
 from hnclip_cli.training.objectives.captured import RECORDER
 from hnclip_cli.training.objectives.contrast import NegativeScope
 from hnclip_cli.training.objectives.passes import Implementation
-from hnclip_cli.training.objectives.terms import TERMS, Term, update_thresholds
+from hnclip_cli.training.objectives.table import TERMS, Term, terms_of
+from hnclip_cli.training.objectives.terms import update_thresholds
 from hnclip_cli.training.objectives.view import Features, Slots, View
 from hnclip_cli.training.texts import SOURCES
 
@@ -166,39 +166,6 @@ def _may_be_recorded(
 def takes_graphs(device: torch.device) -> bool:
     """Whether an objective may become a CUDA graph; within another one it may not."""
     return device.type == "cuda" and not torch.cuda.is_current_stream_capturing()
-
-
-def terms_of(objective: Objective, progress: float = 1.0) -> Iterator[tuple[str, Term, float]]:
-    """Name in the metrics, term and weight; `HnclipError` for an unknown term, or no number.
-
-    Args:
-        progress: of the run, 0 to 1; at the end of it each weight is what it comes to.
-    """
-    for key, given in weights_of(objective).items():
-        weight = given(progress) if callable(given) else given
-        if not isinstance(weight, (int, float)):
-            raise HnclipError(
-                f"term {key!r} has a bad weight", got=repr(weight), expected="a number"
-            )
-        if not isinstance(key, str):
-            term = key if isinstance(key, Term) else Term(key)
-            yield term.name or getattr(term.function, "__name__", "term"), term, weight
-        elif key in TERMS:
-            yield TERMS[key].name or key, TERMS[key], weight
-        else:
-            raise HnclipError("no such term", got=repr(key), expected=f"one of {', '.join(TERMS)}")
-
-
-def requires(objective: Objective, what: str) -> bool:
-    """Whether one of its terms cannot do without it; see `uses`."""
-    return any(what in term.needs for _, term, weight in terms_of(objective) if weight)
-
-
-def uses(objective: Objective, what: str) -> bool:
-    """Whether it takes ``negatives``, negative ``images``, ``tokens``, ``patches``, a ``bias``, or
-    the texts of a source.
-    """
-    return any(what in term.needs | term.takes for _, term, weight in terms_of(objective) if weight)
 
 
 class HardNegativeLoss(NamedTuple):

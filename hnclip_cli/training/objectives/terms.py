@@ -5,22 +5,17 @@ ranks, its gradient this rank's part. A is a pair's anchor, P its positive, N it
 others; from the side of the images the same functions are the terms of negative images.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from hnclip_cli.models.device import is_gpu
-from hnclip_cli.training.objectives.bags import multiple_instance
 from hnclip_cli.training.objectives.contrast import contrast, drops_empty, masked_logsumexp
-from hnclip_cli.training.objectives.joined import crossed, invariance, views
-from hnclip_cli.training.objectives.local import focal_rows, local
-from hnclip_cli.training.objectives.parts import paraphrase, phrases, to_texts, units
-from hnclip_cli.training.objectives.rows import masked_mean, mean_over, sum_over_rows, widened
-from hnclip_cli.training.objectives.sigmoid import sigmoid
+from hnclip_cli.training.objectives.local import focal_rows
+from hnclip_cli.training.objectives.parts import to_texts
+from hnclip_cli.training.objectives.rows import masked_mean, sum_over_rows, widened
 from hnclip_cli.training.objectives.view import Negatives, View
 
 
@@ -154,91 +149,3 @@ def analogy(view: View) -> Tensor:
         to_texts(view, view.anchors, texts, nothing)
         + to_texts(view, view.positives, texts, nothing)
     ) / 2
-
-
-def reconstruction(view: View) -> Tensor:
-    """mean −log p(token | tokens before it, vector of T), over the tokens of the texts rebuilt.
-
-    READ-CLIP's L_rec (arXiv 2510.16540); the decoder has formed −log p of each text.
-    """
-    if view.rebuilt is None:
-        raise ValueError("a reconstruction needs what a decoder has rebuilt")
-    losses, counts = view.rebuilt
-    there = widened(losses).masked_fill(counts == 0, 0)
-    return mean_over(there.sum(), counts.sum(), view.ranks)
-
-
-@dataclass(frozen=True)
-class Term:
-    """A term, and what it is computed from.
-
-    That is ``negatives`` (captions), negative ``images``, ``tokens``, ``patches`` alone, the
-    model's ``bias``, a ``decoder``, or further texts by the name of their source in
-    `texts.SOURCES`.
-    """
-
-    function: Callable[[View], Tensor]  # to the mean, shape ()
-    of_images: bool = False  # whether it is given the side of the images
-    needs: frozenset[str] = frozenset({"negatives"})  # left out where no record has these
-    takes: frozenset[str] = frozenset()  # it does without these
-    without: frozenset[str] = frozenset()  # sources: left out of batches that have their texts
-    name: str = ""  # in the metrics, where not the name in `TERMS`
-
-
-_ATTENDED = frozenset({"phrases", "patches"})
-_IMAGES, _BOTH = frozenset({"images"}), frozenset({"negatives", "images"})
-
-TERMS: dict[str, Term] = {
-    "contrastive": Term(contrast, needs=frozenset()),
-    "contrastive_own": Term(partial(contrast, negatives="own"), name="contrastive"),
-    "contrastive_batch": Term(partial(contrast, negatives="batch"), name="contrastive"),
-    "contrastive_both": Term(
-        partial(contrast, negatives="batch", others=True), takes=_IMAGES, name="contrastive"
-    ),
-    "imc": Term(intra_modal),
-    "cmr": Term(rank_margin),
-    "image_imc": Term(intra_modal, of_images=True, needs=_IMAGES),
-    "image_cmr": Term(rank_margin, of_images=True, needs=_IMAGES),
-    "own": Term(own),
-    "focal_own": Term(partial(own, gamma=2.0, smoothing=0.02), name="own"),
-    "focal_local": Term(
-        partial(local, gamma=2.0, smoothing=0.02),
-        needs=frozenset({"negatives", "tokens"}),
-        name="local",
-    ),
-    "mirror": Term(mirror, needs=_BOTH),
-    "distractor": Term(partial(mirror, both_ways=False), needs=_BOTH),
-    "rank": Term(rank, needs=frozenset()),
-    "units": Term(units, needs=frozenset({"units"})),
-    "half_truths": Term(
-        partial(units, of="parts", false="halves"),
-        needs=frozenset(),
-        takes=frozenset({"halves"}),
-    ),
-    "phrases": Term(phrases, needs=frozenset({"phrases"})),
-    "attended": Term(partial(phrases, attending=True), needs=_ATTENDED),
-    "phrases_sigmoid": Term(
-        partial(phrases, sigmoid=True), needs=frozenset({"phrases", "bias"}), name="phrases"
-    ),
-    "attended_sigmoid": Term(
-        partial(phrases, attending=True, sigmoid=True), needs=_ATTENDED | {"bias"}, name="attended"
-    ),
-    "contrastive_single": Term(
-        contrast, needs=frozenset(), without=frozenset({"joined"}), name="contrastive"
-    ),
-    "views": Term(views, needs=frozenset({"joined"})),
-    "crossed": Term(crossed, needs=frozenset({"joined"})),
-    "invariance": Term(invariance, needs=frozenset({"joined"})),
-    "paraphrase": Term(paraphrase, needs=frozenset({"paraphrases"})),
-    "reconstruction": Term(reconstruction, needs=frozenset({"paraphrases", "decoder"})),
-    # Where no record has a paraphrase, it is 0.
-    "analogy": Term(analogy, needs=frozenset(), takes=frozenset({"paraphrases"})),
-    "mil": Term(multiple_instance, needs=frozenset({"dense"})),
-    "sigmoid": Term(sigmoid, needs=frozenset({"bias"})),
-    "sigmoid_both": Term(
-        partial(sigmoid, negatives=True),
-        needs=frozenset({"negatives", "bias"}),
-        takes=_IMAGES,
-        name="sigmoid",
-    ),
-}

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.training.objectives import OBJECTIVES, contrast, terms
-from hnclip_cli.training.objectives.hard_negatives import terms_of, uses
-from hnclip_cli.training.objectives.terms import Term
+from hnclip_cli.training.objectives.table import Term, terms_of, uses
 from hnclip_cli.training.texts import SOURCES, num_slots
 from tests.training.objectives import oracle
 from tests.training.objectives.batches import (

@@ -5,7 +5,8 @@ import torch
 
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.objectives import OBJECTIVES
-from hnclip_cli.training.objectives.hard_negatives import _solve, terms_of
+from hnclip_cli.training.objectives.hard_negatives import _solve
+from hnclip_cli.training.objectives.table import terms_of
 from tests.training.objectives.batches import (
     gradients,
     make_batch,

@@ -8,7 +8,8 @@ import torch
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.objectives.local import local_scores
 from hnclip_cli.training.objectives.rows import sum_over_rows
-from hnclip_cli.training.objectives.terms import TERMS, list_mle, rank
+from hnclip_cli.training.objectives.table import TERMS
+from hnclip_cli.training.objectives.terms import list_mle, rank
 from hnclip_cli.training.objectives.view import View, fill_slots
 from tests.training.objectives.batches import (
     gradients,

@@ -8,7 +8,8 @@ from hnclip_cli.models.load import load_clip
 from hnclip_cli.models.text import encode_text_local
 from hnclip_cli.models.vision import encode_image_local
 from hnclip_cli.training.objectives import OBJECTIVES
-from hnclip_cli.training.objectives.hard_negatives import compute_objective, terms_of
+from hnclip_cli.training.objectives.hard_negatives import compute_objective
+from hnclip_cli.training.objectives.table import terms_of
 from hnclip_cli.training.objectives.view import Features, Slots, fill_slots
 
 CAPTIONS = ["a red cat", "a blue dog on a sofa", "two birds", "a green car"]
