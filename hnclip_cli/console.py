@@ -4,8 +4,10 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import stat
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_REPORTED = 10
+DRAWN_SECONDS = 0.1  # between two texts of a `live_line`
+_live: list[Any] = []  # the one that is drawn, of tqdm
 
 # Set by -q and -v: 0 quiet, 1 normal, 2 verbose.
 verbosity = 1
@@ -49,6 +53,8 @@ def complain(text: str) -> None:
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
             if _comes_room(sys.stderr):
+                for line in _live:
+                    line.clear()
                 print(f"hnclip: {shown(text, MAX_LINE)}", file=sys.stderr, flush=True)
 
 
@@ -95,22 +101,28 @@ def _drawn(items: Iterable[T], unit: str, total: int | None, says: object) -> It
 
 
 @contextlib.contextmanager
-def steps_bar(total: int | None) -> Iterator[Callable[[int, object], None]]:
-    """What draws such a bar of steps: called with how many are done, and what to say behind it."""
-    with contextlib.ExitStack() as kept:
-        bars: list[Any] = []
+def live_line() -> Iterator[Callable[[str], None]]:
+    """What draws a text in place of the one before, on a terminal only, and without -q."""
+    drawn_at = 0.0
 
-        def move(done: int, says: object) -> None:
-            if not _draws():
-                return
-            if not bars:
-                from tqdm import tqdm
+    def show(text: str) -> None:
+        nonlocal drawn_at
+        if not _draws():
+            return
+        if not _live:
+            from tqdm import tqdm
 
-                bars.append(kept.enter_context(tqdm(unit="step", total=total, file=sys.stderr)))
-            bars[0].set_postfix_str(str(says), refresh=False)
-            bars[0].update(done - bars[0].n)
+            _live.append(tqdm(bar_format="{desc}", file=sys.stderr))
+        width = shutil.get_terminal_size().columns - 1  # a longer one would not be replaced
+        is_time = time.monotonic() - drawn_at > DRAWN_SECONDS
+        _live[0].set_description_str(text[:width], refresh=is_time)
+        drawn_at = time.monotonic() if is_time else drawn_at
 
-        yield move
+    try:
+        yield show
+    finally:
+        while _live:
+            _live.pop().close()  # which draws the last text
 
 
 def wants_table() -> bool:

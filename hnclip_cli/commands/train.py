@@ -10,13 +10,15 @@ import click
 
 from hnclip_cli import console, known, options
 from hnclip_cli.console import Run
-from hnclip_cli.errors import ExitCode
+from hnclip_cli.errors import ExitCode, HnclipError
 from hnclip_cli.streams.files import open_input_file
 from hnclip_cli.streams.images import ImageRoot, check_image, image_root_of
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.streams.pace import Pace
 from hnclip_cli.streams.records import Record, format_record
-from hnclip_cli.training.config import AUTO, TrainConfig, no_auto_sizes
+from hnclip_cli.training import trackers
+from hnclip_cli.training.config import AUTO, TrainConfig, in_seconds, no_auto_sizes
+from hnclip_cli.training.line import LogTimes, StepLine
 from hnclip_cli.training.place import find_place
 from hnclip_cli.training.recipes import COUNTS, RECIPES, WITHOUT_FLAGS, as_flags, paper_settings
 from hnclip_cli.training.run_folder import check_folder
@@ -46,6 +48,23 @@ def _given() -> set[str]:
     context = click.get_current_context()
     source = context.get_parameter_source
     return {n for n in context.params if source(n) == click.core.ParameterSource.COMMANDLINE}
+
+
+class _Every(click.ParamType[int | str]):
+    """Steps, or a time."""
+
+    name = "10m|N"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | str:
+        if str(value)[-1:] not in "smh":
+            return options.Whole(0).convert(value, param, ctx)
+        try:
+            in_seconds(value)
+        except HnclipError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
 
 
 _COUNT, _SIZE = options.Whole(1), options.Number(0)
@@ -88,7 +107,16 @@ _settings = options.together(
         type=(click.Choice(_OTHERS), _SIZE), metavar="NAME NUMBER",
         help=f"Another setting, repeatable (docs/train.md): {', '.join(_OTHERS)}."),
     _said("--log-every", _COUNT, "Steps between two lines of metrics."),
-    _said("--checkpoint-every", _WHOLE, "Steps between two checkpoints; 0 writes only the last."),
+    _said("--checkpoint-every", _Every(),
+        "Time, as in 10m, or steps between two checkpoints; 0 writes only the last."),
+    _said("--keep", _WHOLE,
+        "Models of so many checkpoints to keep in -o, and with --val the best one."),
+    click.option("--log-time", is_flag=True, cls=options.Grouped, group="Said and kept",
+        help="Add time and samples_per_second to the lines, which then differ from run to run."),
+    click.option("--tensorboard", metavar="DIR", cls=options.Grouped, group="Said and kept",
+        help="Also write the metrics for TensorBoard (pip install 'hnclip[tensorboard]')."),
+    click.option("--wandb", is_flag=True, cls=options.Grouped, group="Said and kept",
+        help="Also write them for W&B, offline unless WANDB_MODE=online (hnclip[wandb])."),
     click.option("--val", metavar="FILE", type=options.READ, cls=options.Grouped,
         group="Said and kept",
         help="Records to measure at the start, at checkpoints and at the end."),
@@ -106,6 +134,7 @@ _RECIPES = "\n".join(f"  {name:{_WIDTH}} {as_flags(recipe)}" for name, recipe in
 @click.option("-o", "--output", required=True, metavar="DIR", help="Folder for the checkpoint.")
 @click.option("--resume", is_flag=True, help="Go on from the state in -o, if it holds one.")
 @click.option("--overwrite", is_flag=True, help="Write to -o also where it holds a model.")
+@click.option("--from-scratch", is_flag=True, help="Start from random weights.")
 @click.option("--dry-run", is_flag=True, help="Say what the run would cost, and load no weights.")
 @_settings
 @options.image_options
@@ -116,7 +145,8 @@ _RECIPES = "\n".join(f"  {name:{_WIDTH}} {as_flags(recipe)}" for name, recipe in
 def train(
     run: Run, input_: str, model: str, pretrained: str | None, preprocess_of: str | None,
     device: str, precision: str | None, output: str, val: str | None,
-    dry_run: bool, resume: bool, overwrite: bool, paper: bool,
+    dry_run: bool, resume: bool, overwrite: bool, from_scratch: bool, paper: bool,
+    log_time: bool, tensorboard: str | None, wandb: bool,
     images: dict[str, Any], others: list[tuple[str, Any]], **settings: Any,
 ) -> ExitCode | None:  # fmt: skip
     """Train a CLIP model on images, captions and their hard negatives.
@@ -165,6 +195,8 @@ def train(
 
     log = run.create("-")
     known.check_model(model, pretrained)
+    if not dry_run:
+        _check_start(model, pretrained, from_scratch)
     if dry_run:
         from hnclip_cli.training.plan import estimate
 
@@ -179,8 +211,11 @@ def train(
     # What can be wrong without torch is found before that is imported.
     if AUTO in sizes and (device == "cpu" or known.num_gpus() == 0):
         raise no_auto_sizes("cpu")
+    for package, is_asked in (("tensorboard", tensorboard), ("wandb", wandb)):
+        if is_asked:
+            trackers.check_installed(package)
     check_folder(output, resume=resume, model=model, overwrite=overwrite)
-    stop = click.get_current_context().with_resource(StopSignals())
+    stop = click.get_current_context().with_resource(StopSignals(console.note))
     root = image_root_of(input_, **images)
     measured = _read_whole(val, image_root_of(val, **images)) if val else None
     found: Iterable[Record] = records(run.policy)
@@ -194,11 +229,14 @@ def train(
 
     console.is_ending = stop
     pace = Pace("samples", config.workers)
-    draw = run.enter_context(console.steps_bar(config.steps))
+    line, show = StepLine(pace, config.seconds), run.enter_context(console.live_line())
+    times = LogTimes(pace)
+    followers = [run.enter_context(one) for one in _followers(tensorboard, wandb, output, config)]
 
     def write(metrics: dict[str, Any]) -> None:
-        draw(metrics["step"], pace)
-        console.write_log(format_record(metrics), log)
+        console.write_log(format_record(times.added(metrics) if log_time else metrics), log)
+        for follower in followers:
+            follower.put(metrics)
 
     validate = None
     if val and measured is not None:
@@ -213,7 +251,7 @@ def train(
         stop=stop,
         image_root=root,
         on_metrics=write, note=console.note, complain=console.complain, validate=validate,
-        pace=pace,
+        pace=pace, on_step=lambda *step: show(line.text(*step)),
     )  # fmt: skip
     run.policy.num_skipped = trained.num_skipped
     return run.policy.exit_code if trained.rank else None  # rank 0 says it for all
@@ -227,3 +265,29 @@ def _read_whole(path: str, root: ImageRoot) -> list[Record]:
         for name in record.matching.images:
             check_image(record, name, root)
     return kept
+
+
+def _check_start(model: str, pretrained: str | None, from_scratch: bool) -> None:
+    """Refuse random weights that nobody has asked for; our own models have no others."""
+    has_weights = options.has_weights(model, pretrained)
+    if from_scratch and has_weights:
+        raise click.UsageError("--from-scratch, and weights to start from, exclude each other")
+    if has_weights or from_scratch or model.startswith(known.OWN):
+        return
+    tags = [*known.tags_of(model)]
+    weights = f"--pretrained {tags[0]}" if tags else "--pretrained FILE"
+    raise click.UsageError(
+        f"{model} would start from random weights; try {weights}, or --from-scratch"
+    )
+
+
+def _followers(
+    tensorboard: str | None, wandb: bool, output: str, config: TrainConfig
+) -> Iterator[trackers.Tracking]:
+    """What else gets the metrics."""
+    if tensorboard:
+        start = partial(trackers.tensorboard, tensorboard)
+        yield trackers.Tracking("tensorboard", start, console.note)
+    if wandb:
+        start = partial(trackers.wandb, output, config.resolved())
+        yield trackers.Tracking("wandb", start, console.note)

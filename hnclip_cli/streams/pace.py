@@ -26,7 +26,7 @@ class Pace:
 
     def __init__(self, unit: str, workers: int | None = None) -> None:
         self._unit, self._workers = unit, workers
-        self._num_items, self._waited = 0, 0.0
+        self.num_items, self._waited = 0, 0.0  # those behind the first batch
         self._started: float | None = None
         self.seconds = 0.0  # from the first batch to the last one that was done
         self.waited = 0.0  # the share of them in which the model waited, 0 to 1
@@ -55,26 +55,27 @@ class Pace:
         if self._started is None:
             self._started, self._waited = now, 0.0
             return
-        self._num_items += num_items
+        self.num_items += num_items
         self.seconds = now - self._started
         self.waited = self._waited / self.seconds if self.seconds else 0.0
 
     @property
     def rate(self) -> float:
         """Items a second."""
-        return self._num_items / self.seconds if self.seconds else 0.0
+        return self.num_items / self.seconds if self.seconds else 0.0
 
     def __str__(self) -> str:
-        return f"{self._speed()}, {self.waited:.0%} waiting"
+        return f"{self.speed()}, {self.waited:.0%} waiting"
 
     def notes(self) -> list[str]:
         """A line on the whole run, with what to raise; none where it was short."""
-        if self.seconds < MIN_SECONDS or not self._num_items:
+        if self.seconds < MIN_SECONDS or not self.num_items:
             return []
         waits = f"the model waited for its input in {self.waited:.0%} of the time"
-        return [f"{self._speed()}; {waits}{self._advice()}"]
+        return [f"{self.speed()}; {waits}{self._advice()}"]
 
-    def _speed(self) -> str:
+    def speed(self) -> str:
+        """The rate in words."""
         rate = f"{self.rate:,.0f}" if self.rate >= 10 else f"{self.rate:.2g}"
         return f"{rate} {self._unit}/s"
 

@@ -35,7 +35,7 @@ FACTS = {
     "--background or --exif-orientation": "images",
 }  # fmt: skip
 # Settings that may change when a run is taken up again: they do not change its outcome.
-FREE_SETTINGS = {"workers", "log_every", "checkpoint_every", "micro_batch"}
+FREE_SETTINGS = {"workers", "log_every", "checkpoint_every", "keep", "micro_batch"}
 
 
 @dataclass
@@ -50,6 +50,7 @@ class State:
     # Batches drawn; more than the steps where none of a batch's images could be decoded.
     position: int = 0
     elapsed: float = 0.0  # seconds of training
+    finished: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def load_state(state: State, origin: Origin, folder: str) -> bool:
     state.optimizer.load_state_dict({"state": found, "param_groups": groups})
     state.thresholds = tensors["thresholds"].to(state.thresholds.device)
     state.step, state.position = metadata["step"], metadata["position"]
-    state.elapsed = metadata["elapsed"]
+    state.elapsed, state.finished = metadata["elapsed"], metadata["finished"]
     return True
 
 

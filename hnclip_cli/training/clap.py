@@ -160,9 +160,11 @@ def train(
     if validate and not state.step:
         yield {"step": 0, "val": ranks.first(validate)}
     started = time.monotonic() - state.elapsed
+    saved_at: float | None = None
     for batch in batch_indices(len(prompts), config.batch_size, config.seed, state.position):
         own = [stop(), time.monotonic() - started]
         stopping, state.elapsed = ranks.max(torch.tensor(own).double()).tolist()
+        saved_at = state.elapsed if saved_at is None else saved_at
         if stopping:
             ranks.first(partial(save, False))
             raise Stopped(f"stopped by a signal after step {state.step}, with the state saved")
@@ -200,7 +202,8 @@ def train(
                 "grad_norm": norm.item(),
                 "epoch": state.position * config.batch_size / len(prompts),
             }  # fmt: skip
-        if config.checkpoint_every and state.step % config.checkpoint_every == 0 and not is_last:
+        if config.is_checkpoint(state.step, state.elapsed - saved_at) and not is_last:
+            saved_at = None
             ranks.first(partial(save, False))
             if validate:
                 yield {"step": state.step, "val": ranks.first(validate)}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -48,7 +49,9 @@ class TrainConfig:
     groups: Literal["image", "none"] = "image"
     threshold_bound: float = 10.0  # upper bound of the adaptive thresholds, in logits
     log_every: int = 10  # steps between two lines of metrics
-    checkpoint_every: int = 0  # steps between two checkpoints; 0 writes only the last
+    # Steps between two checkpoints, or the time, as in ``10m``; 0 writes only the last.
+    checkpoint_every: int | str = "10m"
+    keep: int = 0  # models of the last checkpoints that are kept beside the last one, and the best
     # ``image`` or ``text``, the tower that is not trained, or ``both``.
     lock: Literal["image", "text", "both"] | None = None
     # A T5 that rebuilds captions of their vectors, for an objective with `reconstruction`; None
@@ -75,6 +78,8 @@ class TrainConfig:
             raise HnclipError(
                 "batch_size and micro_batch are both auto", hint="a number for one of them"
             )
+        if isinstance(self.checkpoint_every, str):
+            in_seconds(self.checkpoint_every)
         if not 0 <= self.wise_ft <= 1:
             raise HnclipError("bad wise_ft", got=str(self.wise_ft), expected="0 to 1")
         if self.objective == "clap" and (
@@ -113,6 +118,13 @@ class TrainConfig:
         """Whether a tower, ``image`` or ``text``, is not trained."""
         return self.lock in (tower, "both")
 
+    def is_checkpoint(self, step: int, seconds: float) -> bool:
+        """Whether one is due after a step, so long after the last one."""
+        every = self.checkpoint_every
+        if isinstance(every, str):
+            return seconds >= in_seconds(every)
+        return every > 0 and step % every == 0
+
     @property
     def weights(self) -> Weights:
         """The objective with the weights given, on both sides; `HnclipError` for an unknown one."""
@@ -141,6 +153,17 @@ class TrainConfig:
         return dataclasses.asdict(self) | {
             f"{name}_weight": weights.get(name, 0.0) for name in ("imc", "cmr")
         }
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def in_seconds(text: str) -> float:
+    """A time as it is written; raises HnclipError."""
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)([smh])", text, re.ASCII)
+    if not match or not float(match[1]):
+        raise HnclipError("bad time", got=repr(text), expected="a number and s, m or h, as in 10m")
+    return float(match[1]) * _UNITS[match[2]]
 
 
 def slots_of(config: TrainConfig, has_negative_images: bool) -> NumSlots:

@@ -44,6 +44,7 @@ def train(
     validate: Callable[[], Metrics] | None = None,
     ranks: Ranks = Ranks(),
     pace: Pace | None = None,
+    on_step: Callable[[int, int | None, float], None] = lambda step, num_steps, loss: None,
 ) -> Iterator[Metrics]:
     """Train in place from where the state stands, yielding metrics.
 
@@ -59,6 +60,8 @@ def train(
         validate: called on rank 0, while the others wait, before the first step, at checkpoints
             and at the end; may raise `Stopped`.
         pace: counts samples, and the time in which this rank waits for them.
+        on_step: called after each step with its number, that of all steps (None where the clock
+            ends the run) and the loss.
 
     Raises:
         HnclipError: records or a model that do not fit the settings, a loss or gradients that
@@ -79,6 +82,7 @@ def train(
     started = time.monotonic() - state.elapsed
     unsaid: Metrics | None = None  # of a last step that is no multiple of --log-every
     num_failed = 0  # steps in a row that were skipped
+    saved_at: float | None = None  # seconds of training, as all ranks count them
 
     def keep() -> None:
         """Save the last good step, before an error."""
@@ -96,6 +100,7 @@ def train(
                 batch = batches.draw()
             own = [batches.error is not None, stop(), time.monotonic() - started, len(batch)]
             failed, stopping, state.elapsed, size = ranks.max(torch.tensor(own).double()).tolist()
+            saved_at = state.elapsed if saved_at is None else saved_at
             try:
                 batches.check(failed=bool(failed), empty=not size)
             except Exception:
@@ -147,6 +152,7 @@ def train(
             state.thresholds = outcome.thresholds
             state.step += 1
             pace.add(config.batch_size)
+            on_step(state.step, num_steps, outcome.loss.item())
 
             # ---- what it leaves behind
             unsaid = {
@@ -163,8 +169,9 @@ def train(
             if state.step % config.log_every == 0:
                 yield _said(unsaid, store)
                 unsaid = None
-            every = config.checkpoint_every
-            if every and state.step % every == 0 and state.step != num_steps:
+            is_due = config.is_checkpoint(state.step, state.elapsed - saved_at)
+            if is_due and state.step != num_steps:
+                saved_at = None  # the time that it takes does not count
                 ranks.first(partial(save, False))
                 if validate:
                     yield _validated(state, validate, ranks)

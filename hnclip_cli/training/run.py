@@ -17,7 +17,7 @@ from hnclip_cli.streams.images import ImageRoot, as_root
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.outputs import only_writer
 from hnclip_cli.streams.pace import Pace
-from hnclip_cli.training import checkpoints, clap, launch, loop
+from hnclip_cli.training import checkpoints, clap, kept, launch, loop
 from hnclip_cli.training.clap import HeadExport, Prompts
 from hnclip_cli.training.config import AUTO, TrainConfig
 from hnclip_cli.training.export import Export, load_decoder
@@ -59,6 +59,7 @@ def train(
     validate: Callable[[Clip], Metrics] | None = None,
     stop: StopSignals | None = None,
     pace: Pace | None = None,
+    on_step: Callable[[int, int | None, float], None] = lambda step, num_steps, loss: None,
 ) -> Trained:
     """Train a model on images, captions and their hard negatives; with ``clap`` a head, on names.
 
@@ -88,6 +89,8 @@ def train(
             checkpoints and at the end; its numbers become metrics. It may raise `Stopped`.
         stop: asked to stop by signals or ``stop.request()``.
         pace: counts samples and the time in which the model waits for them, for who watches.
+        on_step: called on rank 0 after each step on pairs with its number, that of all steps (None
+            where the clock ends the run) and the loss.
 
     Raises:
         HnclipError: settings, records, model and folder do not fit, or another process failed.
@@ -104,10 +107,10 @@ def train(
     where = launch.own_device(where, place)
     with (
         launch.joined(place, where, complain or note) as ranks,
-        contextlib.ExitStack() as kept,
+        contextlib.ExitStack() as opened,
     ):
         say = note if ranks.rank == 0 else lambda text: None
-        ranks.first(lambda: kept.enter_context(only_writer(output)))
+        ranks.first(lambda: opened.enter_context(only_writer(output)))
         store: RecordStore | Prompts
         if config.objective == "clap":
             store = Prompts.shared(lambda: Prompts.read(records, policy), ranks)
@@ -144,26 +147,41 @@ def train(
             if AUTO in (config.batch_size, config.micro_batch):
                 config = choose_sizes(config, clip, store, ranks, say)
             state = checkpoints.start(clip, store, config)
-            steps = partial(loop.train, state, store, policy=policy, note=say, pace=pace)
+            watch: dict[str, Any] = {} if ranks.rank else {"on_step": on_step}
+            steps = partial(loop.train, state, store, policy=policy, note=say, pace=pace, **watch)
         origin = checkpoints.Origin(
             config, named, pretrained, precision, store.digest, list(store.threshold_names),
             as_root(image_root).reading, preprocess_of,
         )  # fmt: skip
-        if resume and checkpoints.load_state(state, origin, output):
-            say(f"going on after step {state.step}")
+        goes_on = resume and checkpoints.load_state(state, origin, output)
         checkpoints.check_same(state, ranks)
 
         def save(finished: bool) -> None:
             checkpoints.save_checkpoint(export.clip(), state, origin, output)
             checkpoints.save_state(state, origin, output, finished=finished)
+            if config.keep:
+                kept.keep(output, state.step, config.keep)
 
-        stop.wait_for_steps()
-        metrics = steps(
-            config=config, save=save, stop=stop, ranks=ranks,
-            validate=(lambda: validate(export.clip())) if validate else None,
-        )  # fmt: skip
-        _hand_on(metrics, on_metrics if ranks.rank == 0 else lambda _: None, stop)
-        say(f"wrote {output} ({checkpoints.RUN_NAME} says how it was made)")
+        def measure() -> Metrics:
+            report = validate(export.clip()) if validate else {}
+            if config.keep and state.step:
+                kept.keep_best(output, state.step, report)
+            return report
+
+        if state.finished:
+            say(f"{output} holds this run as it was finished after step {state.step}")
+        else:
+            if goes_on:
+                say(f"going on after step {state.step}")
+            elif overwrite and ranks.rank == 0:
+                kept.forget(output)
+            stop.wait_for_steps()
+            metrics = steps(
+                config=config, save=save, stop=stop, ranks=ranks,
+                validate=measure if validate else None,
+            )  # fmt: skip
+            _hand_on(metrics, on_metrics if ranks.rank == 0 else lambda _: None, stop)
+            say(f"wrote {output} ({checkpoints.RUN_NAME} says how it was made)")
         num_skipped = int(ranks.sum(torch.tensor(policy.num_skipped)))
     return Trained(
         replace(export.clip(), decoder=None) if config.decoder else export.clip(),

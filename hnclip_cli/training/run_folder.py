@@ -7,8 +7,6 @@ import os
 import zlib
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.known import CONFIG_NAME
 from hnclip_cli.saying import shown
@@ -75,6 +73,8 @@ def read_metadata(path: str) -> Metadata:
     Raises:
         HnclipError: it is no state, or not as it was written.
     """
+    from safetensors import SafetensorError, safe_open
+
     open_regular(path).close()
     try:
         with safe_open(path, framework="np") as stream:

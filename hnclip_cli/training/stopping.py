@@ -1,24 +1,34 @@
 """Signals that ask a run to stop."""
 
+import contextlib
 import signal
+import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 from hnclip_cli.errors import Stopped
 
 # What Slurm sends before it takes a machine back (--signal=USR1@60, and TERM at the end).
-# SIGHUP comes when a terminal is closed.
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
+# SIGHUP comes when a terminal is closed, SIGINT is Ctrl-C.
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP, signal.SIGINT)
+# Of one Ctrl-C a process hears from its terminal, and from torchrun as well.
+TOGETHER_SECONDS = 0.5
 
 
 class StopSignals:
-    """While the context lasts, SIGTERM, SIGUSR1 and SIGHUP are requests to stop, unless ignored.
+    """While the context lasts, `SIGNALS` are requests to stop, unless ignored.
 
     Calling the object tells whether one has come. Until `wait_for_steps` there is nothing to
-    lose, and one ends the run at once, whatever it waits for.
+    lose, and one ends the run at once, whatever it waits for. A second Ctrl-C always does.
+
+    Args:
+        say: called with a line for who has pressed Ctrl-C and waits.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, say: Callable[[str], None] = lambda line: None) -> None:
+        self._say = say
+        self._interrupted: float | None = None  # when
         self._received = False
         self._waits = False
         self._previous: dict[int, Any] = {}
@@ -46,5 +56,16 @@ class StopSignals:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.request()
-        if not self._waits:
+        if number == signal.SIGINT:
+            self._interrupt()
+        elif not self._waits:
             raise Stopped("stopped by a signal before the first step; run it again")
+
+    def _interrupt(self) -> None:
+        now = time.monotonic()
+        if not self._waits or now - (self._interrupted or now) > TOGETHER_SECONDS:
+            raise KeyboardInterrupt
+        if self._interrupted is None:
+            self._interrupted = now
+            with contextlib.suppress(RuntimeError):  # while another line is being written
+                self._say("stopping after this step, with the state saved; Ctrl-C leaves at once")

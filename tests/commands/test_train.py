@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -13,11 +14,11 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
-from hnclip_cli import validating
+from hnclip_cli import console, validating
 from hnclip_cli.cli import cli
 from hnclip_cli.commands import train as command
 from hnclip_cli.models.load import load_clip, save_clip
-from hnclip_cli.training import checkpoints
+from hnclip_cli.training import trackers
 from hnclip_cli.training.batches import batch_indices
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.objectives import OBJECTIVES
@@ -30,7 +31,8 @@ from tests.models.tiny_t5 import make_t5
 FLAGS = {
     "model", "pretrained", "preprocess_of", "device", "precision", "output", "image_root",
     "remote_images", "background", "exif_orientation", "on_error", "plugin", "verbose", "quiet",
-    "resume", "overwrite", "dry_run", "val", "others", "paper",
+    "resume", "overwrite", "dry_run", "from_scratch", "log_time",
+    "tensorboard", "wandb", "val", "others", "paper",
     *(field.name for field in dataclasses.fields(TrainConfig)),
 }  # fmt: skip
 # With --set, or from Python only.
@@ -68,7 +70,7 @@ def test_flags_are_the_settings_with_the_same_defaults():
     for field in dataclasses.fields(TrainConfig):
         if field.name in FLAGS - {"lr"}:  # resolved from the model
             assert values[field.name] == field.default, field.name
-    assert len(values) <= 38
+    assert len(values) <= 42
 
 
 @pytest.mark.parametrize(
@@ -371,3 +373,90 @@ def test_a_decoder_is_counted_and_is_for_objectives_that_rebuild(records, tiny_v
     result = train("--objective", "clip", *flags)
     assert result.exit_code == 1
     assert "--objective clip rebuilds no captions; got --decoder" in result.stderr
+
+
+def test_random_weights_of_a_name_are_asked_for(records):
+    flags = ["--steps", 1, "r.jsonl", "--model"]
+    result = train(*flags, "ViT-S-32")
+    assert result.exit_code == 2 and "try --pretrained FILE, or --from-scratch" in result.stderr
+    assert "try --pretrained openai, or" in train(*flags, "ViT-B-32").stderr
+    result = train(*flags, "hnclip-tiny", "--from-scratch")  # which need not say it
+    assert result.exit_code == 0, result.stderr
+    assert train(*flags, "run", "--from-scratch", "-o", "next").exit_code == 2
+
+
+def test_a_finished_run_stays_as_it_is(records, tmp_path):
+    train("--steps", 2, "r.jsonl")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").iterdir()}
+    result = train("--steps", 2, "--resume", "--val", "r.jsonl", "r.jsonl")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "hnclip: run holds this run as it was finished after step 2\n"
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run").iterdir()} == before
+
+
+@pytest.mark.parametrize("every", ["0m", "10 m", "m", "-1", "1.5", "nanm"])
+def test_a_time_between_checkpoints_is_checked(records, every):
+    assert train("--steps", 1, "--checkpoint-every", every, "r.jsonl").exit_code == 2
+
+
+def test_checkpoints_come_by_the_clock_or_by_steps(records, tmp_path):
+    flags = ["--steps", 3, "--keep", 9, "r.jsonl", "--checkpoint-every"]
+    for every, expected in (("0.001s", [1, 2, 3]), ("1h", [3]), ("2", [2, 3])):
+        result = train(*flags, every, "--overwrite")
+        assert result.exit_code == 0, result.stderr
+        kept = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
+        assert kept == [f"step-{step:09d}" for step in expected]
+
+
+def test_the_last_checkpoints_are_kept_and_the_best(records, tmp_path, monkeypatch):
+    found = iter([0.9, 0.2, 0.7, 0.7, 0.1])
+    monkeypatch.setattr(
+        validating, "evaluate", lambda *_, **__: {"accuracy": {"pair": {"value": next(found)}}}
+    )
+    flags = ["--steps", 4, "--keep", 2, "--checkpoint-every", 1, "--lr", 0.01, "--warmup-steps", 0]
+    result = train(*flags, "--val", "r.jsonl", "r.jsonl")
+    assert result.exit_code == 0, result.stderr
+    folder = tmp_path / "run"
+    kept = sorted(path.name for path in (folder / "checkpoints").iterdir())
+    assert kept == ["step-000000003", "step-000000004"]
+    best = json.loads((folder / "best" / "hnclip_best.json").read_text())
+    assert best == {"step": 2, "measure": "accuracy.pair", "value": 0.7}
+    weights = [
+        load_clip(str(path), device="cpu").module.state_dict()["text_projection"]
+        for path in (folder / "best", folder / "checkpoints" / kept[0], folder)
+    ]
+    assert not any(torch.equal(weights[0], other) for other in weights[1:])
+    last = folder / "checkpoints" / kept[1] / "open_clip_model.safetensors"
+    assert last.samefile(folder / "open_clip_model.safetensors")
+    steps = [json.loads((path / "hnclip_run.json").read_text())["step"]
+             for path in (folder / "best", folder / "checkpoints" / kept[0])]  # fmt: skip
+    assert steps == [2, 3]
+
+
+def test_the_log_tells_the_time_where_that_is_asked_for(records):
+    lines = parse_lines(train("--steps", 3, "--log-every", 1, "--log-time", "r.jsonl").stdout_bytes)
+    assert all(line["time"].startswith("2") for line in lines)
+    assert lines[-1]["samples_per_second"] > 0
+
+
+def test_trackers_that_are_not_installed_are_named_before_anything_is_read(records, monkeypatch):
+    monkeypatch.setattr(trackers, "find_spec", lambda package: None)
+    for flags, name in ((["--tensorboard", "tb"], "tensorboard"), (["--wandb"], "wandb")):
+        result = train("--steps", 1, *flags, "none.jsonl")
+        assert result.stderr == (
+            f"hnclip: --{name} needs the package {name}; try pip install 'hnclip[{name}]'\n"
+        )
+
+
+def test_trackers_get_the_log_and_the_terminal_each_step(records, monkeypatch):
+    found, shown = [], []
+    tracker = trackers.Tracker(lambda numbers, step: found.append((step, numbers)), list)
+    monkeypatch.setattr(trackers, "find_spec", lambda package: package)
+    monkeypatch.setattr(trackers, "tensorboard", lambda folder: tracker)
+    monkeypatch.setattr(console, "live_line", lambda: contextlib.nullcontext(shown.append))
+    result = train("--steps", 4, "--log-every", 2, "--tensorboard", "tb", "r.jsonl")
+    assert result.exit_code == 0, result.stderr
+    lines = parse_lines(result.stdout_bytes)
+    assert [step for step, _ in found] == [2, 4]
+    assert found[0][1]["loss"] == lines[0]["loss"]
+    assert [line.partition(" |")[0] for line in shown] == [f"step {n} of 4" for n in (1, 2, 3, 4)]

@@ -61,8 +61,10 @@ def test_a_run_that_was_ended_in_every_way_gives_the_weights_of_one_that_was_not
     assert end(tmp_path, signal.SIGKILL)[0] == -signal.SIGKILL
     killed_while_saving = {path.name for path in (tmp_path / "ended").glob(".*.tmp")}
 
-    code, said = end(tmp_path, signal.SIGINT)
-    assert code == 130 and len(said) == 1  # going on, and no trace
+    code, (_, interrupted, stopped) = end(tmp_path, signal.SIGINT)
+    assert code == 75
+    assert interrupted.startswith("hnclip: stopping after this step, with the state saved")
+    assert stopped.startswith("hnclip: stopped by a signal after step ")
     left = {path.name for path in (tmp_path / "ended").iterdir()} - killed_while_saving
     assert sorted(left) == [
         "hnclip_run.json", "hnclip_state.safetensors", "open_clip_config.json",

@@ -5,10 +5,10 @@ import signal
 import pytest
 
 from hnclip_cli.errors import Stopped
-from hnclip_cli.training.stopping import StopSignals
+from hnclip_cli.training.stopping import TOGETHER_SECONDS, StopSignals
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_is_noted_between_steps_and_the_handlers_come_back(number):
     was = signal.signal(number, signal.default_int_handler)  # under nohup it may be ignored
     try:
@@ -50,3 +50,22 @@ def test_no_failure_of_others_hides_a_signal():
     """As where a package is imported that can do without another one."""
     with StopSignals(), pytest.raises(Stopped), contextlib.suppress(Exception):
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_before_the_steps_ctrl_c_loses_nothing_and_ends_it():
+    with StopSignals(), pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_second_ctrl_c_leaves_at_once_but_not_the_same_one_heard_twice(monkeypatch):
+    clock, said = [1.0], []
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    with StopSignals(said.append) as stop:
+        stop.wait_for_steps()
+        for _ in range(2):  # of the terminal, and of torchrun
+            os.kill(os.getpid(), signal.SIGINT)
+            clock[0] += TOGETHER_SECONDS / 2
+        assert stop() and len(said) == 1
+        clock[0] += TOGETHER_SECONDS
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)

@@ -89,8 +89,9 @@ def auto_sizes(kit: Kit) -> None:
         name = f"train, ViT-B-32, {' '.join(flags)}"
         process = subprocess.Popen(
             [
-                sys.executable, "-m", "hnclip_cli", "train", "--model", "ViT-B-32", "--steps", "9",
-                "--log-every", "1", "--workers", "16", *flags, "--overwrite", "-o",
+                sys.executable, "-m", "hnclip_cli", "train", "--model", "ViT-B-32",
+                "--from-scratch", "--steps", "9", "--log-every", "1", "--workers",
+                "16", *flags, "--overwrite", "-o",
                 str(kit.work / "auto"), str(kit.work / "noise.jsonl"),
             ],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment_of(kit),
