@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hnclip_cli.evaluation.pages.show import show as show
     from hnclip_cli.evaluation.report import evaluate as evaluate
     from hnclip_cli.models.export import export as export
+    from hnclip_cli.models.fetch import fetch as fetch
     from hnclip_cli.models.load import load_clip
     from hnclip_cli.negatives.blind_pairs import blind_pairs as blind_pairs
     from hnclip_cli.negatives.fitting import fit as fit
@@ -42,6 +43,7 @@ _PLACES = {
     "embed": "hnclip_cli.embedding.embed:embed",
     "evaluate": "hnclip_cli.evaluation.report:evaluate",
     "export": "hnclip_cli.models.export:export",
+    "fetch": "hnclip_cli.models.fetch:fetch",
     "fit": "hnclip_cli.negatives.fitting:fit",
     "half_truths": "hnclip_cli.negatives.half_truths:half_truths",
     "generate": "hnclip_cli.sources.painting:generate",

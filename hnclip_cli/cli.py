@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from hnclip_cli import __version__, console, plugins
-from hnclip_cli.errors import ExitCode, HnclipError, ReaderGone, Stopped
+from hnclip_cli.errors import ExitCode, HnclipError, ReaderGone, Stopped, lacking_memory
 from hnclip_cli.lazy import LazyGroup
 from hnclip_cli.saying import MAX_LINE, shown
 
@@ -33,6 +33,7 @@ COMMANDS = {
     "compare": "Compare models on the same records: one table of any number of them.",
     "show": "Write one page to look at: negatives, scored records, or the log of a training.",
     "bench": "Score models on all benchmarks of a folder, and lay the numbers in one table.",
+    "fetch": "Fetch models into the cache, for machines without a network.",
     "plugins": "List what plug-ins add, and where it comes from.",
 }
 
@@ -43,8 +44,22 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "sh
 # From SIGTERM on, until the process ends whatever it does.
 UNWIND_SECONDS = 30.0
 
-# What CUDA and its libraries say where torch does not say it for them.
-NO_MEMORY = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+# What to lower where a command has too little memory: on a GPU, and on the host.
+LOWER = {
+    "train": (
+        "--micro-batch auto, a smaller --batch-size or --negatives-per-caption, --lock image, "
+        "or --set lora_rank 8",
+        "--micro-batch 8, a smaller --batch-size or --negatives-per-caption, or fewer --workers",
+    ),
+    **dict.fromkeys(
+        ("embed", "score", "bench"),
+        (
+            "a smaller --batch-size, or --precision bf16",
+            "a smaller --batch-size, or fewer --workers",
+        ),
+    ),
+}
+LOWER_ELSEWHERE = ("--device cpu", "a part of the input, or fewer --workers")
 
 
 class Pipeline(LazyGroup):
@@ -102,14 +117,13 @@ def _in_words(error: BaseException) -> str:
     """The line for a failure that nobody else has put in words."""
     if isinstance(error, HnclipError):
         return str(error)
+    if memory := lacking_memory(error):
+        command = click.get_current_context(silent=True)
+        lower = LOWER.get(str(command and command.invoked_subcommand), LOWER_ELSEWHERE)
+        return f"out of {memory} memory; try {lower[memory == 'host']}"
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}"
-    # torch's, which is not imported for it
-    if type(error).__name__ == "OutOfMemoryError" or any(said in str(error) for said in NO_MEMORY):
-        return "out of GPU memory; try a smaller --batch-size, or --micro-batch auto for train"
-    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
-        return "out of memory; try a smaller --batch-size, fewer --workers or a part of the input"
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if known := ", ".join(sorted(plugins.in_use)):
         said += f"; plug-ins in use: {known}"

@@ -1,5 +1,6 @@
 """What can go wrong, and the exit codes that say so."""
 
+import re
 from enum import IntEnum
 from typing import Self
 
@@ -58,3 +59,19 @@ class Stopped(BaseException):
 
     Like `KeyboardInterrupt` it strikes anywhere, and no ``except Exception`` may take it.
     """
+
+
+# What torch, CUDA and its libraries, C++ and the system say.
+_GPU_MEMORY = re.compile(r"(CUDA|HIP|NCCL|CUBLAS|CUDNN).*(out of memory|ALLOC_FAILED)", re.I | re.S)
+_MEMORY = re.compile(
+    r"can.?t allocate memory|cannot allocate memory|std::bad_alloc|not enough memory", re.I
+)
+
+
+def lacking_memory(error: BaseException) -> str:
+    """``GPU`` or ``host``, where an error is that there was too little memory; else nothing."""
+    said = str(error)
+    # The first is torch's, which is not imported for it.
+    if type(error).__name__ == "OutOfMemoryError" or _GPU_MEMORY.search(said):
+        return "GPU"
+    return "host" if isinstance(error, MemoryError) or _MEMORY.search(said) else ""

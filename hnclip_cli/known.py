@@ -4,11 +4,12 @@ should.
 What cannot be told here is left to whoever loads the model.
 """
 
+import contextlib
 import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from glob import glob
 from importlib import import_module
 from importlib.metadata import version
@@ -19,11 +20,13 @@ from typing import Any
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.streams.files import alike, no_folder
+from hnclip_cli.streams.threads import within
 
 OWN_CONFIGS = Path(__file__).parent / "models" / "configs"
 CONFIG_NAME = "open_clip_config.json"  # of a model's folder
 OWN = "hnclip-"  # what the names of our own configurations begin with
 _SCHEMAS = ("hf-hub:", "local-dir:")
+REACH_SECONDS = 4.0  # in which a network must answer
 _COPY = "hnclip_cli.models.open_clip_files"
 # Parts of names that are in no open_clip 3, and where they come from.
 _ELSEWHERE = {
@@ -91,6 +94,61 @@ def no_model(name: str) -> HnclipError:
         hint=alike(name, [*model_names(), *folders])
         or "python -c 'import open_clip; print(*open_clip.list_models())'",
     )
+
+
+def check_weights(name: str, pretrained: str | None = None) -> None:
+    """Raises HnclipError where weights are neither in a cache nor can be fetched.
+
+    Within `REACH_SECONDS`: libraries ask again and again, for minutes.
+    """
+    registered: Mapping[str, Any] = {}
+    if pretrained and not os.path.exists(pretrained):
+        registered = tags_of(name).get(pretrained.lower().replace("-", "_"), {})
+    repository = name.removeprefix("hf-hub:") if name.startswith("hf-hub:") else ""
+    repository = "/".join(registered.get("hf_hub", repository).split("/")[:2])
+    url = registered.get("url", "")
+    if not (repository or url) or _is_cached(repository, url):
+        return
+    from huggingface_hub import constants
+
+    place = constants.ENDPOINT if repository else "{0}://{2}".format(*url.split("/"))
+    is_reached = False
+    with contextlib.suppress(TimeoutError):
+        is_offline = constants.HF_HUB_OFFLINE
+        is_reached = not is_offline and within(REACH_SECONDS, partial(_answers, place))
+    if not is_reached:
+        why = "HF_HUB_OFFLINE is set" if is_offline else f"no answer from {place}"
+        raise HnclipError(
+            f"its weights are not in the cache, and cannot be fetched ({why})",
+            where=f"{name} {pretrained or ''}".rstrip(),
+            hint=f"hnclip fetch {name}{f',{pretrained}' if pretrained else ''} where there is a "
+            "network",
+        )
+
+
+def _is_cached(repository: str, url: str) -> bool:
+    """Whether weights lie where open_clip looks for them first."""
+    from huggingface_hub import constants
+
+    folder = Path(constants.HF_HUB_CACHE, f"models--{repository.replace('/', '--')}", "snapshots")
+    patterns = ("*/*.safetensors", "*/*.bin", "*/*.pt")
+    if repository and any(any(folder.glob(pattern)) for pattern in patterns):
+        return True
+    return bool(url) and Path("~/.cache/clip", url.rpartition("/")[2]).expanduser().is_file()
+
+
+def _answers(place: str) -> bool:
+    """Whether somebody answers at a URL, whatever they say; proxies are used as the hub does."""
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
+    try:
+        urlopen(Request(place, method="HEAD"), timeout=REACH_SECONDS).close()
+    except HTTPError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def check_device(device: str) -> None:

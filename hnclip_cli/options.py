@@ -379,6 +379,7 @@ def check_head(head: str | None, scale: float | None) -> None:
 def check_has_weights(model: str, pretrained: str | None) -> None:
     """Refuse to measure a model of random weights, or one that is not there."""
     known.check_model(model, pretrained)
+    known.check_weights(model, pretrained)
     if not has_weights(model, pretrained):
         raise click.UsageError(
             f"--model {model} has no weights (it is no folder); "

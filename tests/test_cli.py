@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from hnclip_cli import console, plugins
 from hnclip_cli.cli import COMMANDS, cli
-from tests.conftest import environment
+from tests.conftest import environment, to_lines
+from tests.factories import make_records
 
 BAD = "x\x1b[31m\nhnclip: done " + "y" * 3000
 
@@ -66,9 +67,12 @@ def test_plug_ins_in_use_take_no_blame_for_wrong_usage_or_help(monkeypatch, argu
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (MemoryError(), "out of memory; try"),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory: 9"), "out of memory; try"),
-        (type("OutOfMemoryError", (RuntimeError,), {})("CUDA"), "out of GPU memory; try a"),
+        (MemoryError(), "out of host memory; try a part of the input"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: 9"), "out of host memory; try"),
+        (OSError(12, "Cannot allocate memory", "x"), "out of host memory; try"),
+        (RuntimeError("std::bad_alloc"), "out of host memory; try"),
+        (type("OutOfMemoryError", (RuntimeError,), {})("CUDA"), "out of GPU memory; try"),
+        (RuntimeError("NCCL Error 1: Cuda failure 'out of memory'"), "out of GPU memory; try"),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"), "out of GPU memory"),
         (RecursionError("too deep"), "RecursionError: too deep; try -v"),
         (ModuleNotFoundError("No module named 'x'"), "ModuleNotFoundError: No module named 'x'"),
@@ -94,6 +98,30 @@ def test_whatever_reaches_the_top_is_one_line(monkeypatch, error, line):
     assert result.exit_code == 1
     assert result.stderr.startswith("Traceback") and f"\nhnclip: {line}" in result.stderr
     assert "\x1b" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (MemoryError(), "out of host memory; try --micro-batch 8, a smaller --batch-size or"),
+        (
+            RuntimeError("CUDA out of memory"),
+            "out of GPU memory; try --micro-batch auto, a smaller",
+        ),
+    ],
+    ids=str,
+)
+def test_train_says_what_to_lower(tmp_path, monkeypatch, error, line):
+    def fail(*args, **options):
+        raise error
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "r.jsonl").write_bytes(to_lines(*make_records(tmp_path)))
+    monkeypatch.setattr("open_clip.create_model_and_transforms", fail)
+    command = ["train", "--model", "hnclip-tiny", "--steps", "1", "--batch-size", "2", "-o", "run"]
+    result = CliRunner().invoke(cli, [*command, "r.jsonl"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"hnclip: {line}") and result.stderr.count("\n") == 1
 
 
 def test_a_failed_cleanup_does_not_hide_its_cause(monkeypatch):

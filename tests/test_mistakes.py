@@ -1,10 +1,13 @@
 """Mistakes that can be told without torch are told in one line before it is imported."""
 
+import socket
 import sys
 
 import pytest
+from huggingface_hub import constants
 
 from hnclip_cli import known
+from hnclip_cli.errors import HnclipError
 from hnclip_cli.training.run_folder import RUN_NAME
 from tests.conftest import to_lines
 from tests.factories import make_records
@@ -108,3 +111,42 @@ def test_without_nodes_of_a_driver_there_is_no_gpu(monkeypatch, visible, nodes, 
     monkeypatch.setattr(known, "version", lambda package: "2.9.0")
     monkeypatch.setattr(known, "glob", lambda pattern: nodes if "nvidia[" in pattern else [])
     assert known.num_gpus() == count
+
+
+@pytest.fixture
+def no_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(known, "REACH_SECONDS", 0.2)
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize("name", [("ViT-B-32", "openai"), ("hf-hub:a/b", None)])
+def test_weights_that_nobody_can_fetch_are_named_at_once(no_cache, monkeypatch, name):
+    hint = f"try hnclip fetch {','.join(filter(None, name))} where there is a network"
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it never answers
+        port = silent.getsockname()[1]
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{port}")
+        with pytest.raises(HnclipError, match=rf"\(no answer from http.*; {hint}"):
+            known.check_weights(*name)
+    with pytest.raises(HnclipError, match="no answer from"):  # it refuses
+        known.check_weights(*name)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(HnclipError, match="HF_HUB_OFFLINE is set"):
+        known.check_weights(*name)
+
+
+def test_weights_that_are_there_or_can_be_fetched_are_no_mistake(no_cache, tmp_path, monkeypatch):
+    (tmp_path / "w.pt").touch()
+    for name, tag in (("ViT-B-32", str(tmp_path / "w.pt")), ("ViT-B-32", None), ("run", None)):
+        known.check_weights(name, tag)
+    monkeypatch.setattr(known, "_answers", lambda place: place == constants.ENDPOINT)
+    known.check_weights("ViT-B-32", "openai")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    repository = known.tags_of("ViT-B-32")["openai"]["hf_hub"].rstrip("/").replace("/", "--")
+    folder = tmp_path / "hub" / f"models--{repository}" / "snapshots" / "0"
+    folder.mkdir(parents=True)
+    (folder / "open_clip_model.safetensors").touch()
+    known.check_weights("ViT-B-32", "openai")

@@ -197,6 +197,7 @@ def train(
     known.check_model(model, pretrained)
     if not dry_run:
         _check_start(model, pretrained, from_scratch)
+        known.check_weights(model, pretrained)
     if dry_run:
         from hnclip_cli.training.plan import estimate
 

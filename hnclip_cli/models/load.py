@@ -17,8 +17,8 @@ import torch
 from huggingface_hub import constants as hub
 from torch import nn
 
-from hnclip_cli.errors import HnclipError
-from hnclip_cli.known import OWN_CONFIGS, no_model
+from hnclip_cli.errors import HnclipError, lacking_memory
+from hnclip_cli.known import OWN_CONFIGS, check_weights, no_model
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.device import resolve_device
 from hnclip_cli.models.heads import check_width, load_head
@@ -87,6 +87,8 @@ def load_clip(
                     note(f"{pretrained}: {resized}")
         if found_head:
             check_width(found_head, int(config["embed_dim"]), str(head))
+        if pretrained and not line:
+            check_weights(name, pretrained)
         if settings and settings.quick_gelu:
             config["quick_gelu"] = True
         start = _SIGMOID_START if sigmoid and not pretrained and ":" not in source else {}
@@ -235,6 +237,8 @@ def loading(name: str, config: Config | None = None, *, fetches: bool = False) -
     except BaseException as error:
         # The tokenizers' panics in Rust are no `Exception`.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        if lacking_memory(error):
             raise
         raise _in_words(name, config or {}, error) from error
     finally:

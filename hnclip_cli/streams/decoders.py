@@ -100,7 +100,10 @@ class Decoders(InProcesses[Sequence[Request]]):
             if len(wanted) > 1:  # it was one of them
                 return [found for one in wanted for found in self.load([one])]
             ((record, name, _),) = wanted
-            return [record.error(f"image cannot be decoded ({death})", got=repr(name))]
+            was_killed = "signal 9" in str(death)  # as the system does that has no memory left
+            hint = "fewer --workers, where memory ran out" if was_killed else ""
+            problem = f"image cannot be decoded ({death})"
+            return [record.error(problem, got=repr(name), hint=hint)]
         found: list[Decoded | InputError] = []
         start, table = 0, answer[len(answer) - len(wanted) * _ENTRY.size :]
         for length, width, height in _ENTRY.iter_unpack(table):

@@ -82,7 +82,7 @@ def test_without_a_state_there_is_nothing_to_take_up(store, tmp_path):
     [
         ({"lr": 1e-2}, "another --lr; got 0.01, expected 0.001"),
         ({"negatives_per_caption": 1}, "another --negatives-per-caption"),
-        ({"cmr_weight": 0.0}, "another --cmr-weight"),
+        ({"cmr_weight": 0.4}, "another --cmr-weight"),
         ({"workers": 0, "log_every": 3, "micro_batch": 0, "checkpoint_every": 9}, None),
     ],
 )

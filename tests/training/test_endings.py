@@ -20,6 +20,7 @@ from tests.factories import make_records
 pytestmark = pytest.mark.long
 COMMAND = [
     "train", "--model", "hnclip-tiny-vit", "--batch-size", "3", "--lr", "1e-3", "--steps", "20",
+    "--objective", "ce-clip",
     "--checkpoint-every", "2", "--log-every", "1", "--resume", "r.jsonl", "-o",
 ]  # fmt: skip
 

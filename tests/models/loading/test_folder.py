@@ -360,10 +360,12 @@ def test_what_transformers_would_follow_does_not_reach_it(folder):
 def test_every_command_refuses_it_in_one_line(folder, tmp_path, command):
     edit(folder, text_cfg__tokenizer_kwargs={"trust_remote_code": True})
     (tmp_path / "c.jsonl").write_text('{"caption": "a cat", "image": "x.png"}\n')
+    (tmp_path / "x.png").touch()
+    clip = ["--objective", "clip", "--batch-size", 1]
     arguments = {
         "embed": ["embed", "--of", "caption", "-o", tmp_path / "out"],
         "score": ["score", "-o", tmp_path / "out"],
-        "train": ["train", "--steps", 1, "-o", tmp_path / "out", "--on-error", "skip"],
+        "train": ["train", "--steps", 1, "-o", tmp_path / "out", *clip],
         "dry run": ["train", "--steps", 1, "-o", tmp_path / "out", "--dry-run"],
     }[command]
     more = ["--model", folder, tmp_path / "c.jsonl"]
