@@ -35,6 +35,7 @@ own() { for ((i = 1; i < $#; i += 2)); do [[ $flags == *" ${!i} "* ]] || echo "$
 train() {
     local records=$folder/$1 run=$folder/run
     shift
+    [[ $MODEL == *[,:]* || -d $MODEL ]] || set -- --from-scratch "$@"
     if [ "${SUBMIT:-}" ]; then
         jobs+=("$($SUBMIT "$examples/train_nodes.sbatch" "$records" "$run" "${model[@]}" "$@")")
     else
