@@ -16,8 +16,8 @@ def fetch(run: Run, models: tuple[str, ...], output: str) -> None:
     """Fetch models into the cache, for machines without a network.
 
     Weights, tokenizer and configuration of each, into the caches of open_clip and of the Hugging
-    Face hub (HF_HOME). A name of open_clip alone brings its tokenizer. Writes a line for each:
-    the file of its weights and their size. What is there already is not fetched again.
+    Face hub (HF_HOME). A name of open_clip alone brings its tokenizer. Reads no input, writes
+    JSONL: of each the file of its weights and their size. What is there is not fetched again.
 
     \b
     Example:
