@@ -18,6 +18,7 @@ def fetch(run: Run, models: tuple[str, ...], output: str) -> None:
     Weights, tokenizer and configuration of each, into the caches of open_clip and of the Hugging
     Face hub (HF_HOME). A name of open_clip alone brings its tokenizer. Reads no input, writes
     JSONL: of each the file of its weights and their size. What is there is not fetched again.
+    Memory does not grow: no weights are loaded.
 
     \b
     Example:
