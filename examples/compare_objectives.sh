@@ -4,7 +4,7 @@
 #   bash examples/compare_objectives.sh [OPTIONS]       (--help lists them)
 #
 # Sets itself up in .venv, unless HNCLIP in the environment names an installed hnclip. The default,
-# 13 objectives and 5 seeds of drawn scenes, takes about two hours on 2 CPU cores. On your own
+# 11 objectives and 5 seeds of drawn scenes, takes about an hour and a half on 2 CPU cores. On your own
 # records and model:
 #
 #   bash examples/compare_objectives.sh --train train.jsonl --test test.jsonl --seconds 3600 \

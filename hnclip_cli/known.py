@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from glob import glob
 from importlib import import_module
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -20,7 +19,6 @@ from typing import Any
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.streams.files import alike, no_folder
-from hnclip_cli.streams.threads import within
 
 OWN_CONFIGS = Path(__file__).parent / "models" / "configs"
 CONFIG_NAME = "open_clip_config.json"  # of a model's folder
@@ -36,6 +34,13 @@ _ELSEWHERE = {
         "open_clip 4 has it, and hnclip works with open_clip 3",
     ),
 }
+
+
+def version(package: str) -> str:
+    """The version that is installed."""
+    from importlib.metadata import version as installed  # which imports sockets
+
+    return installed(package)
 
 
 def model_names() -> list[str]:
@@ -110,6 +115,8 @@ def check_weights(name: str, pretrained: str | None = None) -> None:
     if not (repository or url) or _is_cached(repository, url):
         return
     from huggingface_hub import constants
+
+    from hnclip_cli.streams.threads import within
 
     place = constants.ENDPOINT if repository else "{0}://{2}".format(*url.split("/"))
     is_reached = False

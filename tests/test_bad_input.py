@@ -25,6 +25,8 @@ BAD_LINES = {
 }
 ALL = set(BAD_LINES)
 TEXT_ONLY = ALL - {"missing image", "corrupt image"}
+# Without a note on what it lacks.
+PLAIN = ["--objective", "ce-clip"]
 COMMANDS = {
     "negatives": (["negatives", "--kind", "replace-color"], TEXT_ONLY - {"bad negatives"}),
     "embed image": (["embed", "--of", "image", "--model", "RUN", "-o", "OUT"],
@@ -34,7 +36,7 @@ COMMANDS = {
     "embed negatives": (["embed", "--of", "negatives", "--model", "RUN", "-o", "OUT"],
                         {"broken JSON", "no object", "invalid UTF-8", "bad negatives"}),
     "score": (["score", "--model", "RUN", "--workers", "0", "-o", "OUT"], ALL),
-    "train": (["train", "--model", "hnclip-tiny", "--steps", "1", "--batch-size", "4",
+    "train": (["train", "--model", "hnclip-tiny", "--steps", "1", "--batch-size", "4", *PLAIN,
                "--lock", "text", "--workers", "0", "-o", "OUT"], ALL),
     "eval": (["eval", "-o", "OUT"], TEXT_ONLY - {"wrong type", "empty caption"}),
 }  # fmt: skip

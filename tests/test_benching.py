@@ -100,7 +100,7 @@ def test_without_images_the_layout_is_asked(benchmarks):
 
 
 @pytest.mark.parametrize(
-    "args", [[], ["--model", "ViT-B-32"], ["--model", "x,y", "--benchmark", "nonsense"]]
+    "args", [[], ["--model", "ViT-B-32"], ["--model", "hnclip-tiny", "--benchmark", "nonsense"]]
 )
 def test_wrong_usage_exits_with_2(args):
     assert run("bench", ".", *args).exit_code == 2

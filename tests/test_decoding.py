@@ -28,7 +28,7 @@ def is_running(pid):
         return False
 
 
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 75), (signal.SIGKILL, -9)])
 def test_a_run_that_is_stopped_takes_its_decoders_along(tmp_path, tiny_run, signum, code):
     records = make_records(tmp_path, 6)
     process = subprocess.Popen(

@@ -16,13 +16,13 @@ SUGARCREPE_CASES = 197
 
 PIPES = """
 hnclip negatives < {data}/coco/pairs.jsonl |
-    hnclip train --model hnclip-tiny --steps 20 --batch-size 16 --image-root {data}/coco -o run/ > log.jsonl
+    hnclip train --objective ce-clip --model hnclip-tiny --steps 20 --batch-size 16 --image-root {data}/coco -o run/ > log.jsonl
 hnclip data benchmark sugarcrepe {data}/benchmarks/sugarcrepe --images {data}/coco/images |
     hnclip score --model run/ | hnclip eval > report.json
 """  # noqa: E501
 FILES = """
 hnclip negatives {data}/coco/pairs.jsonl -o negatives.jsonl
-hnclip train --model hnclip-tiny --steps 20 --batch-size 16 --image-root {data}/coco -o run/ negatives.jsonl > log.jsonl
+hnclip train --objective ce-clip --model hnclip-tiny --steps 20 --batch-size 16 --image-root {data}/coco -o run/ negatives.jsonl > log.jsonl
 hnclip data benchmark sugarcrepe {data}/benchmarks/sugarcrepe --images {data}/coco/images -o sugarcrepe.jsonl
 hnclip score --model run/ sugarcrepe.jsonl -o scored.jsonl
 hnclip eval scored.jsonl -o report.json

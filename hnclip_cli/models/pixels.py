@@ -166,7 +166,7 @@ class PixelLoader:
         image_root: where relative paths start, and how images are read.
         workers: processes.
         num_held: images that are in memory at a time: of many, only smaller ones are left to a GPU.
-        cache_bytes: decoded images are kept until they fill so many bytes, and not decoded again.
+        cache_bytes: of pixels that are kept, so that their images are decoded once.
     """
 
     def __init__(
@@ -178,7 +178,7 @@ class PixelLoader:
         cache_bytes: int = 0,
     ) -> None:
         self._decoders: Decoders | None = None
-        self._cache: dict[tuple[Any, ...], Decoded] = {}
+        self._cache: dict[tuple[Any, ...], Tensor] = {}
         self._cache_bytes_left = cache_bytes
         self.num_threads = 2 * workers  # with as many callers, neither they nor the processes wait
         self._max_at_once = 1 if as_root(image_root).remote else MAX_AT_ONCE
@@ -229,10 +229,10 @@ class PixelLoader:
         """Each image as `Clip.stack` takes it, or what is wrong with it."""
         keys = [(name, record.crops.get(name), *boxes) for record, name, boxes in wanted]
         known = [self._cache.get(key) for key in keys]
-        missing = [one for one, found in zip(wanted, known, strict=True) if not found]
+        missing = [one for one, found in zip(wanted, known, strict=True) if found is None]
         loaded = iter(self._decode(missing) if missing else ())
         return [
-            self._pixels(one, found or self._kept(key, next(loaded)))
+            self._kept(key, self._pixels(one, next(loaded))) if found is None else found
             for one, key, found in zip(wanted, keys, known, strict=True)
         ]
 
@@ -251,11 +251,11 @@ class PixelLoader:
             return error
         return Decoded(memoryview(image.tobytes()), *image.size)
 
-    def _kept(self, key: tuple[Any, ...], found: Decoded | InputError) -> Decoded | InputError:
+    def _kept(self, key: tuple[Any, ...], found: Tensor | InputError) -> Tensor | InputError:
         """What was found, which is kept if there is room."""
-        if isinstance(found, Decoded) and len(found.data) <= self._cache_bytes_left:
-            self._cache_bytes_left -= len(found.data)
-            self._cache[key] = found._replace(data=memoryview(bytearray(found.data)))
+        if isinstance(found, Tensor) and found.nbytes <= self._cache_bytes_left:
+            self._cache_bytes_left -= found.nbytes
+            self._cache[key] = found.clone()  # bytes may lie in what the processes write again
         return found
 
     def _pixels(self, one: Wanted, found: Decoded | InputError) -> Tensor | InputError:

@@ -152,7 +152,8 @@ class Record(dict[str, Any]):
     @property
     def is_matching(self) -> bool:
         """Whether this is the general item with ``images``, ``captions`` and ``truth``."""
-        return "images" in self or "captions" in self
+        is_short = "image" in self and "caption" in self  # whose captions are paraphrases
+        return "images" in self or ("captions" in self and not is_short)
 
     @property
     def image_list(self) -> list[str]:

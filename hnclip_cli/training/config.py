@@ -66,7 +66,7 @@ class TrainConfig:
     # Of the weights where none are loaded, of the order, and of the choice of negatives.
     seed: int = 0
     workers: int = 2  # processes that decode images ahead
-    # MiB of decoded images that each process keeps, which are then decoded once.
+    # MiB of pixels that each process keeps, whose images are then decoded once.
     image_cache: int = 256
 
     def __post_init__(self) -> None:

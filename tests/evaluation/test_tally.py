@@ -81,7 +81,11 @@ def test_a_square_whose_truth_is_a_matching_gives_winoground_scores():
     straight = matching([[1.0, 0.25], [0.5, 1.0]], [[0, 0], [1, 1]])
     crossed = matching([[0.25, 1.0], [1.0, 0.5]], [[1, 0], [0, 1]])
     found = margins(observe(straight, crossed))
-    assert found == {"text": [0.5, 0.5], "image": [0.5, 0.5], "group": [0.5, 0.5]}
+    assert found == {
+        "text": [0.5, 0.5], "image": [0.5, 0.5], "group": [0.5, 0.5],
+        "first_caption": [0.5, 0.75], "second_caption": [0.75, 0.5],
+        "first_image": [0.75, 0.5], "second_image": [0.5, 0.75],
+    }  # fmt: skip
 
 
 def test_any_other_matching_gives_queries_in_both_directions():

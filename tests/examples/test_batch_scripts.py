@@ -36,7 +36,7 @@ def call(folder, script, *args, code=0):
 
 def parsed(words):
     """What `hnclip train` makes of these arguments."""
-    parent = click.Context(cli)
+    parent = click.Context(cli, **cli.context_settings)
     return train.make_context("train", list(words), parent=parent).params
 
 

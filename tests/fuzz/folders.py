@@ -14,7 +14,7 @@ from safetensors.torch import save
 
 from hnclip_cli.embedding import partial
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.models.load import CONFIG_FOLDER
+from hnclip_cli.known import OWN_CONFIGS
 from hnclip_cli.models.loading.config import check_tower
 from hnclip_cli.models.loading.folder import CONFIG_NAME, TOWER_NAME, open_folder
 from hnclip_cli.training.state_file import read_state, write_state
@@ -36,7 +36,7 @@ def read_config(data: bytes, folder: Path) -> None:
 
 
 WEIGHTS = save({"a": torch.zeros(2)})
-CONFIG = json.loads((CONFIG_FOLDER / "hnclip-tiny-vit.json").read_bytes())
+CONFIG = json.loads((OWN_CONFIGS / "hnclip-tiny-vit.json").read_bytes())
 CONFIGS = [
     json.dumps(
         {"model_cfg": CONFIG, "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3}}

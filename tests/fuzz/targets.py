@@ -28,7 +28,7 @@ from hnclip_cli.language.usage import Usage
 from hnclip_cli.lexicon import Lexicon, tables
 from hnclip_cli.lexicon.tables import BUILT_IN, TABLES, Row, Table
 from hnclip_cli.negatives.generators.chat import read_answer
-from hnclip_cli.negatives.generators.failures import Failures
+from hnclip_cli.negatives.generators.failures import FLAGS, Failures
 from hnclip_cli.negatives.generators.replies import (
     Passing,
     Unanswered,
@@ -299,7 +299,7 @@ def read_answers(data: bytes, folder: Path) -> None:
     text = data.decode("latin-1")
     reason = " ".join(text.splitlines())
     for status in (200, 400, 404, 429, 500):
-        error = Failures("http://a/v1").of(_Response(status, reason), complaint)
+        error = Failures("http://a/v1", FLAGS).of(_Response(status, reason), complaint)
         assert "\n" not in str(error) and len(str(error)) < MAX_LETTERS
     headers = dict(line.partition(":")[::2] for line in text.split("\n"))
     wait = announced_wait(429, headers, 1.8e9)

@@ -122,7 +122,7 @@ def test_images_that_the_cache_holds_are_decoded_once(folder, tmp_path, workers)
         (tmp_path / f"{number}.png").write_bytes(Path(folder, f"{number}.png").read_bytes())
     records = make("0.png", "1.png", "2.png")
     wanted = [(record, record.image) for record in records]
-    room = 2 * 32 * 32 * 3  # for two images
+    room = 2 * 32 * 32 * 3 * 4  # for two images
     with PixelLoader(clip, str(tmp_path), workers, cache_bytes=room) as load:
         before = [load(*one) for one in wanted]
         for path in tmp_path.iterdir():

@@ -18,7 +18,7 @@ SLOTS = NumSlots(2)
 
 def make_step(size=16, precision="bf16", num_ranks=1, **settings):
     """A step of the small vision transformer, and samples for it."""
-    config = TrainConfig(**{"steps": 1, "batch_size": size} | settings)
+    config = TrainConfig(**{"steps": 1, "batch_size": size, "objective": "ce-clip"} | settings)
     clip = clip_on_meta("hnclip-tiny-vit", precision=precision)
     adapt(clip.module, config)
     records = [

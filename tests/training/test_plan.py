@@ -19,7 +19,8 @@ def records(tmp_path_factory):
 
 
 def plan(records, model="hnclip-tiny-vit", precision="bf16", **settings):
-    config = TrainConfig(**{"batch_size": 8, "epochs": 3, "negatives_per_caption": 2} | settings)
+    usual = {"batch_size": 8, "epochs": 3, "negatives_per_caption": 2, "objective": "ce-clip"}
+    config = TrainConfig(**usual | settings)
     return estimate(config, model, records, precision=precision)
 
 

@@ -39,19 +39,20 @@ ROWS = {2: [range(0, 3), range(3, 7)], 3: [range(0, 5), range(0, 0), range(5, 7)
 CASES = [(name, size) for name in ("ce-clip", "fsc-clip", "siglip-hn", "read") for size in (0, 2)]
 TRAIN = ["train", "--model", "hnclip-tiny-vit", "--batch-size", "5", "--log-every", "1"]
 # What two processes do one after the other, and the arguments of `train`.
+PLAIN = ["--objective", "ce-clip"]
 RUNS = {
-    "pipe": ["--steps", "3", "-o", "pipe"],
-    "stopped": ["--steps", "3", "-o", "stopped"],
+    "pipe": [*PLAIN, "--steps", "3", "-o", "pipe"],
+    "stopped": [*PLAIN, "--steps", "3", "-o", "stopped"],
     "generations": [
         "--steps", "5", "-o", "generations", "--objective", "iterated",
         "--set", "generation_steps", "2", "--set", "smoothing_steps", "1",
     ],
     "head": ["--steps", "3", "-o", "head", "--objective", "clap", "--lr", "1e-2"],
-    "unsaved": ["--steps", "3", "-o", "unsaved", "--checkpoint-every", "1", "r.jsonl"],
-    "damaged": ["--steps", "9", "-o", "damaged", "bad.jsonl"],
-    "skipped": ["--steps", "3", "-o", "skipped", "--on-error", "skip", "bad.jsonl"],
-    "unvalidated": ["--steps", "3", "-o", "unvalidated", "--val", "bad.jsonl", "r.jsonl"],
-    "killed": ["--steps", "100000", "-o", "killed", "r.jsonl"],  # the last: it ends a process
+    "unsaved": [*PLAIN, "--steps", "3", "-o", "unsaved", "--checkpoint-every", "1", "r.jsonl"],
+    "damaged": [*PLAIN, "--steps", "9", "-o", "damaged", "bad.jsonl"],
+    "skipped": [*PLAIN, "--steps", "3", "-o", "skipped", "--on-error", "skip", "bad.jsonl"],
+    "unvalidated": [*PLAIN, "--steps", "3", "-o", "unvalidated", "--val", "bad.jsonl", "r.jsonl"],
+    "killed": [*PLAIN, "--steps", "100000", "-o", "killed", "r.jsonl"],  # last: ends a process
 }  # fmt: skip
 
 
@@ -219,7 +220,7 @@ def test_two_processes_train_from_one_pipe(folder, monkeypatch):
     first, second = ends(folder, "pipe")
     assert (first["code"], second["code"], second["stdout"]) == (0, 0, ""), (first, second)
     monkeypatch.chdir(folder)
-    alone = CliRunner().invoke(cli, [*TRAIN, "--steps", "3", "-o", "alone", "r.jsonl"])
+    alone = CliRunner().invoke(cli, [*TRAIN, *PLAIN, "--steps", "3", "-o", "alone", "r.jsonl"])
     assert alone.exit_code == 0, alone.stderr
     together, single = parse_lines(first["stdout"].encode()), parse_lines(alone.stdout_bytes)
     assert [line["step"] for line in together] == [1, 2, 3]

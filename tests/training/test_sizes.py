@@ -44,7 +44,9 @@ def give(monkeypatch, megabytes):
 
 def choose(clip, store, ranks=Ranks(), **settings):
     notes = []
-    config = TrainConfig(**{"steps": 2, "negatives_per_caption": 2} | settings)
+    config = TrainConfig(
+        **{"steps": 2, "negatives_per_caption": 2, "objective": "ce-clip"} | settings
+    )
     return choose_sizes(config, clip, store, ranks, notes.append), notes
 
 

@@ -30,7 +30,10 @@ class Store:
 def fresh():
     module = torch.nn.ModuleDict({"visual": torch.nn.Linear(8, 4), "text": torch.nn.Linear(8, 4)})
     module.logit_scale = torch.nn.Parameter(torch.zeros(()))
-    clip = SimpleNamespace(module=module, device=torch.device("cpu"))
+    parameters = list(module.parameters())
+    clip = SimpleNamespace(
+        module=module, parameters=parameters, decoder=None, device=torch.device("cpu")
+    )
     return checkpoints.start(clip, Store, ORIGIN.config)
 
 

@@ -4,8 +4,7 @@ import pytest
 
 from hnclip_cli.errors import InputError
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
-from hnclip_cli.training.batches import slots_of
-from hnclip_cli.training.config import TrainConfig
+from hnclip_cli.training.config import TrainConfig, slots_of
 from hnclip_cli.training.loop import left_out
 from hnclip_cli.training.store import RecordStore
 from tests.conftest import to_lines

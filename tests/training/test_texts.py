@@ -48,7 +48,8 @@ def test_a_half_truth_is_a_true_part_with_a_foil_beside_it_or_after_it():
     ]
     record = {"texts": {"halves": units}}
     drawn = [draw_texts(record, ["halves"], str(seed)) for seed in range(40)]
-    assert {(texts["parts"][0], texts["halves"][0]) for texts in drawn} == {
+    found = {(part, half) for texts in drawn for part, half in zip(*texts.values(), strict=True)}
+    assert found == {
         ("a cat", "a cat and a blue sofa"),
         ("a cat", "a cat under a red sofa"),
         ("a red sofa", "a red sofa and a dog"),

@@ -15,7 +15,7 @@ from hnclip_cli.models.device import is_gpu
 from hnclip_cli.training.objectives.contrast import contrast, drops_empty, masked_logsumexp
 from hnclip_cli.training.objectives.local import focal_rows
 from hnclip_cli.training.objectives.parts import to_texts
-from hnclip_cli.training.objectives.rows import masked_mean, sum_over_rows, widened
+from hnclip_cli.training.objectives.rows import masked_mean, mean_over, sum_over_rows, widened
 from hnclip_cli.training.objectives.view import Negatives, View
 
 
@@ -149,3 +149,15 @@ def analogy(view: View) -> Tensor:
         to_texts(view, view.anchors, texts, nothing)
         + to_texts(view, view.positives, texts, nothing)
     ) / 2
+
+
+def reconstruction(view: View) -> Tensor:
+    """mean −log p(token | tokens before it, vector of T), over the tokens of the texts rebuilt.
+
+    READ-CLIP's L_rec (arXiv 2510.16540); the decoder has formed −log p of each text.
+    """
+    if view.rebuilt is None:
+        raise ValueError("a reconstruction needs what a decoder has rebuilt")
+    losses, counts = view.rebuilt
+    there = widened(losses).masked_fill(counts == 0, 0)
+    return mean_over(there.sum(), counts.sum(), view.ranks)

@@ -152,6 +152,7 @@ def test_a_file_of_weights_embeds_as_open_clip_with_the_tag(tiny, monkeypatch, n
 def test_a_tag_keeps_its_own(tiny, monkeypatch):
     path, lines = tiny("ViT-H-14"), []
     monkeypatch.setattr(factory, "download_pretrained", lambda *_, **__: path)
+    monkeypatch.setattr("hnclip_cli.models.load.check_weights", lambda *_: None)
     clip = load_clip("ViT-H-14", "dfn5b", device="cpu", note=lines.append)
     assert clip.model_config["quick_gelu"] and not lines
     assert clip.module.visual.preprocess_cfg["resize_mode"] == "squash"
