@@ -84,7 +84,7 @@ def test_a_bad_line_is_named_with_its_place(good_lines, tmp_path, tiny_run, comm
     [
         (["train", "--model", "hnclip-tiny", "--steps", "1", "--batch-size", "4", "--lock", "text",
           "--workers", "0", "-o", "run"], {"group": 5}, '"group" has the wrong type'),
-        (["mine", "e.npy", "-k", "1"], {"captions": ["a"]}, "one image and one caption"),
+        (["mine", "e.npy", "-k", "1"], {"images": ["a"]}, "one image and one caption"),
         (["compare", "good.jsonl", "-", "--bootstrap", "5"], {"caption": "b"}, "not the same item"),
         (["compare", "good.jsonl", "in.jsonl", "--bootstrap", "5", "--html", "page"], {"id": 5},
          '"id" has the wrong type'),
