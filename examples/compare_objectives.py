@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from hnclip_cli.evaluation.bootstrap import Resampling
 from hnclip_cli.evaluation.pages.scatter import Point, scatter_svg
 from hnclip_cli.sources.scenes.layout import COMBINATIONS
 
@@ -65,11 +66,11 @@ RETRIEVAL = {
     for rank in ("R@1", "R@5")
 }
 COMPOSITION, KEPT = "swaps", "retrieval R@1"  # the axes of the chart
-ROUNDS = 1000
 # Two-sided 95 % quantiles of Student's t, by number of seeds.
 STUDENT_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365}
 
 Row = dict[str, float]
+Outcomes = list[tuple[int, bool]]  # a test record, and whether a pair of it is right
 STARTED = time.monotonic()
 
 
@@ -271,17 +272,17 @@ class Comparison:
         row["MB"] = self.used(log.name)["MB"]
         return row
 
-    def outcomes(self, name: str) -> dict[str, np.ndarray]:
-        """By measure, an array (scenes, 2): how many pairs are right, and how many there are."""
+    def outcomes(self, name: str) -> dict[str, Outcomes]:
+        """By measure, of each pair the test record that it is of, and whether it is right."""
         lines = (self.folder / f"{name}.test.jsonl").read_text().splitlines()
-        counts = {measure: np.zeros((len(lines), 2)) for measure in MEASURES}
+        found: dict[str, Outcomes] = {measure: [] for measure in MEASURES}
         for scene, record in enumerate(map(json.loads, lines)):
             true, *others = record["scores"][0]
             for negative, score in zip(record["negatives"], others, strict=True):
                 for measure, beginnings in MEASURES.items():
                     if negative["kind"].startswith(beginnings):
-                        counts[measure][scene] += (true > score, 1)
-        return counts
+                        found[measure].append((scene, true > score))
+        return found
 
 
 def over_seeds(values: list[float]) -> dict[str, Any]:
@@ -293,15 +294,21 @@ def over_seeds(values: list[float]) -> dict[str, Any]:
     return {"mean": mean, "interval": [mean - spread, mean + spread], "values": values}
 
 
-def over_items(pairs: list[tuple[np.ndarray, np.ndarray]]) -> list[float]:
-    """95 % interval of a difference in percent, by drawing test records anew, of each seed."""
-    rng, drawn = np.random.default_rng(0), np.zeros(ROUNDS)
-    for one, other in pairs:
-        size = len(one)
-        weights = rng.multinomial(size, np.full(size, 1 / size), ROUNDS)
-        right = [100 * (weights @ c[:, 0]) / np.maximum(1, weights @ c[:, 1]) for c in (one, other)]
-        drawn += (right[0] - right[1]) / len(pairs)
-    return [float(value) for value in np.percentile(drawn, [2.5, 97.5])]
+def over_items(pairs: list[tuple[Outcomes, Outcomes]]) -> list[float] | None:
+    """95 % interval of a difference in percent, by drawing test records anew, as `compare` does.
+
+    Args:
+        pairs: of each seed the outcomes of two models on the same records; seeds count alike.
+    """
+    drawn = [
+        ((seed, scene), seed, 1 + int(a) - int(b))
+        for seed, (one, other) in enumerate(pairs)
+        for (scene, a), (_, b) in zip(one, other, strict=True)
+    ]
+    records, seeds, above = zip(*drawn, strict=True)
+    _, clusters = np.unique(records, axis=0, return_inverse=True)
+    interval = Resampling().interval(clusters.reshape(-1), np.array(seeds), np.array(above))
+    return interval and [100 * (bound - 1) for bound in interval]
 
 
 def summary(options: argparse.Namespace, seeds: list[Comparison]) -> dict[str, Any]:

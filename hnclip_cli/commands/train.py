@@ -218,7 +218,8 @@ def train(
     check_folder(output, resume=resume, model=model, overwrite=overwrite)
     stop = click.get_current_context().with_resource(StopSignals(console.note))
     root = image_root_of(input_, **images)
-    measured = _read_whole(val, image_root_of(val, **images)) if val else None
+    val_root = image_root_of(val, **images) if val else root
+    measured = _read_whole(val, val_root) if val else None
     found: Iterable[Record] = records(run.policy)
     if find_place(os.environ) is None and config.objective != "clap":
         found = RecordStore.read(found, config, root, run.policy)
@@ -240,10 +241,9 @@ def train(
             follower.put(metrics)
 
     validate = None
-    if val and measured is not None:
+    if measured is not None:
         from hnclip_cli.validating import validation
 
-        val_root = image_root_of(val, **images)
         validate = validation(measured, image_root=val_root, workers=config.workers, stop=stop)
     trained = train(
         found, config, model=model, output=output, pretrained=pretrained,

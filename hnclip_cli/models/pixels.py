@@ -18,8 +18,8 @@ from hnclip_cli.streams.decoders import (
     Decoders,
     Step,
     Wanted,
-    apply_steps,
     part_loader,
+    prepared,
     preprocessing,
 )
 from hnclip_cli.streams.images import ImageRoot, as_root
@@ -242,11 +242,8 @@ class PixelLoader:
         return [self._decode_here(one) for one in wanted]
 
     def _decode_here(self, one: Wanted) -> Decoded | InputError:
-        record, name, _ = one
         try:
-            image = self._load_part(*one)
-            with preprocessing(record, name):
-                image = apply_steps(image, self._steps)
+            image = prepared(self._load_part, one, self._steps)
         except InputError as error:
             return error
         return Decoded(memoryview(image.tobytes()), *image.size)

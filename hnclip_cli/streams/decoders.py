@@ -126,10 +126,7 @@ def _decoding(
         source, line, name, boxes, crop = request
         record = _record_of(name, crop, source, line)
         try:
-            image = load(record, name, boxes)
-            if not is_raw(image, raw_bytes):
-                with preprocessing(record, name):
-                    image = apply_steps(image, steps)
+            image = prepared(load, (record, name, boxes), steps, raw_bytes)
         except InputError as error:
             return str(error).encode(), 0, 0
         return image.tobytes(), *image.size
@@ -140,6 +137,16 @@ def _decoding(
         return [data for data, _, _ in found] + table
 
     return decode_all
+
+
+def prepared(load: LoadPart, wanted: Wanted, steps: Sequence[Step], raw_bytes: int = 0) -> "Image":
+    """An image, resized and cropped unless it `is_raw`; raises InputError."""
+    record, name, _ = wanted
+    image = load(*wanted)
+    if is_raw(image, raw_bytes):
+        return image
+    with preprocessing(record, name):
+        return apply_steps(image, steps)
 
 
 def _record_of(name: str, crop: Box | None, source: str, line: int) -> Record:

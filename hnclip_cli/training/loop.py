@@ -132,7 +132,7 @@ def train(
                     norm = nn.utils.clip_grad_norm_(
                         state.clip.parameters, config.grad_clip or math.inf
                     )
-                    check_finite(outcome.loss, norm, state.step + 1)
+                    loss, _ = check_finite(outcome.loss, norm, state.step + 1)
             except NotFinite as problem:  # on all ranks alike
                 num_failed += 1
                 if policy.on_error == "fail" or num_failed == MAX_FAILED:
@@ -152,7 +152,7 @@ def train(
             state.thresholds = outcome.thresholds
             state.step += 1
             pace.add(config.batch_size)
-            on_step(state.step, num_steps, outcome.loss.item())
+            on_step(state.step, num_steps, loss)
 
             # ---- what it leaves behind
             unsaid = {
@@ -203,9 +203,14 @@ class NotFinite(InputError):
     """A step whose loss or gradients are not finite."""
 
 
-def check_finite(loss: Tensor, grad_norm: Tensor, step: int) -> None:
-    """Raises NotFinite for the loss, or for the gradients, which may be so alone."""
-    numbers = torch.stack([loss.detach().double(), grad_norm.double()]).tolist()  # waits for it
+def check_finite(loss: Tensor, grad_norm: Tensor, step: int) -> list[float]:
+    """Both as numbers; raises NotFinite for the loss, or for the gradients, which may be so alone.
+
+    A step waits for a GPU here, and nowhere else.
+    """
+    numbers: list[float] = torch.stack(
+        [loss.detach().double(), grad_norm.double()]
+    ).tolist()  # waits for it
     for name, number in zip(("loss", "norm of the gradients"), numbers, strict=True):
         if not math.isfinite(number):
             raise NotFinite(
@@ -213,6 +218,7 @@ def check_finite(loss: Tensor, grad_norm: Tensor, step: int) -> None:
                 got=str(number),
                 hint="a lower --lr, or --precision fp32",
             )
+    return numbers
 
 
 def _said(metrics: Metrics, store: RecordStore) -> Metrics:

@@ -39,11 +39,11 @@ def test_an_interval_over_seeds_is_students():
 
 def test_an_interval_over_items_is_that_of_a_difference():
     rng = np.random.default_rng(0)
-    pairs = np.ones(400)
-    one, other = (np.stack([rng.random(400) < share, pairs], axis=1) for share in (0.8, 0.5))
+    right = [rng.random(400) < share for share in (0.8, 0.5)]
+    one, other = ([(scene, bool(is_right)) for scene, is_right in enumerate(x)] for x in right)
     low, high = over_items([(one, other)])
     error = 1.96 * 100 * ((0.8 * 0.2 + 0.5 * 0.5) / 400) ** 0.5
-    difference = 100 * (one[:, 0].mean() - other[:, 0].mean())
+    difference = 100 * (right[0].mean() - right[1].mean())
     assert low == pytest.approx(difference - error, abs=1.5)
     assert high == pytest.approx(difference + error, abs=1.5)
     assert over_items([(one, one)]) == [0, 0]
