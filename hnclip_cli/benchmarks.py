@@ -5,7 +5,7 @@ neither imports the other. It says where each `Benchmark` lies, so that no reade
 before it is asked for.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,11 @@ Leaf = tuple[str, ...]
 IMAGE_TO_TEXT = ("item", "image_to_text")
 TEXT_TO_IMAGE = ("text_to_image",)
 TEXT_TO_TEXT = ("text_to_text",)
+# Retrieval's queries: each image among the captions, each caption among the images.
+DIRECTIONS = ("image_to_text", "text_to_image")
+# What is measured of the ranks of a query's true candidates, as published.
+OF_RANKS = {"R": "recall", "R-Precision": "r_precision", "mAP": "map"}
+RANK_MEASURES = frozenset(f"{way}_{name}" for way in DIRECTIONS for name in OF_RANKS.values())
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,11 @@ class Metric:
     # What the official mean is without (`hnclip eval --without`); where nothing is left out, the
     # number's name says so.
     is_without: str = ""
+
+    @property
+    def is_retrieval(self) -> bool:
+        """Whether it is of ranks among all captions or images of the benchmark and subset."""
+        return any(RANK_MEASURES.intersection(of) for of in self.measures)
 
 
 @dataclass(frozen=True)
@@ -104,6 +114,7 @@ _PLACES = {
     "cola": "pairs:COLA",
     "countercurate": "positions:COUNTERCURATE",
     "cc-neg": "foils:CC_NEG",
+    "negbench": "negbench:NEGBENCH",
 }
 BENCHMARKS: Table[Benchmark] = Table(
     "benchmarks",
@@ -121,6 +132,14 @@ def official_metrics(name: str) -> tuple[Metric, ...]:
 def compares_texts(name: str) -> bool:
     """Whether the official score needs cosines of captions with captions."""
     return any(TEXT_TO_TEXT in metric.measures for metric in official_metrics(name))
+
+
+def is_retrieval(place: Place) -> bool:
+    """Whether an official score ranks this record among all of its benchmark and subset."""
+    return any(
+        metric.is_retrieval and metric.leaf(place) is not None
+        for metric in official_metrics(place.benchmark)
+    )
 
 
 def by_subset(place: Place) -> Leaf | None:
@@ -166,3 +185,33 @@ def winoground(*metrics: Metric, vl_compo: bool = False) -> tuple[Metric, ...]:
         Metric("image score", (("image",),)),
         Metric("group score", (("group",),), vl_compo=vl_compo),
     )
+
+
+def retrieval(
+    *names: str,
+    directions: Iterable[str] = DIRECTIONS,
+    leaf: LeafOf = lambda place: (),
+    each: str = "",
+) -> tuple[Metric, ...]:
+    """Numbers of ranks among all captions or images, in each direction.
+
+    Args:
+        names: ``R@k``, ``R-Precision``, ``mAP@R``.
+        directions: of `DIRECTIONS`.
+        leaf: where a record belongs; None where it is no part of the retrieval.
+        each: ``, {}`` for a number for each part.
+    """
+    found = []
+    for direction in directions:
+        for name in names:
+            what, _, rank = name.partition("@")
+            found.append(
+                Metric(
+                    f"{name}, {direction.replace('_', ' ')}{each}",
+                    ((f"{direction}_{OF_RANKS[what]}",),),
+                    leaf,
+                    each=bool(each),
+                    rank=int(rank) if rank.isdigit() else 1,
+                )
+            )
+    return tuple(found)

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hnclip_cli.evaluation.margins import Bools, Floats, Ints
+from hnclip_cli.evaluation.margins import Counted, Floats, Ints
 
 LEVEL = 0.95
+SHARE = 1 << 16  # parts that a share is counted in
 MAX_WEIGHTS = 1 << 22  # elements of one block of weights: 32 MB
 DENSE = 4  # cells per observation, above which counting all of them is slower than sorting
 FEW = 0.25  # types per cluster, below which drawing types is faster than drawing clusters
@@ -32,7 +33,7 @@ class Counts:
     total: Ints
 
     @classmethod
-    def of(cls, cluster: Ints, column: Ints, correct: Bools | Ints) -> "Counts":
+    def of(cls, cluster: Ints, column: Ints, correct: Counted) -> "Counts":
         """Add up observations, shape (n,) each; one may count for more than one right answer."""
         num_clusters = int(cluster.max()) + 1
         cell = column * num_clusters + cluster
@@ -59,13 +60,13 @@ class Resampling:
     seed: int = 0
 
     def interval(
-        self, cluster: Ints, column: Ints, correct: Bools | Ints, weights: Floats | None = None
+        self, cluster: Ints, column: Ints, correct: Counted, weights: Floats | None = None
     ) -> list[float] | None:
         """The percentile interval of the `means`; None where there are none."""
         return percentiles(self.means(cluster, column, correct, weights))
 
     def means(
-        self, cluster: Ints, column: Ints, correct: Bools | Ints, weights: Floats | None = None
+        self, cluster: Ints, column: Ints, correct: Counted, weights: Floats | None = None
     ) -> Floats | None:
         """The mean accuracy of columns 0 to S-1 in each round, shape (rounds,).
 
@@ -74,6 +75,10 @@ class Resampling:
         """
         if self.rounds == 0:
             return None
+        if correct.dtype.kind == "f":  # shares, as whole numbers
+            whole = np.rint(correct * SHARE).astype(np.int64)
+            means = self.means(cluster, column, whole, weights)
+            return None if means is None else means / SHARE
         counts = Counts.of(cluster, column, correct)
         clusters, number = np.unique(counts.cluster, return_inverse=True)
         if len(clusters) < 2:

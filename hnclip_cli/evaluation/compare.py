@@ -80,10 +80,11 @@ def compare(
 def entry_of_two(same: Sequence[Accuracy], resampling: Resampling) -> Report:
     """What the report says of one number of two models."""
     first = same[0]
-    results = [outcomes(number.margins) for number in same]
+    results = [number.outcomes for number in same]
     a, b = (result.correct.astype(np.int64) for result in results)
-    between = first.interval(1 + b - a, resampling)
-    values = first.mean(a), first.mean(b)
+    ours, theirs = (1 * result.counted for result in results)
+    between = first.interval(1 + theirs - ours, resampling)
+    values = first.mean(ours), first.mean(theirs)
     return {
         "key": first.key,
         "a": values[0],

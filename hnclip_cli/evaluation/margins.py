@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Counted = Bools | Ints | Floats  # what each observation adds to a mean
 Scores = Sequence[Sequence[float]]  # a row an image, a column a caption
 
 NEAR = 1e-4
@@ -29,12 +30,13 @@ class Outcomes:
     correct: Bools
     tie: Bools
     near: Bools
+    counted: Counted  # right or wrong, or the share of what was asked that is right
 
 
 def outcomes(margins: Floats) -> Outcomes:
     """Judge margins, shape (n,), by the strict rule."""
-    tie = margins == 0
-    return Outcomes(margins > 0, tie, (np.abs(margins) <= NEAR) & ~tie)
+    tie, correct = margins == 0, margins > 0
+    return Outcomes(correct, tie, (np.abs(margins) <= NEAR) & ~tie, correct)
 
 
 def matching_margins(

@@ -3,13 +3,13 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hnclip_cli.benchmarks import Leaf
+from hnclip_cli.benchmarks import DIRECTIONS, OF_RANKS, Leaf
 from hnclip_cli.evaluation.bootstrap import Resampling
-from hnclip_cli.evaluation.margins import Bools, Floats, Ints
+from hnclip_cli.evaluation.margins import Counted, Floats, Ints, Outcomes, outcomes
 from hnclip_cli.evaluation.observations import Observations, Sample
 
 # Samples at the leaves of a tree of means.
@@ -27,6 +27,7 @@ class Measure:
     section: str = "matching"  # of the report; none where only official scores have it
     is_textual: bool = False  # it asks which caption is true: text alone can have an answer
     chance: float | None = None  # of random scores, where it does not depend on the record
+    is_share: bool = False  # an observation is a share, and no margin
 
 
 MEASURES = {
@@ -47,6 +48,9 @@ MEASURES = {
     "half_truth": Measure("half-truth accuracy (HT)", is_textual=True),
     "ordered": Measure("correct order (COR)", is_textual=True),
 }
+for _direction in DIRECTIONS:
+    for _title, _name in OF_RANKS.items():
+        MEASURES[f"{_direction}_{_name}"] = Measure(_title, section="", is_share=_title != "R")
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class Accuracy:
     is_textual: bool  # the observations ask which caption is true
     # What ``num_parts`` is where all official files are there; None where nobody says.
     official_parts: int | None = None
+    is_share: bool = False  # the margins are shares
 
     @classmethod
     def of(
@@ -72,6 +77,7 @@ class Accuracy:
         tree: Tree,
         is_textual: bool,
         official_parts: int | None = None,
+        is_share: bool = False,
     ) -> "Accuracy":
         """The mean of means. Parts are numbered by name: draws do not depend on their order."""
         leaves = sorted(tree)
@@ -86,6 +92,7 @@ class Accuracy:
             len({leaf[:1] for leaf in leaves}),
             is_textual,
             official_parts,
+            is_share,
         )
 
     @property
@@ -93,15 +100,21 @@ class Accuracy:
         """How many clusters there are."""
         return int(np.count_nonzero(np.bincount(self.clusters)))
 
-    def mean(self, counted: Bools | Ints) -> float:
+    @property
+    def outcomes(self) -> Outcomes:
+        """What each observation counts for."""
+        found = outcomes(self.margins)
+        return replace(found, counted=self.margins) if self.is_share else found
+
+    def mean(self, counted: Counted) -> float:
         """The weighted mean of the parts' means of something counted, shape (n,)."""
         return float(np.bincount(self.columns, counted) / np.bincount(self.columns) @ self.weights)
 
-    def interval(self, counted: Bools | Ints, resampling: Resampling) -> list[float] | None:
+    def interval(self, counted: Counted, resampling: Resampling) -> list[float] | None:
         """The interval of that mean."""
         return resampling.interval(self.clusters, self.columns, counted, self.weights)
 
-    def resampled(self, counted: Bools | Ints, resampling: Resampling) -> Floats | None:
+    def resampled(self, counted: Counted, resampling: Resampling) -> Floats | None:
         """That mean in each round, shape (rounds,); None where it cannot vary."""
         return resampling.means(self.clusters, self.columns, counted, self.weights)
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hnclip_cli.benchmarks import Place
+from hnclip_cli.benchmarks import RANK_MEASURES, Place
 from hnclip_cli.evaluation.margins import Floats, Ints
 
 Label = tuple[str, ...]
@@ -40,6 +40,11 @@ class Observations:
     labels: dict[str, list[tuple[Label, ...]]]
     label: dict[str, Ints]
     margins: dict[tuple[str, int], Margins]  # by measure and rank, those that there are
+
+    @property
+    def of_ranks(self) -> list[tuple[str, int]]:
+        """The measures of retrieval that there are."""
+        return [key for key in self.margins if key[0] in RANK_MEASURES]
 
     def pooled(self, measures: Sequence[str], rank: int = 1) -> Margins:
         """The margins of several measures that mean the same, one after the other."""

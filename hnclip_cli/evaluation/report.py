@@ -8,7 +8,7 @@ from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.evaluation import bootstrap
 from hnclip_cli.evaluation.blind import BlindBaseline, captions_of
 from hnclip_cli.evaluation.bootstrap import Resampling
-from hnclip_cli.evaluation.margins import NEAR, outcomes
+from hnclip_cli.evaluation.margins import NEAR
 from hnclip_cli.evaluation.measures import Accuracy, accuracies
 from hnclip_cli.evaluation.observations import Observations
 from hnclip_cli.evaluation.provenance import Provenance
@@ -85,13 +85,15 @@ def evaluate(
     numbers = all_accuracies(observations, fields, without)
     others: Iterable[Accuracy | None] = repeat(None)
     if blind is not None:
-        others = all_accuracies(blind.finish(fields), fields, without)
+        texts = blind.finish(fields)
+        texts.margins.update({key: observations.margins[key] for key in observations.of_ranks})
+        others = all_accuracies(texts, fields, without)
     both = zip(numbers, others, strict=blind is not None)
     entries = ((number, entry(number, resampling, other)) for number, other in both)
     report |= sections(entries, fields)
     if embedded and (recalls := embedded.recalls(resampling)):
         report["retrieval"] = recalls
-    if not report.keys() & {"accuracy", "matching", "retrieval"}:
+    if not report.keys() & {"accuracy", "matching", "retrieval", "benchmarks"}:
         raise HnclipError(
             "nothing to measure",
             where=getattr(records, "source", "records"),
@@ -136,6 +138,8 @@ def _observe(
             blind.add(record)
         for watch in watching:
             watch(record)
+    for query in embedded.queries() if embedded else ():
+        tally.add_ranks(*query)
     return tally.finish()
 
 
@@ -189,11 +193,11 @@ def entry(number: Accuracy, resampling: Resampling, blind: Accuracy | None = Non
 
     docs/eval.md defines the keys.
     """
-    result = outcomes(number.margins)
+    result = number.outcomes
     found: Report = {
         "key": number.key,
-        "value": number.mean(result.correct),
-        "interval": number.interval(result.correct, resampling),
+        "value": number.mean(result.counted),
+        "interval": number.interval(result.counted, resampling),
     }
     if number.path[0] != "averages":
         found |= {
@@ -207,7 +211,7 @@ def entry(number: Accuracy, resampling: Resampling, blind: Accuracy | None = Non
     else:
         found["num_subsets"] = number.num_parts
     if blind is not None and number.is_textual:
-        result = outcomes(blind.margins)
+        result = blind.outcomes
         halves = 2 * result.correct + result.tie  # a tie is half right
         between = blind.interval(halves, resampling)
         found["blind"] = {

@@ -10,7 +10,6 @@ import numpy as np
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.evaluation import table
 from hnclip_cli.evaluation.bootstrap import LEVEL, Resampling, holm, p_value, percentiles
-from hnclip_cli.evaluation.margins import outcomes
 from hnclip_cli.evaluation.measures import Accuracy
 from hnclip_cli.evaluation.pairing import observe_all
 from hnclip_cli.evaluation.report import (
@@ -124,7 +123,7 @@ def _beside(
 ) -> Report:
     """One number: the value of each run, and how each model differs from the first."""
     first = same[0]
-    right = [outcomes(number.margins).correct.astype(np.int64) for number in same]
+    right = [1 * number.outcomes.counted for number in same]
     base, *others = ([right[i] for i in group] for group in groups)
     tests: list[Report] = []
     for other in others:

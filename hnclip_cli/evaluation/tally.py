@@ -3,17 +3,18 @@
 import json
 from array import array
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from math import inf, isfinite
 from typing import Any
 
 import numpy as np
 
-from hnclip_cli.benchmarks import Place, official_metrics
+from hnclip_cli.benchmarks import DIRECTIONS, Place, official_metrics
 from hnclip_cli.evaluation.margins import Scores, matching_margins, ordered_margins, text_margin
 from hnclip_cli.evaluation.observations import Label, Margins, Observations
-from hnclip_cli.streams.records import Record
+from hnclip_cli.evaluation.ranks import rank_margins
+from hnclip_cli.streams.records import Record, shorten
 
 NUMBERS = frozenset((float, int))
 PLACE_FIELDS = ("benchmark", "subset")
@@ -60,22 +61,30 @@ class Tally:
             else:
                 kinds = _kinds(record)
                 found = _of_short(record, len(kinds), ranks)
+            found |= _of_ranks(record, place[0])
             self.num_unmeasured += not any(found.values())
         elif scores_expected:
             got = "the fields " + (", ".join(list(record)[:8]) or "none")
             raise record.error('missing field "scores"', got=got, hint="hnclip score")
         if "kind" in values:
             values["kind"] = [(kind,) for kind in kinds]
-        for key, margins in found.items():
-            records, kept = self._margins[key]
-            records.extend([len(self._clusters)] * len(margins))
-            kept.extend(margins)
+        self._keep(len(self._clusters), found)
         for field, numbered in self._fields.items():
             numbered.extend(values[field])
         if isinstance(columns := record.get("same_tokens"), list):
             self.num_same_tokens += len(columns)
         self._clusters.append(cluster)
         self._places.extend([place])
+
+    def add_ranks(self, number: int, benchmark: str, direction: str, ranks: list[int]) -> None:
+        """Take the ranks of a query that the record of this number, from 0, stands for."""
+        self._keep(number, rank_margins(direction, ranks, official_metrics(benchmark)))
+
+    def _keep(self, number: int, found: Mapping[tuple[str, int], Sequence[float]]) -> None:
+        for key, margins in found.items():
+            records, kept = self._margins[key]
+            records.extend([number] * len(margins))
+            kept.extend(margins)
 
     def finish(self) -> Observations:
         """All that was kept, as arrays."""
@@ -109,6 +118,22 @@ class _Numbered(dict[Any, int]):
 
     def extend(self, values: Iterable[Hashable]) -> None:
         self.numbers.extend([self.setdefault(value, len(self)) for value in values])
+
+
+def _of_ranks(record: Record, benchmark: Texts) -> dict[tuple[str, int], Sequence[float]]:
+    """What official scores need of ``ranks``: of each direction the ranks of the true ones."""
+    found: dict[tuple[str, int], Sequence[float]] = {}
+    if "ranks" not in record:
+        return found
+    given = record.field("ranks", dict)
+    for direction in given.keys() & set(DIRECTIONS):
+        ranks = given[direction]
+        is_whole = isinstance(ranks, list) and all(type(r) is int and r > 0 for r in ranks)
+        if not is_whole or not ranks or ranks != sorted(ranks):
+            expected = "of each direction, ranks from 1 that rise"
+            raise record.error('field "ranks" is malformed', got=shorten(given), expected=expected)
+        found |= rank_margins(direction, ranks, official_metrics(_first(benchmark)))
+    return found
 
 
 def _of_short(

@@ -43,19 +43,21 @@ def official_accuracies(
             if not tree:
                 continue
             path = ("benchmarks", benchmark)
-            is_textual = all(MEASURES[name].is_textual for of in metric.measures for name in of)
+            measures = [MEASURES[name] for of in metric.measures for name in of]
+            is_textual = all(measure.is_textual for measure in measures)
+            is_share = all(measure.is_share for measure in measures)
             if metric.each:
                 for name in sorted({leaf[0] for leaf in tree}):
                     part = {leaf[1:]: tree[leaf] for leaf in tree if leaf[0] == name}
                     title, key = metric.name.format(name), _key(benchmark, metric.name, name)
-                    yield Accuracy.of((*path, title), key, part, is_textual)
+                    yield Accuracy.of((*path, title), key, part, is_textual, is_share=is_share)
             else:
                 name = metric.name.format(len({leaf[:1] for leaf in tree}))
                 key = _key(benchmark, metric.name)
                 if metric.is_without and not without:
                     name += f" (not official: {metric.is_without} count)"
                     key += "_not_official"
-                yield Accuracy.of((*path, name), key, tree, is_textual)
+                yield Accuracy.of((*path, name), key, tree, is_textual, is_share=is_share)
             if metric.vl_compo:
                 composed[benchmark] = tree, is_textual
     yield from _vl_compo(composed)

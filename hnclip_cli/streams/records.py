@@ -31,6 +31,7 @@ NAMES = frozenset((
     "id", "image", "caption", "images", "captions", "truth", "crops", "regions", "negatives",
     "negative_images", "group", "scores", "caption_scores", "explain", "prompts_per_class",
     "ordered", "benchmark", "subset", "tags", "same_tokens", "run", "units", "words",
+    "ranks", "true_captions", "true_images",
 ))  # fmt: skip
 
 _TYPE_NAMES = {str: "a string", list: "a list", dict: "an object", int: "a number"}

@@ -1,5 +1,6 @@
 """One item of an official file: its fields, checked, and the record it becomes."""
 
+import ast
 import math
 import os
 from collections.abc import Iterable, Mapping
@@ -62,6 +63,19 @@ class Item(Record):
             expected = "a whole number from 0" + ("" if below is None else f" to {below - 1}")
             raise self.error(f'field "{name}" is out of range', got=str(number), expected=expected)
         return number
+
+    def literal_texts(self, name: str) -> list[str]:
+        """A field with the text of a Python list of texts, which is not run."""
+        text = self.text(name)
+        try:
+            texts = ast.literal_eval(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            texts = None
+        if not isinstance(texts, list | tuple):
+            expected = "['…', '…']"
+            raise self.error(f'field "{name}" is no list', got=repr(text[:60]), expected=expected)
+        self[name] = list(texts)
+        return self.texts(name)
 
     def image_path(self, *names: str) -> str:
         """The path of an image: the folder as the user named it, joined with the name.

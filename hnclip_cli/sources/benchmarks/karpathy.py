@@ -18,7 +18,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from hnclip_cli.benchmarks import Metric
+from hnclip_cli.benchmarks import Metric, retrieval
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.language.caption import TAGS
 from hnclip_cli.language.parser import Parser
@@ -64,14 +64,16 @@ def _image_and_captions(item: Item) -> dict[str, Any] | None:
     return {"image": image, "captions": captions, "key": item.key}
 
 
-# Their recalls need embeddings of all images and captions (hnclip eval --embeddings).
+RECALLS = retrieval("R@1", "R@5", "R@10")
 COCO_RETRIEVAL = benchmark(
     "coco-retrieval",
     reader(lambda files: _caption_items(files, *COCO_FILES), _retrieval_record),
+    RECALLS,
 )
 FLICKR30K_RETRIEVAL = benchmark(
     "flickr30k-retrieval",
     reader(lambda files: _caption_items(files, *FLICKR_FILES), _retrieval_record),
+    RECALLS,
 )
 
 MAX_WORDS = 30  # of an option, in the official code

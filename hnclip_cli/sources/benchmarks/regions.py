@@ -8,7 +8,6 @@
   is not read: it is defined only for models trained on three particular data sets.
 """
 
-import ast
 from collections.abc import Iterator
 from typing import Any
 
@@ -69,7 +68,7 @@ def _crepe(item: Item) -> dict[str, Any]:
     return item.short(
         vg_image(item, "image_id"),
         item.caption,
-        _hard_negatives(item),
+        item.literal_texts("hard_negs"),
         item["kind"],
         box=("x", "y", "width", "height"),
         subset=item["kind"],
@@ -84,19 +83,6 @@ def _crepe_items(files: Files) -> Iterator[Item]:
             item |= {"kind": kind, "complexity": complexity}
             item.key = f"{complexity}/{item.key}"
             yield item
-
-
-def _hard_negatives(item: Item) -> list[str]:
-    """The column with the text of a Python list."""
-    text = item.text("hard_negs")
-    try:
-        texts = ast.literal_eval(text)
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
-        texts = None
-    if not isinstance(texts, list | tuple):
-        raise item.error('field "hard_negs" is no list', got=repr(text[:60]), expected="['…', '…']")
-    item["hard_negs"] = list(texts)
-    return item.texts("hard_negs")
 
 
 def vg_image(item: Item, name: str) -> str:

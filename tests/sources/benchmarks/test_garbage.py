@@ -14,6 +14,7 @@ from hnclip_cli.sources.benchmarks import karpathy
 from hnclip_cli.sources.benchmarks.choices import COMVG_COLUMNS, SVO_COLUMNS
 from hnclip_cli.sources.benchmarks.files import Files
 from hnclip_cli.sources.benchmarks.foils import CONME_COLUMNS
+from hnclip_cli.sources.benchmarks.negbench import RETRIEVAL_COLUMNS
 from hnclip_cli.sources.benchmarks.pairs import MMVP_COLUMNS
 from hnclip_cli.sources.benchmarks.positions import COUNTERCURATE_COLUMNS
 from hnclip_cli.sources.benchmarks.regions import CREPE_COLUMNS
@@ -66,6 +67,7 @@ CSV_FILES = {
     "comvg": ("ComVG.csv", COMVG_COLUMNS),
     "conme": ("replace-att.csv", CONME_COLUMNS),
     "countercurate": ("test_up_down_.csv", COUNTERCURATE_COLUMNS),
+    "negbench": ("synthetic_retrieval_v1.csv", RETRIEVAL_COLUMNS),
 }
 PATHS = ("a.jpg", "../a.jpg", "/etc/passwd", "a/b/../../../c", "1", "\0", "", " ")
 

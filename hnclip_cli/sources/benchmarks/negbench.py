@@ -1,0 +1,90 @@
+"""NegBench (Alhamoud et al. 2025, arXiv:2501.09425): what is absent, in choices and retrieval.
+
+- Multiple choice: an image or video and four captions, of which one is true.
+- Retrieval: captions of COCO, MSR-VTT and made images, as they are and with something absent.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from hnclip_cli.benchmarks import IMAGE_TO_TEXT, Leaf, Metric, Place, retrieval
+from hnclip_cli.sources.benchmarks.files import Files, benchmark, reader
+from hnclip_cli.sources.benchmarks.items import Item
+from hnclip_cli.sources.places import coco_places
+
+CHOICES = (
+    "images/COCO_val_mcq_llama3.1_rephrased.csv",
+    "images/VOC2007_mcq_llama3.1_rephrased.csv",
+    "images/VOC2007_mcq.csv",
+    "images/synthetic_mcq_llama3.1_rephrased.csv",
+)
+RETRIEVAL = (
+    "images/COCO_val_retrieval.csv",
+    "images/COCO_val_negated_retrieval_llama3.1_rephrased_affneg_true.csv",
+    "images/synthetic_retrieval_v1.csv",
+    "images/synthetic_retrieval_v2.csv",
+)
+CAPTIONS = tuple(f"caption_{number}" for number in range(4))
+CHOICE_COLUMNS = ("image_path", "correct_answer", *CAPTIONS, "correct_answer_template")
+RETRIEVAL_COLUMNS = ("filepath", "captions")
+# In the folder of the images; the paths of the files start on the authors' machine.
+FOLDERS = ("JPEGImages", "VOC2007/JPEGImages", "VOCdevkit/VOC2007/JPEGImages")
+
+
+def _items(files: Files) -> Iterator[Item]:
+    """A row of choices; of retrieval, one for each caption."""
+    for path in files.paths(CHOICES + RETRIEVAL):
+        if "retrieval" not in path.rpartition("/")[2]:
+            yield from files.csv_items(path, CHOICE_COLUMNS)
+            continue
+        rows = files.csv_items(path, RETRIEVAL_COLUMNS)
+        for row in files.records(rows, _captions):
+            for number, caption in enumerate(row["captions"]):
+                fields = {"caption": caption, "filepath": row["filepath"]}
+                yield Item(fields, files, path, f"{row['key']}/{number}")
+
+
+def _captions(row: Item) -> dict[str, Any]:
+    return {"filepath": row["filepath"], "captions": row.literal_texts("captions"), "key": row.key}
+
+
+def _record(item: Item) -> dict[str, Any]:
+    if "caption" in item:
+        return item.record(image=_image(item, "filepath"), caption=item.caption)
+    captions = [item.text(name) for name in CAPTIONS]
+    caption = captions.pop(item.integer("correct_answer", len(CAPTIONS)))
+    tags = {"template": item.text("correct_answer_template")}
+    return item.short(_image(item, "image_path"), caption, captions, "negate", tags=tags)
+
+
+def _image(item: Item, name: str) -> str:
+    """By the last part of the path; of made images, of which two have one name, by the last two."""
+    parts = item.text(name).split("/")
+    if "synthetic" in item.subset:
+        return item.image_path("/".join(parts[-2:]), "/".join(parts[-3:]))
+    places = [*coco_places(parts[-1]), *(f"{folder}/{parts[-1]}" for folder in FOLDERS)]
+    return item.image_path(*places)
+
+
+def of_choices(place: Place) -> Leaf | None:
+    return None if "retrieval" in place.subset else (place.subset,)
+
+
+def of_templates(place: Place) -> Leaf | None:
+    template = place.named("template")
+    return (f"{place.subset}, {template}",) if template else None
+
+
+def of_retrieval(place: Place) -> Leaf | None:
+    return (place.subset,) if "retrieval" in place.subset else None
+
+
+NEGBENCH = benchmark(
+    "negbench",
+    reader(_items, _record),
+    (
+        Metric("accuracy, {}", (IMAGE_TO_TEXT,), of_choices, each=True),
+        Metric("accuracy, {}", (IMAGE_TO_TEXT,), of_templates, each=True),
+        *retrieval("R@1", "R@5", directions=["text_to_image"], leaf=of_retrieval, each=", {}"),
+    ),
+)
