@@ -115,6 +115,8 @@ _PLACES = {
     "countercurate": "positions:COUNTERCURATE",
     "cc-neg": "foils:CC_NEG",
     "negbench": "negbench:NEGBENCH",
+    "eccv-caption": "judged:ECCV_CAPTION",
+    "cxc": "judged:CXC",
 }
 BENCHMARKS: Table[Benchmark] = Table(
     "benchmarks",

@@ -37,8 +37,11 @@ def _retrieval_record(item: Item) -> dict[str, Any]:
     return item.record(image=image, caption=item.caption, subset="test")
 
 
-def _caption_items(files: Files, *names: str) -> Iterator[Item]:
-    """An item for each caption of the test part, with ``image`` and ``caption``."""
+def caption_items(files: Files, *names: str) -> Iterator[Item]:
+    """An item for each caption of the test part, with ``image`` and ``caption``.
+
+    Karpathy's own file has their numbers, too: ``cocoid`` and ``sentid``.
+    """
     path = files.first(*names)
     content = read_json(path)
     if isinstance(content, dict):  # Karpathy's own file
@@ -46,33 +49,34 @@ def _caption_items(files: Files, *names: str) -> Iterator[Item]:
     if not isinstance(content, list):
         raise HnclipError("not an official file", where=path, expected="a list of images")
     for entry in files.records(files.items(path, enumerate(content)), _image_and_captions):
-        for number, caption in enumerate(entry["captions"]):
-            fields = {"image": entry["image"], "caption": caption}
+        for number, of_caption in enumerate(entry["captions"]):
+            fields = {"image": entry["image"], "cocoid": entry["cocoid"]} | of_caption
             yield Item(fields, files, path, f"{entry['key']}/{number}")
 
 
 def _image_and_captions(item: Item) -> dict[str, Any] | None:
     if "sentences" not in item:
-        captions = item.field("caption", list)
-        return {"image": item.image, "captions": captions, "key": item.key}
+        captions = [{"caption": caption} for caption in item.field("caption", list)]
+        return {"image": item.image, "captions": captions, "cocoid": None, "key": item.key}
     if item.text("split") != "test":
         return None
     sentences = item.field("sentences", list)
-    captions = [one.get("raw") if isinstance(one, dict) else None for one in sentences]
+    known = [one if isinstance(one, dict) else {} for one in sentences]
+    captions = [{"caption": one.get("raw"), "sentid": one.get("sentid")} for one in known]
     folder = item.get("filepath", "")
     image = os.path.join(folder if isinstance(folder, str) else "", item.text("filename"))
-    return {"image": image, "captions": captions, "key": item.key}
+    return {"image": image, "captions": captions, "cocoid": item.get("cocoid"), "key": item.key}
 
 
 RECALLS = retrieval("R@1", "R@5", "R@10")
 COCO_RETRIEVAL = benchmark(
     "coco-retrieval",
-    reader(lambda files: _caption_items(files, *COCO_FILES), _retrieval_record),
+    reader(lambda files: caption_items(files, *COCO_FILES), _retrieval_record),
     RECALLS,
 )
 FLICKR30K_RETRIEVAL = benchmark(
     "flickr30k-retrieval",
-    reader(lambda files: _caption_items(files, *FLICKR_FILES), _retrieval_record),
+    reader(lambda files: caption_items(files, *FLICKR_FILES), _retrieval_record),
     RECALLS,
 )
 
@@ -130,7 +134,7 @@ def _order_record(item: Item) -> dict[str, Any]:
 
 def _order_items(files: Files, name: str) -> Iterator[Item]:
     """The captions with their words and tags, tagged in batches as by ``hnclip negatives``."""
-    items = _caption_items(files, name)
+    items = caption_items(files, name)
     parser = Parser(TAGS)
     while batch := list(itertools.islice(items, _BATCH)):
         texts = [str(item["caption"]) for item in batch]  # what is no text is named in its turn

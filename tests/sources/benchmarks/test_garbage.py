@@ -52,6 +52,7 @@ JSON_FILES = {
     "spec": ("count/image2text.json", [{"query": "a.jpg", "keys": ["x", "y"], "label": 1}]),
     "coco-retrieval": ("dataset_coco.json", KARPATHY),
     "flickr30k-retrieval": ("flickr30k_test.json", BLIP),
+    "eccv-caption": ("eccv_image_to_caption.json", {"1": [2]}),
     "imagefolder": ("classes.json", {"a": "x"}),
     "coco-counterfactuals": ("examples.jsonl", PAIR),
     "cola": ("COLA_multiobjects_matching_benchmark.json",
@@ -138,7 +139,11 @@ def test_damaged_content_gives_records_or_errors_that_name_the_file(name, tmp_pa
     folder.image("a.jpg", "a.jpg.png", "a_on_b.jpg", "1.jpg", "1/1.jpg", "count/a.jpg")
     folder.image(*(f"a/img{number}.jpg" for number in range(10)))
     folder.write("corpus/v1/Object/b.yaml", "ANNO_PATH: data.json\nIMG_ROOT: ''")
-    path = folder.path if name in ("vl-checklist", "spec") else folder.path / FILES[name]
+    numbered = KARPATHY["images"][0] | {"cocoid": 1, "sentences": [{"raw": "a", "sentid": 2}]}
+    folder.write("dataset_coco.json", {"images": [numbered]})
+    folder.write("eccv_caption_to_image.json", {"2": [1]})
+    is_folder = name in ("vl-checklist", "spec", "eccv-caption")
+    path = folder.path if is_folder else folder.path / FILES[name]
     outcomes = set()
 
     def note(error):

@@ -11,7 +11,8 @@ CONTRACT = (
     "sugarcrepe sugarcrepe-pp aro-vg-relation aro-vg-attribution aro-coco-order aro-flickr-order "
     "valse vl-checklist winoground crepe eqben imagecode svo-probes whatsup mmvp colorswap spec "
     "inpaintcoco comvg conme coco-retrieval flickr30k-retrieval imagefolder "
-    "bivlc vismin coco-counterfactuals cola countercurate cc-neg negbench"
+    "bivlc vismin coco-counterfactuals cola countercurate cc-neg negbench "
+    "eccv-caption cxc"
 )
 
 
