@@ -117,6 +117,10 @@ _PLACES = {
     "negbench": "negbench:NEGBENCH",
     "eccv-caption": "judged:ECCV_CAPTION",
     "cxc": "judged:CXC",
+    "urban1k": "long_captions:URBAN1K",
+    "docci": "long_captions:DOCCI",
+    "iiw": "long_captions:IIW",
+    "sharegpt4v-1k": "long_captions:SHAREGPT4V_1K",
 }
 BENCHMARKS: Table[Benchmark] = Table(
     "benchmarks",

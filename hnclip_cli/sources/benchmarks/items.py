@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hnclip_cli.sources.benchmarks.files import Files
 
 T = TypeVar("T")
+MAX_INTEGER = 1 << 53  # beyond it a float no longer tells whole numbers apart
 
 
 class Item(Record):
@@ -54,7 +55,7 @@ class Item(Record):
             number = math.nan
         if not math.isfinite(number):
             raise self.error(f'field "{name}" is no number', got=repr(value)[:60])
-        return int(number) if number.is_integer() else number
+        return int(number) if number.is_integer() and abs(number) < MAX_INTEGER else number
 
     def integer(self, name: str, below: int | None = None) -> int:
         """A whole number from 0, less than ``below`` where that is given."""

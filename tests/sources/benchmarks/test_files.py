@@ -78,6 +78,13 @@ def test_items_know_their_file_and_key(folder):
     assert three.where == f"{folder}/a.json: item '3'"
 
 
+def test_a_number_beyond_whole_numbers_stays_one_that_json_can_hold(folder):
+    item = Item({"huge": 1e300, "whole": "7.0"}, official(folder), "a.json", "1")
+    assert (repr(item.number("huge")), repr(item.number("whole"))) == ("1e+300", "7")
+    with pytest.raises(InputError, match="out of range"):
+        item.integer("huge")
+
+
 def test_an_item_that_is_no_object_meets_the_policy(folder):
     (folder / "a.json").write_text('{"1": 5, "2": {}}')
     errors = []

@@ -14,6 +14,7 @@ from hnclip_cli.sources.benchmarks import karpathy
 from hnclip_cli.sources.benchmarks.choices import COMVG_COLUMNS, SVO_COLUMNS
 from hnclip_cli.sources.benchmarks.files import Files
 from hnclip_cli.sources.benchmarks.foils import CONME_COLUMNS
+from hnclip_cli.sources.benchmarks.judged import CXC_COLUMNS
 from hnclip_cli.sources.benchmarks.negbench import RETRIEVAL_COLUMNS
 from hnclip_cli.sources.benchmarks.pairs import MMVP_COLUMNS
 from hnclip_cli.sources.benchmarks.positions import COUNTERCURATE_COLUMNS
@@ -52,6 +53,12 @@ JSON_FILES = {
     "spec": ("count/image2text.json", [{"query": "a.jpg", "keys": ["x", "y"], "label": 1}]),
     "coco-retrieval": ("dataset_coco.json", KARPATHY),
     "flickr30k-retrieval": ("flickr30k_test.json", BLIP),
+    "urban1k": ("caption/1.txt", "a"),
+    "docci": ("docci_descriptions.jsonlines",
+              {"split": "test", "image_file": "a.jpg", "description": "a"}),
+    "iiw": ("IIW-400/data.jsonl", {"image/key": "a", "IIW": "a"}),
+    "sharegpt4v-1k": ("share-captioner_coco_lcs_sam_1246k_1107.json",
+                      [{"image": "sam/a.jpg", "conversations": [{}, {"value": "a"}]}]),
     "eccv-caption": ("eccv_image_to_caption.json", {"1": [2]}),
     "imagefolder": ("classes.json", {"a": "x"}),
     "coco-counterfactuals": ("examples.jsonl", PAIR),
@@ -69,6 +76,7 @@ CSV_FILES = {
     "conme": ("replace-att.csv", CONME_COLUMNS),
     "countercurate": ("test_up_down_.csv", COUNTERCURATE_COLUMNS),
     "negbench": ("synthetic_retrieval_v1.csv", RETRIEVAL_COLUMNS),
+    "cxc": ("sits_test.csv", CXC_COLUMNS),
 }
 PATHS = ("a.jpg", "../a.jpg", "/etc/passwd", "a/b/../../../c", "1", "\0", "", " ")
 
@@ -142,7 +150,7 @@ def test_damaged_content_gives_records_or_errors_that_name_the_file(name, tmp_pa
     numbered = KARPATHY["images"][0] | {"cocoid": 1, "sentences": [{"raw": "a", "sentid": 2}]}
     folder.write("dataset_coco.json", {"images": [numbered]})
     folder.write("eccv_caption_to_image.json", {"2": [1]})
-    is_folder = name in ("vl-checklist", "spec", "eccv-caption")
+    is_folder = name in ("vl-checklist", "spec", "eccv-caption", "cxc", "urban1k", "iiw")
     path = folder.path if is_folder else folder.path / FILES[name]
     outcomes = set()
 
