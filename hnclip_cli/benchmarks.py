@@ -117,6 +117,7 @@ _PLACES = {
     "negbench": "negbench:NEGBENCH",
     "eccv-caption": "judged:ECCV_CAPTION",
     "cxc": "judged:CXC",
+    "half-truths": "embedded:HALF_TRUTHS",
     "urban1k": "long_captions:URBAN1K",
     "docci": "long_captions:DOCCI",
     "iiw": "long_captions:IIW",

@@ -70,7 +70,7 @@ def unpack_image(record: Record, name: str, folder: str, stem: str) -> str:
         InputError: it is no image of a known type.
         HnclipError: another file of this name is there.
     """
-    value = record[name]
+    value = record.field(name, object)
     data = value.get("bytes") if isinstance(value, dict) else value
     if not isinstance(data, bytes):
         raise record.error(f'field "{name}" holds no image')

@@ -1,4 +1,4 @@
-"""Two images and two captions, of files that hold the images themselves.
+"""Files that hold the images themselves: two images and two captions, or an image and three.
 
 The images are unpacked into the folder of the images, so that records can name them.
 
@@ -6,19 +6,22 @@ The images are unpacked into the folder of the images, so that records can name 
 - BiVLC (Miranda et al. 2024, arXiv:2406.09952): SugarCrepe's captions, and an image made for each
   negative one. Its captions were reformatted, so they do not equal those of SugarCrepe.
 - VisMin (Awal et al. 2024, arXiv:2407.16772): an object, attribute, count or relation changes.
+- Half-Truths (CS-CLIP, arXiv:2602.23906): a true part of what an image shows, and the same with a
+  false and with a true addition.
 """
 
 import os
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import Any
 
-from hnclip_cli.benchmarks import Metric, by_subset, winoground
+from hnclip_cli.benchmarks import Leaf, Metric, Place, by_subset, winoground
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.sources.benchmarks.files import Files, benchmark, reader
 from hnclip_cli.sources.benchmarks.foils import form
 from hnclip_cli.sources.benchmarks.items import Item
-from hnclip_cli.sources.benchmarks.pairs import two_by_two
+from hnclip_cli.sources.benchmarks.pairs import named, two_by_two
 from hnclip_cli.streams.arrow_files import arrow_rows
 
 
@@ -110,5 +113,52 @@ VISMIN = benchmark(
     tuple(
         Metric(f"{measure} score, {{}}", ((measure,),), by_subset, each=True)
         for measure in ("text", "image", "group")
+    ),
+)
+
+HALF_TRUTH_FILES = ("data/coco_qwen", "data/coco_mistral", "data/cc3m_qwen")
+HALF_TRUTH_CAPTIONS = ("full_truth", "anchor", "half_truth")  # each says more that is true
+HALF_TRUTH_COLUMNS = ("image", *HALF_TRUTH_CAPTIONS, "triplet_type")
+
+
+def _half_truth_items(files: Files) -> Iterator[Item]:
+    """Rows of parquet files with images, or lines of JSON with their names."""
+    releases = [[f"{name}.{end}" for name in HALF_TRUTH_FILES] for end in ("parquet", "jsonl")]
+    for path in files.paths(*releases):
+        if path.endswith(".jsonl"):
+            yield from files.jsonl_items(path)
+        else:
+            rows = arrow_rows(path, partial(_all_of, HALF_TRUTH_COLUMNS, path))
+            yield from (Item(fields, files, path, row) for row, fields in enumerate(rows))
+
+
+def _half_truth(item: Item) -> dict[str, Any]:
+    captions = [item.text(name) for name in HALF_TRUTH_CAPTIONS]
+    tags = {"type": item.text("triplet_type")}
+    if isinstance(item.get("image"), str):
+        image = named("{}", "{base}", "images/{base}")(item, "image")
+    else:
+        image = item.files.unpacked(item, "image", f"{item.subset}-{item.key}")
+    return item.record(
+        images=[image], captions=captions, truth=[[0, 0], [0, 1]], ordered=True, tags=tags
+    )
+
+
+def _of_type(place: Place) -> Leaf | None:
+    kind = place.named("type")
+    return (f"{place.subset}, {kind}",) if kind else None
+
+
+HALF_TRUTHS = benchmark(
+    "half-truths",
+    reader(_half_truth_items, _half_truth),
+    tuple(
+        metric
+        for name, measure in (("HT", "half_truth"), ("COR", "ordered"))
+        for metric in (
+            Metric(f"{name}, mean of {{}} files", ((measure,),), by_subset),
+            Metric(f"{name}, {{}}", ((measure,),), by_subset, each=True),
+            Metric(f"{name}, {{}}", ((measure,),), _of_type, each=True),
+        )
     ),
 )

@@ -210,3 +210,49 @@ def test_cc_neg_counts_ties_as_wrong(folder, monkeypatch):
         negated = note["sop_data"]["negative-prompt"].replace(",", "")
         correct += score(image, note["json"]["caption"]) > score(image, negated)
     assert official(folder, "cc-neg") == {"accuracy": (correct / 70, 70)}
+
+
+def half_truths(part, count):
+    kinds = ("entity", "relation")
+    return [
+        {
+            "id": str(row),
+            "image": picture(part, row),
+            "anchor": f"A cup, {part} {row}.",
+            "half_truth": f"A cup and a cat, {part} {row}.",
+            "full_truth": f"A cup and a fork, {part} {row}.",
+            "triplet_type": kinds[row % 3 == 0],
+        }
+        for row in range(count)
+    ]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "jsonl"])
+def test_half_truths_ties_lose_and_files_count_equally(folder, ending):
+    expected = defaultdict(list)
+    by_file = defaultdict(list)
+    for part, count in (("coco_qwen", 60), ("coco_mistral", 30), ("cc3m_qwen", 90)):
+        rows = half_truths(part, count)
+        path = folder.path / f"{part}.{ending}"
+        if ending == "jsonl":
+            rows = [row | {"image": f"{part}/{row['id']}.jpg"} for row in rows]
+            folder.image(*(row["image"] for row in rows))
+            path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        else:
+            write_table(path, rows)
+        for row in rows:
+            image = row["image"] if ending == "jsonl" else f"{part}-{row['id']}.png"
+            full, anchor, half = (
+                score(image, row[name]) for name in ("full_truth", "anchor", "half_truth")
+            )
+            for name, right in (("HT", anchor > half), ("COR", full > anchor > half)):
+                expected[f"{name}, {part}"].append(right)
+                expected[f"{name}, {part}, {row['triplet_type']}"].append(right)
+        for name in ("HT", "COR"):
+            of = expected[f"{name}, {part}"]
+            by_file[f"{name}, mean of 3 files"].append(sum(of) / len(of))
+    found = official(folder, "half-truths")
+    for name, of in by_file.items():
+        assert found.pop(name) == (pytest.approx(sum(of) / 3, abs=1e-12), 180)
+    assert found == means(expected)
+    assert 0 < sum(expected["COR, cc3m_qwen"]) < sum(expected["HT, cc3m_qwen"]) < 90
