@@ -117,6 +117,8 @@ _PLACES = {
     "negbench": "negbench:NEGBENCH",
     "eccv-caption": "judged:ECCV_CAPTION",
     "cxc": "judged:CXC",
+    "sdci": "dci:SDCI",
+    "dci": "dci:DCI",
     "half-truths": "embedded:HALF_TRUTHS",
     "urban1k": "long_captions:URBAN1K",
     "docci": "long_captions:DOCCI",

@@ -91,8 +91,14 @@ class EmbeddedPairs:
 
 
 def pool_of(record: Record) -> Place | None:
-    """What records that are each other's candidates have in common."""
-    place = Place(str(record.get("benchmark") or ""), str(record.get("subset") or ""))
+    """What records that are each other's candidates have in common.
+
+    Of some benchmarks it is the tag ``batch``, where the official code compares no others.
+    """
+    tags: Any = record.get("tags")
+    is_batch = isinstance(tags, dict) and "batch" in tags
+    batch = (f"batch={tags['batch']}",) if is_batch else ()
+    place = Place(str(record.get("benchmark") or ""), str(record.get("subset") or ""), batch)
     return place if place.benchmark and is_retrieval(place) else None
 
 

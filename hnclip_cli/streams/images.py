@@ -158,6 +158,14 @@ def _open(path: str, root: ImageRoot) -> IO[bytes]:
     return stream
 
 
+def image_size(path: str) -> tuple[int, int]:
+    """Width and height of an image file, from its header; `OSError` where it is none."""
+    from PIL import Image
+
+    with open_regular(path) as stream, Image.open(stream, formats=_formats()) as image:
+        return image.size
+
+
 def _decode(stream: IO[bytes], root: ImageRoot) -> "Image":
     from PIL import Image, ImageOps
 

@@ -14,6 +14,7 @@ from hnclip_cli.sources.benchmarks.items import Item
 from hnclip_cli.sources.places import find_image, unpack_image
 from hnclip_cli.streams.csv_files import read_csv
 from hnclip_cli.streams.files import open_input_file, read_whole, unpacking
+from hnclip_cli.streams.images import image_size
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 
 _MAX_NAMES = 8  # official files that a message names
@@ -47,6 +48,13 @@ class Files:
     def unpacked(self, item: Item, name: str, stem: str) -> str:
         """The path of an image that lies inside of a file, once it is written into the folder."""
         return unpack_image(item, name, self.images, stem)
+
+    def size(self, item: Item, path: str) -> tuple[int, int]:
+        """Width and height of an item's image."""
+        try:
+            return image_size(path)
+        except (OSError, HnclipError) as error:
+            raise item.error(f"the image cannot be read ({error})", got=repr(path)) from None
 
     def paths(self, *releases: Sequence[str]) -> list[str]:
         """The paths of the official files that are there, in the order of their names.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hnclip_cli.benchmarks import BENCHMARKS
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.models import zero_shot
-from hnclip_cli.sources.benchmarks import karpathy
+from hnclip_cli.sources.benchmarks import files, karpathy
 from hnclip_cli.sources.benchmarks.choices import COMVG_COLUMNS, SVO_COLUMNS
 from hnclip_cli.sources.benchmarks.files import Files
 from hnclip_cli.sources.benchmarks.foils import CONME_COLUMNS
@@ -53,6 +53,11 @@ JSON_FILES = {
     "spec": ("count/image2text.json", [{"query": "a.jpg", "keys": ["x", "y"], "label": 1}]),
     "coco-retrieval": ("dataset_coco.json", KARPATHY),
     "flickr30k-retrieval": ("flickr30k_test.json", BLIP),
+    "sdci": ("complete/a.json",
+             {"image": "a.jpg", "mask_data": {}, "summaries": {"base": "a"},
+              "negatives": {"base": {"swaps": ["b"]}, "m-1-sc": {}},
+              "clip_scores": {"base": {"swaps_0": 0.5}}}),
+    "dci": ("annotations/a.json", {"image": "a.jpg", "extra_caption": "a"}),
     "half-truths": ("coco_qwen.jsonl",
                     {"image": "a.jpg", "full_truth": "a", "anchor": "b", "half_truth": "c",
                      "triplet_type": "entity"}),
@@ -149,10 +154,12 @@ def test_damaged_content_gives_records_or_errors_that_name_the_file(name, tmp_pa
     folder.image("a.jpg", "a.jpg.png", "a_on_b.jpg", "1.jpg", "1/1.jpg", "count/a.jpg")
     folder.image(*(f"a/img{number}.jpg" for number in range(10)))
     folder.write("corpus/v1/Object/b.yaml", "ANNO_PATH: data.json\nIMG_ROOT: ''")
+    monkeypatch.setattr(files, "image_size", lambda path: (9, 9))
+    folder.write("splits.json", {"test": ["a.json"]})
     numbered = KARPATHY["images"][0] | {"cocoid": 1, "sentences": [{"raw": "a", "sentid": 2}]}
     folder.write("dataset_coco.json", {"images": [numbered]})
     folder.write("eccv_caption_to_image.json", {"2": [1]})
-    is_folder = name in ("vl-checklist", "spec", "eccv-caption", "cxc", "iiw")
+    is_folder = name in ("vl-checklist", "spec", "eccv-caption", "cxc", "iiw", "sdci", "dci")
     path = folder.path if is_folder else folder.path / FILES[name]
     outcomes = set()
 
@@ -166,9 +173,9 @@ def test_damaged_content_gives_records_or_errors_that_name_the_file(name, tmp_pa
     def check(content):
         folder.write(FILES[name], content)
         policy = ErrorPolicy("skip", note)
-        files = Files(name, str(path), str(folder.images), policy)
+        official = Files(name, str(path), str(folder.images), policy)
         try:
-            for record in BENCHMARKS[name].read(files):
+            for record in BENCHMARKS[name].read(official):
                 outcomes.add("record")
                 assert parse_record(format_record(record)).matching
         except HnclipError as error:
