@@ -7,6 +7,7 @@ from typing import Any
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.evaluation.layouts import LAYOUTS
 from hnclip_cli.evaluation.report import evaluate
+from hnclip_cli.evaluation.retrieval import EmbeddedPairs
 from hnclip_cli.evaluation.table import format_table
 from hnclip_cli.evaluation.tabulate import tabulate
 from hnclip_cli.models.clip import Clip
@@ -70,14 +71,16 @@ def bench(
             clip = load()
             with (
                 RowStore(os.path.join(output, EMBEDDINGS), clip.settings()) as store,
-                atomic_output(os.path.join(output, f"{name}.jsonl")) as out,
+                Spool() as kept,
             ):
+                pairs = EmbeddedPairs()
                 scored = score(
                     spool, model=clip, batch_size=batch_size, workers=workers, policy=policy,
-                    store=store,
+                    store=store, see=pairs.see,
                 )  # fmt: skip
                 for record in watch(scored):
-                    out.write(format_record(record))
+                    kept.add(record)
+                _write_ranked(os.path.join(output, f"{name}.jsonl"), kept, pairs)
             note(f"{name}: scored")
     how: dict[str, Any] = {"rounds": rounds, "seed": seed}
     for name in models:
@@ -98,17 +101,24 @@ def _read(names: Iterable[str], folder: str, spool: Spool, note: Say) -> Iterato
     for name in names:
         problems: list[str] = []
         before = len(spool)
-        has_negatives = False
         for fields in read_all(name, folder, problems.append):
-            record = Record(fields, name)
-            has_negatives |= record.is_matching or bool(record.get("negatives"))
-            spool.add(record)
+            spool.add(Record(fields, name))
         note(f"{name}: {len(spool) - before:,} records")
-        if len(spool) > before and not has_negatives:
-            note(f"{name}: recalls need the embeddings of all: hnclip eval --embeddings")
         for problem in problems:
             note(f"{name}: {problem}")
             yield f"{name}: {problem}"
+
+
+def _write_ranked(path: str, records: Iterable[Record], pairs: EmbeddedPairs) -> None:
+    """Write the records, those that stand for queries of retrieval with their ``ranks``."""
+    found: dict[int, dict[str, list[int]]] = {}
+    for number, _, direction, ranks in pairs.queries():
+        found.setdefault(number, {})[direction] = ranks
+    with atomic_output(path) as out:
+        for number, record in enumerate(records):
+            if number in found:
+                record["ranks"] = found[number]
+            out.write(format_record(record))
 
 
 def _scored(output: str, name: str) -> Iterator[Record]:

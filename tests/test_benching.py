@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from pathlib import Path
 
 import orjson
 import pytest
@@ -65,6 +66,40 @@ def test_models_go_from_official_files_to_one_table(benchmarks, tiny_run, tmp_pa
     monkeypatch.setattr(Encoder, "encode", lambda encoder, items: check_nothing_is_new(items))
     assert run(*command).exit_code == 3
     assert (tmp_path / "out/a.jsonl").read_bytes() == before
+
+
+def test_retrieval_stands_in_the_table_as_eval_finds_it(tiny_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    entries = []
+    for number in range(6):
+        image = Path(f"all/images/coco/{number}.png")
+        image.parent.mkdir(parents=True, exist_ok=True)
+        Image.effect_noise((8, 8), 20 + 30 * number).save(image)
+        captions = [f"a {color} cup {number}" for color in ("red", "blue")]
+        entries.append({"image": image.name, "caption": captions})
+    Path("all/coco-retrieval").mkdir()
+    Path("all/coco-retrieval/coco_karpathy_test.json").write_text(json.dumps(entries))
+    for name in "ab":
+        (tmp_path / name).symlink_to(tiny_run)
+    assert run("bench", "all", "--model", "a", "--model", "b", "--workers", 0).exit_code == 3
+    records = parse_lines(Path("bench/a.jsonl").read_bytes())
+    assert [len(record["ranks"].get("image_to_text", [])) for record in records] == 6 * [2, 0]
+    assert [len(record["ranks"]["text_to_image"]) for record in records] == [1] * 12
+
+    run("data", "benchmark", "coco-retrieval", "all", "-o", "records.jsonl")
+    for of in ("image", "caption"):
+        run("embed", "records.jsonl", "--of", of, "--model", "a", "-o", f"{of}.npy")
+    plain = run("eval", "records.jsonl", "--embeddings", "image.npy", "caption.npy")
+    expected = orjson.loads(plain.stdout_bytes)["benchmarks"]["coco-retrieval"]
+    report = orjson.loads(Path("bench/a.json").read_bytes())
+    assert report["benchmarks"]["coco-retrieval"] == expected
+    assert report["unmeasured"] == 0 and "retrieval" not in report
+    table = orjson.loads(Path("bench/table.json").read_bytes())
+    keys = {number["key"]: number for number in table["numbers"]}
+    number = keys["coco-retrieval.image_to_text.r_at_1"]
+    assert number["models"][0]["mean"] == expected["R@1, image to text"]["value"]
+    assert number["models"][1]["difference"] == 0
+    assert "R@10, text to image" in Path("bench/table.txt").read_text()
 
 
 def check_nothing_is_new(items):

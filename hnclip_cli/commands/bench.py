@@ -78,7 +78,8 @@ def bench(
     however many benchmarks have it; run again after a stop, it goes on where it was.
 
     A benchmark that is broken or incomplete is named and stops no other: exit code 3.
-    Records and embeddings wait on disk; memory is that of eval, less than 1 kB a record and model.
+    Records and embeddings wait on disk; memory is that of eval, less than 1 kB a record and model,
+    and the embeddings of retrieval for one model.
 
     \b
     Example:

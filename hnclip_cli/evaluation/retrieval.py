@@ -59,6 +59,15 @@ class EmbeddedPairs:
         pool.add(record, rows, self._num_records)
         self._num_records += 1
 
+    def see(self, record: Record, images: Array, captions: Array) -> None:
+        """What `score` shows its records to: count each, keep those of benchmarks of retrieval."""
+        if pool_of(record) is None:
+            self._num_records += 1
+        else:
+            rows: Rows = {"image": images[:1], "caption": captions[:1]}
+            self.check(record, rows)
+            self.add(record, rows)
+
     def queries(self) -> Iterator[tuple[int, str, str, list[int]]]:
         """Of each query its record's number from 0, the benchmark, the direction, and the ranks of
         its true candidates.

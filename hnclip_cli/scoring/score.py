@@ -20,6 +20,7 @@ from hnclip_cli.streams.records import Record, RowsOf
 from hnclip_cli.streams.threads import chunked
 
 Records = Iterable[Mapping[str, Any]]
+See = Callable[[Record, np.ndarray, np.ndarray], None]
 Method = Literal["cosine", "comclip", "explain"]
 
 
@@ -37,6 +38,7 @@ def score(
     workers: int = 0,
     policy: ErrorPolicy | None = None,
     store: RowStore | None = None,
+    see: See = lambda record, images, captions: None,
 ) -> Iterator[Record]:
     """Yield the records with ``scores`` added: cosines, a row an image, a column a caption.
 
@@ -57,6 +59,8 @@ def score(
         workers: processes that decode images ahead.
         policy: what to do with a bad record; without one it is an error.
         store: of rows that need not be encoded again.
+        see: is shown each record with a model's rows of its images and captions, (images, D) and
+            (captions, D), before it is yielded.
 
     Raises:
         InputError: a record is bad.
@@ -94,7 +98,7 @@ def score(
         scored = score_with_comclip(records, encoder, policy, logits=scale)
     else:
         explain = method == "explain"
-        scored = score_with_model(records, encoder, policy, logits=scale, explain=explain)
+        scored = score_with_model(records, encoder, policy, logits=scale, explain=explain, see=see)
     how = clip.run() | ({} if method == "cosine" else {"method": method})
     return with_run(with_same_tokens(scored, clip), how | ({"logits": True} if logits else {}))
 
@@ -202,6 +206,7 @@ def score_with_model(
     *,
     logits: Logits | None = None,
     explain: bool = False,
+    see: See = lambda record, images, captions: None,
 ) -> Iterator[Record]:
     """`score` from a model, which encodes each distinct caption of a batch once."""
 
@@ -221,6 +226,7 @@ def score_with_model(
             columns = np.stack([rows[text] for text in wanted])
             try:
                 found = cosines(record, images, columns, logits)
+                see(record, images, columns)
             except InputError as error:
                 policy.bad(error)
                 continue
