@@ -3,6 +3,7 @@
 python docs/generate_cli.py
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -10,7 +11,7 @@ import click
 from hnclip_cli.cli import cli
 from hnclip_cli.errors import ExitCode
 
-WIDTH = 100  # whatever the terminal's
+WIDTH = 80  # whatever the terminal's
 PAGE = Path(__file__).parent / "cli.md"
 MEANINGS = {
     ExitCode.DONE: "done",
@@ -24,18 +25,19 @@ MEANINGS = {
 }
 
 
-def sections(command: click.Command, name: str, parent: click.Context | None = None) -> list[str]:
-    """A heading and the help of a command, then those of its subcommands."""
+def helps(
+    command: click.Command, name: str, parent: click.Context | None = None
+) -> Iterator[tuple[str, str]]:
+    """The name and the help of a command, then those of its subcommands."""
     context = command.make_context(
         name.rpartition(" ")[2], [], parent=parent, resilient_parsing=True, terminal_width=WIDTH
     )
-    found = [f"## {name}\n\n```\n{command.get_help(context)}\n```\n"]
+    yield name, command.get_help(context)
     if isinstance(command, click.Group):
         for subcommand in command.list_commands(context):
             child = command.get_command(context, subcommand)
             assert child is not None
-            found += sections(child, f"{name} {subcommand}", context)
-    return found
+            yield from helps(child, f"{name} {subcommand}", context)
 
 
 def render() -> str:
@@ -45,7 +47,8 @@ def render() -> str:
         "# Commands\n\nThis page is written by `python docs/generate_cli.py`.\n\n"
         f"| exit code | meaning |\n|---|---|\n{codes}\n"
     )
-    return "\n".join([head, *sections(cli, "hnclip")])
+    found = (f"## {name}\n\n```\n{text}\n```\n" for name, text in helps(cli, "hnclip"))
+    return "\n".join([head, *found])
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ PAGE = Path(__file__).parent / "developing.md"
 START, END = "```mermaid\n", "```\n"
 # These are one room on the map.
 TOGETHER = {
-    name: "commands" for name in ("__main__", "arguments", "cli", "console", "lazy", "options")
+    name: "commands"
+    for name in ("__main__", "arguments", "cli", "console", "helping", "lazy", "options")
 }
 TITLES = {"__init__": "Python API", "commands": "command line"}
 

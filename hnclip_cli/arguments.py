@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
 _NAMED = f"{__name__}.named"  # where a context keeps what its arguments have named
 
@@ -36,6 +37,11 @@ class FileName(click.ParamType[str]):
                 label = f"standard {'output' if self._is_written else 'input'}"
             ctx.meta.setdefault(_NAMED, []).append(_Named(value, self._is_written, label))
         return value
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return [CompletionItem(incomplete, type="file")]
 
 
 READ, WRITTEN = FileName(is_written=False), FileName(is_written=True)

@@ -38,7 +38,7 @@ COMMANDS = {
 }
 
 
-SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 80, "show_default": True}
 
 
 # From SIGTERM on, until the process ends whatever it does.
@@ -66,6 +66,7 @@ class Pipeline(LazyGroup):
     """The root group, which maps every ending to an exit code."""
 
     def main(self, *args: Any, **settings: Any) -> Any:
+        settings.setdefault("prog_name", "hnclip")  # also of python -m hnclip_cli
         with console.guarded_streams():
             return super().main(*args, **settings)
 
@@ -136,7 +137,7 @@ def _in_words(error: BaseException) -> str:
     table=COMMANDS,
     context_settings=SETTINGS,
 )
-@click.version_option(__version__, prog_name="hnclip")
+@click.version_option(__version__, "-V", "--version", prog_name="hnclip")
 def cli() -> None:
     """Teach CLIP models composition with hard negatives, in pipes.
 
@@ -151,8 +152,9 @@ def cli() -> None:
         hnclip score --model run/ | hnclip eval
 
     \b
-    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 records were skipped, 75 stopped with its
-    state saved, 130 interrupted, 141 the reader of the pipe went away.
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 records were skipped,
+    75 stopped with its state saved, 130 interrupted, 141 the reader of the pipe
+    went away.
     """
 
 

@@ -5,18 +5,23 @@ import os
 import re
 import shlex
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from hnclip_cli import console, known, plugins
 from hnclip_cli.arguments import READ as READ
 from hnclip_cli.arguments import WRITTEN as WRITTEN
 from hnclip_cli.arguments import FileName, check_files
 from hnclip_cli.errors import ExitCode
+from hnclip_cli.helping import COMMON, IMAGES, MODEL, TYPED, of_files
+from hnclip_cli.helping import Command as Command
+from hnclip_cli.helping import Grouped as Grouped
+from hnclip_cli.helping import TableName as TableName
 from hnclip_cli.streams.files import MAX_WORDS_BYTES, read_rest
 from hnclip_cli.streams.garbage import collecting_rarely
 from hnclip_cli.streams.jsonl import Shard
@@ -39,7 +44,6 @@ class PathType(FileName):
 
 
 PATH = PathType(is_written=False)
-_TYPED = "hnclip.typed"  # what stood behind the command's name
 MAX_COUNT = (1 << 31) - 1
 MAX_NUMBER = 1e9
 MAX_SEED = (1 << 63) - 1
@@ -52,6 +56,9 @@ class Whole(click.IntRange):
     def __init__(self, min: int, max: int | None = None, *, largest: int = MAX_COUNT) -> None:
         super().__init__(min, max)
         self._largest = largest
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return "N"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         number = super().convert(value, param, ctx)
@@ -80,6 +87,9 @@ class Number(click.FloatRange):
     def __init__(self, min: float, max: float | None = None, *, min_open: bool = False) -> None:
         super().__init__(min, max, min_open=min_open)
 
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return "X"
+
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
@@ -87,63 +97,6 @@ class Number(click.FloatRange):
         if not number <= MAX_NUMBER:  # nor is "nan", which no range refuses
             self.fail(f"got {number}, expected at most {MAX_NUMBER:,.0f}", param, ctx)
         return number
-
-
-class TableName(click.ParamType[str]):
-    """A name from a table at "module:ATTRIBUTE", imported only when one is named or listed."""
-
-    def __init__(self, name: str, place: str) -> None:
-        self.name, self._place = name, place
-
-    def _names(self) -> list[str]:
-        return list(plugins.import_from(self._place))
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        return f"[{'|'.join(self._names())}]"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        names = self._names()
-        if value not in names:
-            self.fail(f"got {value!r}, expected one of {', '.join(names)}", param, ctx)
-        return value
-
-
-class Grouped(click.Option):
-    """An option that a `GroupedCommand` shows under a heading of its own."""
-
-    def __init__(self, *names: Any, group: str, **settings: Any) -> None:
-        super().__init__(*names, **settings)
-        self.group = group
-
-
-class Command(click.Command):
-    """A command that refuses two values where it takes one, of which click drops the first."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.meta[_TYPED] = list(args)
-        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
-        for param, count in Counter(given).items():
-            if count == 1 or not isinstance(param, click.Option) or param.multiple or param.count:
-                continue
-            if not param.is_flag or param.secondary_opts:
-                raise click.UsageError(
-                    f"{param.opts[-1]} takes one value, and is given {count} times"
-                )
-        return super().parse_args(ctx, args)
-
-
-class GroupedCommand(Command):
-    """A command whose help lists groups of options, after those that belong to none."""
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        groups: dict[str, list[tuple[str, str]]] = {"Options": []}
-        for param in self.get_params(ctx):
-            row = param.get_help_record(ctx) if isinstance(param, click.Option) else None
-            if row:
-                groups.setdefault(getattr(param, "group", "Options"), []).append(row)
-        for name, rows in groups.items():
-            with formatter.section(name):
-                formatter.write_dl(rows)
 
 
 def _set_verbosity(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -179,6 +132,25 @@ def _check_is_name(ctx: click.Context, param: click.Parameter, model: str | None
     if model and ctx.params.get("pretrained") and (is_folder or ":" in model):
         raise click.BadParameter(f"{model} brings its weights; try without --pretrained")
     return model
+
+
+def complete_model(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Names of models, each with a comma and its tags for bench; else folders."""
+    name, comma, _ = incomplete.partition(",")
+    names = [f"{name},{tag}" for tag in known.tags_of(name)] if comma else known.model_names()
+    found = [CompletionItem(one) for one in names if one.startswith(incomplete)]
+    return found or [CompletionItem(incomplete, type="dir")]
+
+
+def _complete_tag(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The tags of --model, where that stands before; else files."""
+    tags = known.tags_of(ctx.params.get("model") or "")
+    found = [CompletionItem(tag) for tag in tags if tag.startswith(incomplete)]
+    return found or [CompletionItem(incomplete, type="file")]
 
 
 def _check_is_of_file(ctx: click.Context, param: click.Parameter, tag: str | None) -> str | None:
@@ -220,27 +192,32 @@ def _read_color(
     return red, green, blue
 
 
+_common = partial(click.option, cls=Grouped, group=COMMON)
+_images = partial(click.option, cls=Grouped, group=IMAGES)
+_model = partial(click.option, cls=Grouped, group=MODEL)
+
+
 # fmt: off
 input_argument = click.argument("input_", metavar="[INPUT]", default="-", type=READ)
 output_option = click.option("-o", "--output", default="-", metavar="FILE", type=WRITTEN,
     help="Output file; - is stdout.")
-on_error_option = click.option("--on-error", type=click.Choice(["fail", "skip"]), default="fail",
+on_error_option = _common("--on-error", type=click.Choice(["fail", "skip"]), default="fail",
     help="A bad record ends the run (exit 1), or is named and counted (exit 3).")
-shard_option = click.option("--shard", metavar="I/N", callback=_read_shard,
+shard_option = _common("--shard", metavar="I/N", callback=_read_shard,
     help="Only part I of N (from 0); the parts joined with cat are the whole.")
-seed_option = click.option("--seed", type=Whole(0, largest=MAX_SEED), default=0,
+seed_option = _common("--seed", type=Whole(0, largest=MAX_SEED), default=0,
     help="Seed of all choices.")
-image_root_option = click.option("--image-root", metavar="DIR",
+image_root_option = _images("--image-root", metavar="DIR", shell_complete=of_files("dir"),
     help="Where relative image paths start.  [default: the input file's folder; . for stdin]")
 remote_images_option = together(
-    click.option("--remote-images", flag_value="public",
+    _images("--remote-images", flag_value="public",
         help="Fetch images whose name is a URL, through fsspec.  [default: such a record is bad]"),
-    click.option("--private-images", "remote_images", flag_value="private",
+    _images("--private-images", "remote_images", flag_value="private",
         help="The same, also from this machine and private networks."),
 )
-background_option = click.option("--background", metavar="COLOR", callback=_read_color,
+background_option = _images("--background", metavar="COLOR", callback=_read_color,
     help="Blend transparent pixels with it: white, '#ff8800'.  [default: transparency is dropped]")
-exif_option = click.option("--exif-orientation", is_flag=True,
+exif_option = _images("--exif-orientation", is_flag=True,
     help="Turn images as their EXIF says.  [default: as they lie, as open_clip]")
 batch_size_option = click.option("--batch-size", type=Whole(1), default=64,
     help="Records encoded at a time.")
@@ -250,14 +227,14 @@ caption_lines_option = click.option("--caption-lines", is_flag=True,
     help="Each line of a text file is a caption.  [default: all of it is one]")
 format_option = click.option("--format", "format_", type=click.Choice(["json", "table"]),
     help="[default: table on a terminal, else json]")
-plugin_option = click.option("--plugin", multiple=True, metavar="FILE.py|MODULE",
+plugin_option = _common("--plugin", multiple=True, metavar="FILE.py|MODULE",
     is_eager=True,  # others may name what it adds
     expose_value=False, callback=_load_plugins,
     help="Also know what this file or module defines (docs/plugins.md); repeatable.")
 verbosity_options = together(
-    click.option("-q", "--quiet", is_flag=True, expose_value=False, callback=_set_verbosity,
+    _common("-q", "--quiet", is_flag=True, expose_value=False, callback=_set_verbosity,
         help="No notes on stderr, only errors."),
-    click.option("-v", "--verbose", is_flag=True, expose_value=False, callback=_set_verbosity,
+    _common("-v", "--verbose", is_flag=True, expose_value=False, callback=_set_verbosity,
         help="More notes on stderr, and tracebacks."),
 )
 
@@ -285,23 +262,25 @@ def report_options(format_option: Callable[[F], F]) -> Callable[[F], F]:
 def model_options(*, required: bool = True) -> Callable[[F], F]:
     """--model, --pretrained, --preprocess-of, --device, --precision."""
     return together(
-        click.option("--model", required=required, metavar="NAME|DIR", callback=_check_is_name,
+        _model("--model", required=required, metavar="NAME|DIR", callback=_check_is_name,
+            shell_complete=complete_model,
             help="An open_clip name or schema, hnclip-tiny, or a folder that train wrote."),
-        click.option("--pretrained", metavar="TAG|FILE", type=READ,
+        _model("--pretrained", metavar="TAG|FILE", type=READ,
             is_eager=True,  # --preprocess-of looks at it
+            shell_complete=_complete_tag,
             help="Weights for an open_clip model name: a tag such as openai, or a file."),
-        click.option("--preprocess-of", metavar="TAG", callback=_check_is_of_file,
+        _model("--preprocess-of", metavar="TAG", callback=_check_is_of_file,
             help="Preprocessing and activation of a weights file: those of this tag, or default."
             "  [default: those on which all tags of the name agree]"),
-        click.option("--device", default="auto", metavar="auto|cpu|cuda[:N]",
+        _model("--device", default="auto", metavar="auto|cpu|cuda[:N]",
             callback=read_device, help="Where the model runs; auto takes CUDA where there is one."),
-        click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]),
+        _model("--precision", type=click.Choice(["fp32", "bf16", "fp16"]),
             help="Arithmetic of the model.  [default: bf16 in train on CUDA, else fp32]"),
     )
 head_options = together(
-    click.option("--head", metavar="DIR",
+    _model("--head", metavar="DIR", shell_complete=of_files("dir"),
         help="A head that features go through, from train --objective clap."),
-    click.option("--head-scale", type=Number(0), metavar="A",
+    _model("--head-scale", type=Number(0), metavar="A",
         help="How much the head adds.  [default: what its folder says]"),
 )
 # fmt: on
@@ -354,7 +333,7 @@ def how_run(files: Mapping[str, str]) -> dict[str, Any]:
             for name, digest in files.items()
         ],
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
-        "command": shlex.join(["hnclip", *ctx.command_path.split()[1:], *ctx.meta[_TYPED]]),
+        "command": shlex.join(["hnclip", *ctx.command_path.split()[1:], *ctx.meta[TYPED]]),
     }
 
 

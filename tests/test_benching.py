@@ -137,5 +137,14 @@ def test_without_images_the_layout_is_asked(benchmarks):
 @pytest.mark.parametrize(
     "args", [[], ["--model", "ViT-B-32"], ["--model", "hnclip-tiny", "--benchmark", "nonsense"]]
 )
-def test_wrong_usage_exits_with_2(args):
-    assert run("bench", ".", *args).exit_code == 2
+def test_wrong_usage_exits_with_2(benchmarks, args):
+    assert run("bench", benchmarks, *args).exit_code == 2
+
+
+def test_benchmarks_and_folders_are_looked_at_before_models(tmp_path):
+    model = ["--model", "no-such-model"]
+    assert "got 'nonsense'" in run("bench", tmp_path, *model, "--benchmark", "nonsense").stderr
+    assert "no such folder" in run("bench", tmp_path / "none", *model).stderr
+    assert "no folder of a benchmark" in run("bench", tmp_path, *model).stderr
+    (tmp_path / "sugarcrepe").mkdir()
+    assert "no model 'no-such-model'" in run("bench", tmp_path, *model).stderr

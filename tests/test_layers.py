@@ -33,7 +33,17 @@ ALLOWED = {
     **{room: [*BELOW, room, "__version__"] for room in ROOMS},
     "console": ["saying", "errors", "streams"],
     "arguments": [],
-    "options": ["arguments", "known", "saying", "errors", "console", "plugins", "streams"],
+    "helping": ["plugins"],
+    "options": [
+        "arguments",
+        "helping",
+        "known",
+        "saying",
+        "errors",
+        "console",
+        "plugins",
+        "streams",
+    ],
     "known": ["errors", "streams"],
     "commands": [
         "known",
@@ -46,6 +56,7 @@ ALLOWED = {
         "models",
         "benchmarks",
         "console",
+        "helping",
         "options",
         "lazy",
         "validating",
@@ -60,7 +71,7 @@ ALLOWED = {
     "__init__": ["plugins", "models", "validating", *ROOMS],
     "__main__": ["cli"],
 }
-EDGES = {"console", "options", "arguments", "lazy", "commands", "cli", "__main__"}
+EDGES = {"console", "helping", "options", "arguments", "lazy", "commands", "cli", "__main__"}
 MODEL_ROOMS = {"models", "embedding", "scoring", "training"}
 
 

@@ -1,5 +1,6 @@
 """hnclip bench."""
 
+import os
 import re
 from functools import partial
 
@@ -7,12 +8,12 @@ import click
 
 from hnclip_cli import console, options
 from hnclip_cli.console import Run
-from hnclip_cli.errors import ExitCode
+from hnclip_cli.errors import ExitCode, HnclipError
+from hnclip_cli.helping import of_files
+from hnclip_cli.streams.files import no_folder
 
 
-def _read_models(
-    ctx: click.Context, param: click.Parameter, models: tuple[str, ...]
-) -> dict[str, tuple[str, str | None]]:
+def _read_models(models: tuple[str, ...]) -> dict[str, tuple[str, str | None]]:
     """Names and weights of models, by the names that their files get."""
     found: dict[str, tuple[str, str | None]] = {}
     for text in models:
@@ -20,7 +21,7 @@ def _read_models(
         options.check_has_weights(name, pretrained or None)
         file = re.sub(r"[^\w.-]+", "-", text.strip("./")) or "model"
         if file in found:
-            raise click.BadParameter(f"{text!r} is given twice, or as {found[file][0]!r}")
+            raise click.UsageError(f"--model {text!r} is given twice, or as {found[file][0]!r}")
         found[file] = name, pretrained or None
     return found
 
@@ -33,7 +34,7 @@ def _read_models(
     multiple=True,
     required=True,
     metavar="NAME,TAG|DIR",
-    callback=_read_models,
+    shell_complete=options.complete_model,
     help="A folder that train wrote, or an open_clip name and its weights; repeatable.",
 )
 @click.option(
@@ -41,9 +42,11 @@ def _read_models(
     "names",
     multiple=True,
     metavar="NAME",
+    type=options.TableName("benchmark", "hnclip_cli.benchmarks:BENCHMARKS", is_listed=False),
     help="Only this one, repeatable.  [default: all that have a folder in DIR]",
 )
-@click.option("-o", "--output", default="bench", metavar="DIR", help="Folder for the results.")
+@click.option("-o", "--output", default="bench", metavar="DIR",
+    shell_complete=of_files("dir"), help="Folder for the results.")  # fmt: skip
 @click.option(
     "--device",
     default="auto",
@@ -67,7 +70,7 @@ def _read_models(
 @options.plugin_option
 @options.verbosity_options
 def bench(
-    folder: str, models: dict[str, tuple[str, str | None]], names: tuple[str, ...], output: str,
+    folder: str, models: tuple[str, ...], names: tuple[str, ...], output: str,
     device: str, precision: str, batch_size: int, workers: int, rounds: int, seed: int,
 ) -> ExitCode:  # fmt: skip
     """Score models on all benchmarks of a folder, and lay the numbers in one table.
@@ -86,22 +89,30 @@ def bench(
       hnclip bench benchmarks/ --model ViT-B-32,openai --model run/ -o results/
       hnclip bench benchmarks/ --model run/ --benchmark sugarcrepe
     """
-    from hnclip_cli.benchmarks import BENCHMARKS
+    # What is told without torch, the quickest first.
+    from hnclip_cli.sources.benchmarks.layout import present
 
-    if unknown := [name for name in names if name not in BENCHMARKS]:
-        raise click.UsageError(f"no benchmark {unknown[0]!r}; hnclip data benchmark --list")
+    if not os.path.isdir(folder):
+        raise no_folder(folder)
+    names = names or tuple(present(folder))
+    if not names:
+        raise HnclipError(
+            "no folder of a benchmark in it",
+            where=folder,
+            hint="hnclip data benchmark NAME --where",
+        )
+    chosen = _read_models(models)
 
     from hnclip_cli.benching import bench as run_bench
     from hnclip_cli.models.load import load_clip
-    from hnclip_cli.sources.benchmarks.layout import present
 
     loads = {
         file: partial(load_clip, name, tag, device=device, precision=precision, note=console.note)
-        for file, (name, tag) in models.items()
+        for file, (name, tag) in chosen.items()
     }
     with Run("skip") as run:
         problems = run_bench(
-            names or present(folder), folder, loads, output,
+            names, folder, loads, output,
             note=console.note, watch=partial(console.progress, unit="record"), policy=run.policy,
             batch_size=batch_size, workers=workers, rounds=rounds, seed=seed,
         )  # fmt: skip

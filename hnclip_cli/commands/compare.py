@@ -75,8 +75,10 @@ def compare(
     Example:
       hnclip compare before.jsonl after.jsonl
       hnclip compare before.jsonl after.jsonl --html compare.html --format table
-      hnclip compare clip.jsonl negclip.jsonl ce-clip.jsonl --format latex --only 'sugarcrepe.*'
-      hnclip compare clip-s*.jsonl ce-clip-s*.jsonl --group-by '(.+)-s[0-9]+' --format markdown
+      hnclip compare clip.jsonl negclip.jsonl ce-clip.jsonl \\
+        --format latex --only 'sugarcrepe.*'
+      hnclip compare clip-s*.jsonl ce-clip-s*.jsonl \\
+        --group-by '(.+)-s[0-9]+' --format markdown
     """
     if len(runs) < 2:
         raise click.UsageError("nothing to compare with; it takes two or more files")

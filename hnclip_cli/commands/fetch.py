@@ -22,7 +22,7 @@ def fetch(run: Run, models: tuple[str, ...], output: str) -> None:
 
     \b
     Example:
-      hnclip fetch ViT-B-32,openai ViT-B-16-SigLIP,webli hf-hub:timm/ViT-B-16-SigLIP2
+      hnclip fetch ViT-B-32,openai hf-hub:timm/ViT-B-16-SigLIP2
     """
     named = [(name, tag or None) for name, _, tag in (model.partition(",") for model in models)]
     for name, tag in named:

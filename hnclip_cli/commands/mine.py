@@ -35,7 +35,7 @@ _options = options.together(
 # fmt: on
 
 
-@click.command("mine", cls=options.GroupedCommand)
+@click.command("mine", cls=options.Command)
 @click.argument("embeddings", metavar="NPY", type=options.READ)
 @options.input_argument
 @options.output_option

@@ -10,6 +10,7 @@ import click
 
 from hnclip_cli import console, options
 from hnclip_cli.console import Run
+from hnclip_cli.helping import of_files
 from hnclip_cli.streams.jsonl import Shard
 
 # The flags whose option of a generator has another name.
@@ -23,11 +24,13 @@ _conme = partial(click.option, cls=options.Grouped, group="With --preset conme")
 _choice_options = options.together(
     click.option("--kind", "kinds", multiple=True,
         type=options.TableName("kind", "hnclip_cli.negatives.kinds.registry:KINDS"),
-        help="A kind of negative; repeatable.  [default: those that read well, see the docs]"),
+        help="A kind of negative, see below; repeatable."
+        "  [default: those that read well, see the docs]"),
     click.option("--preset", "presets", multiple=True,
-        type=options.TableName("preset", "hnclip_cli.negatives.kinds.presets:PRESETS"),
-        help="The kinds of a paper, and as many negatives as it has; repeatable, also with"
-        " --kind."),
+        type=options.TableName("preset", "hnclip_cli.negatives.kinds.presets:PRESETS",
+            describe=lambda entry: entry.paper),
+        help="The kinds of a paper, see below, and as many negatives as it has; repeatable,"
+        " also with --kind."),
     click.option("--per-caption", type=options.Whole(1), metavar="N",
         help="Keep N negatives, of different kinds first.  [default: one of each kind]"),
     click.option("--units", is_flag=True, default=None,
@@ -35,11 +38,11 @@ _choice_options = options.together(
         " cs-clip, concept-centric and clic are trained on."),
     click.option("--true-captions", metavar="FILE", type=options.READ,
         help="Records whose captions are true of the same group; no negative repeats one."),
-    click.option("--words", metavar="DIR",
+    click.option("--words", metavar="DIR", shell_complete=of_files("dir"),
         help="A folder of your own words, laid over the built-in ones (docs/words.md)."),
     click.option("--fitted", metavar="FILE", type=options.READ,
         help="What hnclip fit wrote: take what goes together in the captions it was fitted from."),
-    click.option("--judge", metavar="NAME|DIR",
+    click.option("--judge", metavar="NAME|DIR", shell_complete=of_files("dir"),
         help="A causal or masked language model that ranks the first few candidates of each kind."),
     click.option("--device", metavar="auto|cpu|cuda[:N]", callback=options.read_device,
         help="Where the model of --judge or of mlm runs.  [default: auto]"),
@@ -51,7 +54,7 @@ _generator_options = options.together(
         help="Who proposes: the lexicon; a masked language model, for what replace-* kinds"
         " replace; a chat endpoint; or two that see the image.  [default: lexicon; for --preset"
         " conme: conme]"),
-    click.option("--generator-model", metavar="NAME|DIR",
+    click.option("--generator-model", metavar="NAME|DIR", shell_complete=of_files("dir"),
         help="For mlm a folder, or a name in the cache of the Hugging Face hub; for http and"
         " conme its name there."),
     click.option("--workers", type=options.Whole(0, options.MAX_WORKERS), metavar="N",
@@ -90,7 +93,7 @@ _generator_options = options.together(
 # fmt: on
 
 
-@click.command("negatives", cls=options.GroupedCommand)
+@click.command("negatives", cls=options.Command)
 @options.input_argument
 @options.output_option
 @_choice_options
@@ -114,13 +117,17 @@ def negatives(
     \b
     Example:
       echo '{"caption": "A red car is behind a bus."}' | hnclip negatives
-      hnclip negatives caps.jsonl --true-captions caps.jsonl --per-caption 3 -o hard.jsonl
-      hnclip negatives --fitted fitted.json < caps.jsonl | hnclip refine > hard.jsonl
-      hnclip negatives --units caps.jsonl | hnclip train --objective cs-clip … -o run/
-      hnclip negatives --generator mlm --generator-model distilroberta/ < caps.jsonl > hard.jsonl
-      hnclip negatives --generator http --endpoint http://localhost:8000/v1 < caps.jsonl
+      hnclip negatives caps.jsonl --true-captions caps.jsonl -o hard.jsonl
+      hnclip negatives --fitted fit.json < caps.jsonl | hnclip refine > hard.jsonl
+      hnclip negatives --units caps.jsonl |
+        hnclip train --objective cs-clip … -o run/
+      hnclip negatives --generator mlm \\
+        --generator-model distilroberta/ < caps.jsonl
+      hnclip negatives --generator http --endpoint http://localhost:8000/v1 \\
+        --generator-model MODEL < caps.jsonl
       hnclip negatives --preset conme --endpoint http://localhost:8000/v1 \\
-        --generator-model STRONG --weak-model WEAK --resume answers.jsonl caps.jsonl -o hard.jsonl
+        --generator-model STRONG --weak-model WEAK --resume answers.jsonl \\
+        < caps.jsonl
     """
     from hnclip_cli.negatives.generators.registry import GENERATORS
     from hnclip_cli.negatives.kinds.presets import LEXICON, chosen_generator, chosen_kinds

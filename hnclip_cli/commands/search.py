@@ -51,7 +51,8 @@ def search(
     \b
     Example:
       hnclip search captions.npy images.npy > found.jsonl
-      hnclip search -k 5 images.npy captions.npy --records test.jsonl --direction image-to-text
+      hnclip search -k 5 images.npy captions.npy --records test.jsonl \\
+        --direction image-to-text
     """
     from hnclip_cli.scoring.search import search
 

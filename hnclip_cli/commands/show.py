@@ -41,7 +41,8 @@ def show(
 
     \b
     Example:
-      hnclip negatives pairs.jsonl | hnclip show --image-root coco/ -o negatives.html
+      hnclip negatives pairs.jsonl |
+        hnclip show --image-root coco/ -o negatives.html
       hnclip show scored.jsonl -o scored.html
       hnclip show clip.log.jsonl ce-clip.log.jsonl -o training.html
     """

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from functools import partial
+from textwrap import indent, wrap
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ import click
 from hnclip_cli import console, known, options
 from hnclip_cli.console import Run
 from hnclip_cli.errors import ExitCode, HnclipError
+from hnclip_cli.helping import of_files
 from hnclip_cli.streams.files import open_input_file
 from hnclip_cli.streams.images import ImageRoot, check_image, image_root_of
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
@@ -113,7 +115,8 @@ _settings = options.together(
         "Models of so many checkpoints to keep in -o, and with --val the best one."),
     click.option("--log-time", is_flag=True, cls=options.Grouped, group="Said and kept",
         help="Add time and samples_per_second to the lines, which then differ from run to run."),
-    click.option("--tensorboard", metavar="DIR", cls=options.Grouped, group="Said and kept",
+    click.option("--tensorboard", metavar="DIR", shell_complete=of_files("dir"),
+        cls=options.Grouped, group="Said and kept",
         help="Also write the metrics for TensorBoard (pip install 'hnclip[tensorboard]')."),
     click.option("--wandb", is_flag=True, cls=options.Grouped, group="Said and kept",
         help="Also write them for W&B, offline unless WANDB_MODE=online (hnclip[wandb])."),
@@ -124,14 +127,30 @@ _settings = options.together(
 # fmt: on
 
 
-_WIDTH = max(map(len, RECIPES))
-_RECIPES = "\n".join(f"  {name:{_WIDTH}} {as_flags(recipe)}" for name, recipe in RECIPES.items())
+class _Train(options.Command):
+    """Says below the help what the papers have."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Settings that --paper takes"):
+            wide = max(map(len, RECIPES)) + 4
+            for name, recipe in RECIPES.items():
+                flags = as_flags(recipe)
+                lines = wrap(flags, formatter.width - wide, break_on_hyphens=False)
+                first, *more = indent("\n".join(lines), wide * " ").splitlines(keepends=True)
+                formatter.write(f"  {name:{wide - 2}}{first.lstrip()}{''.join(more)}\n")
 
 
-@click.command(cls=options.GroupedCommand, epilog=f"\b\nSettings that --paper takes:\n{_RECIPES}")
+@click.command("train", cls=_Train)
 @options.input_argument
 @options.model_options()
-@click.option("-o", "--output", required=True, metavar="DIR", help="Folder for the checkpoint.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="DIR",
+    shell_complete=of_files("dir"),
+    help="Folder for the checkpoint.",
+)
 @click.option("--resume", is_flag=True, help="Go on from the state in -o, if it holds one.")
 @click.option("--overwrite", is_flag=True, help="Write to -o also where it holds a model.")
 @click.option("--from-scratch", is_flag=True, help="Start from random weights.")

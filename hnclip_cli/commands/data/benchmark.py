@@ -1,7 +1,6 @@
 """hnclip data benchmark."""
 
 import os
-import textwrap
 
 import click
 
@@ -9,21 +8,12 @@ from hnclip_cli import console, options
 from hnclip_cli.console import Run
 from hnclip_cli.errors import ExitCode
 
-
-class BenchmarkCommand(options.Command):
-    """Names the benchmarks below the help."""
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from hnclip_cli.benchmarks import BENCHMARKS
-
-        with formatter.section("Benchmarks"):
-            names = " ".join(BENCHMARKS)
-            lines = textwrap.wrap(names, formatter.width - 2, break_on_hyphens=False)
-            formatter.write("".join(f"  {line}\n" for line in lines))
+# The name may be left out before PATH.
+_NAME = options.TableName("name", "hnclip_cli.benchmarks:BENCHMARKS", is_strict=False)
 
 
-@click.command("benchmark", cls=BenchmarkCommand)
-@click.argument("name", required=False, metavar="NAME")
+@click.command("benchmark", cls=options.Command)
+@click.argument("name", required=False, metavar="NAME", type=_NAME)
 @click.argument("path", required=False, metavar="PATH", type=options.PATH)
 @click.option(
     "--images",
@@ -75,7 +65,7 @@ def benchmark(
       hnclip data benchmark --list
       hnclip data benchmark sugarcrepe --where
       hnclip data benchmark --check benchmarks/
-      hnclip data benchmark sugarcrepe sugarcrepe/ --images val2017/ > sugarcrepe.jsonl
+      hnclip data benchmark sugarcrepe sugarcrepe/ --images val2017/ > items.jsonl
       hnclip data benchmark sugarcrepe swap_obj.json --images val2017/ |
         hnclip score --model run/ | hnclip eval
     """

@@ -9,17 +9,7 @@ from hnclip_cli import console, options
 from hnclip_cli.console import Run
 
 
-class CaptionsCommand(options.Command):
-    """Says below the help what the formats are."""
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from hnclip_cli.sources.caption_files.formats import FORMATS
-
-        with formatter.section("Formats"):
-            formatter.write_dl([(name, one.what) for name, one in FORMATS.items()])
-
-
-@click.command("captions", cls=CaptionsCommand)
+@click.command("captions", cls=options.Command)
 @click.argument("path", metavar="PATH", type=options.PATH)
 @click.option(
     "--images",
@@ -30,8 +20,11 @@ class CaptionsCommand(options.Command):
 @click.option(
     "--format",
     "format_",
-    metavar="NAME",
-    type=options.TableName("format", "hnclip_cli.sources.caption_files.formats:FORMATS"),
+    type=options.TableName(
+        "format",
+        "hnclip_cli.sources.caption_files.formats:FORMATS",
+        describe=lambda entry: entry.what,
+    ),
     help="What PATH is, see below.  [default: its content tells]",
 )
 @click.option(
@@ -67,9 +60,9 @@ def captions(
 
     \b
     Example:
-      hnclip data captions annotations/captions_train2017.json --images train2017/ |
+      hnclip data captions captions_train2017.json --images train2017/ |
         hnclip negatives > train.jsonl
-      hnclip data captions dataset_coco.json --images coco/ --split train --split restval
+      hnclip data captions dataset_coco.json --images coco/ --split train
       hnclip data captions mine.jsonl --caption-key description --image-key photo
     """
     if how["images"] and how["save_images"]:

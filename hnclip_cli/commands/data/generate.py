@@ -24,9 +24,9 @@ def generate(run: Run, image_root: str | None, **given: Any) -> None:
     \b
     Example:
       hf download stabilityai/sdxl-turbo
-      hnclip data generate made/ hard.jsonl --model stabilityai/sdxl-turbo --steps 1 --guidance 0
-        -o with-images.jsonl
-      hnclip train --objective triplet --model ViT-B-32 --pretrained openai \
+      hnclip data generate made/ hard.jsonl --model stabilityai/sdxl-turbo \\
+        --steps 1 --guidance 0 -o with-images.jsonl
+      hnclip train --objective triplet --model ViT-B-32 --pretrained openai \\
         -o run/ --epochs 5 < with-images.jsonl
     """
     from hnclip_cli.sources.painting import generate

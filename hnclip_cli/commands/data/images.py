@@ -30,7 +30,8 @@ def images(
 
     \b
     Example:
-      hnclip data images photographs/ | hnclip embed --of image --model run/ > images.npy
+      hnclip data images photographs/ |
+        hnclip embed --of image --model run/ > images.npy
     """
     from hnclip_cli.sources.folders import folder_records
 

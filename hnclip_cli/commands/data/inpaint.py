@@ -25,7 +25,8 @@ def inpaint(run: Run, **given: Any) -> None:
     \b
     Example:
       hf download stabilityai/stable-diffusion-2-inpainting
-      hnclip data inpaint painted/ hard.jsonl --model stabilityai/stable-diffusion-2-inpainting
+      hnclip data inpaint painted/ hard.jsonl \\
+        --model stabilityai/stable-diffusion-2-inpainting \\
         --items items.jsonl -o with-images.jsonl
     """
     from hnclip_cli.sources.painting import inpaint

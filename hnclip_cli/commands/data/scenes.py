@@ -45,7 +45,8 @@ def scenes(folder: str, num_scenes: int, output: str, **how: Any) -> None:
     \b
     Example:
       hnclip data scenes scenes/ -n 4000 > train.jsonl
-      hnclip data scenes scenes/ -n 500 --split test | hnclip negatives > test.jsonl
+      hnclip data scenes scenes/ -n 500 --split test |
+        hnclip negatives > test.jsonl
     """
     from hnclip_cli.sources.scenes.records import scene_records
 
