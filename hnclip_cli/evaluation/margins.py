@@ -40,7 +40,12 @@ def outcomes(margins: Floats) -> Outcomes:
 
 
 def matching_margins(
-    scores: Scores, truth: Collection[tuple[int, int]], *, per_class: int = 1, rank: int = 1
+    scores: Scores,
+    truth: Collection[tuple[int, int]],
+    *,
+    per_class: int = 1,
+    per_video: int = 1,
+    rank: int = 1,
 ) -> dict[str, Sequence[float]]:
     """Margins of an item with several images or captions, measure by measure.
 
@@ -52,6 +57,7 @@ def matching_margins(
         scores: image by caption.
         truth: the true pairs.
         per_class: so many captions side by side are prompts of one class, and count as their mean.
+        per_video: so many images side by side are frames of one video, and count as their mean.
         rank: of the false candidate that the queries are compared with.
 
     Returns:
@@ -79,10 +85,10 @@ def matching_margins(
     matrix = np.array(scores, dtype=np.float64)
     true = np.zeros(matrix.shape, dtype=bool)
     true[tuple(np.transpose(list(truth)))] = True
-    if per_class > 1:
-        by_class = (len(matrix), -1, per_class)
-        matrix = matrix.reshape(by_class).mean(axis=2)
-        true = np.logical_or.reduce(true.reshape(by_class), axis=2)
+    if per_class > 1 or per_video > 1:
+        alike = (len(matrix) // per_video, per_video, -1, per_class)
+        matrix = matrix.reshape(alike).mean(axis=(1, 3))
+        true = np.logical_or.reduce(true.reshape(alike), axis=(1, 3))
     found: dict[str, Sequence[float]] = {}
     for measure, side in (
         ("image_to_text", (matrix, true)),

@@ -12,14 +12,14 @@ import numpy as np
 
 from hnclip_cli.benchmarks import DIRECTIONS, Place, is_retrieval
 from hnclip_cli.evaluation.bootstrap import Resampling
-from hnclip_cli.evaluation.margins import Ints
+from hnclip_cli.evaluation.margins import Floats, Ints
 from hnclip_cli.evaluation.measures import key_of
 from hnclip_cli.evaluation.ranks import Ranks, TruePairs, rank
 from hnclip_cli.evaluation.tally import cluster_key
 from hnclip_cli.streams.npy import Array
 from hnclip_cli.streams.records import Record, RowsOf
 
-Rows = Mapping[RowsOf, Array]  # of each array the rows of one record, shape (1, D)
+Rows = Mapping[RowsOf, Array]  # of each array the rows of one record: one, or one a frame
 
 RECALL_AT = (1, 5, 10)
 # What a record may say is true instead of its own pair: the captions (by id) of the image, and the
@@ -36,19 +36,19 @@ class EmbeddedPairs:
 
     def check(self, record: Record, rows: Rows) -> None:
         """`InputError` for no pair, or for a row without a direction (NaN, infinite, zero)."""
-        if record.is_matching:
+        if record.is_matching and not is_video(record):
             raise record.error(
-                "retrieval needs records of one image and one caption",
+                "retrieval needs records of one image, or one video, and one caption",
                 got='a record with "images" and "captions"',
             )
         for name in (TRUE_CAPTIONS, TRUE_IMAGES):
             _names(record, name)
         for name, row in rows.items():
-            norm = _norm(row)
-            if not (np.isfinite(norm) and norm > 0):
+            norms = _norms(row)
+            if not (np.isfinite(norms) & (norms > 0)).all():
                 raise record.error(
                     f'record "{record.id}": its {name} embedding cannot be used',
-                    got=f"row {record.index} of length {norm:g}",
+                    got=f"row {record.index} of length {norms.min():g}",
                     expected="finite numbers, not all zero",
                     hint="--on-error skip, or embedding it again",
                 )
@@ -64,7 +64,8 @@ class EmbeddedPairs:
         if pool_of(record) is None:
             self._num_records += 1
         else:
-            rows: Rows = {"image": images[:1], "caption": captions[:1]}
+            count = len(images) if record.is_matching else 1
+            rows: Rows = {"image": images[:count], "caption": captions[:1]}
             self.check(record, rows)
             self.add(record, rows)
 
@@ -97,6 +98,11 @@ class EmbeddedPairs:
                 best, tied, clusters = map(np.concatenate, zip(*parts, strict=True))
                 found[direction] = _section(direction, best, tied, clusters, resampling)
         return found
+
+
+def is_video(record: Record) -> bool:
+    """Whether a general item is one video and one caption."""
+    return record.frames_per_video == len(record.image_list) and len(record.caption_list) == 1
 
 
 def pool_of(record: Record) -> Place | None:
@@ -222,12 +228,16 @@ def _section(
     }
 
 
-def _norm(row: Array) -> np.float64:
+def _norms(rows: Array) -> Floats:
     with np.errstate(over="ignore", invalid="ignore"):
-        norm: np.float64 = np.linalg.norm(row.astype(np.float64), axis=1)[0]
-    return norm
+        norms: Floats = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
+    return norms
 
 
-def _normalized(row: Array) -> bytes:
-    unit = (row / _norm(row)).astype(np.float32)
-    return unit.tobytes()
+def _normalized(rows: Array) -> bytes:
+    """A row of length 1; of several, which are frames, that of their mean."""
+    unit = rows / _norms(rows)
+    if len(rows) > 1:
+        mean = unit.mean(axis=0, keepdims=True)
+        unit = mean / _norms(mean)
+    return unit.astype(np.float32).tobytes()

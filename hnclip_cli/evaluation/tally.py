@@ -172,7 +172,8 @@ def margins_of(record: Record, scores: Scores, rank: int = 1) -> dict[str, Seque
     truth = record.matching.truth
     if record.is_ordered:
         return ordered_margins(scores[0], len(truth)) if rank == 1 else {}
-    return matching_margins(scores, truth, per_class=record.prompts_per_class, rank=rank)
+    counts = record.prompts_per_class, record.frames_per_video
+    return matching_margins(scores, truth, per_class=counts[0], per_video=counts[1], rank=rank)
 
 
 def cluster_key(record: Record) -> int:

@@ -31,7 +31,7 @@ NAMES = frozenset((
     "id", "image", "caption", "images", "captions", "truth", "crops", "regions", "negatives",
     "negative_images", "group", "scores", "caption_scores", "explain", "prompts_per_class",
     "ordered", "benchmark", "subset", "tags", "same_tokens", "run", "units", "words",
-    "ranks", "true_captions", "true_images",
+    "ranks", "true_captions", "true_images", "frames_per_video",
 ))  # fmt: skip
 
 _TYPE_NAMES = {str: "a string", list: "a list", dict: "an object", int: "a number"}
@@ -202,13 +202,18 @@ class Record(dict[str, Any]):
     @property
     def prompts_per_class(self) -> int:
         """So many captions of the general item, side by side, are the prompts of one class."""
-        count, num_captions = self.get("prompts_per_class", 1), len(self.texts("captions"))
-        if type(count) is not int or count < 1 or num_captions % count:
-            raise self.error(
-                'field "prompts_per_class" does not fit the captions',
-                got=shorten(count),
-                expected=f"a divisor of {num_captions}",
-            )
+        return self._side_by_side("prompts_per_class", "captions")
+
+    @property
+    def frames_per_video(self) -> int:
+        """So many images of the general item, side by side, are the frames of one video."""
+        return self._side_by_side("frames_per_video", "images")
+
+    def _side_by_side(self, name: str, of: str) -> int:
+        count, number = self.get(name, 1), len(self.texts(of))
+        if type(count) is not int or count < 1 or number % count:
+            problem, expected = f'field "{name}" does not fit the {of}', f"a divisor of {number}"
+            raise self.error(problem, got=shorten(count), expected=expected)
         return count
 
     @property
@@ -221,11 +226,9 @@ class Record(dict[str, Any]):
         true = [(0, index) for index in range(len(item.truth))]
         is_one = len(item.images) == 1 and len(item.captions) > 1
         if ordered is not True or not is_one or sorted(item.truth) != true:
-            raise self.error(
-                'field "ordered" does not fit',
-                got=shorten(ordered),
-                expected="true, with one image, several captions, and the true ones first",
-            )
+            expected = "true, with one image, several captions, and the true ones first"
+            problem = 'field "ordered" does not fit'
+            raise self.error(problem, got=shorten(ordered), expected=expected)
         return True
 
     def num_rows(self, of: RowsOf) -> int:

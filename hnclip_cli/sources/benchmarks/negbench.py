@@ -4,6 +4,7 @@
 - Retrieval: captions of COCO, MSR-VTT and made images, as they are and with something absent.
 """
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,16 +18,21 @@ CHOICES = (
     "images/VOC2007_mcq_llama3.1_rephrased.csv",
     "images/VOC2007_mcq.csv",
     "images/synthetic_mcq_llama3.1_rephrased.csv",
+    "videos/msr_vtt_mcq_rephrased_llama.csv",
+    "videos/msr_vtt_mcq_templated.csv",
 )
 RETRIEVAL = (
     "images/COCO_val_retrieval.csv",
     "images/COCO_val_negated_retrieval_llama3.1_rephrased_affneg_true.csv",
     "images/synthetic_retrieval_v1.csv",
     "images/synthetic_retrieval_v2.csv",
+    "videos/msr_vtt_retrieval.csv",
+    "videos/msr_vtt_retrieval_rephrased_llama.csv",
 )
 CAPTIONS = tuple(f"caption_{number}" for number in range(4))
 CHOICE_COLUMNS = ("image_path", "correct_answer", *CAPTIONS, "correct_answer_template")
 RETRIEVAL_COLUMNS = ("filepath", "captions")
+NUM_FRAMES = 4  # of a video
 # In the folder of the images; the paths of the files start on the authors' machine.
 FOLDERS = ("JPEGImages", "VOC2007/JPEGImages", "VOCdevkit/VOC2007/JPEGImages")
 
@@ -49,6 +55,8 @@ def _captions(row: Item) -> dict[str, Any]:
 
 
 def _record(item: Item) -> dict[str, Any]:
+    if item.subset.startswith("msr_vtt"):
+        return _video(item)
     if "caption" in item:
         return item.record(image=_image(item, "filepath"), caption=item.caption)
     captions = [item.text(name) for name in CAPTIONS]
@@ -64,6 +72,45 @@ def _image(item: Item, name: str) -> str:
         return item.image_path("/".join(parts[-2:]), "/".join(parts[-3:]))
     places = [*coco_places(parts[-1]), *(f"{folder}/{parts[-1]}" for folder in FOLDERS)]
     return item.image_path(*places)
+
+
+def _video(item: Item) -> dict[str, Any]:
+    """Frames stand for the video; the right one of several captions comes first."""
+    if "caption" in item:
+        captions, tags = [item.caption], {}
+    else:
+        captions = [item.text(name) for name in CAPTIONS]
+        captions.insert(0, captions.pop(item.integer("correct_answer", len(CAPTIONS))))
+        tags = {"template": item.text("correct_answer_template")}
+    name = item.text("filepath" if "caption" in item else "image_path").rpartition("/")[2]
+    frames = _frames(item, os.path.splitext(name)[0])
+    return item.record(
+        images=frames,
+        captions=captions,
+        truth=[[frame, 0] for frame in range(len(frames))],
+        frames_per_video=len(frames),
+        group=name,
+        tags=tags,
+    )
+
+
+def _frames(item: Item, video: str) -> list[str]:
+    """Of the frames in a video's folder, in the order of their names, four uniform ones."""
+    folder = os.path.join(item.files.images, video)
+    found = sorted(os.listdir(folder)) if video and os.path.isdir(folder) else []
+    names = [name for name in found if not name.startswith(".")]
+    if len(names) < NUM_FRAMES:
+        raise item.error(
+            "frames not found",
+            got=f"{len(names)} files in {folder!r}",
+            expected=f"{NUM_FRAMES} frames of the video or more",
+            hint="ffmpeg",
+        )
+    last = len(names) - 1
+    return [
+        item.image_path(f"{video}/{names[last * frame // (NUM_FRAMES - 1)]}")
+        for frame in range(NUM_FRAMES)
+    ]
 
 
 def of_choices(place: Place) -> Leaf | None:

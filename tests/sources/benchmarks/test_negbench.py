@@ -41,7 +41,7 @@ def choice_score(folder, record):
     return [(vectors(captions) @ image).tolist()]
 
 
-@pytest.fixture(params=CHOICES)
+@pytest.fixture(params=[name for name in CHOICES if name.startswith("images")])
 def choices(request, folder, real_data):
     path = real_data / "benchmarks" / "negbench" / request.param
     rows = rows_of(path)
@@ -72,7 +72,7 @@ def test_choices_count_as_in_the_official_evaluation(folder, choices):
 def test_retrieval_is_among_the_images_of_its_own_file(folder, real_data):
     """Both files of COCO in one run: each caption searches the images of its file."""
     expected = {}
-    for name in RETRIEVAL:
+    for name in filter(lambda name: name.startswith("images"), RETRIEVAL):
         path = real_data / "benchmarks" / "negbench" / name
         rows = rows_of(path)
         folder.write(path.name, path.read_text())
@@ -147,4 +147,60 @@ def test_captions_are_a_list_of_texts_and_are_not_run(folder, captions):
 def test_another_table_is_no_official_file(folder):
     write(folder, CHOICE, ["a"], columns=["image_path"])
     with pytest.raises(HnclipError, match="not an official file; got the columns image_path"):
+        folder.read("negbench")
+
+
+def video_frames(folder, path, count=7):
+    """The four frames of a video's that count, of so many in its folder."""
+    stem = path.split("/")[-1].removesuffix(".mp4")
+    folder.image(*(f"{stem}/{number:02d}.jpg" for number in range(count)))
+    return [f"{stem}/{number:02d}.jpg" for number in np.linspace(0, count - 1, 4, dtype=int)]
+
+
+@pytest.mark.parametrize("name", ["msr_vtt_mcq_rephrased_llama", "msr_vtt_mcq_templated"])
+def test_choices_of_videos_count_the_mean_of_four_frames(folder, real_data, name):
+    path = real_data / "benchmarks" / "negbench" / "videos" / f"{name}.csv"
+    folder.write(path.name, path.read_text())
+    expected = defaultdict(list)
+    for row in rows_of(path):
+        video = vectors(video_frames(folder, row["image_path"])).mean(axis=0)
+        logits = [vector(row[f"caption_{k}"]) @ video for k in range(4)]
+        right = int(np.argmax(logits)) == int(row["correct_answer"])
+        expected[f"accuracy, {name}"].append(right)
+        expected[f"accuracy, {name}, {row['correct_answer_template']}"].append(right)
+    records = folder.read("negbench")
+    for record in records:
+        record["scores"] = (vectors(folder.names(record)) @ vectors(record["captions"]).T).tolist()
+    found = evaluate(records, rounds=0)["benchmarks"]["negbench"]
+    assert {title: (entry["value"], entry["n"]) for title, entry in found.items()} == {
+        title: (np.mean(of), len(of)) for title, of in expected.items()
+    }
+
+
+def test_videos_are_found_by_the_mean_of_four_frames(folder, real_data):
+    path = real_data / "benchmarks" / "negbench" / "videos" / "msr_vtt_retrieval.csv"
+    folder.write(path.name, path.read_text())
+    rows = rows_of(path)
+    videos = np.stack([vectors(video_frames(folder, row["filepath"])).mean(axis=0) for row in rows])
+    videos /= np.linalg.norm(videos, axis=1, keepdims=True)
+    texts = vectors([ast.literal_eval(row["captions"])[0] for row in rows])
+    order = np.argsort(-(texts @ videos.T), axis=1, kind="stable")
+    records = folder.read("negbench")
+    report = evaluate(
+        records,
+        rounds=0,
+        image_embeddings=vectors([name for record in records for name in folder.names(record)]),
+        caption_embeddings=texts,
+    )
+    for k in (1, 5):
+        found = report["benchmarks"]["negbench"][f"R@{k}, text to image, msr_vtt_retrieval"]
+        hits = [own in row[:k] for own, row in enumerate(order)]
+        assert (found["value"], found["n"]) == (np.mean(hits), 40)
+
+
+def test_a_video_without_frames_is_named(folder):
+    columns = ["filepath", "captions"]
+    write(folder, "msr_vtt_retrieval.csv", ["data/video7.mp4", "['a']"], columns=columns)
+    folder.image("video7/1.jpg")
+    with pytest.raises(InputError, match=r"item '1/0': frames not found; got 1 files in .*video7"):
         folder.read("negbench")
