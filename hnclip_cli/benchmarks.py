@@ -17,6 +17,7 @@ Leaf = tuple[str, ...]
 IMAGE_TO_TEXT = ("item", "image_to_text")
 TEXT_TO_IMAGE = ("text_to_image",)
 TEXT_TO_TEXT = ("text_to_text",)
+AVERAGE_PRECISION = ("average_precision",)  # of a caption's true images among all of the record
 # Retrieval's queries: each image among the captions, each caption among the images.
 DIRECTIONS = ("image_to_text", "text_to_image")
 # What is measured of the ranks of a query's true candidates, as published.
@@ -117,6 +118,7 @@ _PLACES = {
     "negbench": "negbench:NEGBENCH",
     "eccv-caption": "judged:ECCV_CAPTION",
     "cxc": "judged:CXC",
+    "cola-single": "choices:COLA_SINGLE",
     "sdci": "dci:SDCI",
     "dci": "dci:DCI",
     "half-truths": "embedded:HALF_TRUTHS",
@@ -149,6 +151,11 @@ def is_retrieval(place: Place) -> bool:
         metric.is_retrieval and metric.leaf(place) is not None
         for metric in official_metrics(place.benchmark)
     )
+
+
+def needs_average_precision(name: str) -> bool:
+    """Whether an official score goes by it."""
+    return any(AVERAGE_PRECISION in metric.measures for metric in official_metrics(name))
 
 
 def by_subset(place: Place) -> Leaf | None:

@@ -134,6 +134,16 @@ def text_margin(scores: Scores, true: Collection[int]) -> float | None:
     return among - max(scores[a][b] for a in true for b in false)
 
 
+def average_precision(scores: Floats, true: Bools) -> float:
+    """The area under precision over recall in steps, as torchmetrics has it: equal scores are one
+    step. Of candidates, shape (n,), some of which are true.
+    """
+    order = np.argsort(-scores, kind="stable")
+    ends = np.flatnonzero(np.diff(scores[order], append=-np.inf))  # the last one of each score
+    hits = np.cumsum(true[order])[ends]
+    return float(np.sum(np.diff(hits, prepend=0) * hits / (ends + 1)) / hits[-1])
+
+
 def query_margins(scores: Floats, truth: Bools, rank: int = 1) -> tuple[Floats, Floats]:
     """Margins of queries that choose among candidates, several of which may be true.
 

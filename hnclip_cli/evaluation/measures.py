@@ -48,6 +48,7 @@ MEASURES = {
     "half_truth": Measure("half-truth accuracy (HT)", is_textual=True),
     "ordered": Measure("correct order (COR)", is_textual=True),
 }
+MEASURES["average_precision"] = Measure("average precision", section="", is_share=True)
 for _direction in DIRECTIONS:
     for _title, _name in OF_RANKS.items():
         MEASURES[f"{_direction}_{_name}"] = Measure(_title, section="", is_share=_title != "R")

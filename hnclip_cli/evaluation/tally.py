@@ -10,8 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from hnclip_cli.benchmarks import DIRECTIONS, Place, official_metrics
-from hnclip_cli.evaluation.margins import Scores, matching_margins, ordered_margins, text_margin
+from hnclip_cli.benchmarks import (
+    AVERAGE_PRECISION,
+    DIRECTIONS,
+    Place,
+    needs_average_precision,
+    official_metrics,
+)
+from hnclip_cli.evaluation.margins import (
+    Scores,
+    average_precision,
+    matching_margins,
+    ordered_margins,
+    text_margin,
+)
 from hnclip_cli.evaluation.observations import Label, Margins, Observations
 from hnclip_cli.evaluation.ranks import rank_margins
 from hnclip_cli.streams.records import Record, shorten
@@ -58,6 +70,8 @@ class Tally:
             ranks = self._ranks_of(place[0])
             if record.is_matching:
                 found = _of_matching(record, ranks)
+                if needs_average_precision(_first(place[0])):
+                    found |= _precision(record)
             else:
                 kinds = _kinds(record)
                 found = _of_short(record, len(kinds), ranks)
@@ -165,6 +179,13 @@ def _of_matching(record: Record, ranks: Sequence[int]) -> dict[tuple[str, int], 
         margin = text_margin(texts, {caption for _, caption in item.truth})
         found["text_to_text", 1] = [] if margin is None else [margin]
     return found
+
+
+def _precision(record: Record) -> dict[tuple[str, int], Sequence[float]]:
+    item = record.matching
+    scores = np.array(read_scores(record, len(item.images), len(item.captions)))[:, 0]
+    true = np.isin(np.arange(len(scores)), [image for image, caption in item.truth if caption == 0])
+    return {(AVERAGE_PRECISION[0], 1): [average_precision(scores, true)] if true.any() else []}
 
 
 def margins_of(record: Record, scores: Scores, rank: int = 1) -> dict[str, Sequence[float]]:

@@ -1,9 +1,11 @@
-"""A caption and several images, of which one is the one that it describes.
+"""A caption and several images, of which it describes one, or some.
 
 - SVO-Probes (Hendricks and Nematzadeh 2021, arXiv:2106.09141): the second image differs in the
   subject, the verb or the object; ComVG (Jiang et al. 2022, arXiv:2211.13854) is made the same way
   from Visual Genome.
 - ImageCoDe (Krojer et al. 2022, arXiv:2203.15867): the one of ten images that a text describes.
+- Cola (Ray et al. 2023, arXiv:2305.03689), its single-object part: images that have an object with
+  these attributes, among those that have the object or the attributes.
 - SPEC (Peng et al. 2024, arXiv:2312.00081): size, position, existence, count; both directions.
 """
 
@@ -13,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hnclip_cli.benchmarks import (
+    AVERAGE_PRECISION,
     IMAGE_TO_TEXT,
     TEXT_TO_IMAGE,
     Metric,
@@ -20,9 +23,10 @@ from hnclip_cli.benchmarks import (
     by_word,
 )
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.sources.benchmarks.files import Files, benchmark, reader
+from hnclip_cli.sources.benchmarks.files import Files, benchmark, read_json, reader
 from hnclip_cli.sources.benchmarks.items import Item
 from hnclip_cli.sources.benchmarks.regions import vg_image
+from hnclip_cli.sources.places import coco_places, visual_genome_places
 from hnclip_cli.streams.files import inside
 
 TYPES = ("subj", "verb", "obj")
@@ -191,4 +195,68 @@ SPEC = benchmark(
         Metric("text to image, mean of {} subsets", (TEXT_TO_IMAGE,), by_subset),
         Metric("mean of {} directions", (IMAGE_TO_TEXT, TEXT_TO_IMAGE), by_subset),
     ),
+)
+
+
+COLA_FILES = tuple(
+    f"data/COLA_singleobjects_benchmark_{name}.json" for name in ("GQA", "CLEVR", "PACO")
+)
+COLA_PLACES = ("{}", "{base}", "CLEVR_v1.0/images/val/{base}", "images/{base}")
+
+
+def _cola_items(files: Files) -> Iterator[Item]:
+    """An item a caption, with the entries of all images."""
+    for path in files.paths(COLA_FILES):
+        content = read_json(path, dict)
+        labels, data = content.get("labels"), content.get("data")
+        if not isinstance(labels, list) or not isinstance(data, list):
+            raise HnclipError("not an official file", where=path, expected="labels and data")
+        entries = list(_entries(files, path, data, len(labels)))
+        for number, label in enumerate(labels):
+            yield Item({"label": label, "number": number, "entries": entries}, files, path, number)
+
+
+def _entries(
+    files: Files, path: str, data: list[Any], count: int
+) -> Iterator[tuple[Item, list[Any], list[Any]]]:
+    """Of each image which captions are true for it, and which ones it is asked."""
+    for key, entry in enumerate(data):
+        item = Item({}, files, path, f"image {key}")
+        match entry:
+            case [str(name), *_, list(true), list(hard)] if len(true) == len(hard) == count:
+                item["image"] = name
+                yield item, true, hard
+            case _:
+                expected = f"[image, …, {count} labels, {count} marks]"
+                files.policy.bad(item.error("not an entry", got=str(entry)[:60], expected=expected))
+
+
+def _cola(item: Item) -> dict[str, Any] | None:
+    """Nothing of a caption without a true image among those that are asked."""
+    number = item["number"]
+    asked = [(image, true[number]) for image, true, hard in item["entries"] if hard[number] == 1]
+    truth = [[row, 0] for row, (_, is_true) in enumerate(asked) if is_true == 1]
+    if not truth:
+        return None
+    images = [
+        image.image_path(
+            *(p.format(image.image, base=os.path.basename(image.image)) for p in COLA_PLACES),
+            *coco_places(image.image),
+            *visual_genome_places(os.path.splitext(os.path.basename(image.image))[0]),
+        )
+        for image, _ in asked
+    ]
+    return item.record(
+        images=images,
+        captions=[item.text("label")],
+        truth=truth,
+        subset=item.subset.rpartition("_")[2],
+        group=item.text("label"),
+    )
+
+
+COLA_SINGLE = benchmark(
+    "cola-single",
+    reader(_cola_items, _cola),
+    (Metric("mAP, {}", (AVERAGE_PRECISION,), by_subset, each=True),),
 )

@@ -53,6 +53,8 @@ JSON_FILES = {
     "spec": ("count/image2text.json", [{"query": "a.jpg", "keys": ["x", "y"], "label": 1}]),
     "coco-retrieval": ("dataset_coco.json", KARPATHY),
     "flickr30k-retrieval": ("flickr30k_test.json", BLIP),
+    "cola-single": ("COLA_singleobjects_benchmark_PACO.json",
+                    {"labels": ["a"], "data": [["a.jpg", [1], [1]], ["a.jpg", [], [0], [1]]]}),
     "sdci": ("complete/a.json",
              {"image": "a.jpg", "mask_data": {}, "summaries": {"base": "a"},
               "negatives": {"base": {"swaps": ["b"]}, "m-1-sc": {}},

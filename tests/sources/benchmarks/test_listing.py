@@ -12,7 +12,7 @@ CONTRACT = (
     "valse vl-checklist winoground crepe eqben imagecode svo-probes whatsup mmvp colorswap spec "
     "inpaintcoco comvg conme coco-retrieval flickr30k-retrieval imagefolder "
     "bivlc vismin coco-counterfactuals cola countercurate cc-neg negbench "
-    "eccv-caption cxc sdci dci half-truths urban1k docci iiw sharegpt4v-1k"
+    "eccv-caption cxc cola-single sdci dci half-truths urban1k docci iiw sharegpt4v-1k"
 )
 
 

@@ -11,7 +11,9 @@ from collections import defaultdict
 
 import pytest
 
+from hnclip_cli.errors import InputError
 from hnclip_cli.evaluation.report import evaluate
+from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.records import hash64
 
 PREFIX = b"\x89PNG\r\n"  # of what passes for an image
@@ -256,3 +258,58 @@ def test_half_truths_ties_lose_and_files_count_equally(folder, ending):
         assert found.pop(name) == (pytest.approx(sum(of) / 3, abs=1e-12), 180)
     assert found == means(expected)
     assert 0 < sum(expected["COR, cc3m_qwen"]) < sum(expected["HT, cc3m_qwen"]) < 90
+
+
+def binary_average_precision(scores, labels):
+    """As torchmetrics: a threshold at each distinct score."""
+    total, before = 0.0, 0.0
+    for threshold in sorted(set(scores), reverse=True):
+        chosen = [label for score, label in zip(scores, labels, strict=True) if score >= threshold]
+        recall = sum(chosen) / sum(labels)
+        total += (recall - before) * sum(chosen) / len(chosen)
+        before = recall
+    return total
+
+
+def test_cola_single_is_the_mean_average_precision_of_captions_on_hard_images(folder):
+    draw = random.Random(0)
+    labels = [f"{color} {thing}" for color in COLORS for thing in ("plate", "cup")]
+    expected = {}
+    for name, stem in (
+        ("GQA", "VG_100K/{}.jpg"),
+        ("CLEVR", "CLEVR_{}.png"),
+        ("PACO", "{:012d}.jpg"),
+    ):
+        data = []
+        for number in range(50):
+            image = stem.format(number)
+            folder.image(image)
+            hard = [draw.randrange(4) > 0 for _ in labels]
+            true = [is_hard and draw.randrange(3) == 0 for is_hard in hard]
+            true[-1] = False  # the last caption is true for nothing
+            entry = [image.split("/")[-1], {"plate": {}}, [*map(int, true)], [*map(int, hard)]]
+            data.append(entry if name != "PACO" else [entry[0], *entry[2:]])
+        folder.write(f"COLA_singleobjects_benchmark_{name}.json", {"labels": labels, "data": data})
+        precisions = []
+        for k, label in enumerate(labels):
+            if not any(true[k] for *_, true, _ in data):
+                continue
+            asked = [
+                (score(stem.split("{")[0] + row[0] if name == "GQA" else row[0], label), row[-2][k])
+                for row in data if row[-1][k]
+            ]  # fmt: skip
+            precisions.append(binary_average_precision(*map(list, zip(*asked, strict=True))))
+        expected[f"mAP, {name}"] = (sum(precisions) / len(precisions), len(precisions))
+    found = official(folder, "cola-single")
+    assert found == {name: (pytest.approx(value), n) for name, (value, n) in expected.items()}
+    assert [n for _, n in found.values()] == [7, 7, 7]
+
+
+@pytest.mark.parametrize("entry", [5, ["1.jpg"], ["1.jpg", [1], [1, 0]], [1, [1], [1]]])
+def test_an_entry_of_cola_single_that_is_none_is_named(folder, entry):
+    folder.image("1.jpg")
+    content = {"labels": ["a cup"], "data": [["1.jpg", [1], [1]], entry]}
+    folder.write("COLA_singleobjects_benchmark_PACO.json", content)
+    with pytest.raises(InputError, match=r"item 'image 1': not an entry"):
+        folder.read("cola-single")
+    assert len(folder.read("cola-single", policy=ErrorPolicy("skip"))) == 1
