@@ -19,4 +19,4 @@ fi
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
-.venv/bin/pytest -n auto --dist loadscope --no-loadscope-reorder "$@"
+.venv/bin/pytest -n auto --dist loadscope --no-loadscope-reorder -rs "$@"

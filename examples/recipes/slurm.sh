@@ -3,7 +3,7 @@
 #
 #   NODES=2 GPUS=8 bash examples/recipes/slurm.sh ce-clip CAPTIONS IMAGES FOLDER [flags of train]
 #
-# Records and negatives are made where this is called. Training is one job (train_nodes.sbatch),
+# Records and negatives are made where this is called. Training is one job (slurm/train.sbatch),
 # measuring a second that waits for it. The paper's batch is shared by all GPUs, so the result does
 # not depend on their number. sbatch itself reads SBATCH_PARTITION, SBATCH_ACCOUNT and the like.
 NODES=${NODES:-1}

@@ -37,7 +37,7 @@ train() {
     shift
     [[ $MODEL == *[,:]* || -d $MODEL ]] || set -- --from-scratch "$@"
     if [ "${SUBMIT:-}" ]; then
-        jobs+=("$($SUBMIT "$examples/train_nodes.sbatch" "$records" "$run" "${model[@]}" "$@")")
+        jobs+=("$($SUBMIT "$examples/slurm/train.sbatch" "$records" "$run" "${model[@]}" "$@")")
     else
         hnclip train "${model[@]}" --resume "$@" -o "$run" "$records" >> "$folder/log.jsonl"
     fi

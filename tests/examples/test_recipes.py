@@ -131,7 +131,7 @@ def test_on_slurm_training_is_a_job_of_so_many_nodes_and_measuring_waits_for_it(
     calls = calls_of(tmp_path, bin_folder, ["slurm.sh", "ce-clip"], NODES="2", GPUS="8")
     train, measure = (call for call in calls if call[0] == "sbatch")
     assert {"--nodes=2", "--gpus-per-node=8", "--ntasks-per-node=8"} <= {*train}
-    at = train.index(str(ROOT / "examples" / "train_nodes.sbatch"))
+    at = train.index(str(ROOT / "examples/slurm/train.sbatch"))
     assert train[at + 1 : at + 3] == ["out/negatives.jsonl", "out/run"]
     assert parsed([*train[at + 3 :], "-o", "out/run"])["paper"]
     assert "--dependency=afterok:71" in measure
