@@ -13,7 +13,7 @@ from hnclip_cli.plugins import Table
 
 Leaf = tuple[str, ...]
 
-# Groups of measures that mean the same of different forms of record (docs/eval.md).
+# Groups of measures that mean the same of different forms of record (docs/metrics.md).
 IMAGE_TO_TEXT = ("item", "image_to_text")
 TEXT_TO_IMAGE = ("text_to_image",)
 TEXT_TO_TEXT = ("text_to_text",)

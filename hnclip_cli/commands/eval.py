@@ -38,7 +38,7 @@ def eval_(
 
     Reads records with scores (hnclip score adds them) and writes one report. With embeddings of
     images and captions it measures retrieval too, and scores may be missing. A tie counts as
-    wrong. docs/eval.md defines every number, and names the official score of each benchmark.
+    wrong. docs/metrics.md defines every number.
 
     The report comes when the input ends; only ties in retrieval depend on the order of the records.
     Memory: less than 1 kB a record, and the embeddings.

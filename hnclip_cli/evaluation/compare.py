@@ -47,7 +47,7 @@ def compare(
         policy: what a bad record does; by default it ends the comparison.
 
     Returns:
-        the report, ready for JSON; docs/eval.md defines each number. Of two models it says which
+        the report, ready for JSON; docs/metrics.md defines each number. Of two models it says which
         records flipped; of more it is the table of `tabulate`.
 
     Raises:

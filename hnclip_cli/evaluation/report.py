@@ -54,7 +54,7 @@ def evaluate(
         policy: what a bad record does; by default it ends the evaluation.
 
     Returns:
-        the report, ready for JSON; docs/eval.md defines each number.
+        the report, ready for JSON; docs/metrics.md defines each number.
 
     Raises:
         HnclipError: a bad record that the policy does not skip, embeddings that do not belong to
@@ -191,7 +191,7 @@ def basis(resampling: Resampling) -> Report:
 def entry(number: Accuracy, resampling: Resampling, blind: Accuracy | None = None) -> Report:
     """What the report says of one number, and of the same one by scores of texts alone.
 
-    docs/eval.md defines the keys.
+    docs/metrics.md defines the keys.
     """
     result = number.outcomes
     found: Report = {

@@ -205,7 +205,7 @@ def test_a_missing_file_is_named(name, tmp_path):
 
 
 def test_the_example_of_the_documentation_is_what_comes_out(monkeypatch):
-    text = (ROOT / "docs" / "eval.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
     records = text.split("```jsonl\n")[1].split("```")[0]
     report = text.split("```json\n")[1].split("```")[0]
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")

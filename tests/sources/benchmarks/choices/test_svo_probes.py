@@ -65,7 +65,7 @@ def test_rows_whose_image_is_dead_are_counted(folder):
 
 @pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")
 def test_the_decisions_of_a_sigmoid_are_what_the_notebook_reads():
-    page = (ROOT / "docs" / "eval.md").read_text()
+    page = (ROOT / "docs" / "metrics.md").read_text()
     (program,) = re.findall(r"--logits svo-probes\.jsonl \| jq -s '(.*?)'", page, re.DOTALL)
     records = [
         {"captions": ["A man  Sits"], "images": ["a/4.jpg", "a/1000.png"], "scores": [[1], [-1]]},
