@@ -85,7 +85,8 @@ _default = partial(Kind, is_default=True)
 _swap = partial(Kind, change="swap")
 _order = partial(Kind, change="order", is_judged=False)
 
-# With a usefulness of (u + 1) / (n + 2) where u of n that were read are useful (docs/negatives.md).
+# The usefulness is (u + 1) / (n + 2): u of n were useful, of those that tests/bench/judge_kinds.tsv
+# labels.
 _BUILT_IN = {
     "swap-noun": _swap(
         swaps.swap_noun, TAGS, "NegCLIP, CE-CLIP's relation", is_default=True, usefulness=3 / 13
