@@ -64,8 +64,7 @@ class EmbeddedPairs:
         if pool_of(record) is None:
             self._num_records += 1
         else:
-            count = len(images) if record.is_matching else 1
-            rows: Rows = {"image": images[:count], "caption": captions[:1]}
+            rows: Rows = {"image": images, "caption": captions[:1]}
             self.check(record, rows)
             self.add(record, rows)
 
@@ -140,7 +139,8 @@ class _Pool:
                 self._true_captions[image] = [hash(name) for name in names]
         if (names := _names(record, TRUE_IMAGES)) is not None:
             self._true_images[caption] = [hash(name) for name in names]
-        self._ids.append(hash(record.get("id")))
+        name = record.get("id")
+        self._ids.append(hash(name) if isinstance(name, str) else 0)
         self._captions += _normalized(rows["caption"])
         self._owner.append(self._groups[group])
         self._records.append(number)

@@ -36,6 +36,12 @@ def test_what_a_record_names_counts_instead_of_its_own_pair():
     assert (found["text_to_image"]["R@1"], found["image_to_text"]["R@1"]) == (0, 0.5)
 
 
+def test_ids_that_are_none_name_no_caption():
+    records = pairs(true_captions=[["3"], None, None, None])
+    records[3]["id"], records[2]["id"] = [3], 7
+    assert recalls(records)["image_to_text"]["R@1"] == 0
+
+
 def test_a_caption_of_no_image_is_no_query():
     found = recalls(pairs(true_images=[["1.jpg"], [], [], ["9.jpg", "0.jpg"]]))
     assert (found["text_to_image"]["R@1"], found["text_to_image"]["n"]) == (1, 2)

@@ -5,7 +5,7 @@
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hnclip_cli.benchmarks import IMAGE_TO_TEXT, Leaf, Metric, Place, retrieval
@@ -13,22 +13,23 @@ from hnclip_cli.sources.benchmarks.files import Files, benchmark, reader
 from hnclip_cli.sources.benchmarks.items import Item
 from hnclip_cli.sources.places import coco_places
 
-CHOICES = (
-    "images/COCO_val_mcq_llama3.1_rephrased.csv",
-    "images/VOC2007_mcq_llama3.1_rephrased.csv",
-    "images/VOC2007_mcq.csv",
-    "images/synthetic_mcq_llama3.1_rephrased.csv",
-    "videos/msr_vtt_mcq_rephrased_llama.csv",
-    "videos/msr_vtt_mcq_templated.csv",
-)
-RETRIEVAL = (
-    "images/COCO_val_retrieval.csv",
-    "images/COCO_val_negated_retrieval_llama3.1_rephrased_affneg_true.csv",
-    "images/synthetic_retrieval_v1.csv",
-    "images/synthetic_retrieval_v2.csv",
-    "videos/msr_vtt_retrieval.csv",
-    "videos/msr_vtt_retrieval_rephrased_llama.csv",
-)
+# The official files, and how many rows each has.
+CHOICES = {
+    "images/COCO_val_mcq_llama3.1_rephrased.csv": 5914,
+    "images/VOC2007_mcq_llama3.1_rephrased.csv": 5031,
+    "images/VOC2007_mcq.csv": 5031,
+    "images/synthetic_mcq_llama3.1_rephrased.csv": 9997,
+    "videos/msr_vtt_mcq_rephrased_llama.csv": 1000,
+    "videos/msr_vtt_mcq_templated.csv": 1000,
+}
+RETRIEVAL = {
+    "images/COCO_val_retrieval.csv": 5000,
+    "images/COCO_val_negated_retrieval_llama3.1_rephrased_affneg_true.csv": 5000,
+    "images/synthetic_retrieval_v1.csv": 5000,
+    "images/synthetic_retrieval_v2.csv": 10000,
+    "videos/msr_vtt_retrieval.csv": 1000,
+    "videos/msr_vtt_retrieval_rephrased_llama.csv": 1000,
+}
 CAPTIONS = tuple(f"caption_{number}" for number in range(4))
 CHOICE_COLUMNS = ("image_path", "correct_answer", *CAPTIONS, "correct_answer_template")
 RETRIEVAL_COLUMNS = ("filepath", "captions")
@@ -39,15 +40,27 @@ FOLDERS = ("JPEGImages", "VOC2007/JPEGImages", "VOCdevkit/VOC2007/JPEGImages")
 
 def _items(files: Files) -> Iterator[Item]:
     """A row of choices; of retrieval, one for each caption."""
-    for path in files.paths(CHOICES + RETRIEVAL):
-        if "retrieval" not in path.rpartition("/")[2]:
-            yield from files.csv_items(path, CHOICE_COLUMNS)
-            continue
-        rows = files.csv_items(path, RETRIEVAL_COLUMNS)
-        for row in files.records(rows, _captions):
-            for number, caption in enumerate(row["captions"]):
-                fields = {"caption": caption, "filepath": row["filepath"]}
-                yield Item(fields, files, path, f"{row['key']}/{number}")
+    expected = {os.path.basename(name): rows for name, rows in (CHOICES | RETRIEVAL).items()}
+    for path in files.paths(list(CHOICES | RETRIEVAL)):
+        name = os.path.basename(path)
+        if "retrieval" in name:
+            rows = _counted(files, path, RETRIEVAL_COLUMNS, expected[name])
+            for row in files.records(rows, _captions):
+                for number, caption in enumerate(row["captions"]):
+                    fields = {"caption": caption, "filepath": row["filepath"]}
+                    yield Item(fields, files, path, f"{row['key']}/{number}")
+        else:
+            yield from _counted(files, path, CHOICE_COLUMNS, expected[name])
+
+
+def _counted(files: Files, path: str, columns: Sequence[str], expected: int) -> Iterator[Item]:
+    """The rows of a file; a note where they are fewer than the official ones."""
+    count = 0
+    for row in files.csv_items(path, columns):
+        count += 1
+        yield row
+    if count < expected:
+        files.note(f"{path}: {count:,} of {expected:,} rows")
 
 
 def _captions(row: Item) -> dict[str, Any]:

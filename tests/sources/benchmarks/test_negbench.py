@@ -100,6 +100,7 @@ def test_the_right_answer_comes_first_wherever_it_stands(folder):
     assert [one["caption"] for one in record["negatives"]] == ["a", "b", "d"]
     assert record["tags"] == {"template": "hybrid"}
     assert record["id"] == "negbench/COCO_val_mcq_llama3.1_rephrased/1"
+    assert folder.notes[1:] == [f"{folder.path}/images/{CHOICE}: 1 of 5,914 rows"]
 
 
 def test_made_images_of_one_name_are_told_apart_by_their_folder(folder):
