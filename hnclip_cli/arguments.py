@@ -67,17 +67,20 @@ def check_files(ctx: click.Context) -> None:
 
 def _identity(file: _Named) -> tuple[Any, ...] | None:
     """What a name stands for; None, where it is no file, or one that may be shared."""
+    name = file.name.removeprefix("file://")
+    if "://" in name:
+        return (name,)
     try:
         if file.name == "-":
             stream = sys.stdout if file.is_written else sys.stdin
             status = os.fstat(stream.fileno())
         else:
-            status = os.stat(file.name)
+            status = os.stat(name)
     except FileNotFoundError:
         if file.is_written:  # two of them may still become one
-            folder, name = os.path.split(os.path.realpath(file.name))
+            folder, last = os.path.split(os.path.realpath(name))
             if os.path.isdir(folder):
-                return os.stat(folder).st_dev, os.stat(folder).st_ino, name.casefold()
+                return os.stat(folder).st_dev, os.stat(folder).st_ino, last.casefold()
     except (OSError, ValueError, AttributeError):  # whoever opens it will say so
         pass
     else:

@@ -13,7 +13,17 @@ if ! cmp -s pyproject.toml "$stamp"; then
     echo "Setting up .venv (PyTorch is large)"
     "${PYTHON:-python3}" -m venv .venv
     .venv/bin/pip install -q -e ".[en,dev]"
+    .venv/bin/pip install -q "pyspark>=4" || echo "Without pyspark (it is large)"
     cp pyproject.toml "$stamp"
+fi
+
+# Tests of GNU parallel, make and Spark need programs; where these are absent, they are skipped.
+missing=()
+for program in parallel:parallel make:make java:default-jre-headless; do
+    command -v "${program%:*}" > /dev/null || missing+=("${program#*:}")
+done
+if ((${#missing[@]})) && [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
+    apt-get install -qq --no-install-recommends "${missing[@]}" > /dev/null || echo "Without ${missing[*]}"
 fi
 
 .venv/bin/ruff check .

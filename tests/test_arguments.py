@@ -115,3 +115,13 @@ def test_devices_and_the_same_input_twice_are_fine(folder):
 def test_standard_input_is_read_once(arguments):
     done = CliRunner().invoke(cli, arguments)
     assert done.exit_code == 2 and "only one file can be - (standard input)" in done.stderr
+
+
+def test_urls_are_compared_and_are_no_plain_files():
+    for command, problem in (
+        ("negatives s3://b/a -o s3://b/a", "s3://b/a and -o are the same file"),
+        ("embed x --of caption --model ViT-B-32 --pretrained openai --resume -o s3://b/a", "plain"),
+        ("embed x --of caption --model ViT-B-32 --pretrained openai --resume -o a.gz", "plain"),
+    ):
+        done = CliRunner().invoke(cli, command.split())
+        assert done.exit_code == 2 and problem in done.stderr, done.stderr

@@ -7,8 +7,10 @@ import click
 
 from hnclip_cli import console, options
 from hnclip_cli.console import Run
+from hnclip_cli.streams.files import is_url
 from hnclip_cli.streams.jsonl import Shard
 from hnclip_cli.streams.pace import Pace
+from hnclip_cli.streams.packed import packing_of
 from hnclip_cli.streams.records import RowsOf
 
 
@@ -67,8 +69,9 @@ def embed(
     options.check_has_weights(model, pretrained)
     options.check_head(head, head_scale)
     is_file = output != "-" and (not os.path.exists(output) or os.path.isfile(output))
+    is_file = is_file and not (is_url(output) or packing_of(output))
     if resume and not is_file:
-        raise click.UsageError("--resume needs -o FILE, a plain file")
+        raise click.UsageError("--resume needs -o FILE, a plain file, not packed and not a URL")
 
     from hnclip_cli.streams.images import image_root_of
 

@@ -1,20 +1,21 @@
-"""Files that are read, plainly or through gzip."""
+"""Files that are read: plain or packed, here or behind a URL that the user has typed."""
 
 import contextlib
 import difflib
 import errno
-import gzip
 import hashlib
+import io
 import os
+import re
 import stat
 import threading
 import time
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO
 
 from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.streams.packed import unpacked, unpacking
 
 # Seconds until somebody must have opened the other end of a named pipe.
 OPEN_SECONDS = 60.0
@@ -22,14 +23,22 @@ OPEN_SECONDS = 60.0
 MAX_WHOLE_BYTES = 1 << 29
 MAX_WORDS_BYTES = 1 << 22  # of a file with words or names, likewise
 _CHUNK = 1 << 20
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 def open_input_file(path: str) -> IO[bytes]:
-    """Open a file for reading; ``.gz`` is unpacked on the way.
+    """Open a file, or what is behind a URL, for reading; unpacked on the way as its name says.
+
+    Names from data come here only behind `inside`, so a URL is one that the user has typed.
 
     Raises:
         HnclipError: it cannot be opened, or is a named pipe that nobody writes to.
     """
+    if is_url(path):
+        from hnclip_cli.streams.remote import open_remote  # here, so that --help does not wait
+
+        return unpacked(open_remote(path), path)
+    path = path.removeprefix("file://") if path.startswith("file:///") else path
     try:
         stream = open(path, "rb", opener=open_patiently)
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
@@ -38,11 +47,20 @@ def open_input_file(path: str) -> IO[bytes]:
         raise HnclipError(
             f"cannot read it: {reason}", where=path, hint=near or "another path, or - for stdin"
         ) from None
-    if not path.endswith(".gz"):
-        return stream
-    unpacked: Any = gzip.GzipFile(fileobj=stream)
-    unpacked.myfileobj = stream  # so that it closes that too
-    return cast(IO[bytes], unpacked)
+    return unpacked(stream, path)
+
+
+def is_url(name: str) -> bool:
+    """Whether a name is a URL, and not of a file here."""
+    return bool(_SCHEME.match(name)) and not name.startswith("file:///")
+
+
+def descriptor_of(stream: IO[bytes]) -> int | None:
+    """The open file whose bytes a stream has as they are; None where they come another way."""
+    if isinstance(stream, io.BufferedReader):
+        with contextlib.suppress(OSError):
+            return stream.fileno()
+    return None
 
 
 def no_folder(path: str) -> HnclipError:
@@ -74,7 +92,7 @@ def read_whole(path: str, max_bytes: int = MAX_WHOLE_BYTES) -> bytes:
 
 
 def read_rest(stream: IO[bytes], where: str, max_bytes: int = MAX_WHOLE_BYTES) -> bytes:
-    """What is left of a stream; `HnclipError` where that is more, or damaged gzip."""
+    """What is left of a stream; `HnclipError` where that is more, or damaged."""
     pieces, size = [], 0
     with unpacking(where):
         while piece := stream.read(min(_CHUNK, max_bytes + 1 - size)):
@@ -109,15 +127,6 @@ class HashedStream:
 
     def hexdigest(self) -> str:
         return self._digest.hexdigest()
-
-
-@contextlib.contextmanager
-def unpacking(where: str) -> Iterator[None]:
-    """Turn errors of gzip into `HnclipError`."""
-    try:
-        yield
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise HnclipError(f"damaged gzip file ({error})", where=where) from None
 
 
 def open_patiently(path: str, flags: int) -> int:
@@ -166,7 +175,7 @@ def _lonely(path: str, does: str, hint: str) -> HnclipError:
 
 def inside(folder: str, name: str, what: str) -> str:
     """Join a name from a data file to a user's folder; `HnclipError` where it leads out of it."""
-    if os.path.isabs(name) or ".." in Path(name).parts:
+    if os.path.isabs(name) or ".." in Path(name).parts or _SCHEME.match(name):
         raise HnclipError(f"{what} leaves its folder", got=repr(name), expected="a plain file name")
     return os.path.join(folder, name)
 

@@ -12,7 +12,7 @@ from math import prod
 from typing import IO, TYPE_CHECKING, Any
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.streams.files import no_folder, open_regular
+from hnclip_cli.streams.files import inside, is_url, no_folder, open_regular
 from hnclip_cli.streams.modes import Color, to_rgb
 from hnclip_cli.streams.records import Record
 from hnclip_cli.streams.regions import MAX_RATIO, cropped, is_narrow
@@ -133,7 +133,9 @@ def _found(record: Record, name: str, root: ImageRoot) -> Iterator[str]:
 
 def _place(name: str, root: ImageRoot) -> str:
     if "://" not in name:
-        return os.path.normpath(os.path.join(root.folder, name))
+        if not is_url(root.folder):
+            return os.path.normpath(os.path.join(root.folder, name))
+        name = f"{root.folder}/{inside('', name, 'image')}"
     if not root.remote:
         raise HnclipError(
             "image is a URL, and hnclip fetches nothing",

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import IO, NamedTuple
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.streams.files import in_bytes, unpacking
+from hnclip_cli.streams.files import in_bytes
 from hnclip_cli.streams.jsonl import MAX_LINE_BYTES
+from hnclip_cli.streams.packed import unpacking
 
 _CHUNK = 1 << 20
 _SPACE = re.compile(r"[ \t\n\r]*")

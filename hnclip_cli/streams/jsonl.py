@@ -1,6 +1,5 @@
 """JSONL in: bytes to records, as fast as they come and as slowly."""
 
-import io
 import itertools
 import sys
 import tempfile
@@ -10,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from hnclip_cli.errors import ExitCode, InputError
-from hnclip_cli.streams.files import in_bytes, unpacking
+from hnclip_cli.streams.files import descriptor_of, in_bytes
 from hnclip_cli.streams.foreign import instead, is_data_set
+from hnclip_cli.streams.packed import unpacking
 from hnclip_cli.streams.records import Record, parse_record
 
 CHUNK_BYTES = 1 << 16
@@ -80,8 +80,7 @@ class RecordReader:
     @property
     def file(self) -> int | None:
         """The open file that each of the `batches` takes one read of; None where it is unknown."""
-        is_file = isinstance(self.stream, io.BufferedReader) and not self.shard
-        return self.stream.fileno() if is_file else None
+        return None if self.shard else descriptor_of(self.stream)
 
     def batches(self) -> Iterator[list[Record]]:
         """Yield what each read brings, without waiting for more; nothing, where it is half a line.
@@ -135,7 +134,7 @@ def numbered_lines(
 
     Raises:
         InputError: a line is longer than ``longest``.
-        HnclipError: damaged gzip.
+        HnclipError: damaged gzip or zstd.
     """
     read = getattr(stream, "read1", stream.read)
     number = num_pending = 0

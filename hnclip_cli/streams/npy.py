@@ -1,6 +1,5 @@
 """NPY over real pipes, which numpy's own reader and writer refuse (they want to seek)."""
 
-import io
 import os
 import shutil
 import stat
@@ -12,8 +11,9 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.streams.files import open_input_file, unpacking
+from hnclip_cli.streams.files import descriptor_of, open_input_file
 from hnclip_cli.streams.outputs import temporary_file
+from hnclip_cli.streams.packed import unpacking
 from hnclip_cli.streams.records import Record, RowsOf, with_gaps
 
 Array = np.ndarray
@@ -104,8 +104,8 @@ class Rows:
         _check(shape, dtype, source, c_order=not fortran_order)
         promised = prod(shape) * dtype.itemsize
         file, start = stream, 0
-        is_plain = isinstance(stream, io.BufferedReader)
-        if is_plain and stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        descriptor = descriptor_of(stream)
+        if descriptor is not None and stat.S_ISREG(os.fstat(descriptor).st_mode):
             start = stream.tell()
         else:
             file = temporary_file()

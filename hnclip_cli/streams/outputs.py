@@ -13,7 +13,8 @@ from functools import cache
 from typing import IO, Any
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.streams.files import open_patiently
+from hnclip_cli.streams.files import is_url, open_patiently
+from hnclip_cli.streams.packed import packed
 
 LOCK_NAME = ".hnclip.lock"
 
@@ -30,7 +31,8 @@ def atomic_output(
 
     The bytes go to a hidden neighbor, which then takes the name in one step; on any exception it is
     removed and what stood under the name before stays. Devices and named pipes are written
-    directly. What runs that were killed have left beside it is removed.
+    directly. What runs that were killed have left beside it is removed. Under a URL the bytes come
+    at the end; until then they wait in a temporary file. They are packed as the name says.
 
     Args:
         path: what a message names, also where the neighbor cannot be written.
@@ -41,6 +43,28 @@ def atomic_output(
     Raises:
         HnclipError: the file cannot be created or written.
     """
+    if is_url(path):
+        opened = _uploaded(path)
+    else:
+        path = path.removeprefix("file://") if path.startswith("file:///") else path
+        opened = _replacing(path, follow_links, is_durable)
+    with opened as output, packed(output, path) as stream:
+        yield stream
+
+
+@contextlib.contextmanager
+def _uploaded(url: str) -> Iterator[IO[bytes]]:
+    from hnclip_cli.streams.remote import check_writable, upload
+
+    check_writable(url)
+    with temporary_file() as output:
+        yield output
+        output.flush()
+        upload(output, url)
+
+
+@contextlib.contextmanager
+def _replacing(path: str, follow_links: bool, is_durable: bool) -> Iterator[IO[bytes]]:
     target = os.path.realpath(path) if follow_links else path
     is_link = os.path.islink(target)
     if not is_link and os.path.exists(target) and not os.path.isfile(target):
@@ -79,6 +103,8 @@ def only_writer(folder: str) -> Iterator[None]:
     Raises:
         HnclipError: another process keeps it, or it cannot be written.
     """
+    if is_url(folder):
+        raise HnclipError("a folder to write cannot be a URL", where=folder, expected="a path")
     made, parent = [], os.path.realpath(folder)
     while not os.path.lexists(parent):
         made.append(parent)

@@ -1,19 +1,28 @@
-"""Images behind URLs, fetched through fsspec: only where the user asked for it."""
+"""What is behind URLs, through fsspec: only where the user asked for it."""
 
+import io
 import ipaddress
 import socket
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.streams.threads import within
 
+T = TypeVar("T")
+
 ATTEMPTS = 3
 TIMEOUT = 30.0  # seconds, for one attempt, from the first byte that is sent to the last that comes
 DEADLINE = 50.0  # seconds, for all attempts
-PAUSE = 0.5  # seconds before the second attempt, doubled for the third
+PAUSE = 0.5  # seconds before the second attempt, doubled for each further one
+# Of a file that the user has named. A store that is asked for too much wants a minute.
+FILE_ATTEMPTS = 8
+BLOCK_BYTES = 8 << 20  # what one attempt fetches of it
 _CHUNK = 1 << 20
+# What stores call the mark that a file gets whenever it is written: S3, Azure, Google, others.
+_VERSIONS = ("ETag", "etag", "generation", "mtime", "last_modified")
 
 # What they name is no host, or one that the user's own settings say.
 _STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "hf", "memory"}
@@ -24,8 +33,12 @@ class Private(OSError):
     """An address of this machine, or of a network that only those inside can reach."""
 
 
+class Incomplete(OSError):
+    """Fewer bytes, or more, than were asked for."""
+
+
 def fetch(url: str, max_bytes: int, *, private: bool = False) -> bytes:
-    """The bytes behind a URL of any protocol that fsspec knows.
+    """The bytes of an image behind a URL of any protocol that fsspec knows.
 
     Failures that may pass are tried again, and all is over after ``DEADLINE``. Messages show the
     URL without credentials.
@@ -34,18 +47,133 @@ def fetch(url: str, max_bytes: int, *, private: bool = False) -> bytes:
         private: whether private addresses may be asked, as a redirect could lead to. Those of
             stores such as ``s3`` are the user's own to set.
     """
+    data = _persist(lambda: _read(url, max_bytes, private), url, "image", ATTEMPTS, DEADLINE)
+    if len(data) > max_bytes:
+        raise HnclipError(
+            "image is too large", got=repr(url), expected=f"at most {max_bytes} bytes"
+        )
+    return data
+
+
+def open_remote(url: str) -> IO[bytes]:
+    """A file behind a URL that the user has typed, as a stream that does not seek.
+
+    A connection that is cut or slow, or a store that has no time, costs another attempt at the same
+    block, so nothing is lost and nothing comes twice.
+
+    Raises:
+        HnclipError: it is not there or cannot be read; likewise when the stream is read, also where
+            the file was changed meanwhile.
+    """
+    return io.BufferedReader(_RemoteFile(url), _CHUNK)
+
+
+def check_writable(url: str) -> None:
+    """Refuse what could not be written, before work is done for it."""
+    if url.startswith(("http://", "https://")):
+        raise HnclipError("cannot write to a web server", where=url, expected="s3://… or a path")
+    _persist(lambda: _place(url), url, "file", 1)
+
+
+def upload(file: IO[bytes], url: str) -> None:
+    """Put a file that is open here under a URL: whole, or not at all where it fails."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+
+    def put() -> None:
+        files, path = _place(url)
+        files.put_file(f"/dev/fd/{file.fileno()}", path)
+
+    # Slower than that, blocks could not be read either.
+    _persist(put, url, "file", FILE_ATTEMPTS, seconds=TIMEOUT * (1 + size / BLOCK_BYTES))
+
+
+class _RemoteFile(io.RawIOBase):
+    """Blocks of a file, each one request."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._block, self._next = memoryview(b""), 0  # the rest of a block, and where it ends
+        self._version, size = self._ask(self._look)
+        if size is None:
+            raise HnclipError(
+                "the server does not say how long it is",
+                where=url,
+                hint="curl or another program that writes it to a pipe, and - as INPUT",
+            )
+        self._size: int = size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._block and self._next < self._size:
+            self._block = memoryview(self._ask(self._fetch))
+            self._next += len(self._block)
+            if self._next == self._size and self._ask(self._look) != (self._version, self._size):
+                raise HnclipError("the file was changed while it was read", where=self._url)
+        count = min(len(buffer), len(self._block))
+        buffer[:count] = self._block[:count]
+        self._block = self._block[count:]
+        return count
+
+    def _look(self) -> tuple[object, int | None]:
+        files, path = _place(self._url)
+        files.invalidate_cache()
+        info = files.info(path)
+        return next((info[name] for name in _VERSIONS if info.get(name)), None), info["size"]
+
+    def _fetch(self) -> bytes:
+        files, path = _place(self._url)
+        stop = min(self._next + BLOCK_BYTES, self._size)
+        data: bytes = files.cat_file(path, start=self._next, end=stop)
+        if len(data) != stop - self._next:
+            raise Incomplete
+        return data
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        return _persist(call, self._url, "file", FILE_ATTEMPTS)
+
+
+def _place(url: str) -> tuple[Any, str]:
+    """The file system of a URL, and the path there."""
+    import fsspec
+
+    if "::" in url:
+        raise HnclipError("a chain of URLs", where=url, expected="a plain URL")
+    place: tuple[Any, str] = fsspec.core.url_to_fs(url)
+    return place
+
+
+def _persist(
+    call: Callable[[], T],
+    url: str,
+    what: str,
+    attempts: int,
+    deadline: float = float("inf"),
+    seconds: float | None = None,
+) -> T:
+    """Call until it works, where a failure may pass; `HnclipError` where it does not.
+
+    Args:
+        what: is behind the URL, for messages.
+        deadline: seconds for all attempts.
+        seconds: for one; as a rule ``TIMEOUT``.
+    """
     shown = repr(url)
-    reason, end = "", time.monotonic() + DEADLINE
-    for attempt in range(ATTEMPTS):
+    reason, end = "", time.monotonic() + deadline
+    for attempt in range(attempts):
         if attempt:
             time.sleep(PAUSE * 2 ** (attempt - 1))
-        seconds = min(TIMEOUT, end - time.monotonic())
-        if seconds <= 0:
+        left = min(seconds or TIMEOUT, end - time.monotonic())
+        if left <= 0:
             break
         try:
-            data = within(seconds, lambda: _read(url, max_bytes, private))
+            return within(left, call)
+        except HnclipError:
+            raise
         except FileNotFoundError:
-            raise HnclipError("image not found", got=shown) from None
+            raise HnclipError(f"{what} not found", got=shown) from None
         except ImportError as error:
             raise HnclipError(
                 f"a package for this protocol is missing ({error})",
@@ -53,24 +181,18 @@ def fetch(url: str, max_bytes: int, *, private: bool = False) -> bytes:
                 hint="pip install 'hnclip[remote]' for https, s3fs for s3, gcsfs for gs",
             ) from None
         except (ValueError, PermissionError) as error:  # unknown protocols, malformed URLs
-            raise HnclipError(f"image cannot be fetched ({_name(error)})", got=shown) from None
+            raise HnclipError(f"{what} cannot be fetched ({_name(error)})", got=shown) from None
         except Exception as error:  # every protocol's package has errors of its own
             if isinstance(error, Private) or isinstance(getattr(error, "os_error", None), Private):
                 raise HnclipError(
-                    "image is at a private address, or redirected to one",
+                    f"{what} is at a private address, or redirected to one",
                     got=shown,
                     hint="--private-images, if you trust whoever wrote the records",
                 ) from None
             reason = _name(error)
-            if 400 <= getattr(error, "status", 0) < 500:
+            if 400 <= getattr(error, "status", 0) < 500 or "Credentials" in reason:
                 break
-        else:
-            if len(data) > max_bytes:
-                raise HnclipError(
-                    "image is too large", got=shown, expected=f"at most {max_bytes} bytes"
-                )
-            return data
-    raise HnclipError(f"image cannot be fetched ({reason})", got=shown)
+    raise HnclipError(f"{what} cannot be fetched ({reason})", got=shown)
 
 
 def check_public(address: str) -> None:

@@ -13,13 +13,19 @@ CAPTIONS = to_lines(
     *({"id": str(n), "caption": f"a black cat on {n + 2} red beds"} for n in range(30))
 )
 MAKE = ["make", "-j", "2", "-f", str(ROOT / "examples/shards.mk"), "INPUT=in", "OUTPUT=out"]
+SPARK = [
+    "spark-submit", "--master", "local[2]", "--driver-memory", "512m",
+    "--conf", "spark.ui.enabled=false", "--conf", "spark.driver.host=127.0.0.1",
+    str(ROOT / "examples/spark_pipe.py"),
+]  # fmt: skip
 PARALLEL = ["parallel", "--pipe", "--keep-order", "--block", "1k", "-j", "2", "hnclip", "negatives"]
 
 
 def run(folder, command, **options):
     path = f"{Path(sys.executable).parent}:{environment()['PATH']}"
+    here = {"PATH": path, "SPARK_LOCAL_IP": "127.0.0.1"}
     return subprocess.run(
-        command, cwd=folder, env=environment() | {"PATH": path}, check=True, timeout=300,
+        command, cwd=folder, env=environment() | here, check=True, timeout=900,
         stdout=subprocess.PIPE, **options,
     ).stdout  # fmt: skip
 
@@ -47,3 +53,14 @@ def test_make_joins_the_shards_and_makes_a_lost_part_alone(tmp_path, whole):
 )
 def test_gnu_parallel_divides_a_stream(tmp_path, whole):
     assert run(tmp_path, PARALLEL, input=CAPTIONS) == whole
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not shutil.which("java"), reason="Java is absent: apt-get install default-jre")
+def test_spark_gives_each_partition_to_a_pipe(tmp_path, whole):
+    pytest.importorskip("pyspark", reason="pyspark is absent: pip install pyspark")
+    (tmp_path / "in").write_bytes(CAPTIONS)
+    run(tmp_path, [*SPARK, "in", "out"])
+    parts = sorted((tmp_path / "out").glob("part-*"))
+    assert len(parts) == 2
+    assert b"".join(part.read_bytes() for part in parts) == whole

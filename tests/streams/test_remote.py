@@ -11,7 +11,7 @@ from PIL import Image
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.streams import images, remote
 from hnclip_cli.streams.decoders import Decoders
-from hnclip_cli.streams.images import ImageRoot, check_image, load_image
+from hnclip_cli.streams.images import ImageRoot, check_image, image_root_of, load_image
 from hnclip_cli.streams.records import Record
 from hnclip_cli.streams.remote import Private, check_public
 
@@ -188,6 +188,20 @@ def test_any_protocol_of_fsspec_is_read():
             load_image(RECORD, "memory://folder/b.png", REMOTE)
         with pytest.raises(HnclipError, match="too large"):
             fetch("memory://folder/a.png", 10)
+    finally:
+        files.rm("/folder", recursive=True)
+
+
+def test_relative_names_start_beside_records_that_are_remote():
+    root = image_root_of("memory://folder/records.jsonl", None, remote=True)
+    files = fsspec.filesystem("memory")
+    files.pipe("/folder/images/a.png", png(9))
+    try:
+        assert load_image(RECORD, "images/a.png", root).size == (9, 1)
+        with pytest.raises(InputError, match="image leaves its folder"):
+            load_image(RECORD, "../secret.png", root)
+        with pytest.raises(InputError, match="fetches nothing"):
+            load_image(RECORD, "images/a.png", ImageRoot(root.folder))
     finally:
         files.rm("/folder", recursive=True)
 

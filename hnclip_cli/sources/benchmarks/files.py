@@ -13,9 +13,10 @@ from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.sources.benchmarks.items import Item
 from hnclip_cli.sources.places import find_image, unpack_image
 from hnclip_cli.streams.csv_files import read_csv
-from hnclip_cli.streams.files import open_input_file, read_whole, unpacking
+from hnclip_cli.streams.files import open_input_file, read_whole
 from hnclip_cli.streams.images import image_size
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
+from hnclip_cli.streams.packed import unpacking
 
 _MAX_NAMES = 8  # official files that a message names
 

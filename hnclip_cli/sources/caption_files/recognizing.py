@@ -11,9 +11,10 @@ from functools import cached_property
 from typing import Any
 
 from hnclip_cli.errors import HnclipError
-from hnclip_cli.streams.files import open_input_file, open_regular, unpacking
+from hnclip_cli.streams.files import open_input_file, open_regular
 from hnclip_cli.streams.foreign import unpacking_of
 from hnclip_cli.streams.json_parts import json_parts
+from hnclip_cli.streams.packed import unpacking
 
 HEAD_BYTES = 1 << 20
 _DELIMITERS = "\t|;,"
