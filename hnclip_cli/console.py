@@ -155,9 +155,11 @@ class Run(contextlib.ExitStack):
         return RecordReader(cast(IO[bytes], stream), path, self.policy), stream
 
     def rows(self, path: str) -> "Rows":
-        """The rows of an NPY file, likewise."""
+        """The rows of an NPY file, likewise, or of a folder of them."""
         from hnclip_cli.streams.npy import Rows
 
+        if path != "-" and os.path.isdir(path):
+            return Rows.from_folder(path)
         return Rows.from_npy(self.enter_context(open_input(path)), path)
 
     def create(self, path: str, *, binary: bool = False) -> IO[bytes]:

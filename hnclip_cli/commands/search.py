@@ -41,9 +41,9 @@ def search(
 ) -> None:  # fmt: skip
     """Find the nearest rows of one array of embeddings for each row of another.
 
-    Reads QUERIES and GALLERY, NPY from hnclip embed, and writes a line for each query: {"query":
-    row, "top": [[row, cosine], ...]}, best first. The search is exact, and memory does not grow
-    with GALLERY.
+    Reads QUERIES and GALLERY, NPY from hnclip embed or folders of such files, and writes a line for
+    each query: {"query": row, "top": [[row, cosine], ...]}, best first. The search is exact, and
+    memory does not grow with GALLERY.
 
     With --records the lines are the records, with these fields and "top_ids", the ids of the
     records that were found.

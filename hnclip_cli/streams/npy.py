@@ -4,7 +4,10 @@ import os
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import accumulate
 from math import prod
+from pathlib import Path
 from typing import IO, Any, Self
 
 import numpy as np
@@ -80,17 +83,24 @@ class NpyWriter:
 
 
 class Rows:
-    """The rows of a 2-D array of floats, in memory or in a file."""
+    """The rows of a 2-D array of floats, in memory, in a file, or in the files of a folder."""
 
     def __init__(
         self, array: Array, source: str = "array", file: IO[bytes] | None = None, start: int = 0
     ) -> None:
-        # Shape (rows, D), for whoever needs them in any order; of a file it is mapped.
-        self.array = np.asarray(array)
-        _check(self.array.shape, self.array.dtype, source)
-        self.shape: tuple[int, int] = self.array.shape  # (rows, D)
+        self._array = np.asarray(array)
+        _check(self._array.shape, self._array.dtype, source)
+        self.shape: tuple[int, int] = self._array.shape  # (rows, D)
         self.source = source  # the array's name in messages
         self._file, self._start = file, start
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def array(self) -> Array:
+        """Shape (rows, D), for whoever needs them in any order; of a file it is mapped."""
+        return self._array
 
     @classmethod
     def from_npy(cls, stream: IO[bytes], source: str) -> Self:
@@ -125,6 +135,17 @@ class Rows:
             return cls(np.zeros(shape, dtype), source)
         return cls(np.memmap(file, dtype, "r", start, shape), source, file, start)
 
+    @classmethod
+    def from_folder(cls, folder: str) -> "Rows":
+        """The rows of all NPY files below a folder, one after another in the order of their names.
+
+        So autofaiss and clip-retrieval read a folder too (``embedding_reader``).
+        """
+        names = sorted(str(path) for path in Path(folder).rglob("*.npy"))
+        if not names:
+            raise HnclipError("no NPY file in the folder", where=folder, expected="a.npy, b.npy, …")
+        return _Joined([as_rows(name, name) for name in names], folder)
+
     def check_length(self, num_rows: int) -> None:
         """Raise an error where there are more or fewer rows than records have."""
         if self.shape[0] != num_rows:
@@ -132,14 +153,14 @@ class Rows:
 
     def read(self, start: int, stop: int) -> Array:
         """Rows [start, stop) as float32; it is an error where the array has fewer."""
-        if stop > len(self.array):
+        if stop > len(self):
             raise self._misfit("has too few rows for the records", f"at least {stop}")
         if self._file is None:
-            return self.array[start:stop].astype(np.float32)
+            return self._array[start:stop].astype(np.float32)
         # Rows that are read once need no place among the pages that are mapped.
-        size = self.array.strides[0]
+        size = self._array.strides[0]
         data = os.pread(self._file.fileno(), (stop - start) * size, self._start + start * size)
-        rows: Array = np.frombuffer(data, self.array.dtype).reshape(-1, self.shape[1])
+        rows: Array = np.frombuffer(data, self._array.dtype).reshape(-1, self.shape[1])
         with np.errstate(over="ignore"):  # what is infinite then is refused where it matters
             return rows.astype(np.float32)
 
@@ -151,6 +172,30 @@ class Rows:
             expected=expected,
             hint="embedding the same records again",
         )
+
+
+class _Joined(Rows):
+    """The rows of several arrays."""
+
+    def __init__(self, parts: list[Rows], source: str) -> None:
+        check_widths(*parts)
+        self._parts, self.source = parts, source
+        self._starts = list(accumulate((len(part) for part in parts), initial=0))
+        self.shape = self._starts[-1], parts[0].shape[1]
+
+    @cached_property
+    def array(self) -> Array:
+        return np.concatenate([part.array for part in self._parts])
+
+    def read(self, start: int, stop: int) -> Array:
+        if stop > len(self):
+            raise self._misfit("has too few rows for the records", f"at least {stop}")
+        pieces = [
+            part.read(max(start - first, 0), min(stop - first, len(part)))
+            for part, first in zip(self._parts, self._starts, strict=False)
+            if first < stop and start < first + len(part)
+        ]
+        return np.concatenate(pieces) if pieces else np.zeros((0, self.shape[1]), np.float32)
 
 
 def read_header(stream: IO[bytes], source: str) -> tuple[tuple[int, ...], bool, "np.dtype[Any]"]:
@@ -194,11 +239,13 @@ def _check(
 
 
 def as_rows(array: Rows | Array | str, source: str) -> Rows:
-    """An array as `Rows`; a string is the name of an NPY file."""
+    """An array as `Rows`; a string is the name of an NPY file, or of a folder of them."""
     if isinstance(array, Rows):
         return array
     if not isinstance(array, str):
         return Rows(array, source)
+    if os.path.isdir(array):
+        return Rows.from_folder(array)
     return Rows.from_npy(open_input_file(array), array)
 
 

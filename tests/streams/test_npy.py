@@ -232,3 +232,24 @@ def test_a_stream_without_end_is_not_copied_for_ever():
 
         with pytest.raises(HnclipError, match="something follows the array; got more"):
             everything(saved(np.ones((2, 3), np.float32)), Endless)
+
+
+def test_the_arrays_of_a_folder_are_one(tmp_path):
+    whole = np.arange(40, dtype=np.float32).reshape(10, 4)
+    (tmp_path / "deeper").mkdir()
+    for name, part in (("a_00", whole[:3]), ("a_01", whole[3:3]), ("deeper/a_10", whole[3:])):
+        np.save(tmp_path / f"{name}.npy", part)
+    rows = as_rows(str(tmp_path), "")
+    assert rows.shape == (10, 4)
+    for start in range(11):
+        for stop in range(start, 11):
+            assert np.array_equal(rows.read(start, stop), whole[start:stop])
+    assert np.array_equal(rows.array, whole)
+    with pytest.raises(HnclipError, match="too few rows"):
+        rows.read(5, 11)
+    np.save(tmp_path / "b.npy", whole[:, :2])
+    with pytest.raises(HnclipError, match="rows of different lengths"):
+        as_rows(str(tmp_path), "")
+    (tmp_path / "none").mkdir()
+    with pytest.raises(HnclipError, match="no NPY file in the folder"):
+        as_rows(str(tmp_path / "none"), "")
