@@ -26,17 +26,19 @@ from hnclip_cli.language.usage import DEPENDENT, HEAD, Usage
 from hnclip_cli.lexicon.nouns import Noun
 from hnclip_cli.streams.edits import Edit
 
-# A candidate that is e^3 times less usual than its caption is refused.
-MAX_LOSS = 3.0
+# A candidate that is e^4 times less usual than its caption is refused.
+MAX_LOSS = 4.0
 # How many that cost more are looked at.
 MISFITS = 8
 # What no caption held.
 UNKNOWN = -14.0
 # What costs more than this is not said, not even where nothing else is left; in a caption all of
 # whose things and actions are known, and in others, of which captions tell less.
-LAST_RESORT, LAST_RESORT_OF_UNKNOWN = 8.0, 4.5
+LAST_RESORT, LAST_RESORT_OF_UNKNOWN = 11.0, 6.5
 # What is usual in its place, in nats.
 USUAL, VERY_USUAL = 3.0, 5.0
+# What costs more is not said of a thing that no caption describes so.
+MOST_ODDLY_DESCRIBED = 4.5
 UNKNOWN_SORT = 9.0
 # What costs so much is never said, not even where nothing else is left.
 NEVER = math.inf
@@ -51,6 +53,8 @@ _NOT_PLACING = {COMPOUND, DETERMINER, JOINED, MODIFIER, PLACE}
 # Almost all that a man does may a girl do, whatever captions say: what a few nats count, and that
 # more of them count little.
 _PEOPLE_SHARE, _PEOPLE_MOST = 0.6, 4.0
+# Where nothing else is left, what one of these does another one may do, whatever captions say.
+_ALIKE = {"human", "animal", "vehicle"}
 # A woman may do all that a man does, a boy all that a girl does; but far away, and in helmets, one
 # cannot tell who it is, and few men wear dresses. Beginnings of words, and words.
 _COUNTERPART_MOST, _HIDDEN = 2.5, MAX_LOSS + 0.5
@@ -125,16 +129,20 @@ class Gaps:
         are_described_so = self._are_described_so(index)
         losses[num_attesting == 0] += UNATTESTED
         losses[~are_described_so] += UNATTESTED
-        losses[~are_described_so & (losses > LAST_RESORT_OF_UNKNOWN)] = NEVER
-        losses[~may] = UNKNOWN_SORT
+        losses[~are_described_so & (losses > MOST_ODDLY_DESCRIBED)] = NEVER
+        noun = self._nouns.get(self._lowers[index])
+        are_alike = is_like if noun and noun.family.nature in _ALIKE else is_like & False
+        losses[~may] = NEVER
+        losses[~may & are_alike] = UNKNOWN_SORT
         if self._lemma(index) in usage.people:
             cost = losses[usage.of_people] * (_PEOPLE_SHARE / _PEOPLE_MOST)
             losses[usage.of_people] = np.minimum(cost, np.tanh(cost)) * _PEOPLE_MOST
             self._bound_counterpart(index, losses)
+        losses[are_alike & (losses > self.last_resort) & (losses < NEVER)] = self.last_resort
+        losses[~self._are_known_sorts(index)] = NEVER
         if self.is_familiar:
             losses[~is_like & (losses > self.last_resort)] = NEVER
         else:
-            noun = self._nouns.get(self._lowers[index])
             limit = NEVER if noun and noun.is_animate else MAX_LOSS
             losses[~is_like | (losses > limit)] = NEVER
         return losses
@@ -172,11 +180,10 @@ class Gaps:
     def _may_stand(self, index: int, is_like: np.ndarray) -> np.ndarray:
         """Which choices captions put here, (C,).
 
-        A sort must be known: there is a "computer chair", but no "computer couch". What is done to
-        a thing, by it, or on, in or near it, is so to another one of its family, and else must be
-        said: one rides horses, and pets no books. People must be described so: young girls, but no
-        older ones. What is no like of the thing must have what the thing has: no silver men, and no
-        snowboards with baskets. There are bowls of soup, and no plates.
+        What is done to a thing, by it, or on, in or near it, is so to another one of its family,
+        and else must be said: one rides horses, and pets no books. People must be described so:
+        young girls, but no older ones. What is no like of the thing must have what the thing has:
+        no silver men, and no snowboards with baskets. There are bowls of soup, and no plates.
         """
         usage = self.usage
         may = np.ones(len(usage.choices), bool)
@@ -186,9 +193,7 @@ class Gaps:
         )
         placing = "verb " if is_of_verb else "noun "  # of both, the verb is meant
         for relation, head, dependent, at, to in self.links:
-            if at == index and relation == COMPOUND:
-                may &= self._counted(relation, HEAD, dependent) > 0
-            elif at == index and (relation == MODIFIER or relation.startswith("noun ")):
+            if at == index and (relation == MODIFIER or relation.startswith("noun ")):
                 must = is_person if relation == MODIFIER else relation == "noun of"
                 seen = self._counted(relation, HEAD, dependent) > 0
                 may &= seen if must else seen | is_like
@@ -200,6 +205,14 @@ class Gaps:
                 num_done = self._counted(relation, DEPENDENT, head)
                 may &= is_like | (num_done >= LEAST_ATTESTING)
         return may
+
+    def _are_known_sorts(self, index: int) -> np.ndarray:
+        """Which choices captions name so, (C,): "computer chair", but no "computer couch"."""
+        are = np.ones(len(self.usage.choices), bool)
+        for relation, _, dependent, at, _ in self.links:
+            if at == index and relation == COMPOUND:
+                are &= self._counted(relation, HEAD, dependent) > 0
+        return are
 
     def _counted(self, relation: str, side: int, other: str) -> np.ndarray:
         """How many captions have each choice on one side of a link, (C,)."""

@@ -7,7 +7,7 @@ from functools import cached_property
 from hnclip_cli.lexicon.nouns import Family, Noun, Nouns
 from hnclip_cli.lexicon.tables import Row, Tables
 
-_NUMBERS = (*map(str, range(2, 11)), "many", "pair")
+_NUMBERS = (*map(str, range(2, 11)), "many", "pair", "some")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +154,9 @@ class Numbers:
     def __init__(self, tables: Tables) -> None:
         self.names: dict[int, str] = {}
         self.values: dict[str, int] = {}  # by word and by digit
-        # For the first word of what says "many" or "a pair": the words that follow, the longest
-        # first, and whether it is a pair. All of them have one of the ``telling`` words.
-        self.vague: dict[str, list[tuple[tuple[str, ...], bool]]] = {}
+        # For the first word of what says "many", "pair" or "some": the words that follow, the
+        # longest first, and what it says. All of them have one of the ``telling`` words.
+        self.vague: dict[str, list[tuple[tuple[str, ...], str]]] = {}
         telling = set()
         for row in sorted(tables.rows("numbers"), key=lambda row: -row["words"].count(" ")):
             number = row.one_of("number", _NUMBERS)
@@ -166,6 +166,6 @@ class Numbers:
                 continue
             first, *others = row["words"].split(" ")
             telling.add([word for word in (first, *others) if word != "of"][-1])
-            self.vague.setdefault(first, []).append((tuple(others), number == "pair"))
+            self.vague.setdefault(first, []).append((tuple(others), number))
         self.values |= {str(value): value for value in range(2, 10)}
         self.telling = frozenset(telling)

@@ -40,6 +40,8 @@ class Noun:
     # Nouns of other families that may replace it, and where all verbs say how something rests.
     stand_ins: list["Noun"] = field(default_factory=list, repr=False)
     stand_ins_at_rest: list["Noun"] = field(default_factory=list, repr=False)
+    # Keys of what may be there too, so that it does not replace it.
+    alongside: set[str] = field(default_factory=set, repr=False)
 
     @cached_property
     def is_mass(self) -> bool:
@@ -116,7 +118,11 @@ class Nouns:
         self.families = {row["family"]: _family(row) for row in tables.rows("families")}
         self.forms: dict[str, Noun] = {}
         self._add_nouns(tables.rows("nouns"))
-        self._add_stand_ins(tables.rows("stand_ins"))
+        of_key: dict[str, list[Noun]] = {}
+        for noun in dict.fromkeys(self.forms.values()):
+            of_key.setdefault(noun.key, []).append(noun)
+        self._add_stand_ins(tables.rows("stand_ins"), of_key)
+        self._add_alongside(tables.rows("alongside"), of_key)
 
     @cached_property
     def by_first_word(self) -> dict[str, list[tuple[tuple[str, ...], Noun]]]:
@@ -175,10 +181,7 @@ class Nouns:
                     lines[form] = row.where
                     self.forms[form] = noun
 
-    def _add_stand_ins(self, rows: list[Row]) -> None:
-        of_key: dict[str, list[Noun]] = {}
-        for noun in dict.fromkeys(self.forms.values()):
-            of_key.setdefault(noun.key, []).append(noun)
+    def _add_stand_ins(self, rows: list[Row], of_key: dict[str, list[Noun]]) -> None:
         for row in rows:
             named = self._tables.refer(row, row["noun"], self.forms, "nouns")
             always = self._tables.referred(row, "instead", self.forms, "nouns")
@@ -186,6 +189,13 @@ class Nouns:
             for noun in of_key[named.key] if named else ():
                 noun.stand_ins.extend(one for one in always if one.is_mass == noun.is_mass)
                 noun.stand_ins_at_rest.extend(one for one in at_rest if one.is_mass == noun.is_mass)
+
+    def _add_alongside(self, rows: list[Row], of_key: dict[str, list[Noun]]) -> None:
+        for row in rows:
+            named = self._tables.refer(row, row["noun"], self.forms, "nouns")
+            others = self._tables.referred(row, "others", self.forms, "nouns")
+            for noun in of_key[named.key] if named else ():
+                noun.alongside.update(one.key for one in others)
 
 
 def _family(row: Row) -> Family:

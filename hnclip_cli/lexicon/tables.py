@@ -40,6 +40,7 @@ TABLES = {
     "nouns": Table(("noun",), ("family", "use"), ("plural", "like", "traits")),
     "noun_classes": Table(("class", "noun")),
     "stand_ins": Table(("noun",), (), ("instead", "at rest")),
+    "alongside": Table(("noun",), ("others",)),
     "verbs": Table(("verb",), (), ("like", "participle", "traits")),
     "actions": Table(("actor", "action", "then"), ("instead",), has_order=True),
     "words": Table(("class", "word")),

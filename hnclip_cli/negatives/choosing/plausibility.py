@@ -25,8 +25,11 @@ from hnclip_cli.negatives.analysis.nouns import mentions
 from hnclip_cli.negatives.choosing.choice import drawn
 from hnclip_cli.streams.edits import Edit
 
-USUAL_RELATION = 3.7
+USUAL_RELATION = 4.7
 UNKNOWN_RELATION = 9.0
+# What another verb or number costs anyway: what is odd about it shows less in its links than what
+# is odd about a noun does in its place.
+NO_NOUN = 1.0
 # What is left to those that get no other.
 RARE = MAX_LOSS + 0.5
 # It suits almost any place: without a draw it alone would tell the negative.
@@ -196,7 +199,9 @@ class _OfCaption:
     def _cost(self, new: Iterable[tuple[str, str, str]]) -> float:
         """What new links cost: 1.2 nats where no caption has one, and a share of how odd it is."""
         usage = self._usage
-        return sum(1.2 * (not usage.is_seen(*link)) - 0.3 * usage.link(*link) for link in new)
+        return NO_NOUN + sum(
+            1.2 * (not usage.is_seen(*link)) - 0.3 * usage.link(*link) for link in new
+        )
 
 
 @once

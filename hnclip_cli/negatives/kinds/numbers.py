@@ -1,11 +1,10 @@
 """The kind that says another number of things."""
 
 from collections.abc import Iterator
-from itertools import chain
 
-from hnclip_cli.language.caption import Caption
+from hnclip_cli.language.caption import Caption, once
 from hnclip_cli.language.links import PATIENT, links
-from hnclip_cli.lexicon.spelling import article
+from hnclip_cli.lexicon.verbs import BASE, THIRD, inflected
 from hnclip_cli.negatives.analysis.nouns import Mention, head_noun, mentions, noun_at
 from hnclip_cli.negatives.analysis.relations import BEING
 from hnclip_cli.negatives.analysis.rewriting import Span, replace
@@ -14,6 +13,8 @@ from hnclip_cli.streams.edits import Edit
 # A number becomes another one at most so far away.
 _REACH = 2
 _LEAST, _MOST = 2, 10
+# What words without a number become; "several" may be two, and "some" three.
+_INSTEAD = {"many": "two", "pair": "several"}
 _BEING = BEING | {"'re", "'m", "’s", "’re", "’m"}
 _NOT_COUNTING = {
     "these",
@@ -37,9 +38,12 @@ _BEFORE_NO_NUMBER = {
 
 
 def replace_number(caption: Caption) -> Iterator[list[Edit]]:
-    """Say another number of things, from two to ten, at most two away; or two for many."""
-    for span, text in chain(_other_numbers(caption), _vague(caption)):
+    """Say another number of things, from two to ten, at most two away; two for many; or one."""
+    for span, text in _other_numbers(caption):
         yield [replace(caption, span, text)]
+    for span, number in _vague(caption):
+        if number in _INSTEAD and _are_known(caption, span[1]):
+            yield [replace(caption, span, _INSTEAD[number])]
     yield from _one_or_several(caption)
 
 
@@ -59,35 +63,39 @@ _TO_SINGULAR = {plural: singular for singular, plural in _TO_PLURAL.items()}
 
 
 def _one_or_several(caption: Caption) -> Iterator[list[Edit]]:
-    """Two or three where the caption speaks first of one, and one where it speaks of several."""
+    """Three where the caption speaks first of one, and one where it speaks of several.
+
+    Not two: who speaks of one may leave out another one in the background.
+    """
     found = mentions(caption)
     if not found or found[0].modifies or found[0].noun.is_mass or found[0].noun.is_place:
         return
     mention = found[0]
     if mention.noun.singular == "couple":
         return
-    first = caption.run_start(mention.first, ("JJ",)) - 1
-    counted = caption.lower(first)
-    words = caption.lexicon.numbers
-    is_one = counted in ("a", "an", "one") and not mention.is_plural
-    if not (is_one or (mention.is_plural and counted in words.values)):
+    vague = {span[1]: span[0] for span, _ in _vague(caption)}
+    stop = caption.run_start(mention.first, ("JJ", "NN", "HYPH"))
+    stop = next((place for place in range(stop, mention.stop) if place in vague), stop)
+    first = vague.get(stop, stop - 1)
+    is_one = caption.lower(first) in ("a", "an", "one") and not mention.is_plural
+    is_counted = stop in vague or caption.lower(first) in caption.lexicon.numbers.values
+    if not (is_one or (mention.is_plural and is_counted)):
         return
     before = caption.words[:first]
     if any(word.tag in ("IN", "VBG") or word.lower in _BEING for word in before):
         return  # "you're a bird", "this is a dog"
     if caption.lowers & (_SINGULAR if is_one else _PLURAL) or _depends_on_number(caption, mention):
         return
-    agreeing = _agreeing(caption, mention.stop, _TO_PLURAL if is_one else _TO_SINGULAR)
+    agreeing = _agreeing(caption, mention.stop, is_one)
     form = mention.noun.form(is_one)
     if agreeing is None or not form:
         return
     named = replace(caption, (mention.first, mention.stop), form)
     if is_one:
-        for text in ("two", "three"):
-            yield [replace(caption, (first, first + 1), text), named, *agreeing]
+        yield [replace(caption, (first, stop), "three"), named, *agreeing]
     else:
-        following = caption.lower(first + 1) if first + 1 < mention.first else form
-        yield [replace(caption, (first, first + 1), article(following)), named, *agreeing]
+        # "A kid posing" is true of several, each of whom does.
+        yield [replace(caption, (first, stop), "one"), named, *agreeing]
 
 
 def _depends_on_number(caption: Caption, mention: Mention) -> bool:
@@ -100,6 +108,7 @@ def _depends_on_number(caption: Caption, mention: Mention) -> bool:
         link.at == mention.head
         and link.relation in (PATIENT, "noun with", "noun in")
         and not _is_place(caption, link.to)
+        and caption.lower(caption.run_start(link.to, ("JJ", "NN")) - 1) != "the"
         for link in links(caption)
     )
 
@@ -109,17 +118,28 @@ def _is_place(caption: Caption, index: int) -> bool:
     return noun is not None and noun.is_place
 
 
-def _agreeing(caption: Caption, start: int, forms: dict[str, str]) -> list[Edit] | None:
+def _agreeing(caption: Caption, start: int, is_one: bool) -> list[Edit] | None:
     """The edits that make the verb behind a noun agree; None where its form is not known."""
+    forms = _TO_PLURAL if is_one else _TO_SINGULAR
+    known = caption.lexicon.verbs.rule_forms
     verbs = [
         index
         for index in range(start, len(caption.words))
         if caption.tag(index) in ("VBZ", "VBP", "VBD")
         or (index == start and caption.tag(index) == "NNS")  # "a person in skis flies"
     ]
-    if any(caption.lower(index) not in forms for index in verbs) or len(verbs) > 1:
+    if len(verbs) > 1:
         return None
-    return [replace(caption, (index, index + 1), forms[caption.lower(index)]) for index in verbs]
+    for index in verbs:
+        word = caption.lower(index)
+        verb, form = known.get(word, ("", ""))
+        text = forms.get(word) or (
+            inflected(verb, BASE if is_one else THIRD)
+            if form == (THIRD if is_one else BASE)
+            else ""
+        )
+        return [replace(caption, (index, index + 1), text)] if text else None
+    return []
 
 
 def _other_numbers(caption: Caption) -> Iterator[tuple[Span, str]]:
@@ -136,22 +156,25 @@ def _other_numbers(caption: Caption) -> Iterator[tuple[Span, str]]:
                 yield (index, index + 1), text
 
 
-def _vague(caption: Caption) -> Iterator[tuple[Span, str]]:
-    """Two where there are many, and several where there are two."""
+@once
+def _vague(caption: Caption) -> list[tuple[Span, str]]:
+    """The words that say how many there are without a number, and what they say."""
     numbers = caption.lexicon.numbers
     if caption.lowers.isdisjoint(numbers.telling):
-        return
+        return []
+    found = []
     for index, word in enumerate(caption.words):
         if word.lower not in numbers.vague:
             continue
         if caption.lower(index - 1) in _BEFORE_NO_NUMBER:
             continue
-        for others, is_pair in numbers.vague[word.lower]:
+        for others, number in numbers.vague[word.lower]:
             stop = index + 1 + len(others)
             if all(caption.lower(index + 1 + i) == part for i, part in enumerate(others)):
-                if _are_known(caption, stop) and not _agrees_with_one(caption, stop):
-                    yield (index, stop), "several" if is_pair else numbers.names[2]
+                if not _agrees_with_one(caption, stop):
+                    found.append(((index, stop), number))
                 break
+    return found
 
 
 def _are_known(caption: Caption, stop: int) -> bool:

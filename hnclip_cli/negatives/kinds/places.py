@@ -132,7 +132,7 @@ def _other_places(lexicon: Lexicon, noun: Noun) -> tuple[Noun, ...]:
                 found += [
                     one for one in family.nouns if one.may_replace and one.is_mass == noun.is_mass
                 ]
-    return tuple(found)
+    return tuple(one for one in found if one.key not in noun.alongside)
 
 
 def _is_where(caption: Caption, mention: Mention) -> bool:

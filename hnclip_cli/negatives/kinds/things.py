@@ -251,7 +251,13 @@ def _pool(
     if is_determined and not (noun.is_human or noun.is_place or "worn" in noun.family.traits):
         found += _at_hand(lexicon, noun, part)
     must_live = noun.is_animate and not at_rest
-    return tuple(one for one in dict.fromkeys(found) if one.is_animate or not must_live)
+    return tuple(
+        one
+        for one in dict.fromkeys(found)
+        if (one.is_animate or not must_live)
+        and (noun.is_animate or noun.is_place or not one.is_human)  # no man is set on a table
+        and one.key not in noun.alongside
+    )
 
 
 def _is_determined(caption: Caption, mention: Mention) -> bool:

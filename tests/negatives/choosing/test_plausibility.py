@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hnclip_cli.language.gaps import LAST_RESORT_OF_UNKNOWN, NEVER
+from hnclip_cli.language.gaps import LAST_RESORT, LAST_RESORT_OF_UNKNOWN, NEVER
 from hnclip_cli.language.usage import Usage
 from hnclip_cli.lexicon import load_lexicon
 from hnclip_cli.negatives.choosing.plausibility import MAX_LOSS, Plausible, rewritten
@@ -73,6 +73,11 @@ def test_words_that_no_caption_holds_are_refused(losses):
 def test_a_sort_that_no_caption_names_is_refused(losses):
     good, bad = losses("A cat on a computer chair", "chair", "desk", "couch")
     assert good < bad and bad > MAX_LOSS
+
+
+def test_what_one_animal_does_another_may_do_where_nothing_else_is_left(losses):
+    (loss,) = losses("A cat leans over a desk and paws at an army knife", "cat", "dog")
+    assert MAX_LOSS < loss <= LAST_RESORT
 
 
 def test_one_becomes_several_as_seldom_as_captions_say_so(parser, plausible):

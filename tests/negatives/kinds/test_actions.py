@@ -10,7 +10,6 @@ import pytest
         ("A man in a shirt is riding a skateboard", "A man in a shirt is holding a skateboard"),
         ("A boy wearing a hat and holding a cat", "A boy wearing a hat and chasing a cat"),
         ("A group of people walking down the street", "A group of people sitting on the street"),
-        ("A truck parked on a street", "A truck driving down a street"),
         ("A dog that is sleeping on a bed", "A dog that is standing on a bed"),
         ("A bird sitting on a fence", "A bird flying over a fence"),
         ("A giraffe standing in a field", "A giraffe sitting in a field"),
@@ -70,21 +69,23 @@ def test_who_goes_somewhere_does_not_stand_there_instead(candidates):
     assert candidates("swap-verb", "An elephant walking past an elephant standing there") == []
 
 
+@pytest.mark.parametrize(
+    "caption",
+    ["A truck parked on a street", "A train traveling down the tracks", "A girl playing a game"],
+)
+def test_what_a_photograph_cannot_tell_apart_is_left_alone(candidates, caption):
+    assert candidates("replace-verb", caption) == []
+
+
 def test_the_more_special_rule_comes_first(candidates):
     assert candidates("replace-verb", "A man walking on water") == ["A man swimming in water"]
     assert candidates("replace-verb", "A dog walking along a beach") == [
         "A dog sitting on a beach", "A dog lying on a beach",
     ]  # fmt: skip
     assert candidates("replace-verb", "A bear walking down a hill") == ["A bear sitting on a hill"]
-    assert candidates("replace-verb", "A bus parked on the side of a road") == [
-        "A bus driving down the middle of a road"
-    ]
 
 
 def test_what_is_in_front_is_not_in(candidates):
-    assert candidates("replace-verb", "A truck parked in front of a house") == [
-        "A truck driving past a house"
-    ]
     assert candidates("replace-verb", "Two people walking in front of a door") == [
         "Two people sitting in front of a door"
     ]

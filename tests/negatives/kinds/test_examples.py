@@ -7,6 +7,7 @@ from hnclip_cli.lexicon.tables import Tables
 from hnclip_cli.lexicon.verbs import ING, inflected
 from hnclip_cli.negatives.analysis.nouns import mentions
 from hnclip_cli.negatives.kinds.registry import KINDS
+from hnclip_cli.streams.edits import apply_edits
 
 LEXICON = load_lexicon()
 
@@ -57,6 +58,16 @@ def test_what_an_entry_puts_in(new_words, table, kind, column):
         if row[column] and not found & set(row.items(column))
     ]
     assert not wrong, "\n".join(map(str, wrong))
+
+
+def test_what_is_often_there_too_does_not_replace(parser):
+    rows = Tables().rows("alongside")
+    for row, caption in zip(rows, parser.parse([row["example"] for row in rows]), strict=True):
+        found = [*KINDS["replace-noun"].edits(caption), *KINDS["replace-location"].edits(caption)]
+        texts = {apply_edits(caption.text, edits) for edits in found}
+        assert texts
+        for other in row.items("others"):
+            assert caption.text.replace(row["noun"], other) not in texts
 
 
 def test_colors_and_numbers_are_replaced(new_words):

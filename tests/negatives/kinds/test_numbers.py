@@ -3,10 +3,10 @@ import pytest
 
 def test_numbers_change_within_two(candidates):
     assert candidates("replace-number", "Two dogs sit") == [
-        "Three dogs sit", "Four dogs sit",
+        "Three dogs sit", "Four dogs sit", "One dog sits",
     ]  # fmt: skip
     assert candidates("replace-number", "9 red cups") == [
-        "7 red cups", "8 red cups", "10 red cups", "a red cup",
+        "7 red cups", "8 red cups", "10 red cups", "one red cup",
     ]  # fmt: skip
     assert candidates("replace-number", "A man and his two cats") == [
         "A man and his three cats", "A man and his four cats",
@@ -25,8 +25,7 @@ def test_a_number_that_counts_no_things_is_left_alone(candidates, caption):
 
 
 def test_many_become_two_and_a_couple_becomes_several(candidates):
-    assert candidates("replace-number", "A large group of people on skis") == ["Two people on skis"]
-    assert candidates("replace-number", "several cows in a field") == ["two cows in a field"]
+    assert "Two people on snow" in candidates("replace-number", "A large group of people on snow")
     assert candidates("replace-number", "A couple of dogs run") == ["Several dogs run"]
 
 
@@ -41,10 +40,17 @@ def test_what_agrees_with_one_or_is_not_counted_is_left_alone(candidates, captio
     assert candidates("replace-number", caption) == []
 
 
+def test_several_may_be_two(candidates):
+    for words in ("several", "multiple", "a number of"):
+        assert candidates("replace-number", f"{words} cows near a field") == [
+            "one cow near a field"
+        ]
+
+
 def test_several_become_one_where_nothing_else_tells_their_number(candidates):
-    assert "A dog sitting on a bed" in candidates("replace-number", "Two dogs sitting on a bed")
-    assert "An old cow is in a field" in candidates(
-        "replace-number", "Three old cows are in a field"
+    assert "One dog sitting on a bed" in candidates("replace-number", "Two dogs sitting on a bed")
+    assert "One old cow stands in a field" in candidates(
+        "replace-number", "Three old cows stand in a field"
     )
     for caption in (
         "Two men with their dogs",
@@ -53,14 +59,16 @@ def test_several_become_one_where_nothing_else_tells_their_number(candidates):
         "Two dogs and a cat",
     ):
         made = candidates("replace-number", caption)
-        made = [text for text in made if " group of " not in text]
-        assert not any(text.startswith(("A ", "There are a")) for text in made)
+        assert not any(text.startswith(("One ", "There are one")) for text in made)
 
 
 def test_one_becomes_several(candidates):
-    assert candidates("replace-number", "A dog is sitting on a bed") == [
-        "Two dogs are sitting on a bed", "Three dogs are sitting on a bed",
-    ]  # fmt: skip
+    """Not two: a second one may be in the background."""
+    for caption, negative in (
+        ("A dog is sitting on a bed", "Three dogs are sitting on a bed"),
+        ("A tennis player hits the ball", "Three tennis players hit the ball"),
+    ):
+        assert candidates("replace-number", caption) == [negative]
 
 
 @pytest.mark.parametrize(
