@@ -232,16 +232,18 @@ def main() -> None:
     table = "\n".join(rows())
     PAGE.write_text(f"""# Models
 
-The {sum(map(len, families()))} names of open_clip {open_clip.__version__}, a row for each \
-family: the names whose configurations
-differ in sizes only. Of the first name a model of a few layers and random weights was embedded
-with, trained for one step, saved and loaded again. "Before" and "after" are the largest differences
-between its features (of unit length) and those that open_clip computes from the same folder; "step"
-is what the step changed, of images or captions, whichever changed less.
+*Reference.* The {sum(map(len, families()))} names of open_clip {open_clip.__version__}, and how \
+near hnclip's features are to open_clip's.
 
-Tokenizers and text towers of transformers are stand-ins of a few words and layers, because nothing
-is downloaded. A name that the installed open_clip does not register, and a configuration with keys
-that it does not know, are [refused](train.md#models) before anything is loaded.
+A row is a family: names whose configurations differ only in sizes. Its first name was built small,
+with a few layers and random weights. hnclip embedded with this model, trained it for one step,
+saved it and loaded it again. Tokenizers and text towers of transformers are small stand-ins.
+
+- *before*, *after*: the largest difference from open_clip's features of the same folder, before and
+  after the step. Features have unit length.
+- *step*: what the step changed, of images or captions, whichever changed less.
+
+hnclip [refuses](train.md#models) a name that the installed open_clip does not know.
 
 `python docs/generate_models.py` writes this page.
 
