@@ -2,6 +2,7 @@
 
 import contextlib
 import getpass
+import itertools
 import os
 import secrets
 import shutil
@@ -41,7 +42,10 @@ SchedulerParameters=batch_sched_delay=0,bf_interval=1,sched_interval=2
 ReturnToService=2
 SlurmdTimeout=20
 GresTypes=gpu
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE OverSubscribe=EXCLUSIVE
+PartitionName=urgent Nodes=ALL PriorityTier=2
 """
 NODE_CONFIG = "NodeName={node} NodeAddr=127.0.0.1 Port={port} CPUs=8 RealMemory=64000 Gres=gpu:2\n"
 GPUS = "Name=gpu File=/dev/null\nName=gpu File=/dev/zero\n"  # that nobody uses
@@ -100,7 +104,9 @@ class Cluster:
         for node in self.nodes:
             self.start_node(node)
         idle = ["idle"] * len(self.nodes)
-        self.wait_for(lambda: self.call("sinfo", "-hNo", "%T", check=False).split() == idle)
+        self.wait_for(
+            lambda: self.call("sinfo", "-hNp", "all", "-o", "%T", check=False).split() == idle
+        )
 
     def start_node(self, node: str) -> None:
         self._start("slurmd", "-D", "-N", node, SLURMD_NODENAME=node)
@@ -131,9 +137,10 @@ class Cluster:
         if node:
             marks.append(f"SLURMD_NODENAME={node}")
         while found := _of(marks):
-            for pid in found:
+            # All at once: who sees a child die would still say so to the controller.
+            for number, pid in itertools.product((signal.SIGSTOP, signal.SIGKILL), found):
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+                    os.kill(pid, number)
             for daemon in self._daemons:
                 daemon.poll()
 

@@ -29,7 +29,7 @@ TRAIN = [
 EMBED = ["--device", "cpu", "--workers", "0", "--batch-size", "1"]
 # A part that is never made, as long as the task has not gone back to the queue.
 HANGS = """#!/bin/sh
-[ "$SLURM_RESTART_COUNT" ] || case "$*" in *--shard\\ [13]/4\\ *) exec sleep infinity ;; esac
+[ "$SLURM_RESTART_COUNT" ] || case "$*" in *--shard\\ [13]/4\\ *) exec sleep 900 ;; esac
 exec hnclip "$@"
 """
 WEIGHTS = "open_clip_model.safetensors"
@@ -42,6 +42,7 @@ class Jobs:
         self.cluster, self.folder = cluster, folder
         self.settings = {"PATH": f"{Path(sys.executable).parent}:{slurm.SEARCHED}"}
         self.ids = {}
+        self.hurried = set()
 
     def submit(self, name, *args, **variables):
         """Send off a job: `sbatch` with these arguments."""
@@ -84,12 +85,16 @@ class Jobs:
         return states == {"COMPLETED"}
 
     def _hurry(self):
-        """What is back in the queue would wait for two minutes, and then have as short a time."""
+        """What is back in the queue would wait for two minutes, and then have as short a time.
+
+        At once is too soon: a node refuses what it has just been told to end.
+        """
         queue = self.cluster.call("squeue", "-h", "-r", "-t", "PENDING", "-o", "%i %r")
         for job, reason in map(str.split, queue.splitlines()):
-            if reason == "BeginTime":
-                now = ["StartTime=now", "TimeLimit=60"]
-                self.cluster.call("scontrol", "update", f"JobId={job}", *now, check=False)
+            if reason == "BeginTime" and job not in self.hurried:
+                self.hurried.add(job)
+                soon = ["StartTime=now+5", "TimeLimit=60"]
+                self.cluster.call("scontrol", "update", f"JobId={job}", *soon, check=False)
 
     def log(self, name):
         """The steps in the log of a run."""
@@ -100,11 +105,14 @@ class Jobs:
         return self.folder / f"joined.jsonl.part-0000{number}-of-00004"
 
     def strike(self):
-        """Let happen what does: a signal, and nodes that die."""
+        """Let happen what does: a signal, a job that comes first, and nodes that die."""
         cluster = self.cluster
         held = [*range(1, HELD_STEP)]
         cluster.wait_for(lambda: self.log("stopped") == held)
         cluster.call("scancel", "--signal=USR1", self.ids["stopped"])
+        cluster.wait_for(lambda: self.log("preempted") == held)
+        nodes = self.show(self.ids["preempted"], "NodeList")
+        self.submit("urgent", "--partition=urgent", "--nodes=2", "-w", *nodes, "--wrap=true")
         cluster.wait_for(lambda: self.log("crashed") == held)
         (nodes,) = self.show(self.ids["crashed"], "NodeList")
         self.lost_node = cluster.call("scontrol", "show", "hostnames", nodes).split()[-1]
@@ -132,10 +140,11 @@ def jobs(tmp_path_factory, parser):
     hangs = folder / "hangs"
     hangs.write_text(HANGS)
     hangs.chmod(0o755)
-    with slurm.cluster(num_nodes=16) as cluster:
+    with slurm.cluster(num_nodes=18) as cluster:
         jobs = Jobs(cluster, folder)
         jobs.pipeline()
         jobs.train("stopped", "--time=60")
+        jobs.train("preempted", "--time=60")
         jobs.train("crashed", "--time=60")
         jobs.train("overdue", "--time=1", "--signal=USR1@10")
         files = [folder / "captions.jsonl", folder / "joined.jsonl"]
@@ -195,6 +204,12 @@ def test_shards_of_embeddings_joined_are_the_whole(jobs, out, one_thread, of):
 def test_a_run_that_is_asked_to_stop_goes_on_from_the_queue(jobs, out):
     check_run(jobs, out, "stopped")
     assert jobs.log("stopped") == [*range(1, STEPS + 1)]
+
+
+def test_a_run_that_makes_room_for_an_urgent_job_goes_on_after_it(jobs, out):
+    jobs.wait_for("urgent")
+    check_run(jobs, out, "preempted")
+    assert jobs.log("preempted") == [*range(1, STEPS + 1)]
 
 
 def test_a_run_beyond_its_time_limit_goes_on_from_the_queue(jobs, out):
