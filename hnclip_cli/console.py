@@ -8,11 +8,12 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 from hnclip_cli.errors import ExitCode, HnclipError, InputError, ReaderGone
 from hnclip_cli.saying import MAX_LINE, Printable, shown
+from hnclip_cli.streams import loads
 from hnclip_cli.streams.files import HashedStream, open_input_file
 from hnclip_cli.streams.foreign import converting
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader, Shard
@@ -46,6 +47,12 @@ def note(*lines: str) -> None:
     if verbosity > 0:
         for text in lines:
             complain(text)
+
+
+def be_verbose() -> None:
+    """What -v does."""
+    global verbosity
+    verbosity, loads.tell = 2, note
 
 
 def complain(text: str) -> None:
@@ -89,6 +96,23 @@ def progress(
     if not _draws():
         return items
     return _drawn(items, unit, total, says)
+
+
+def reading(items: Iterable[T], reader: RecordReader, *, says: object = "") -> Iterable[T]:
+    """Draw how far a reader is, of as many records as its file has, while others iterate."""
+    if not _draws():
+        return items
+    return _drawn_reading(items, reader, says)
+
+
+def _drawn_reading(items: Iterable[T], reader: RecordReader, says: object) -> Iterator[T]:
+    from tqdm import tqdm
+
+    with tqdm(unit="record", total=reader.count_lines(), file=sys.stderr) as bar:
+        for item in items:
+            bar.set_postfix_str(str(says), refresh=False)
+            bar.update(reader.num_lines - bar.n)
+            yield item
 
 
 def _drawn(items: Iterable[T], unit: str, total: int | None, says: object) -> Iterator[T]:
@@ -141,13 +165,15 @@ class Run(contextlib.ExitStack):
     The first skipped records are named on stderr, and all of them with -v, as is what is odd.
     """
 
-    def __init__(self, on_error: str) -> None:
+    def __init__(self, on_error: str, keys: Mapping[str, str] | None = None) -> None:
         super().__init__()
+        self.keys = keys or {}  # as of `RecordReader`
         self.policy = ErrorPolicy(on_error, self._name_skipped, self._name_odd)
 
     def read(self, path: str, shard: Shard | None = None) -> RecordReader:
         """The records of a file, as `open_input` opens it."""
-        return RecordReader(self.enter_context(open_records(path)), path, self.policy, shard)
+        stream = self.enter_context(open_records(path))
+        return RecordReader(stream, path, self.policy, shard, keys=self.keys)
 
     def read_hashed(self, path: str) -> tuple[RecordReader, HashedStream]:
         """Likewise, and what knows the hash of the file when all is read."""

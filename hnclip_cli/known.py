@@ -133,6 +133,24 @@ def check_weights(name: str, pretrained: str | None = None) -> None:
         )
 
 
+def origin_of(name: str, pretrained: str | None = None) -> str:
+    """Where the weights of a model lie, for people to read."""
+    if path := next((one for one in (pretrained, name) if one and os.path.exists(one)), ""):
+        return os.path.abspath(path)
+    if pretrained:
+        registered = tags_of(name).get(pretrained.lower().replace("-", "_"), {})
+        repository = registered.get("hf_hub", "").rstrip("/")
+        if not repository:
+            return f"~/.cache/clip, of {registered.get('url')}"
+    elif ":" in name or name not in model_names():
+        repository = name.removeprefix("hf-hub:")
+    else:
+        return "its configuration, with random weights"
+    from huggingface_hub import constants
+
+    return f"{constants.HF_HUB_CACHE}, of {repository}"
+
+
 def _is_cached(repository: str, url: str) -> bool:
     """Whether weights lie where open_clip looks for them first."""
     from huggingface_hub import constants

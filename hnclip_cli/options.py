@@ -100,8 +100,10 @@ class Number(click.FloatRange):
 
 
 def _set_verbosity(ctx: click.Context, param: click.Parameter, value: bool) -> None:
-    if value:
-        console.verbosity = 0 if param.name == "quiet" else 2
+    if value and param.name == "quiet":
+        console.verbosity = 0
+    elif value:
+        console.be_verbose()
 
 
 def together(*decorators: Callable[[Any], Any]) -> Callable[[F], F]:
@@ -203,6 +205,12 @@ output_option = click.option("-o", "--output", default="-", metavar="FILE", type
     help="Output file; - is stdout.")
 on_error_option = _common("--on-error", type=click.Choice(["fail", "skip"]), default="fail",
     help="A bad record ends the run (exit 1), or is named and counted (exit 3).")
+key_options = together(
+    _common("--caption-key", "caption_field", metavar="NAME",
+        help="The field of the input that becomes caption.  [default: caption]"),
+    _common("--image-key", "image_field", metavar="NAME",
+        help="The field of the input that becomes image.  [default: image]"),
+)
 shard_option = _common("--shard", metavar="I/N", callback=_read_shard,
     help="Only part I of N (from 0); the parts joined with cat are the whole.")
 seed_option = _common("--seed", type=Whole(0, largest=MAX_SEED), default=0,
@@ -235,7 +243,7 @@ verbosity_options = together(
     _common("-q", "--quiet", is_flag=True, expose_value=False, callback=_set_verbosity,
         help="No notes on stderr, only errors."),
     _common("-v", "--verbose", is_flag=True, expose_value=False, callback=_set_verbosity,
-        help="More notes on stderr, and tracebacks."),
+        help="More on stderr: what is loaded, what is skipped, and tracebacks."),
 )
 
 
@@ -307,12 +315,17 @@ def image_options(command: F) -> Callable[..., Any]:
 
 
 def run(command: Callable[..., ExitCode | None]) -> Callable[..., ExitCode]:
-    """Adds --on-error, -q and -v. The command gets a `console.Run` before its other options."""
+    """Adds --on-error, -q and -v. The command gets a `console.Run` before its other options.
+
+    That also takes what `key_options` say.
+    """
 
     @functools.wraps(command)
     def in_run(on_error: str, **given: Any) -> ExitCode:
         check_files(click.get_current_context())
-        with collecting_rarely(), console.Run(on_error) as run:
+        keys = {name: given.pop(f"{name}_field", None) for name in ("caption", "image")}
+        keys = {name: key for name, key in keys.items() if key}
+        with collecting_rarely(), console.Run(on_error, keys) as run:
             code = command(run, **given)
         return run.end() if code is None else code
 

@@ -71,3 +71,12 @@ def test_nothing_is_drawn_without_a_terminal_or_with_q(monkeypatch, verbosity):
         show("step 1")
     assert list(console.progress([1, 2], unit="block")) == [1, 2]
     assert terminal.getvalue() == ""
+
+
+def test_a_bar_over_a_reader_has_the_number_of_its_lines(monkeypatch, tmp_path):
+    (tmp_path / "in").write_bytes(b'{"id": "1"}\n' * 5)
+    terminal = at_a_terminal(monkeypatch)
+    with console.Run("fail") as run:
+        reader = run.read(str(tmp_path / "in"))
+        assert len(list(console.reading(reader, reader, says="fast"))) == 5
+    assert "5/5" in terminal.getvalue() and "fast" in terminal.getvalue()

@@ -41,6 +41,7 @@ from hnclip_cli.streams.records import RowsOf
 @options.batch_size_option
 @options.workers_option
 @options.shard_option
+@options.key_options
 @options.run
 def embed(
     run: Run, input_: str, output: str, of: RowsOf, model: str, pretrained: str | None,
@@ -111,7 +112,7 @@ def embed(
     )
     pace = Pace(of if of == "negatives" else f"{of}s", workers if of == "image" else None)
     blocks = embed_blocks(reader, of, encoder, policy=run.policy, kept=kept, pace=pace)
-    for rows, digest in console.progress(blocks, unit="block", says=pace):
+    for rows, digest in console.reading(blocks, reader, says=pace):
         if kept:
             kept.write(rows, digest)
         elif writer:

@@ -11,6 +11,7 @@ from hnclip_cli.streams.jsonl import Shard
 @options.input_argument
 @options.output_option
 @options.shard_option
+@options.key_options
 @options.run
 def fit(run: Run, input_: str, output: str, shard: Shard | None) -> None:
     """Fit a model of what goes with what, for negatives --fitted.

@@ -41,6 +41,7 @@ _options = options.together(
 @options.output_option
 @_options
 @options.shard_option
+@options.key_options
 @options.run
 def mine(
     run: Run, embeddings: str, input_: str, output: str, blind_pairs: str | None, **given: Any

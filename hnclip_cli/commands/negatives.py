@@ -102,6 +102,7 @@ _generator_options = options.together(
 @options.seed_option
 @options.shard_option
 @options.plugin_option
+@options.key_options
 @options.run
 def negatives(
     run: Run, input_: str, output: str, kinds: tuple[str, ...], presets: tuple[str, ...],
@@ -152,10 +153,11 @@ def negatives(
     records, out = run.read(input_, shard), run.create(output)
     made = make_negatives(
         records, kinds, presets=presets, per_caption=per_caption,
-        true_captions=true_captions or (), words=words, generator=generator, seed=seed,
-        policy=run.policy, **settings,
+        true_captions=run.read(true_captions) if true_captions else (),
+        words=words, generator=generator, seed=seed, policy=run.policy, **settings,
     )  # fmt: skip
-    console.write_records(made, out)
+    is_shown = output == "-" and console.wants_table()  # where a bar would stand between records
+    console.write_records(made if is_shown else console.reading(made, records), out)
     console.note(*made.summary())
 
 

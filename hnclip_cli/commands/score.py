@@ -47,6 +47,7 @@ _EMBEDDINGS = ("image_embeddings", "caption_embeddings", "negative_embeddings")
 @options.batch_size_option
 @options.workers_option
 @options.shard_option
+@options.key_options
 @options.run
 def score(
     run: Run, input_: str, output: str, model: str | None, pretrained: str | None,
@@ -97,7 +98,7 @@ def score(
     noted = _noting(scored) if settings["method"] == "comclip" else scored
     if model and not files:
         noted = _counting_alike(noted)
-    console.write_records(console.progress(noted, unit="record"), out, at_once=batch_size)
+    console.write_records(console.reading(noted, records), out, at_once=batch_size)
 
 
 def _check_usage(

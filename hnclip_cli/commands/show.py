@@ -26,6 +26,7 @@ from hnclip_cli.console import Run
 )
 @click.option("--limit", type=options.Whole(1), default=10_000, help="Records shown, at most.")
 @options.image_options
+@options.key_options
 @options.run
 def show(
     run: Run, inputs: tuple[str, ...], output: str, link_images: bool, image_budget: float,

@@ -160,6 +160,7 @@ class _Train(options.Command):
 @options.workers_option
 @options.seed_option
 @options.plugin_option
+@options.key_options
 @options.run
 def train(
     run: Run, input_: str, model: str, pretrained: str | None, preprocess_of: str | None,
@@ -210,7 +211,8 @@ def train(
 
     def records(policy: ErrorPolicy) -> Iterator[Record]:  # opened by the rank that reads
         with console.open_records(input_) as stream:
-            yield from console.progress(RecordReader(stream, input_, policy), unit="record")
+            reader = RecordReader(stream, input_, policy, keys=run.keys)
+            yield from console.reading(reader, reader)
 
     log = run.create("-")
     known.check_model(model, pretrained)
@@ -238,7 +240,7 @@ def train(
     stop = click.get_current_context().with_resource(StopSignals(console.note))
     root = image_root_of(input_, **images)
     val_root = image_root_of(val, **images) if val else root
-    measured = _read_whole(val, val_root) if val else None
+    measured = _read_whole(run, val, val_root) if val else None
     found: Iterable[Record] = records(run.policy)
     if find_place(os.environ) is None and config.objective != "clap":
         found = RecordStore.read(found, config, root, run.policy)
@@ -277,10 +279,10 @@ def train(
     return run.policy.exit_code if trained.rank else None  # rank 0 says it for all
 
 
-def _read_whole(path: str, root: ImageRoot) -> list[Record]:
+def _read_whole(run: Run, path: str, root: ImageRoot) -> list[Record]:
     """The records to measure, with images that are there."""
     with open_input_file(path) as stream:
-        kept = list(RecordReader(stream, path))
+        kept = list(RecordReader(stream, path, keys=run.keys))
     for record in kept:
         for name in record.matching.images:
             check_image(record, name, root)

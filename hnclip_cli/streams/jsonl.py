@@ -1,10 +1,12 @@
 """JSONL in: bytes to records, as fast as they come and as slowly."""
 
 import itertools
+import os
+import stat
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -71,6 +73,8 @@ class RecordReader:
     # Read only this part. The input must be counted first, so a pipe is spooled.
     shard: Shard | None = None
     nan_as_null: bool = False  # as of `parse_record`
+    # Fields that have another name in the file: what a record lacks is a copy of that one.
+    keys: Mapping[str, str] = field(default_factory=dict)
     # Non-blank lines of the input (or shard) read so far, good or bad.
     num_lines: int = field(default=0, init=False)
 
@@ -81,6 +85,17 @@ class RecordReader:
     def file(self) -> int | None:
         """The open file that each of the `batches` takes one read of; None where it is unknown."""
         return None if self.shard else descriptor_of(self.stream)
+
+    def count_lines(self) -> int | None:
+        """About how many lines come, blank ones too; None where only reading would tell."""
+        file = descriptor_of(self.stream)
+        if file is None or not stat.S_ISREG(os.fstat(file).st_mode):
+            return None
+        place, count = 0, 0
+        while chunk := os.pread(file, 1 << 20, place):
+            place, count = place + len(chunk), count + chunk.count(b"\n")
+        start, stop = self.shard.bounds(count) if self.shard else (0, count)
+        return stop - start
 
     def batches(self) -> Iterator[list[Record]]:
         """Yield what each read brings, without waiting for more; nothing, where it is half a line.
@@ -111,6 +126,8 @@ class RecordReader:
                     )
                     if number == 1 and is_data_set(record):
                         raise record.error("not a record", got="a whole data set")
+                    if self.keys:
+                        _copy_fields(record, self.keys)
                     batch.append(record)
                 except InputError as error:
                     if number == 1:
@@ -123,6 +140,14 @@ class RecordReader:
             yield batch
             if end >= stop:
                 return
+
+
+def _copy_fields(record: Record, keys: Mapping[str, str]) -> None:
+    for name, key in keys.items():
+        if key in record:
+            record[name] = record[key]
+        elif name not in record:
+            record.field(key, str)  # which says that it is missing
 
 
 def numbered_lines(

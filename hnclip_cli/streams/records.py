@@ -84,7 +84,8 @@ class Record(dict[str, Any]):
             known = ", ".join(list(self)[:8]) or "none"
             is_first = self and self.line == 1 and self.source != "records"
             is_renamed = is_first and name in ("caption", "image")  # in all lines, it seems
-            hint = converting(self.source, f" --{name}-key NAME") if is_renamed else ""
+            flag = f"--{name}-key NAME"
+            hint = f"{flag}, or {converting(self.source, f' {flag}')}" if is_renamed else ""
             raise self.error(f'missing field "{name}"', got=f"the fields {known}", hint=hint)
         value = self[name]
         if not isinstance(value, kind):

@@ -136,3 +136,21 @@ def test_a_line_in_gives_its_line_out_before_the_end_of_input():
     process.stdin.close()
     assert process.wait() == 0
     process.stdout.close()
+
+
+def test_fields_of_another_name_are_named_by_flags(tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(
+        to_lines(
+            {"photo": "1.png", "text": "A red car is behind a blue bus."},
+            {"photo": "1.png", "text": "A blue car is behind a red bus."},
+        )
+    )
+    flags = ["--caption-key", "text", "--image-key", "photo", "--kind", "swap-adjective"]
+    made = parse_lines(run(*flags, str(path)).stdout_bytes)
+    assert made[0]["caption"] == made[0]["text"] and made[0]["image"] == "1.png"
+    assert [n["caption"] for n in made[0]["negatives"]] == ["A blue car is behind a red bus."]
+    known = parse_lines(run(*flags, "--true-captions", str(path), str(path)).stdout_bytes)
+    assert known[0]["negatives"] == []
+    said = run(str(path)).stderr
+    assert "try --caption-key NAME, or hnclip data captions" in said

@@ -143,3 +143,26 @@ def test_the_bound_holds_where_a_part_of_a_pipe_is_read(monkeypatch):
         stream.seekable = lambda: False
         with pytest.raises(InputError, match="the line is too long"):
             list(RecordReader(stream, "-", shard=Shard(0, 2)))
+
+
+def test_fields_of_another_name_are_copied_and_where_both_are_absent_it_is_said():
+    keys = {"caption": "text"}
+    lines = b'{"text": "a cup", "n": 1}\n{"caption": "a bowl"}\n{"n": 2}\n'
+    policy = ErrorPolicy("skip")
+    read = list(RecordReader(io.BytesIO(lines), policy=policy, keys=keys))
+    assert read == [{"text": "a cup", "n": 1, "caption": "a cup"}, {"caption": "a bowl"}]
+    assert policy.num_skipped == 1
+    with pytest.raises(InputError, match=r'^-:3: missing field "text"; got the fields n'):
+        list(RecordReader(io.BytesIO(lines), keys=keys))
+
+
+def test_the_lines_of_a_file_are_counted_and_of_nothing_else(tmp_path):
+    (tmp_path / "a").write_bytes(b'{"n": 1}\n' * 7)
+    (tmp_path / "a.gz").write_bytes(gzip.compress(b'{"n": 1}\n'))
+    with open_input_file(str(tmp_path / "a")) as stream:
+        reader = RecordReader(stream)
+        assert reader.count_lines() == 7 and len(list(reader)) == 7
+        assert RecordReader(stream, shard=Shard(1, 2)).count_lines() == 4
+    with open_input_file(str(tmp_path / "a.gz")) as stream:
+        assert RecordReader(stream).count_lines() is None
+    assert RecordReader(io.BytesIO(b"{}\n")).count_lines() is None

@@ -52,7 +52,7 @@ def paint(
     records, out = run.read(input_, shard), run.create(output)
     pairs = run.create(items) if items else None
     painted = make(records, folder, image_root=root, policy=run.policy, **given, **how)
-    for record in console.progress(painted, unit="record"):
+    for record in console.reading(painted, records):
         console.write_records([record], out)
         if pairs:
             console.write_records(pairs_of(record, benchmark), pairs)
