@@ -4,7 +4,9 @@ A caption scores the logarithm of its probability. Where that goes well, the neg
 themselves away, and the benchmark or kind measures less than it seems to.
 """
 
+import contextlib
 import hashlib
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -17,6 +19,7 @@ from hnclip_cli.streams.threads import chunked
 
 TRIGRAMS = "trigrams"
 BATCH = 32  # records
+MAX_BENCHMARKS = 128  # each has a temporary file
 
 # Log-probabilities of texts, one each.
 TextScorer = Callable[[list[str]], list[float]]
@@ -27,8 +30,9 @@ class BlindBaseline:
 
     Args:
         name: ``trigrams``, or of a causal language model, or its folder; nothing is fetched. The
-            trigram model learns from the true captions of other images, in five folds: no caption
-            is judged by a model that has read it, or another one of its image.
+            trigram model learns from the true captions of other images of the same benchmark, in
+            five folds: no caption is judged by a model that has read it, or another one of its
+            image.
         scorer: of texts, instead; ``name`` is what the report calls it.
 
     Raises:
@@ -42,33 +46,53 @@ class BlindBaseline:
             scorer = CausalModel(name).log_probabilities
         self._name = name
         self._scorer = scorer
-        self._spool = Spool()
+        # A benchmark's own records, so that its numbers do not depend on what stands beside it.
+        self._spools: dict[str, Spool] = {}
+        self._order = array("B")  # of which spool each record is
         self._num_captions = 0
 
     def add(self, record: Record) -> None:
         """Keep a record for later."""
-        self._spool.add(record)
+        spool = self._spool_of(record)
+        self._spools[spool].add(record)
+        self._order.append(list(self._spools).index(spool))
         self._num_captions += len(true_captions(record))
+
+    def _spool_of(self, record: Record) -> str:
+        """The name of a benchmark; beyond `MAX_BENCHMARKS` that of the first, which they share."""
+        name = record.get("benchmark")
+        name = name if isinstance(name, str) else ""
+        if name not in self._spools:
+            if len(self._spools) == MAX_BENCHMARKS:
+                return next(iter(self._spools))
+            self._spools[name] = Spool()
+        return name
 
     def finish(self, fields: Iterable[str]) -> Observations:
         """All records with the scores of their texts; the spool is gone afterwards."""
         tally = Tally(fields)
-        with self._spool:
-            if self._scorer:
-                scored = _in_batches(self._spool, self._scorer)
-            else:  # Benchmarks made from one source repeat captions, under images of other names.
-                scored = score_in_folds(lambda: self._spool, _texts, without_repeats=True)
-            for record, scores in scored:
+        with contextlib.ExitStack() as open_spools:
+            spools = [open_spools.enter_context(spool) for spool in self._spools.values()]
+            parts = list(map(self._score, spools))
+            for index in self._order:  # in which they came
+                record, scores = next(parts[index])
                 if "scores" in record:
                     record["scores"] = [scores] * len(record["scores"])
                 tally.add(record, scores_expected=False)
         return tally.finish()
 
+    def _score(self, spool: Spool) -> Iterator[tuple[Record, list[float]]]:
+        if self._scorer:
+            return _in_batches(spool, self._scorer)
+        # Subsets made from one source repeat captions, under images of other names.
+        return score_in_folds(lambda: spool, _texts, without_repeats=True)
+
     def describe(self) -> dict[str, Any]:
         """Which model it is and, where it was trained for this, on what."""
         if self._scorer:
             return {"model": self._name}
-        return {"model": self._name, "folds": NUM_FOLDS, "captions": self._num_captions}
+        how = {"model": self._name, "folds": NUM_FOLDS, "captions": self._num_captions}
+        return how | ({"benchmarks": len(self._spools)} if len(self._spools) > 1 else {})
 
 
 def _texts(record: Record) -> Texts:

@@ -74,7 +74,7 @@ def compare(
     sides = zip(*(all_accuracies(side, fields, without) for side in paired.sides), strict=True)
     found = sections(((same[0], entry_of_two(same, resampling)) for same in sides), fields)
     found["flipped"] = flipped(paired.sides, paired.ids)
-    return report | found | basis(resampling)
+    return report | found | basis(resampling, found)
 
 
 def entry_of_two(same: Sequence[Accuracy], resampling: Resampling) -> Report:

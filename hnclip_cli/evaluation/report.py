@@ -102,7 +102,7 @@ def evaluate(
             f"{report['skipped']} skipped",
             hint="hnclip negatives and hnclip score before",
         )
-    report |= basis(resampling)
+    report |= basis(resampling, report)
     if "retrieval" in report:
         report["ties"]["in_retrieval"] = "ranked by index"
     if blind is not None:
@@ -175,17 +175,36 @@ def sections(entries: Iterable[tuple[Accuracy, Report]], fields: Iterable[str]) 
     return {name: section for name, section in report.items() if section}
 
 
-def basis(resampling: Resampling) -> Report:
-    """How intervals were made and ties were counted."""
+def basis(resampling: Resampling, found: Report | None = None) -> Report:
+    """How intervals were made and ties were counted, and which intervals found have no width."""
+    flat = {"without_width": list(dict.fromkeys(without_width(found or {})))}
     return {
         "bootstrap": {
             "rounds": resampling.rounds,
             "level": bootstrap.LEVEL,
             "seed": resampling.seed,
             "resampled": "image groups",
+            **(flat if flat["without_width"] else {}),
         },
         "ties": {"counted_as": "wrong", "near_within": NEAR},
     }
+
+
+def without_width(section: Report) -> Iterator[str]:
+    """The keys of the numbers in which all image groups are alike.
+
+    All resamplings are alike then, too, which says nothing of how sure the number is.
+    """
+    for of in section.values():
+        if not isinstance(of, dict):
+            continue
+        if "intervals" in of:  # of recalls
+            intervals = {of["keys"][name]: interval for name, interval in of["intervals"].items()}
+        else:
+            intervals = {of["key"]: of["interval"]} if {"key", "interval"} <= of.keys() else {}
+        yield from (key for key, ends in intervals.items() if ends and ends[0] == ends[1])
+        if not intervals:
+            yield from without_width(of)
 
 
 def entry(number: Accuracy, resampling: Resampling, blind: Accuracy | None = None) -> Report:

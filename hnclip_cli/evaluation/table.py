@@ -116,11 +116,22 @@ def _notes(report: dict[str, Any]) -> Iterator[str]:
     if "blind" in report:
         how = report["blind"]
         trained = f" trained on {how['captions']} true captions" if "captions" in how else ""
+        trained += ", of each benchmark for itself" if "benchmarks" in how else ""
         yield f"blind: {printable(how['model'])}{trained}, no image; a tie is half right."
     if "retrieval" in report:
         yield "In retrieval, ties rank by index."
     if bootstrap["rounds"]:
         yield f"Intervals: {bootstrap['rounds']} bootstrap rounds over image groups."
+    yield from width_note(report)
+
+
+def width_note(report: dict[str, Any]) -> Iterator[str]:
+    """A line where intervals have no width, which looks surer than it is."""
+    if keys := report["bootstrap"].get("without_width"):
+        yield (
+            f"Intervals of no width ({_named(keys)}): all image groups are alike there, so "
+            "resampling says nothing of how sure the number is."
+        )
 
 
 def sections(report: dict[str, Any]) -> Iterator[Section]:

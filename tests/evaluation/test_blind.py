@@ -5,6 +5,7 @@ import io
 import pytest
 
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.evaluation import blind
 from hnclip_cli.evaluation.blind import BlindBaseline, captions_of, fold, true_captions
 from hnclip_cli.evaluation.report import evaluate
 from hnclip_cli.language.ngram import TrigramModel
@@ -124,3 +125,23 @@ def test_a_record_without_a_caption_is_named_or_skipped():
         evaluate_blind(bad)
     report = evaluate_blind(bad, record(1, "a dog", "a cat"), on_error="skip")
     assert (report["records"], report["skipped"]) == (1, 1)
+
+
+def test_a_number_does_not_depend_on_the_benchmarks_beside_it():
+    def of(name, records):
+        return [fields | {"benchmark": name, "id": f"{name}{fields['id']}"} for fields in records]
+
+    one = of("one", [record(i, f"a {a} runs", f"a {a} ran runs") for i, a in enumerate(ANIMALS)])
+    other = of("other", [record(i, f"ran {a} runs", f"a {a} runs") for i, a in enumerate(ANIMALS)])
+    alone = evaluate_blind(*one)["by"]["benchmark"]["one"]["pair"]
+    mixed = [fields for pair in zip(one, other, strict=True) for fields in pair]
+    report = evaluate_blind(*mixed)
+    assert report["by"]["benchmark"]["one"]["pair"] == alone
+    assert report["by"]["benchmark"]["other"]["pair"]["blind"]["value"] > 0.5
+    assert report["blind"]["benchmarks"] == 2
+
+
+def test_more_benchmarks_than_files_may_be_open_are_measured_all_the_same(monkeypatch):
+    monkeypatch.setattr(blind, "MAX_BENCHMARKS", 2)
+    report = evaluate_blind(*(f | {"benchmark": f["id"]} for f in garbled(6)))
+    assert report["records"] == 6 and report["blind"]["benchmarks"] == 2

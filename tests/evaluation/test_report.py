@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from hnclip_cli import __version__
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.evaluation.pages.report import format_html
 from hnclip_cli.evaluation.report import evaluate
-from hnclip_cli.evaluation.table import summary
+from hnclip_cli.evaluation.table import format_table, summary
 from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.streams.npy import Rows
 from tests.conftest import to_lines
@@ -383,3 +384,35 @@ def test_no_records_and_no_rows_are_nothing_to_measure():
         evaluate_lines(
             b"", image_embeddings=npy(np.ones((0, 4))), caption_embeddings=npy(np.ones((0, 4)))
         )
+
+
+def test_intervals_of_no_width_are_named_in_every_output():
+    """All right: no resampling differs, whatever the number of records."""
+    records = [
+        {"id": str(i), "image": str(i), "caption": "a", "scores": [[1.0, 0.0]],
+         "negatives": [{"caption": "b", "kind": kind}]}
+        for i, kind in enumerate("xxyy")
+    ]  # fmt: skip
+    records[0]["scores"] = [[0.0, 1.0]]
+    report = evaluate(records, rounds=50)
+    entry = report["by"]["kind"]["y"]["pair"]
+    assert entry["interval"] == [1.0, 1.0]
+    assert entry["key"] in report["bootstrap"]["without_width"]
+    assert report["accuracy"]["pair"]["key"] not in report["bootstrap"]["without_width"]
+    for output in (format_table(report), format_html(report, [], 0, ".", print)):
+        assert "Intervals of no width (" in output and entry["key"] in output
+    sure = evaluate(records[:2], rounds=50)
+    assert "without_width" not in sure["bootstrap"] and "no width" not in format_table(sure)
+
+
+@pytest.mark.parametrize(("negatives", "has_chance"), [(1, True), (2, False)])
+def test_official_scores_of_pairs_have_a_line_of_chance(negatives, has_chance):
+    records = [
+        {"id": str(i), "image": str(i), "caption": "a", "scores": [[1.0, *[0.0] * negatives]],
+         "benchmark": "sugarcrepe", "subset": "swap_obj",
+         "negatives": [{"caption": "b", "kind": "x"}] * negatives}
+        for i in range(3)
+    ]  # fmt: skip
+    page = format_html(evaluate(records, rounds=0), [], 0, ".", print)
+    _, _, official = page.partition("Official scores of sugarcrepe</h3>")
+    assert ('class="chance"' in official.partition("</table>")[0]) == has_chance

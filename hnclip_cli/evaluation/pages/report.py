@@ -9,7 +9,7 @@ from hnclip_cli.evaluation.measures import MEASURES
 from hnclip_cli.evaluation.pages.cards import card_of_failure
 from hnclip_cli.evaluation.pages.document import asset, document, visible
 from hnclip_cli.evaluation.pages.pictures import Pictures
-from hnclip_cli.evaluation.table import is_clear, points, sections, subject, summary
+from hnclip_cli.evaluation.table import is_clear, points, sections, subject, summary, width_note
 
 SCRIPTS = (
     "common.js",
@@ -40,7 +40,7 @@ def format_html(
     compared = "flipped" in report
     charts: dict[bool, list[Any]] = {True: [], False: []}  # what most people look for, or not
     for title, rows, is_main in sections(report):
-        found = [_row(*row, compared) | {"chance": _chance(title, row[0])} for row in rows]
+        found = [_row(*row, compared) | {"chance": _chance(title, row[0], report)} for row in rows]
         charts[is_main].append((title, found))
     pictures = Pictures(image_root, largest=LARGEST, budget=BUDGET)
     cards = [card_of_failure(failure, pictures) for failure in failures]
@@ -52,6 +52,7 @@ def format_html(
         report=report,
         subject=visible(subject(report)),
         summary=summary(report),
+        notes=list(width_note(report)),
         is_compared=compared,
         is_blind="blind" in report,
         has_chance=any(row["chance"] for _, rows in charts[True] for row in rows),
@@ -75,10 +76,14 @@ def _names(*files: str) -> list[str]:
     return list(map(visible, short if all(short) and short[0] != short[1] else files))
 
 
-def _chance(title: str, name: str) -> float | None:
+def _chance(title: str, name: str, report: dict[str, Any]) -> float | None:
     """What random scores reach by a measure, where that is the same for all records."""
-    named = name if title == "overall" else title
-    if named.startswith("pair and item accuracy"):
+    _, official, benchmark = title.partition("official scores of ")
+    named = name if title == "overall" or official else title
+    by = report.get("by", {}).get("benchmark", {}).get(benchmark, {})
+    counts = {by[measure].get("n") for measure in ("pair", "item") if measure in by}
+    is_of_pairs = len(counts) == 1 and "accuracy" in name  # each item has one false caption
+    if named.startswith("pair and item accuracy") or (official and is_of_pairs):
         return MEASURES["pair"].chance
     found = (measure.chance for measure in MEASURES.values() if named.startswith(measure.title))
     return next(found, None)

@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 from hnclip_cli.errors import HnclipError, InputError
+from hnclip_cli.evaluation.layouts import LAYOUTS
 from hnclip_cli.evaluation.pages.cards import Card, card_of
 from hnclip_cli.evaluation.pages.document import document, in_script, visible
 from hnclip_cli.evaluation.pages.logs import run_of
@@ -80,6 +81,8 @@ def show(
             expected="one file, or several logs of training",
             hint="hnclip compare A B --html, or cat",
         )
+    if sorts == {"table"}:
+        return LAYOUTS["html"](dict(next(whole[0])), False)
     if sorts == {"report"}:
         return format_html(dict(next(whole[0])), [], 0, ".", note)
     pictures = Pictures(image_root, budget=image_budget, linked_from=linked_from)
@@ -92,17 +95,17 @@ def show(
 
 
 def _sort(record: Record) -> str:
-    """``record``, ``log`` or ``report``, by the fields."""
+    """``record``, ``log``, ``report`` or the ``table`` of several, by the fields."""
     if any(name in record for name in CONTENT):
         return "record"
     if "step" in record:
         return "log"
     if "bootstrap" in record and "records" in record:
-        return "report"
+        return "table" if "models" in record and "numbers" in record else "report"
     raise record.error(
         "nothing that a page shows",
         got=f"the fields {', '.join(list(record)[:8]) or 'none'}",
-        expected="records, the log of a training, or a report of eval",
+        expected="records, the log of a training, or what eval or compare reports",
     )
 
 

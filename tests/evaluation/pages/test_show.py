@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.evaluation.compare import compare
 from hnclip_cli.evaluation.pages.show import show
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from tests.evaluation.pages.conftest import contrasts, requested, visible
@@ -103,6 +104,13 @@ def test_what_a_record_has_is_shown(record, folder):
 def test_a_report_of_eval_is_laid_out():
     report = json.loads(json.dumps(evaluate_records(*scored(0.25, -0.25))))
     assert "<h1>Evaluation</h1>" in show([report])
+
+
+def test_the_table_of_several_models_is_laid_out():
+    runs = [scored(1, -1), scored(1, 1), scored(-1, -1)]
+    page = show([compare(runs, names=["one", "two", "three"], rounds=20)])
+    assert "<table" in page and all(name in page for name in ("one", "two", "three"))
+    assert "Holm" in page
 
 
 def test_the_first_records_are_shown_where_there_are_too_many():
