@@ -2,12 +2,13 @@
 #
 #   make -j 8 -f examples/shards.mk SHARDS=8 INPUT=captions.jsonl OUTPUT=negatives.jsonl
 #
-# The result has the bytes of one process. FLAGS goes to hnclip negatives; after a change of FLAGS
+# HNCLIP is how hnclip is called, as "python -m hnclip_cli". The result has the bytes of one process. FLAGS goes to hnclip negatives; after a change of FLAGS
 # or SHARDS, name another OUTPUT.
 INPUT ?= captions.jsonl
 OUTPUT ?= negatives.jsonl
 SHARDS ?= 2
 FLAGS ?=
+HNCLIP ?= hnclip
 numbers := $(shell seq 0 $$(($(SHARDS) - 1)))
 parts := $(addprefix $(OUTPUT).part-,$(numbers))
 
@@ -16,6 +17,6 @@ $(OUTPUT): $(parts)
 	mv $@.joining $@
 
 $(OUTPUT).part-%: $(INPUT)
-	hnclip negatives --shard $*/$(SHARDS) $(FLAGS) -o $@ $(INPUT)
+	$(HNCLIP) negatives --shard $*/$(SHARDS) $(FLAGS) -o $@ $(INPUT)
 
 .SECONDARY: $(parts)

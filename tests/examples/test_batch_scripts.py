@@ -16,7 +16,7 @@ printf '%s\\n' "$(basename "$0")" "$@" >> "$CALLS"
 """
 
 
-def call(folder, script, *args, code=0):
+def call(folder, script, *args, code=0, **variables):
     """Run a script; its exit code, and what it called with which arguments."""
     for name in ("srun", "scontrol", "torchrun", "nvidia-smi"):
         path = folder / name
@@ -29,7 +29,7 @@ def call(folder, script, *args, code=0):
         env=os.environ | {
             "PATH": f"{folder}:{os.environ['PATH']}", "CALLS": str(calls), "CODE": str(code),
             "SLURM_JOB_ID": "12", "SLURM_CPUS_PER_TASK": "8",
-        },
+        } | variables,
     )  # fmt: skip
     return done.returncode, calls.read_text().splitlines()
 
@@ -54,6 +54,13 @@ def test_a_job_goes_back_to_the_queue_where_its_run_was_stopped(tmp_path, code):
     assert (settings["input_"], settings["output"], settings["resume"]) == (*given[:2], True)
     assert settings["workers"] == 7 and settings["epochs"] == 5
     assert (tmp_path / "run.log.jsonl").exists()
+
+
+@pytest.mark.parametrize("script", ["train_one_node.sbatch", "train_nodes.sbatch"])
+def test_a_job_calls_hnclip_as_it_is_told(tmp_path, script):
+    how = "python -m hnclip_cli"
+    ended, calls = call(tmp_path, script, "a", "b", "--model", "m", "--steps", "1", HNCLIP=how)
+    assert ended == 0 and calls[:6] == ["srun", "--wait=60", *how.split(), "train"]
 
 
 def test_torchrun_passes_the_signals_on_and_the_arguments(tmp_path):

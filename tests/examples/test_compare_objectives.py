@@ -94,6 +94,22 @@ def test_the_quickstart_runs_and_goes_on_from_what_is_there(tmp_path):
     assert (tmp_path / "run" / "table.md").read_text() in said
     assert "hnclip against clip, in points: swaps" in said and " s  hnclip train" in said
     assert (tmp_path / "run" / "chart.svg").read_text().startswith("<svg")
+    # A step that is lost is made again, by the other way to call hnclip.
+    lost = next((tmp_path / "run").rglob("half.jsonl"))
+    lost.unlink()
+    hnclip = f"{sys.executable} -m hnclip_cli"
+    assert " s  hnclip data half-truths" in quickstart() and lost.exists()
     again = quickstart()
     assert " s  hnclip" not in again
     assert (tmp_path / "run" / "table.md").read_text() in again
+
+
+def test_a_shim_on_the_path_is_called_with_the_python_that_is_named(tmp_path):
+    (tmp_path / "hnclip").write_text(f'#!/bin/sh\nexec {sys.executable} -m hnclip_cli "$@"\n')
+    (tmp_path / "hnclip").chmod(0o755)
+    done = subprocess.run(
+        ["bash", str(ROOT / "examples" / "compare_objectives.sh"), "--help"], cwd=tmp_path,
+        env={"HNCLIP": "hnclip", "PYTHON": sys.executable, "PATH": f"{tmp_path}:/usr/bin:/bin"},
+        text=True, capture_output=True,
+    )  # fmt: skip
+    assert done.returncode == 0 and "--objectives" in done.stdout, done.stderr

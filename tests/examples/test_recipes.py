@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -116,6 +117,18 @@ def test_a_recipe_trains_as_its_paper_and_measures_beside_the_model_it_began_wit
     models = [] if recipe == "tripletclip" else ["--model", "ViT-B-32,openai"]
     bench = ["bench", "all benchmarks", *models, "--model", "out/run", "-o", "out/bench"]
     assert calls[-1] == ["hnclip", *bench]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_calls_the_same_by_a_module_and_beside_a_function_of_its_name(
+    tmp_path, bin_folder, recipe
+):
+    by_command = calls_of(tmp_path, bin_folder, [f"{recipe}.sh"])
+    shutil.rmtree(tmp_path / "out")
+    (tmp_path / "hnclip").mkdir()  # nor does a clone in the working folder stand in its way
+    function = {"BASH_FUNC_hnclip%%": '() { hnclip "$@"; }'}
+    as_module = calls_of(tmp_path, bin_folder, [f"{recipe}.sh"], HNCLIP="env hnclip", **function)
+    assert as_module == by_command
 
 
 def test_what_is_there_is_not_made_again(tmp_path, bin_folder):
