@@ -212,7 +212,7 @@ key_options = together(
         help="The field of the input that becomes image.  [default: image]"),
 )
 shard_option = _common("--shard", metavar="I/N", callback=_read_shard,
-    help="Only part I of N (from 0); the parts joined with cat are the whole.")
+    help="Only part I of N, I from 0. cat joins the outputs of the parts.")
 seed_option = _common("--seed", type=Whole(0, largest=MAX_SEED), default=0,
     help="Seed of all choices.")
 image_root_option = _images("--image-root", metavar="DIR", shell_complete=of_files("dir"),
@@ -221,24 +221,24 @@ remote_images_option = together(
     _images("--remote-images", flag_value="public",
         help="Fetch images whose name is a URL, through fsspec.  [default: such a record is bad]"),
     _images("--private-images", "remote_images", flag_value="private",
-        help="The same, also from this machine and private networks."),
+        help="Like --remote-images, also from this machine and private networks."),
 )
 background_option = _images("--background", metavar="COLOR", callback=_read_color,
-    help="Blend transparent pixels with it: white, '#ff8800'.  [default: transparency is dropped]")
+    help="Blend transparent pixels with a color: white, '#ff8800'.  [default: drop transparency]")
 exif_option = _images("--exif-orientation", is_flag=True,
-    help="Turn images as their EXIF says.  [default: as they lie, as open_clip]")
+    help="Turn images as their EXIF says.  [default: not turned, as in open_clip]")
 batch_size_option = click.option("--batch-size", type=Whole(1), default=64,
     help="Records encoded at a time.")
 workers_option = click.option("--workers", type=Whole(0, MAX_WORKERS), default=2,
-    help="Processes that decode images ahead; 0 decodes in line.")
+    help="Processes that decode images ahead; with 0 the command decodes by itself.")
 caption_lines_option = click.option("--caption-lines", is_flag=True,
-    help="Each line of a text file is a caption.  [default: all of it is one]")
+    help="Each line of a text file is a caption.  [default: the whole file is one]")
 format_option = click.option("--format", "format_", type=click.Choice(["json", "table"]),
     help="[default: table on a terminal, else json]")
 plugin_option = _common("--plugin", multiple=True, metavar="FILE.py|MODULE",
     is_eager=True,  # others may name what it adds
     expose_value=False, callback=_load_plugins,
-    help="Also know what this file or module defines (docs/plugins.md); repeatable.")
+    help="Load a plug-in: a file or a module (docs/plugins.md); repeatable.")
 verbosity_options = together(
     _common("-q", "--quiet", is_flag=True, expose_value=False, callback=_set_verbosity,
         help="No notes on stderr, only errors."),
@@ -254,10 +254,10 @@ def report_options(format_option: Callable[[F], F]) -> Callable[[F], F]:
             help="Break the measures down by a field, repeatable."
             "  [default: kind, benchmark, subset]"),
         click.option("--bootstrap", "rounds", type=Whole(0, 1_000_000), default=1000, metavar="N",
-            help="Rounds behind each interval; 0 gives none."),
+            help="Bootstrap rounds of each interval; 0 gives no intervals."),
         seed_option,
         click.option("--without", metavar="F", type=READ, callback=_read_names,
-            help="Parts that official means leave out, a name a line (ARO's symmetric relations)."),
+            help="A file of parts that official means leave out (ARO's symmetric relations)."),
         format_option,
         output_option,
         click.option("--html", metavar="F", type=WRITTEN,
@@ -278,8 +278,8 @@ def model_options(*, required: bool = True) -> Callable[[F], F]:
             shell_complete=_complete_tag,
             help="Weights for an open_clip model name: a tag such as openai, or a file."),
         _model("--preprocess-of", metavar="TAG", callback=_check_is_of_file,
-            help="Preprocessing and activation of a weights file: those of this tag, or default."
-            "  [default: those on which all tags of the name agree]"),
+            help="For a weights file, the preprocessing and activation of this tag, or of default."
+            "  [default: if all tags of the name agree, theirs]"),
         _model("--device", default="auto", metavar="auto|cpu|cuda[:N]",
             callback=read_device, help="Where the model runs; auto takes CUDA where there is one."),
         _model("--precision", type=click.Choice(["fp32", "bf16", "fp16"]),
@@ -287,7 +287,7 @@ def model_options(*, required: bool = True) -> Callable[[F], F]:
     )
 head_options = together(
     _model("--head", metavar="DIR", shell_complete=of_files("dir"),
-        help="A head that features go through, from train --objective clap."),
+        help="Transform features by this head, from train --objective clap."),
     _model("--head-scale", type=Number(0), metavar="A",
         help="How much the head adds.  [default: what its folder says]"),
 )

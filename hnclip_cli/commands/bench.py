@@ -43,7 +43,7 @@ def _read_models(models: tuple[str, ...]) -> dict[str, tuple[str, str | None]]:
     multiple=True,
     metavar="NAME",
     type=options.TableName("benchmark", "hnclip_cli.benchmarks:BENCHMARKS", is_listed=False),
-    help="Only this one, repeatable.  [default: all that have a folder in DIR]",
+    help="Only this benchmark, repeatable.  [default: all with a folder in DIR]",
 )
 @click.option("-o", "--output", default="bench", metavar="DIR",
     shell_complete=of_files("dir"), help="Folder for the results.")  # fmt: skip
@@ -64,7 +64,7 @@ def _read_models(models: tuple[str, ...]) -> dict[str, tuple[str, str | None]]:
 @options.workers_option
 @click.option(
     "--bootstrap", "rounds", type=options.Whole(0, 1_000_000), default=1000, metavar="N",
-    help="Rounds behind each interval; 0 gives none.",
+    help="Bootstrap rounds of each interval; 0 gives no intervals.",
 )  # fmt: skip
 @options.seed_option
 @options.plugin_option
@@ -73,16 +73,16 @@ def bench(
     folder: str, models: tuple[str, ...], names: tuple[str, ...], output: str,
     device: str, precision: str, batch_size: int, workers: int, rounds: int, seed: int,
 ) -> ExitCode:  # fmt: skip
-    """Score models on all benchmarks of a folder, and lay the numbers in one table.
+    """Score models on all benchmarks in a folder, and write one table of all numbers.
 
-    Reads DIR, a folder for each benchmark as hnclip data benchmark NAME --where says. Writes of
-    each model the scored records, the report and its table, and the table of all models as text,
-    Markdown, LaTeX, CSV, HTML and JSON. Each image and caption is encoded once for a model,
-    however many benchmarks have it; run again after a stop, it goes on where it was.
+    Reads DIR, which has a folder for each benchmark (hnclip data benchmark NAME --where). Writes
+    the scored records, the report and its table for each model, and the table of all models as
+    text, Markdown, LaTeX, CSV, HTML and JSON. Each image and caption is encoded once per model.
+    After a stop, the same command continues.
 
-    A benchmark that is broken or incomplete is named and stops no other: exit code 3.
-    Records and embeddings wait on disk; memory is that of eval, less than 1 kB a record and model,
-    and the embeddings of retrieval for one model.
+    A benchmark that is broken or incomplete is named and does not stop the others: exit code 3.
+    Records and embeddings are kept on disk. Memory: less than 1 kB a record and model, and the
+    embeddings of retrieval for one model.
 
     \b
     Example:

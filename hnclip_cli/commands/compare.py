@@ -32,22 +32,22 @@ def _read_pattern(
     "names",
     multiple=True,
     metavar="NAME",
-    help="Of each file in turn, for the table.  [default: the file's]",
+    help="Name of a model in the table, once per file.  [default: the file's]",
 )
 @click.option(
     "--group-by",
     metavar="REGEX",
     callback=_read_pattern,
-    help="Files in whose names its groups match the same are one model's seeds: their mean "
-    "and deviation, under what matched.",
+    help="Files in whose names the groups of REGEX match the same are seeds of one model; the "
+    "table has their mean and deviation.",
 )
 @click.option(
     "--only",
     multiple=True,
     metavar="KEY",
-    help="Only numbers of this key, as 'sugarcrepe.*'; repeatable.",
+    help="Only numbers with this key, such as 'sugarcrepe.*'; repeatable.",
 )
-@click.option("--transpose", is_flag=True, help="A row a model, a column a number.")
+@click.option("--transpose", is_flag=True, help="One row per model.")
 @options.report_options(
     click.option(
         "--format",
@@ -64,10 +64,11 @@ def compare(
 ) -> None:  # fmt: skip
     """Compare models on the same records: one table of any number of them.
 
-    Reads scored files, paired by id, or reports of eval. Of two scored files the report has each
-    number with its change and its interval, and which records flipped. Of more it is one table:
-    the best bold, seeds as mean ± deviation, and a star where a model differs from the first by
-    the paired bootstrap after Holm's correction. Reports carry no items, and get no stars.
+    Reads scored files, paired by id, or reports of eval. For two scored files the report has each
+    number with its change and interval, and the records that flipped. For more files it is one
+    table: the best number is bold, seeds have mean ± deviation, and a star marks a model that
+    differs from the first one (paired bootstrap, Holm's correction). Reports of eval hold no items,
+    so they get no stars.
 
     Memory: less than 1 kB a record and file.
 

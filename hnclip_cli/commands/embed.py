@@ -35,7 +35,7 @@ from hnclip_cli.streams.records import RowsOf
 @click.option(
     "--resume",
     is_flag=True,
-    help="Go on where an earlier run of the same command with -o FILE was ended.",
+    help="Continue an earlier run of the same command with -o FILE.",
 )
 @options.image_options
 @options.batch_size_option
@@ -55,11 +55,11 @@ def embed(
     gives a row for each negative, a record's rows together. With --on-error skip a bad image or
     caption leaves a row of NaN, so that the rows stay in place.
 
-    Each distinct image or caption is encoded once. Rows are written as they come, memory does not
+    Each distinct image or caption is encoded once. Rows are written at once, and memory does not
     grow. An NPY header holds the number of rows, so a pipe gets its first byte at the end.
 
-    With -o FILE the rows so far lie in FILE.partial until the array is whole. After a kill,
-    --resume takes them and gives the same bytes as one run.
+    With -o FILE, rows are in FILE.partial until the array is whole. After a kill, --resume keeps
+    these rows and gives the same bytes as one run.
 
     \b
     Example:

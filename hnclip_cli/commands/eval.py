@@ -20,12 +20,12 @@ from hnclip_cli.console import Run
 @click.option(
     "--blind",
     is_flag=True,
-    help="Beside each accuracy, what text alone achieves: by trigrams of the other captions.",
+    help="Show beside each accuracy that of a trigram model, which sees only the text.",
 )
 @click.option(
     "--blind-model",
     metavar="NAME|DIR",
-    help="The same by a causal language model that is there (hnclip[lm]).",
+    help="The same with a causal language model on this machine (hnclip[lm]).",
 )
 @options.report_options(options.format_option)
 @options.run

@@ -22,7 +22,7 @@ _EMBEDDINGS = ("image_embeddings", "caption_embeddings", "negative_embeddings")
     "--image-embeddings",
     metavar="FILE",
     type=options.READ,
-    help="NPY from embed --of image, no model.",
+    help="NPY from embed --of image, instead of --model.",
 )
 @click.option(
     "--caption-embeddings", metavar="FILE", type=options.READ, help="NPY from embed --of caption."
@@ -31,14 +31,14 @@ _EMBEDDINGS = ("image_embeddings", "caption_embeddings", "negative_embeddings")
     "--negative-embeddings",
     metavar="FILE",
     type=options.READ,
-    help="NPY from embed --of negatives, where the records have some.",
+    help="NPY from embed --of negatives, if the records have negatives.",
 )
 @click.option(
     "--method",
     type=click.Choice(["cosine", "comclip", "explain"]),
     default="cosine",
-    help='comclip adds parts of the image, which the records name in "regions"; explain adds '
-    '"explain": what each edit of each negative changed.',
+    help='comclip adds the parts of the image in "regions"; explain writes "explain": what each '
+    "edit of each negative changed.",
 )
 @click.option(
     "--logits", is_flag=True, help="The model's logits instead of cosines; needs --model."
@@ -58,8 +58,8 @@ def score(
     """Score every caption of a record, true and negative, against its image.
 
     Reads records, writes them with "scores" added: a matrix of cosines, a row an image, a column
-    a caption (the true one first, then the negatives). Either from --model, or from embeddings
-    made before, with no model.
+    a caption (the true one first, then the negatives). The cosines come from --model, or from
+    embeddings that you made before.
 
     Records come out in order, a batch at a time; --batch-size 1 answers line by line. Memory
     does not grow.

@@ -25,13 +25,13 @@ _OF: dict[str, RowsOf] = {"text": "caption", "image": "image"}
     "--records",
     metavar="FILE",
     type=options.READ,
-    help="The records that both arrays were made from; they come out with what was found.",
+    help="The records of both arrays; each one comes out with the rows that were found.",
 )
 @click.option(
     "--direction",
     type=click.Choice([f"{one}-to-{other}" for one in _OF for other in _OF]),
     default="text-to-image",
-    help="What of the records QUERIES and GALLERY are.",
+    help="Whether QUERIES and GALLERY are texts or images of the records.",
 )
 @options.shard_option
 @options.run

@@ -15,16 +15,16 @@ from hnclip_cli.console import Run
 @click.option(
     "--link-images",
     is_flag=True,
-    help="Link to the image files, from the page's folder.  [default: small copies in the page]",
+    help="Link to the image files.  [default: small copies in the page]",
 )
 @click.option(
     "--image-budget",
     type=options.Number(0),
     default=24,
     metavar="MB",
-    help="About what all pictures may take; the more there are, the smaller each is.",
+    help="About the size of all images in the page; with more images each one is smaller.",
 )
-@click.option("--limit", type=options.Whole(1), default=10_000, help="Records shown, at most.")
+@click.option("--limit", type=options.Whole(1), default=10_000, help="Most records on the page.")
 @options.image_options
 @options.key_options
 @options.run
@@ -32,13 +32,13 @@ def show(
     run: Run, inputs: tuple[str, ...], output: str, link_images: bool, image_budget: float,
     limit: int, images: dict[str, Any],
 ) -> None:  # fmt: skip
-    """Write one page to look at: negatives, scored records, or the log of a training.
+    """Write one page that shows negatives, scored records, or logs of training.
 
     Reads records, with or without negatives and scores, the report of eval, or the logs of one or
-    several trainings, and tells by the fields which it is. The page is one file that works offline;
-    docs/show.md says what is on it. Negatives can be labeled on it, and the labels kept as TSV.
+    several runs of train. The fields of the first line say which. The page is one file that works
+    offline (docs/show.md). On the page you can label negatives, and export the labels as TSV.
 
-    Memory: the texts that are shown, and the pictures.
+    Memory: the texts and images of the page.
 
     \b
     Example:

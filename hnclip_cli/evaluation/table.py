@@ -111,7 +111,7 @@ def is_clear(interval: list[float] | None) -> bool:
 
 def _notes(report: dict[str, Any]) -> Iterator[str]:
     ties, bootstrap = report["ties"], report["bootstrap"]
-    near = f"near: decided by at most {ties['near_within']:g}, no tie."
+    near = f"near: a margin of at most {ties['near_within']:g}, but no tie."
     yield "A tie is wrong (strict >)." + ("" if "blind" in report else f" {near}")
     if "blind" in report:
         how = report["blind"]

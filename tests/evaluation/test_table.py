@@ -70,7 +70,7 @@ def test_the_whole_table():
         "retrieval, text to image",
         "  R@1                                 50.0   40.0 –  60.0          8     1",
         "",
-        "A tie is wrong (strict >). near: decided by at most 0.0001, no tie.",
+        "A tie is wrong (strict >). near: a margin of at most 0.0001, but no tie.",
         "In retrieval, ties rank by index.",
         "Intervals: 1000 bootstrap rounds over image groups.",
     ]

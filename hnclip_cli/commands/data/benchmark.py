@@ -31,20 +31,19 @@ _NAME = options.TableName("name", "hnclip_cli.benchmarks:BENCHMARKS", is_strict=
     "--list",
     "wants_list",
     is_flag=True,
-    help="Instead: where the official files of each benchmark come from, how many items they "
-    "give, and the official metric.",
+    help="List the benchmarks: source of the official files, number of items, official metric.",
 )
 @click.option(
     "--where",
     "wants_where",
     is_flag=True,
-    help="Instead: what to download for NAME, from where, and into which folder.",
+    help="Say what to download for NAME, from where, and into which folder.",
 )
 @click.option(
     "--check",
     "wants_check",
     is_flag=True,
-    help="Instead: what is missing in PATH (exit 3); without NAME of all benchmarks there.",
+    help="Say what is missing in PATH (exit 3); without NAME for all benchmarks in PATH.",
 )
 @options.format_option
 @options.plugin_option

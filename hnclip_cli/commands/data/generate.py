@@ -17,9 +17,9 @@ def generate(run: Run, image_root: str | None, **given: Any) -> None:
     """Make an image of each negative caption, as TripletCLIP does.
 
     Reads records with "caption" and "negatives". Writes PNG files into DIR, and the records with
-    "image" in each negative and "negative_images"; memory holds one record. By default negatives of
-    all kinds get one. An image that is there is not made again, so a run that ended early is
-    continued by the same command.
+    "image" in each negative and with "negative_images". Memory holds one record. By default
+    negatives of all kinds get one. An image that exists is not made again, so the same command
+    continues a run that ended early.
 
     \b
     Example:

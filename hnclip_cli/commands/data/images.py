@@ -13,7 +13,7 @@ from hnclip_cli.console import Run
     "patterns",
     multiple=True,
     metavar="GLOB",
-    help="Only such files: '*.jpg', 'train/*/*.png'; may be repeated.  [default: image endings]",
+    help="Only files that match, such as '*.jpg'; repeatable.  [default: image endings]",
 )
 @options.caption_lines_option
 @options.output_option
@@ -23,10 +23,10 @@ def images(
 ) -> None:
     """Write a record for each image file below DIR and each of its captions.
 
-    Reads names, no images. Records have id and image, sorted by path, and where there are any a
-    caption from NAME.txt beside NAME.jpg, or the fields of metadata.jsonl or .csv in its folder,
-    where file_name says which image a line is about. Memory holds one folder's names and metadata.
-    What is not read is counted at the end.
+    Reads names, and opens no image. Records have id and image, sorted by path. NAME.txt beside
+    NAME.jpg is its caption. metadata.jsonl or metadata.csv in its folder gives fields to the image
+    in file_name. Memory holds one folder's names and metadata. A note counts the files that were
+    not read.
 
     \b
     Example:

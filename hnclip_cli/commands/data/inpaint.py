@@ -14,13 +14,13 @@ from hnclip_cli.console import Run
 @options.image_options
 @options.run
 def inpaint(run: Run, **given: Any) -> None:
-    """Paint what negatives say into the images of their records.
+    """Make images of negatives by painting into the images of their records.
 
-    Reads records with "image", "caption" and "negatives", and for a negative a "box" or "mask" of
-    what changes, or boxes with words in the record (docs/images.md). Writes PNG files into DIR, and
-    the records with "image" in such negatives and "negative_images"; memory holds one record. By
-    default negatives that change a color, an object or a size are painted. An image that is there
-    is not made again, so a run that ended early is continued by the same command.
+    Reads records with "image", "caption" and "negatives". A "box" or "mask" of the negative, or
+    boxes with words in the record, say where to paint (docs/images.md). Writes PNG files into DIR,
+    and the records with "image" in painted negatives and with "negative_images". Memory holds one
+    record. By default, negatives that change a color, an object or a size are painted. An image
+    that exists is not made again, so the same command continues a run that ended early.
 
     \b
     Example:

@@ -12,7 +12,7 @@ from hnclip_cli.console import Run
 @click.option(
     "--every-image",
     is_flag=True,
-    help="Records of each image of a sample, as one group.  [default: of the first]",
+    help="Write records of each image of a sample, as one group.  [default: of the first image]",
 )
 @options.output_option
 @options.run
@@ -21,10 +21,10 @@ def webdataset(
 ) -> None:
     """Write a record for each caption of each sample of tar shards.
 
-    Reads the names and texts in plain tar files in the order given; braces stand for several, as
-    in 'shard-{000..009}.tar'. Images stay where they are: a record names one as SHARD::MEMBER,
-    which embed, score and train read in place. Memory holds the keys of one shard. What is not read
-    is counted at the end.
+    Reads the names and texts in plain tar files, in the order given. Braces name several files:
+    'shard-{000..009}.tar'. Images stay in the shard: a record names one as SHARD::MEMBER, and
+    embed, score and train read it there. Memory holds the keys of one shard. A note counts the
+    members that were not read.
 
     \b
     Example:
