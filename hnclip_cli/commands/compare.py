@@ -104,7 +104,9 @@ def compare(
     is_table = names or group_by or only or transpose or layout not in ("json", "table")
     if len(runs) > 2 or is_table or any(isinstance(one, dict) for one in scored):
         if page:
-            raise click.UsageError("--html is for two scored files, and no other table of them")
+            raise click.UsageError(
+                "--html is for two scored files, without options of the table of models"
+            )
         sources = names or _short_names(runs)
         models = None
         if group_by:

@@ -106,9 +106,9 @@ def _check_usage(
     logits: bool, head: str | None,
 ) -> None:  # fmt: skip
     if head and not model:
-        raise click.UsageError("--head needs --model, whose features go through it")
+        raise click.UsageError("--head needs --model")
     if logits and not model:
-        raise click.UsageError("--logits needs --model, which knows their scale")
+        raise click.UsageError("--logits needs --model for the logit scale")
     if bool(model) == bool(files) and not logits:
         raise click.UsageError("scores come either from --model or from embeddings")
     if files and method != "cosine":

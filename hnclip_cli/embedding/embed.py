@@ -95,7 +95,8 @@ def embed_blocks(
     pace = pace or Pace(f"{of}s")
     policy = policy or ErrorPolicy()
     other_records = HnclipError(
-        "the rows kept so far are of other records", hint="the same input, or without --resume"
+        "the rows in the partial file are of other records",
+        hint="the same input, or without --resume",
     )
     end_of_kept = (kept.num_rows, kept.digest) if kept else (0, "")
     num_rows = 0

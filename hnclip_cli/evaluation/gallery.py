@@ -65,7 +65,7 @@ class Gallery:
 def judge(record: Record) -> Failure | None:
     """By how much a scored record is right or wrong.
 
-    None where it has nothing to tell apart, or no caption that could be shown.
+    None where it has nothing to compare, or no caption that could be shown.
     """
     if "scores" not in record:
         return None

@@ -98,7 +98,7 @@ def evaluate(
             "nothing to measure",
             where=getattr(records, "source", "records"),
             got=f"{report['records']} record{'' if report['records'] == 1 else 's'}, "
-            f"{report['unmeasured']} with nothing to tell apart, "
+            f"{report['unmeasured']} with nothing to compare, "
             f"{report['skipped']} skipped",
             hint="hnclip negatives and hnclip score before",
         )

@@ -79,7 +79,7 @@ def summary(report: dict[str, Any]) -> str:
                 parts.append(f"{missing['records']} {where} ({_named(missing['ids'])})")
         return ", ".join(parts)
     parts = [f"{count} record{'' if count == 1 else 's'}"]
-    for name, meaning in (("unmeasured", "with nothing to tell apart"), ("skipped", "skipped")):
+    for name, meaning in (("unmeasured", "with nothing to compare"), ("skipped", "skipped")):
         if report[name]:
             parts.append(f"{report[name]} {meaning}")
     if "same_tokens" in report:

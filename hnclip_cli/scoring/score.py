@@ -80,10 +80,10 @@ def score(
     scale = logits_of(clip) if logits and clip else None
     if arrays:
         if not {"image", "caption"} <= arrays.keys() or method != "cosine":
-            raise HnclipError("embeddings of images and captions give cosines, and no less")
+            raise HnclipError("embeddings need both images and captions, and the method cosine")
         return _without_run(score_with_arrays(records, arrays, policy, scale))
     if clip is None:
-        raise HnclipError("logits need a model, which knows their scale")
+        raise HnclipError("logits need a model for the logit scale")
     encoder = Encoder(
         clip,
         batch_size=batch_size,

@@ -70,7 +70,7 @@ class _Folder:
         if below.count("/") > MAX_FOLDERS:
             where, expected = os.path.join(self.root, below), f"at most {MAX_FOLDERS}"
             self.policy.bad(
-                InputError("too many folders in each other", where=where, expected=expected)
+                InputError("folders are nested too deeply", where=where, expected=expected)
             )
             return
         try:

@@ -56,7 +56,7 @@ def test_the_whole_table():
         | {"unmeasured": 2, "skipped": 1}
     )
     assert table.splitlines() == [
-        "10 records, 2 with nothing to tell apart, 1 skipped",
+        "10 records, 2 with nothing to compare, 1 skipped",
         "",
         "                                         %  95% interval           n  ties  near",
         "overall",

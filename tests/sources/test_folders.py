@@ -225,7 +225,7 @@ def test_folders_in_each_other_have_a_bound(folder):
     records, errors = skipped()
     assert records[-1]["id"].endswith("x/f.png") and len(records) == 6
     (error,) = errors
-    assert "too many folders in each other; expected at most 100" in error
+    assert "folders are nested too deeply; expected at most 100" in error
 
 
 def test_pipes_and_folders_named_like_images_are_bad_records_or_read(folder):

@@ -35,7 +35,9 @@ def read_imagefolder(files: Files) -> Iterator[dict[str, Any]]:
     }
     shared = [prompts[numbers[0]][0] for numbers in alike.values() if len(numbers) > 1]
     if shared:
-        files.note(f"{files.path}: classes of one prompt count as one class: {listed(shared)}")
+        files.note(
+            f"{files.path}: classes with the same prompts count as one class: {listed(shared)}"
+        )
 
     def convert(item: Item) -> dict[str, Any]:
         folder = item["class"]

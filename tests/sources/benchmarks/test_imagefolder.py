@@ -41,7 +41,7 @@ def test_classes_of_the_same_prompts_are_one(folder):
     both = [[0, 0], [0, 1], [0, 2], [0, 3]]
     assert truths == {"DOG": both, "dog": both, "tabby_cat": [[0, 4], [0, 5]]}
     assert folder.notes == [
-        f"{folder.images}: classes of one prompt count as one class: a photo of a DOG."
+        f"{folder.images}: classes with the same prompts count as one class: a photo of a DOG."
     ]
 
 
