@@ -2,14 +2,19 @@
 
 import re
 import shlex
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 
 import click
 import pytest
 
 from docs.generate_cli import PAGE, render
+from docs.site import anchor
 from hnclip_cli.cli import cli
 from hnclip_cli.commands.data import COMMANDS as DATA
+from tests.bench.docs_words import prose
 from tests.conftest import ROOT, run_hnclip
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -27,10 +32,37 @@ def test_the_page_of_commands_is_up_to_date():
     assert PAGE.read_text() == render(), "run: python docs/generate_cli.py"
 
 
+def anchors(page):
+    """Those of the headings outside of code, as a code host makes them."""
+    headings = [line.lstrip("# ") for line in prose(page.read_text()) if line.startswith("#")]
+    made = Counter()
+    for heading in headings:
+        name = anchor(re.sub(r"\]\([^)]*\)", "]", heading))
+        yield f"{name}-{made[name]}" if made[name] else name
+        made[name] += 1
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_links_between_pages_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
-        assert (page.parent / target).exists(), f"{page.name}: {target}"
+    for target, heading in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text()):
+        other = page.parent / target if target else page
+        assert other.exists(), f"{page.name}: {target}"
+        if heading:
+            assert heading in anchors(other), f"{page.name}: {target}#{heading}"
+
+
+def test_the_map_and_the_site_have_every_page():
+    pages = {path.name for path in PAGES[1:]}
+    mapped = set(re.findall(r"\]\((\w+\.md)\)", (ROOT / "docs" / "index.md").read_text()))
+    assert mapped == pages - {"index.md"}
+    assert set(re.findall(r": (\w+\.md)", (ROOT / "mkdocs.yml").read_text())) == pages
+
+
+def test_the_site_builds_without_a_warning(tmp_path):
+    pytest.importorskip("mkdocs")
+    site = ["mkdocs", "build", "--strict", "--quiet", "--site-dir", tmp_path]
+    subprocess.run([sys.executable, "-m", *site], cwd=ROOT, check=True)
+    assert (tmp_path / "start" / "index.html").is_file()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
