@@ -97,7 +97,7 @@ def test_by_replaces_the_default_fields_and_an_unknown_one_is_noted():
         (b"", "hnclip: -: nothing to measure; got 0 records"),
         (
             to_lines(item(0.5)),
-            "hnclip: -: nothing to measure; got 1 record, 1 with nothing to tell",
+            "hnclip: -: nothing to measure; got 1 record, 1 with nothing to compare",
         ),
         (to_lines({"image": "a", "caption": "b"}), 'hnclip: -:1: missing field "scores"; got the'),
         (to_lines(item(1, 0)) + b'{"scores": NaN}', "hnclip: -:2: broken JSON"),
