@@ -74,37 +74,37 @@ _MORE, _WHOLE = options.Number(0, min_open=True), options.Whole(0)
 _OBJECTIVE = options.TableName("objective", "hnclip_cli.training.objectives:OBJECTIVES")
 _length, _loss, _step, _said = (
     partial(_setting, group)
-    for group in ("Length, one of", "Loss", "Optimization", "Said and kept")
+    for group in ("Length, one of", "Loss", "Optimization", "Log and checkpoints")
 )
 # fmt: off
 _settings = options.together(
     _length("--steps", _COUNT, "Optimizer steps."),
     _length("--epochs", _MORE, "Passes over the records."),
-    _length("--seconds", _MORE, "Wall-clock time; the schedule follows the clock."),
+    _length("--seconds", _MORE, "Seconds of training; the schedule follows the clock."),
     _loss("--objective", _OBJECTIVE, "What to minimize (docs/methods.md)."),
     click.option("--paper", is_flag=True, cls=options.Grouped, group="Loss",
-        help="The settings of the objective's paper, listed below, where no flag gives another."),
+        help="Take the settings of the objective's paper, listed below; your own flags win."),
     _loss("--negatives-per-caption", _COUNT,
-        "Negative slots K of each pair; of more, K are drawn each epoch."),
+        "Negatives K of each pair in a step; if a record has more, K are drawn each epoch."),
     _loss("--imc-weight", _SIZE,
         "Weight of the intra-modal contrastive term.  [default: the objective's]"),
     _loss("--cmr-weight", _SIZE,
         "Weight of the cross-modal rank term.  [default: the objective's]"),
     _loss("--threshold-bound", _SIZE, "Upper bound of the adaptive thresholds, in logits."),
     _loss("--groups", click.Choice(["image", "none"]),
-        "image does not contrast pairs of one image with each other; none does, as the papers."),
+        "image: do not contrast pairs of one image with each other; none: do, as in the papers."),
     _step("--batch-size", options.WholeOrAuto(1, AUTO),
-        "Pairs in a step; auto: as many as the GPU has memory for."),
+        "Pairs in a step; auto: as many as fit into the memory of the GPU."),
     _step("--micro-batch", options.WholeOrAuto(0, AUTO),
-        "Pairs that the model sees at a time, with the same result; 0: all; auto: as many as fit."),
+        "Pairs that the model gets at a time, with the same result; 0: all; auto: as many as fit."),
     _step("--lr", _MORE,
-        "Peak learning rate.  [default: 5e-6, or 1e-3 where no weights are loaded]"),
+        "Peak learning rate.  [default: 5e-6; 1e-3 with random weights]"),
     _step("--warmup-steps", _WHOLE, "Linear warm-up before the cosine."),
     click.option("--lock", multiple=True, cls=options.Grouped, group="Optimization",
         type=click.Choice(["image", "text", "none"]), callback=_locked_tower,
-        help="Leave the weights of this tower as they are; repeatable."),
+        help="Do not train this tower; repeatable."),
     click.option("--decoder", metavar="T5", cls=options.Grouped, group="Loss",
-        help="Of --objective read: the T5 that rebuilds captions, a folder or a cached name."),
+        help="For --objective read: the T5 that rebuilds captions, a folder or a cached name."),
     click.option("--set", "others", multiple=True, cls=options.Grouped, group="Optimization",
         type=(click.Choice(_OTHERS), _SIZE), metavar="NAME NUMBER",
         help=f"Another setting, repeatable (docs/train.md): {', '.join(_OTHERS)}."),
@@ -112,17 +112,17 @@ _settings = options.together(
     _said("--checkpoint-every", _Every(),
         "Time, as in 10m, or steps between two checkpoints; 0 writes only the last."),
     _said("--keep", _WHOLE,
-        "Models of so many checkpoints to keep in -o, and with --val the best one."),
-    click.option("--log-time", is_flag=True, cls=options.Grouped, group="Said and kept",
+        "Keep the models of the last N checkpoints in -o, and with --val the best one."),
+    click.option("--log-time", is_flag=True, cls=options.Grouped, group="Log and checkpoints",
         help="Add time and samples_per_second to the lines, which then differ from run to run."),
     click.option("--tensorboard", metavar="DIR", shell_complete=of_files("dir"),
-        cls=options.Grouped, group="Said and kept",
+        cls=options.Grouped, group="Log and checkpoints",
         help="Also write the metrics for TensorBoard (pip install 'hnclip[tensorboard]')."),
-    click.option("--wandb", is_flag=True, cls=options.Grouped, group="Said and kept",
+    click.option("--wandb", is_flag=True, cls=options.Grouped, group="Log and checkpoints",
         help="Also write them for W&B, offline unless WANDB_MODE=online (hnclip[wandb])."),
     click.option("--val", metavar="FILE", type=options.READ, cls=options.Grouped,
-        group="Said and kept",
-        help="Records to measure at the start, at checkpoints and at the end."),
+        group="Log and checkpoints",
+        help="Records to validate on at the start, at checkpoints and at the end."),
 )
 # fmt: on
 
@@ -151,10 +151,10 @@ class _Train(options.Command):
     shell_complete=of_files("dir"),
     help="Folder for the checkpoint.",
 )
-@click.option("--resume", is_flag=True, help="Go on from the state in -o, if it holds one.")
-@click.option("--overwrite", is_flag=True, help="Write to -o also where it holds a model.")
+@click.option("--resume", is_flag=True, help="Continue from the state in -o, if there is one.")
+@click.option("--overwrite", is_flag=True, help="Replace the model or run in -o.")
 @click.option("--from-scratch", is_flag=True, help="Start from random weights.")
-@click.option("--dry-run", is_flag=True, help="Say what the run would cost, and load no weights.")
+@click.option("--dry-run", is_flag=True, help="Print steps, FLOPs and memory, and do not train.")
 @_settings
 @options.image_options
 @options.workers_option
@@ -175,7 +175,7 @@ def train(
     JSONL to stdout and the model to the folder -o, in open_clip's local-dir format.
 
     The input is spooled to a temporary file, so it may be a pipe; memory grows by 24 bytes a
-    record. The same input, seed and machine give the same weights on a CPU (but for --seconds).
+    record. The same input, seed and machine give the same weights on a CPU (not with --seconds).
     Images get the model's own evaluation preprocessing, without augmentation.
 
     \b
@@ -196,9 +196,9 @@ def train(
         settings |= taken
         console.note(f"--paper stands for {as_flags(taken)}")
     if dry_run and settings["objective"] == "clap":
-        raise click.UsageError("--dry-run is of steps on pairs, and --objective clap takes none")
+        raise click.UsageError("--dry-run does not work with --objective clap")
     if sum(settings[name] is not None for name in ("steps", "epochs", "seconds")) != 1:
-        raise click.UsageError("one of --steps, --epochs and --seconds says how long to train")
+        raise click.UsageError("give exactly one of --steps, --epochs and --seconds")
     sizes = [settings["batch_size"], settings["micro_batch"]]
     if sizes.count(AUTO) > (0 if dry_run else 1):
         raise click.UsageError(

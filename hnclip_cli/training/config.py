@@ -87,12 +87,12 @@ class TrainConfig:
             or AUTO in (self.batch_size, self.micro_batch)
         ):  # fmt: skip
             raise HnclipError(
-                "--objective clap trains a head, and neither tower",
+                "--objective clap trains a head, not the towers",
                 expected="no lock, lora_rank, wise_ft, generation_steps, and no auto sizes",
             )
         if self.objective == "iterated" and not self.generation_steps:
             raise HnclipError(
-                "--objective iterated has no generations",
+                "--objective iterated needs generation_steps",
                 hint="--set generation_steps 6000 --set smoothing_steps 1500, or --paper",
             )
         if self.decoder and RECONSTRUCTION not in self.all_weights:
@@ -104,7 +104,7 @@ class TrainConfig:
         keeps_text = self.locks("text") or self.lora_rank or self.wise_ft < 1
         if self.generation_steps and keeps_text:
             raise HnclipError(
-                "generation_steps makes the text tower anew",
+                "generation_steps replaces the text tower",
                 expected="no --lock text, lora_rank or wise_ft",
             )
         if self.smoothing_steps and self.smoothing_steps >= self.generation_steps:

@@ -27,7 +27,8 @@ def _talking() -> Iterator[None]:
         # gloo: "[file:line] Connection closed by peer [address]. Advice"
         reason = re.sub(r"^\[[^\]]*\] *", "", str(error).splitlines()[0]).split(". ")[0]
         raise HnclipError(
-            f"another process of this run went away ({reason})", hint="reading what it said"
+            f"another process of this run ended ({reason})",
+            hint="reading the message of that process",
         ) from error
 
 
@@ -108,7 +109,9 @@ class Ranks:
         if stopped:
             raise Stopped("stopped together with rank 0")
         if failed:
-            raise HnclipError("rank 0 of this run failed", hint="reading what it said")
+            raise HnclipError(
+                "rank 0 of this run failed", hint="reading the message of that process"
+            )
         return result
 
     def own(self, rows: Tensor, counts: list[int]) -> Tensor:

@@ -175,7 +175,9 @@ class Batches:
         if self.error:
             raise self.error
         if failed:
-            raise HnclipError("another process of this run failed", hint="reading its message")
+            raise HnclipError(
+                "another process of this run failed", hint="reading the message of that process"
+            )
         self._num_empty = self._num_empty + 1 if empty else 0
         if self._num_empty > self._max_empty:
             raise HnclipError("not one image of an epoch could be decoded")

@@ -243,7 +243,7 @@ def count_steps(config: TrainConfig, num_records: int) -> int | None:
 
 def left_out(store: RecordStore, config: TrainConfig) -> Iterator[str]:
     """Lines on what an objective takes and a run does without, and what adds it."""
-    without = f"--objective {config.objective} does without"
+    without = f"--objective {config.objective} runs without"
     if not config.decoder and RECONSTRUCTION in config.all_weights:
         yield f"{without} its term {RECONSTRUCTION}; try --decoder google/t5-v1_1-large"
     # Negative images that one side alone needs are a choice; of pairs with captions they are not.

@@ -98,7 +98,7 @@ class StepOnMeta:
             return self._measure(samples)
         except (RuntimeError, NotImplementedError) as error:
             raise HnclipError(
-                "a step of this model and objective cannot be run without numbers",
+                "the memory of a step of this model and objective cannot be predicted",
                 got=str(error).partition("\n")[0],
                 hint="a number for --batch-size, and no --dry-run",
             ) from error

@@ -98,7 +98,7 @@ def train(
         Stopped: after ``stop``, with the state saved.
     """
     if sum(length is not None for length in (config.steps, config.epochs, config.seconds)) != 1:
-        raise HnclipError("one of steps, epochs and seconds says how long to train")
+        raise HnclipError("give exactly one of steps, epochs and seconds")
     policy, stop = policy or ErrorPolicy(), stop or StopSignals()
     named = model if isinstance(model, str) else f"Clip {model.settings()['model']}"
     checkpoints.check_folder(output, resume=resume, model=named, overwrite=overwrite)
@@ -131,9 +131,9 @@ def train(
         bias = clip.logit_bias
         if bias is not None and not uses(config.weights, "bias"):
             say(
-                f"the model's logit_bias, {bias.item():.6g}, stays as it is: a softmax, as in "
-                f"--objective {config.objective}, does not see it, and its logits are no "
-                "probabilities of pairs after training; --objective siglip-hn trains it"
+                f"--objective {config.objective} is a softmax and does not train the model's "
+                f"logit_bias, {bias.item():.6g}; after training the model's logits are no "
+                "probabilities of pairs; --objective siglip-hn trains the bias"
             )
         export: Export | HeadExport
         if isinstance(store, Prompts):

@@ -107,7 +107,7 @@ def _checked(metadata: Any) -> Metadata:
 
 def damaged(path: str, reason: str) -> HnclipError:
     return HnclipError(
-        f"the state cannot be gone on from ({shown(reason, 120)})",
+        f"the state cannot be resumed ({shown(reason, 120)})",
         where=path,
         hint="--overwrite in place of --resume to start over, or another -o",
     )

@@ -334,12 +334,12 @@ def test_a_decoder_is_trained_with_taken_up_again_and_not_written(records, tiny_
     Path("r.jsonl").write_bytes(to_lines(*with_further_texts(records)))
     flags = ["--objective", "read", "--model", tiny_vit, "--log-every", 1, "r.jsonl"]
     alone = train("--steps", 1, *flags)
-    assert "--objective read does without its term reconstruction; try --decoder" in alone.stderr
+    assert "--objective read runs without its term reconstruction; try --decoder" in alone.stderr
     assert "reconstruction" not in parse_lines(alone.stdout_bytes)[0]
     flags += ["--decoder", t5, "--lr", "1e-3"]
     whole = train("--steps", 4, "--overwrite", *flags)
     assert whole.exit_code == 0, whole.stderr
-    assert "does without" not in whole.stderr
+    assert "runs without" not in whole.stderr
     lines = parse_lines(whole.stdout_bytes)
     assert lines[-1]["reconstruction"] < lines[0]["reconstruction"]
     expected = load_clip("run", device="cpu").module.state_dict()

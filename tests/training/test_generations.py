@@ -102,11 +102,11 @@ def test_a_new_tower_depends_on_the_seed_alone():
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"generation_steps": 0, "smoothing_steps": 0}, "has no generations.*try --set"),
+        ({"generation_steps": 0, "smoothing_steps": 0}, "needs generation_steps.*try --set"),
         ({"smoothing_steps": 3}, "bad smoothing_steps; got 3, expected less than"),
-        ({"lock": "text"}, "makes the text tower anew"),
-        ({"lora_rank": 2}, "makes the text tower anew"),
-        ({"wise_ft": 0.5}, "makes the text tower anew"),
+        ({"lock": "text"}, "replaces the text tower"),
+        ({"lora_rank": 2}, "replaces the text tower"),
+        ({"wise_ft": 0.5}, "replaces the text tower"),
     ],
     ids=str,
 )

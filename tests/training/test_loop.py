@@ -242,7 +242,7 @@ def test_what_an_objective_does_without_is_said(tmp_path):
     notes = []
     run(tmp_path, make_records(tmp_path), objective="hnclip", steps=1, note=notes.append)
     assert (
-        "--objective hnclip does without units with a foil; try hnclip negatives --units before "
+        "--objective hnclip runs without units with a foil; try hnclip negatives --units before "
         "this" in notes
     )
 

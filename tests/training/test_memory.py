@@ -105,7 +105,7 @@ def test_an_objective_that_looks_at_numbers_is_refused_in_one_line(monkeypatch):
     monkeypatch.setitem(
         objectives._BUILT_IN, "peeking", lambda view: view.positive.sum() * view.scale.item()
     )
-    with pytest.raises(HnclipError, match=r"cannot be run without numbers; got .*meta"):
+    with pytest.raises(HnclipError, match=r"cannot be predicted; got .*meta"):
         measure(objective="peeking")
 
 

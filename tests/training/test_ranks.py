@@ -297,6 +297,6 @@ def test_what_one_process_skips_is_in_the_exit_code_of_all(folder):
 def test_the_others_notice_that_a_process_was_killed(folder):
     end = json.loads((folder / "killed-0.json").read_text())
     assert end["code"] == 1 and '"step":1,' in end["stdout"]
-    assert end["stderr"].startswith("hnclip: another process of this run went away")
+    assert end["stderr"].startswith("hnclip: another process of this run ended")
     assert end["stderr"].count("\n") == 1
     assert (folder / "said-0").read_text() == ""

@@ -71,7 +71,7 @@ def test_a_loaded_scale_above_100_and_a_bias_are_kept(tmp_path, sigmoid_model):
     written = hnclip.load(str(tmp_path / "run"), device="cpu")
     assert written.logit_bias.item() == trained.clip.logit_bias.item() == -16.5
     assert logits_of(written).bias == -16.5 and 116 < logits_of(written).scale <= 117.31
-    assert "logit_bias, -16.5, stays as it is" in notes[0]
+    assert "does not train the model's logit_bias, -16.5" in notes[0]
 
 
 def test_a_sigmoid_objective_trains_the_bias(tmp_path, sigmoid_model):

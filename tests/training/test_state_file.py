@@ -81,8 +81,8 @@ def test_a_state_that_was_not_touched_is_taken_up(path):
 def test_what_is_no_state(tmp_path, content):
     path = tmp_path / STATE_NAME
     path.write_bytes(content)
-    assert "the state cannot be gone on from" in refusal(str(path))
-    with pytest.raises(HnclipError, match="cannot be gone on from"):
+    assert "the state cannot be resumed" in refusal(str(path))
+    with pytest.raises(HnclipError, match="cannot be resumed"):
         checkpoints.check_folder(str(tmp_path), resume=False, model="m")
 
 
@@ -100,7 +100,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.999])
 def test_a_cut_state_is_damaged(path, part):
     os.truncate(path, int(os.path.getsize(path) * part))
-    assert "the state cannot be gone on from" in refusal(path)
+    assert "the state cannot be resumed" in refusal(path)
 
 
 @pytest.mark.parametrize("part", [0.001, 0.3, 0.7, 0.99])
@@ -110,7 +110,7 @@ def test_a_changed_byte_is_noticed(path, part):
         byte = stream.read(1)[0]
         stream.seek(-1, os.SEEK_CUR)
         stream.write(bytes([byte ^ 1]))
-    assert "the state cannot be gone on from" in refusal(path)
+    assert "the state cannot be resumed" in refusal(path)
 
 
 @pytest.mark.parametrize("name", ["thresholds", "optimizer.0.exp_avg", "optimizer", "model"])
@@ -143,14 +143,14 @@ VALUES = {
 )
 def test_values_that_no_state_has_are_refused_with_a_right_checksum_too(path, field, value):
     rewrite(path, **{field: value})
-    assert "the state cannot be gone on from" in refusal(path)
+    assert "the state cannot be resumed" in refusal(path)
 
 
 @pytest.mark.parametrize("said", ["[]", "5", "{}", "[" * 9999, '{"step": 1' + "0" * 5000 + "}"])
 def test_descriptions_that_are_none_are_refused_with_a_right_checksum_too(path, said):
     header = {"hnclip": f"{zlib.crc32(said.encode()):08x} {said}"}
     save_file(load_file(path), path, header)
-    assert "the state cannot be gone on from" in refusal(path)
+    assert "the state cannot be resumed" in refusal(path)
 
 
 def test_a_state_has_the_tensors_of_its_model_and_moments(path):

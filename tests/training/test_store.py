@@ -70,14 +70,14 @@ def test_what_a_run_does_without_is_named(tmp_path):
         return list(left_out(store, config))
 
     assert said("triplet", bare) == [
-        "--objective triplet does without negative images; try hnclip data generate before this"
+        "--objective triplet runs without negative images; try hnclip data generate before this"
     ]
     assert said("triplet", shown) == said("ce-clip", bare) == []
     assert said("svlc", bare) == [
-        "--objective svlc does without other captions of the same image; "
+        "--objective svlc runs without other captions of the same image; "
         'try records with "captions", a list of true ones'
     ]
     assert said("svlc", with_further_texts(bare)) == []
     assert said("read", with_further_texts(bare)) == [
-        "--objective read does without its term reconstruction; try --decoder google/t5-v1_1-large"
+        "--objective read runs without its term reconstruction; try --decoder google/t5-v1_1-large"
     ]
