@@ -132,6 +132,7 @@ class Comparison:
                     ("seen", "train", options.test_scenes, TEST_KINDS, ""),
                 )
             ]
+            made.append(lanes.submit(self.make_first))
             for future in made:
                 future.result()
             self.keep_held_out()
@@ -140,24 +141,28 @@ class Comparison:
 
     def keep_held_out(self) -> None:
         """From drawn.jsonl train.jsonl, in which no text names a combination of the test split,
-        not even a false one; and first.jsonl, of it the scenes of one object.
+        not even a false one.
         """
         held_out = [f"{color} {shape}" for color, shape in COMBINATIONS["test"]]
 
         def is_seen(text: str) -> bool:
             return not any(name in text.lower() for name in held_out)
 
-        lines: dict[str, list[str]] = {"train": [], "first": []}
-        for line in (self.folder / "drawn.jsonl").read_text().splitlines():
-            record = json.loads(line)
-            record["negatives"] = [n for n in record["negatives"] if is_seen(n["caption"])]
-            record["units"] = [u for u in record["units"] if is_seen(u.get("foil", ""))]
-            written = f"{json.dumps(record)}\n"
-            lines["train"].append(written)
-            if len(record["objects"]) == 1:
-                lines["first"].append(written)
-        for name, found in lines.items():
-            (self.folder / f"{name}.jsonl").write_text("".join(found))
+        drawn, kept = self.folder / "drawn.jsonl", self.folder / "train.jsonl"
+        with drawn.open() as lines, kept.open("w") as out:
+            for record in map(json.loads, lines):
+                record["negatives"] = [n for n in record["negatives"] if is_seen(n["caption"])]
+                record["units"] = [u for u in record["units"] if is_seen(u.get("foil", ""))]
+                out.write(f"{json.dumps(record)}\n")
+
+    def make_first(self) -> None:
+        """Scenes of one object for the first phase, none of them in train.jsonl."""
+        options = self.options
+        self.hnclip(
+            f"data scenes one -n {options.first_scenes} --max-objects 1 --split train "
+            f"--image-size {options.image_size} --seed {self.seed + 2000}",
+            "first.jsonl",
+        )
 
     def make_scenes(self, name: str, split: str, number: int, kinds: list[str], more: str) -> None:
         """Scenes of one and two objects, and a tenth of alike things, with their negatives."""
@@ -199,7 +204,7 @@ class Comparison:
         options = self.options
         length = f"--seconds {options.first_seconds}"
         if options.steps:
-            length = f"--steps {options.steps // 5}"
+            length = f"--steps {options.steps * 2 // 5}"
         flags = f"--objective clip {length}"
         records = "train.jsonl" if options.train else "first.jsonl"
         threads = options.threads * options.lanes
@@ -358,11 +363,16 @@ def table(found: dict[str, Any]) -> str:
         lines.append([name] + [cell_of(row[m], digits[m]) for m in measures])
     if not is_wide:
         lines = [list(column) for column in zip(*lines, strict=True)]
+    return markdown(lines)
+
+
+def markdown(lines: list[list[str]]) -> str:
+    """A table whose first line is its head, with columns of one width."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    lines.insert(1, ["-" * width for width in widths])
+    ruled = [lines[0], ["-" * width for width in widths], *lines[1:]]
     return "\n".join(
         "| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |"
-        for line in lines
+        for line in ruled
     )
 
 
@@ -408,10 +418,11 @@ def parse() -> argparse.Namespace:
         help="in place of --seconds, on a machine that others use: "
         "N steps of the first objective, and what takes as many processor seconds of the others",
     )
-    add("--first-seconds", type=float, default=20, help="of clip, before")
+    add("--first-seconds", type=float, default=25, help="of clip, before")
     add("--train", type=Path, metavar="FILE", help="records in place of scenes, with negatives")
     add("--test", type=Path, metavar="FILE", help="others, to test")
-    add("--scenes", type=int, default=20_000, help="to train with")
+    add("--scenes", type=int, default=60_000, help="to train with")
+    add("--first-scenes", type=int, default=20_000, help="of one object, for the first phase")
     add("--test-scenes", type=int, default=600)
     add("--alike-share", type=float, default=0.1, help="of scenes to count, beside the others")
     add("--image-size", type=int, default=32, help="of the scenes")

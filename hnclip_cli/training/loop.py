@@ -109,8 +109,8 @@ def train(
             if stopping:
                 ranks.first(partial(save, False))
                 raise Stopped(f"stopped by a signal after step {state.step}, with the state saved")
-            if config.seconds and state.elapsed >= config.seconds:
-                break
+            if config.seconds and state.step and state.elapsed >= config.seconds:
+                break  # after one step at least, so that a model and a log are there
             state.position += 1
             if not size:
                 continue

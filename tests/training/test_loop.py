@@ -87,6 +87,11 @@ def test_the_clock_ends_a_run_and_drives_its_schedule(tmp_path, monkeypatch):
     assert rates == sorted(rates, reverse=True) and rates[-1] < 0.3 * rates[0]
 
 
+def test_a_run_that_has_no_time_makes_one_step(tmp_path):
+    _, metrics, _ = run(tmp_path, make_records(tmp_path), steps=None, seconds=1e-9)
+    assert [line["step"] for line in metrics] == [1]
+
+
 def test_the_scale_is_clamped(tmp_path, monkeypatch):
     monkeypatch.setattr("hnclip_cli.training.checkpoints.max_log_scale", lambda module: 1.0)
     clip, _, _ = run(tmp_path, make_records(tmp_path), steps=1)
