@@ -1,0 +1,71 @@
+"""Write the tables of objectives in README.md and docs/results.md, from one file of figures.
+
+python docs/generate_results.py [TABLE.json]
+
+The figures are kept in tests/bench/objectives.json. TABLE.json, of a new run of
+examples/compare_objectives.sh, replaces them first.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+FIGURES = ROOT / "tests" / "bench" / "objectives.json"
+sys.path.insert(0, str(ROOT))
+
+from examples.compare_objectives import cell_of, markdown, over_seeds  # noqa: E402
+
+OURS, BASELINE = "hnclip", "clip"
+AXES = ("swaps", "retrieval R@1")
+RANKS = ("I→T R@1", "I→T R@5", "T→I R@1", "T→I R@5")
+MEASURES = ("swaps", "swaps, seen", "flips", "half-truths", *RANKS)
+Objectives = dict[str, dict[str, Any]]
+
+
+def gained(objectives: Objectives, name: str, measure: str) -> str:
+    """What ours has above another objective, seed by seed: +22.6 ± 3.1."""
+    ours, others = (objectives[which][measure]["values"] for which in (OURS, name))
+    cell = over_seeds([a - b for a, b in zip(ours, others, strict=True)])
+    return f"{'+' if cell['mean'] >= 0 else ''}{cell_of(cell, 1)}"
+
+
+def short_table(objectives: Objectives) -> str:
+    """Ours against the baseline, a row for each measure."""
+    lines = [["% right", f"`{BASELINE}`", f"`{OURS}`", "difference"]]
+    for measure in MEASURES:
+        cells = [cell_of(objectives[name][measure], 1) for name in (BASELINE, OURS)]
+        lines.append([measure, *cells, gained(objectives, BASELINE, measure)])
+    return markdown(lines)
+
+
+def long_table(objectives: Objectives) -> str:
+    """A row for each objective; the last columns say what ours has above it."""
+    lines = [["% right", *MEASURES, "steps", *(f"`{OURS}`: {axis}" for axis in AXES)]]
+    for name, row in objectives.items():
+        above = ["", ""]
+        if name != OURS:
+            above = [gained(objectives, name, axis) for axis in AXES]
+        measured = [cell_of(row[measure], 1) for measure in MEASURES]
+        lines.append([f"`{name}`", *measured, f"{row['steps']['mean']:.0f}", *above])
+    return markdown(lines)
+
+
+def pages() -> dict[Path, str]:
+    """Each page as it should be: what stands between its two marks is the table."""
+    objectives = json.loads(FIGURES.read_text())["objectives"]
+    found = {}
+    for name, table in (("README.md", short_table), ("docs/results.md", long_table)):
+        before, rest = (ROOT / name).read_text().split("<!-- objectives -->\n")
+        after = rest.partition("<!-- end -->")[2]
+        text = f"{before}<!-- objectives -->\n{table(objectives)}\n<!-- end -->{after}"
+        found[ROOT / name] = text
+    return found
+
+
+if __name__ == "__main__":
+    for given in sys.argv[1:]:
+        FIGURES.write_text(f"{json.dumps(json.loads(Path(given).read_text()), indent=1)}\n")
+    for path, text in pages().items():
+        path.write_text(text)
