@@ -204,7 +204,7 @@ class Comparison:
         options = self.options
         length = f"--seconds {options.first_seconds}"
         if options.steps:
-            length = f"--steps {options.steps * 2 // 5}"
+            length = f"--steps {options.steps // 2}"
         flags = f"--objective clip {length}"
         records = "train.jsonl" if options.train else "first.jsonl"
         threads = options.threads * options.lanes
@@ -418,10 +418,10 @@ def parse() -> argparse.Namespace:
         help="in place of --seconds, on a machine that others use: "
         "N steps of the first objective, and what takes as many processor seconds of the others",
     )
-    add("--first-seconds", type=float, default=25, help="of clip, before")
+    add("--first-seconds", type=float, default=20, help="of clip, before")
     add("--train", type=Path, metavar="FILE", help="records in place of scenes, with negatives")
     add("--test", type=Path, metavar="FILE", help="others, to test")
-    add("--scenes", type=int, default=60_000, help="to train with")
+    add("--scenes", type=int, default=30_000, help="to train with")
     add("--first-scenes", type=int, default=20_000, help="of one object, for the first phase")
     add("--test-scenes", type=int, default=600)
     add("--alike-share", type=float, default=0.1, help="of scenes to count, beside the others")
