@@ -9,7 +9,6 @@ examples/compare_objectives.sh, replaces them first.
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES = ROOT / "tests" / "bench" / "objectives.json"
@@ -21,12 +20,16 @@ OURS, BASELINE = "hnclip", "clip"
 AXES = ("swaps", "retrieval R@1")
 RANKS = ("I→T R@1", "I→T R@5", "T→I R@1", "T→I R@5")
 MEASURES = ("swaps", "swaps, seen", "flips", "half-truths", *RANKS)
-Objectives = dict[str, dict[str, Any]]
+Objectives = dict[str, dict[str, list[float]]]  # of each objective and measure, a value a seed
+
+
+def mean_of(values: list[float]) -> str:
+    return cell_of(over_seeds(values), 1)
 
 
 def gained(objectives: Objectives, name: str, measure: str) -> str:
     """What ours has above another objective, seed by seed: +22.6 ± 3.1."""
-    ours, others = (objectives[which][measure]["values"] for which in (OURS, name))
+    ours, others = (objectives[which][measure] for which in (OURS, name))
     cell = over_seeds([a - b for a, b in zip(ours, others, strict=True)])
     return f"{'+' if cell['mean'] >= 0 else ''}{cell_of(cell, 1)}"
 
@@ -35,7 +38,7 @@ def short_table(objectives: Objectives) -> str:
     """Ours against the baseline, a row for each measure."""
     lines = [["% right", f"`{BASELINE}`", f"`{OURS}`", "difference"]]
     for measure in MEASURES:
-        cells = [cell_of(objectives[name][measure], 1) for name in (BASELINE, OURS)]
+        cells = [mean_of(objectives[name][measure]) for name in (BASELINE, OURS)]
         lines.append([measure, *cells, gained(objectives, BASELINE, measure)])
     return markdown(lines)
 
@@ -47,14 +50,14 @@ def long_table(objectives: Objectives) -> str:
         above = ["", ""]
         if name != OURS:
             above = [gained(objectives, name, axis) for axis in AXES]
-        measured = [cell_of(row[measure], 1) for measure in MEASURES]
-        lines.append([f"`{name}`", *measured, f"{row['steps']['mean']:.0f}", *above])
+        measured = [mean_of(row[measure]) for measure in MEASURES]
+        lines.append([f"`{name}`", *measured, f"{row['steps'][0]:.0f}", *above])
     return markdown(lines)
 
 
 def pages() -> dict[Path, str]:
     """Each page as it should be: what stands between its two marks is the table."""
-    objectives = json.loads(FIGURES.read_text())["objectives"]
+    objectives = json.loads(FIGURES.read_text())
     found = {}
     for name, table in (("README.md", short_table), ("docs/results.md", long_table)):
         before, rest = (ROOT / name).read_text().split("<!-- objectives -->\n")
@@ -64,8 +67,18 @@ def pages() -> dict[Path, str]:
     return found
 
 
+def keep(table: Path) -> None:
+    """The values of a new run become the kept ones."""
+    found = {
+        name: {m: [round(v, 2) for v in row[m]["values"]] for m in (*MEASURES, AXES[1], "steps")}
+        for name, row in json.loads(table.read_text())["objectives"].items()
+    }
+    lines = ",\n".join(f"{json.dumps(n)}: {json.dumps(row)}" for n, row in found.items())
+    FIGURES.write_text(f"{{{lines}}}\n")
+
+
 if __name__ == "__main__":
     for given in sys.argv[1:]:
-        FIGURES.write_text(f"{json.dumps(json.loads(Path(given).read_text()), indent=1)}\n")
+        keep(Path(given))
     for path, text in pages().items():
         path.write_text(text)

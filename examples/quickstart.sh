@@ -9,5 +9,5 @@
 # shows, those called "seen" the ones that it shows.
 set -euo pipefail
 here=$(dirname "$0")
-exec bash "$here/compare_objectives.sh" --objectives clip hnclip --seeds 0 --seconds 90 \
-    --scenes 15000 --test-scenes 400 -o "${1:-quickstart-run}" "${@:2}"
+exec bash "$here/compare_objectives.sh" --objectives clip hnclip --seeds 0 --seconds 75 \
+    --scenes 20000 --first-scenes 10000 --test-scenes 400 -o "${1:-quickstart-run}" "${@:2}"

@@ -11,6 +11,7 @@ import click
 import pytest
 
 from docs.generate_cli import PAGE, render
+from docs.generate_results import pages
 from docs.site import anchor
 from hnclip_cli.cli import cli
 from hnclip_cli.commands.data import COMMANDS as DATA
@@ -40,6 +41,11 @@ def anchors(page):
         name = anchor(re.sub(r"\]\([^)]*\)", "]", heading))
         yield f"{name}-{made[name]}" if made[name] else name
         made[name] += 1
+
+
+def test_tables_of_objectives_are_those_of_the_kept_figures():
+    for path, text in pages().items():
+        assert path.read_text() == text, "run: python docs/generate_results.py"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
