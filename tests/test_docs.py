@@ -15,7 +15,8 @@ from docs.generate_results import pages
 from docs.site import anchor
 from hnclip_cli.cli import cli
 from hnclip_cli.commands.data import COMMANDS as DATA
-from tests.bench.docs_words import prose
+from tests.bench.docs_words import PAGES as WRITTEN
+from tests.bench.docs_words import long_lines, measure, prose
 from tests.conftest import ROOT, run_hnclip
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -138,3 +139,24 @@ def test_the_first_pipe_of_the_readme_prints_what_it_says():
     typed, _, arguments = lines[at].removeprefix("    $ echo ").partition(" | hnclip ")
     done = run_hnclip(*shlex.split(arguments), stdin=shlex.split(typed)[0].encode() + b"\n")
     assert done.stdout.decode() == lines[at + 1].removeprefix("    ") + "\n"
+
+
+# Their lines are being shortened.
+WIDE = {"results.md"}
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda path: path.name)
+def test_lines_of_prose_fit_100_columns(page):
+    assert page.name in WIDE or long_lines(page.read_text()) == []
+
+
+def test_sentences_are_short():
+    measured = measure([page.read_text() for page in WRITTEN])
+    assert measured["average"] <= 15
+    assert measured["percent_over_30"] <= 2
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda path: path.name)
+def test_the_first_line_says_what_a_page_is(page):
+    purpose = next(prose("\n".join(page.read_text().splitlines()[2:])))
+    assert re.match(r"\*(Map|Start|Guide|Reference|Background)\.\* ", purpose)
