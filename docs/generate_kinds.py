@@ -2,9 +2,8 @@
 
 HNCLIP_TEST_DATA=DATA python docs/generate_kinds.py
 
-Reads DATA/coco/captions.jsonl. Nobody chooses the captions: they come in the order of a hash, and
-of each kind the first five are shown for which the kind has a negative and that no kind before it
-has shown.
+Reads DATA/coco/captions.jsonl. The captions are not chosen by hand: they come in the order of a
+hash. Each kind shows the first five that have a negative of it and that no earlier kind shows.
 """
 
 import hashlib
@@ -67,15 +66,16 @@ def _plain(text: str) -> str:
 
 
 def section(name: str, kind: Kind, shown: list[Shown], total: int) -> str:
-    """A heading, how it is asked for, and a table."""
-    asked = "by default" if kind.is_default else f"with `--kind {name}`"
-    few = "" if len(shown) == SHOWN else f" All that {total:,} captions give."
+    """A heading, what the kind does, whose it is, how it is asked for, and a table."""
+    purpose = (kind.candidates.__doc__ or "").split("\n")[0]
+    asked = "Made by default" if kind.is_default else f"Made with `--kind {name}`"
+    few = "" if len(shown) == SHOWN else f" The {total:,} captions give no more."
     rows = [
         "| {} | {} |".format(*marked(record.caption, negative["edits"]))
         for record, negative in shown
     ]
     table = "\n".join(["| caption | negative |", "|---|---|", *rows])
-    return f"## {name}\n\n{kind.source}; made {asked}.{few}\n\n{table}\n"
+    return f"## {name}\n\n{purpose} {asked}. After: {kind.source}.{few}\n\n{table}\n"
 
 
 def render(records: list[Record]) -> str:
@@ -92,18 +92,19 @@ def render(records: list[Record]) -> str:
             if len(shown) == SHOWN:
                 break
         sections.append(section(name, kind, shown, len(records)))
-    head = f"""# Every kind on real captions
+    head = f"""# Kinds of negatives
 
-What `hnclip negatives --true-captions` makes, with the edit in bold, unretouched. Nobody chose the
-captions: {len(records):,} captions of COCO stand in the order of a hash, and each kind shows the
-first {SHOWN} that give a negative of it and that no kind before it has shown. What is odd here is
-odd in the output.
+*Reference.* Each kind of [`hnclip negatives`](negatives.md): what it does, and five examples.
 
-This page is written by `HNCLIP_TEST_DATA=… python docs/generate_kinds.py`. The captions are from
-the [COCO](https://cocodataset.org) caption annotations (Lin et al. 2014, Chen et al. 2015; COCO
-Consortium, [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/)): as they are on the left, and
-changed, as shown, on the right. What each kind is for, and what keeps it false and fluent, says
-[negatives.md](negatives.md).
+The examples are the output of `hnclip negatives --true-captions` for COCO captions. They are not
+chosen by hand, so they show mistakes too. The {len(records):,} captions are in the order of a
+hash. Each kind shows the first {SHOWN} captions that have a negative of it and that no earlier
+kind shows. Bold marks the edit.
+
+`HNCLIP_TEST_DATA=… python docs/generate_kinds.py` writes this page. The captions on the left are
+from the [COCO](https://cocodataset.org) annotations (Lin et al. 2014, Chen et al. 2015; COCO
+Consortium, [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/)). Those on the right are
+changed.
 """
     return "\n".join([head, *sections])
 

@@ -12,7 +12,7 @@ _CHANGING = {"not", "no", "all", "left", "from", "very", "so", "n't", "half"}
 
 
 def flip_relation(caption: Caption) -> Iterator[list[Edit]]:
-    """Turn one directed relation around."""
+    """Turn one directed relation around: left to right, above to below, and so on."""
     flips = caption.lexicon.relations.flips_for(caption.lowers)
     if not flips:
         return

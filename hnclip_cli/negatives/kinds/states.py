@@ -86,7 +86,7 @@ def replace_state(caption: Caption) -> Iterator[list[Edit]]:
 
 
 def replace_material(caption: Caption) -> Iterator[list[Edit]]:
-    """Make a thing of something else (SVLC's material words)."""
+    """Say that a thing is made of something else (SVLC's material words)."""
     known = caption.lexicon.attributes
     if known.materials.keys().isdisjoint(caption.lowers):
         return

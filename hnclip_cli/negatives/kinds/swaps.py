@@ -25,7 +25,7 @@ _REFERRING = _PRONOUNS | {"who", "whose", "its", "their"}
 
 
 def swap_noun(caption: Caption) -> Iterator[list[Edit]]:
-    """Exchange two nouns of one number that play different parts."""
+    """Exchange two nouns that play different parts, both singular or both plural."""
     for one, other in _pairs(caption):
         if one.is_plural != other.is_plural or one.noun.key == other.noun.key:
             continue

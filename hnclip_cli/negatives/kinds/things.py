@@ -85,14 +85,14 @@ _UNSUITABLE_AFTER = {
 
 
 def replace_noun(caption: Caption) -> Iterator[list[Edit]]:
-    """Name another thing, never a synonym or one the caption names."""
+    """Replace a thing, never by a synonym or by one that the caption names."""
     for mention in mentions(caption):
         yield from other_things(caption, mention)
     yield from _other_sports(caption)
 
 
 def replace_subject(caption: Caption) -> Iterator[list[Edit]]:
-    """Name another one of whom or of what the caption speaks first."""
+    """Replace the thing that the caption names first."""
     for mention in mentions(caption)[:1]:
         before = caption.words[: mention.first]
         if not any(word.tag.startswith(("IN", "VBG")) and word.lower != "of" for word in before):
@@ -100,7 +100,7 @@ def replace_subject(caption: Caption) -> Iterator[list[Edit]]:
 
 
 def replace_object(caption: Caption) -> Iterator[list[Edit]]:
-    """Name another thing to which something is done."""
+    """Replace a thing to which something is done."""
     objects = {link.to for link in links(caption) if link.relation == OBJECT}
     for mention in mentions(caption):
         if mention.head in objects:
