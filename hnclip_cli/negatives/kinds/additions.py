@@ -51,7 +51,7 @@ def negate(caption: Caption) -> Iterator[list[Edit]]:
 
 
 def add_attribute(caption: Caption) -> Iterator[list[Edit]]:
-    """Give a thing without attributes a color that such things never have (SugarCrepe's add-att)."""
+    """Give a thing without attributes a color that such things never have."""
     known = caption.lexicon.attributes
     of_any_color = caption.lexicon.nouns.classes["of any color"]
     named = named_looks(caption)
