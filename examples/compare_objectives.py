@@ -273,8 +273,8 @@ class Comparison:
         log = self.folder / f"{name}.log.jsonl"
         steps = json.loads(log.read_text().splitlines()[-1])["step"]
         row["steps"] = steps
-        row["s/step"] = self.options.seconds / steps
-        row["MB"] = self.used(log.name)["MB"]
+        used = self.used(log.name)
+        row |= {"processor s": used["seconds"], "s/step": used["seconds"] / steps, "MB": used["MB"]}
         return row
 
     def outcomes(self, name: str) -> dict[str, Outcomes]:
@@ -359,7 +359,7 @@ def table(found: dict[str, Any]) -> str:
     ]
     lines = [["% right", *measures]]
     for name, row in objectives.items():
-        digits = {m: 3 if m == "s/step" else 0 if m == "MB" else 1 for m in measures}
+        digits = {m: {"s/step": 3, "processor s": 0, "MB": 0}.get(m, 1) for m in measures}
         lines.append([name] + [cell_of(row[m], digits[m]) for m in measures])
     if not is_wide:
         lines = [list(column) for column in zip(*lines, strict=True)]
