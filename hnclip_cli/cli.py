@@ -31,8 +31,8 @@ COMMANDS = {
     "search": "Find the nearest rows of one array of embeddings for each row of another.",
     "eval": "Measure scored records: accuracy, matching, retrieval, each with its interval.",
     "compare": "Compare models on the same records: one table of any number of them.",
-    "show": "Write one page to look at: negatives, scored records, or the log of a training.",
-    "bench": "Score models on all benchmarks of a folder, and lay the numbers in one table.",
+    "show": "Write one page that shows negatives, scored records, or logs of training.",
+    "bench": "Score models on all benchmarks in a folder, and write one table of all numbers.",
     "fetch": "Fetch models into the cache, for machines without a network.",
     "plugins": "List what plug-ins add, and where it comes from.",
 }

@@ -52,7 +52,12 @@ def note(*lines: str) -> None:
 def be_verbose() -> None:
     """What -v does."""
     global verbosity
-    verbosity, loads.tell = 2, note
+    verbosity, loads.tell = 2, _note_load
+
+
+def _note_load(line: str) -> None:
+    if verbosity > 1:
+        note(line)
 
 
 def complain(text: str) -> None:

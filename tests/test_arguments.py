@@ -117,11 +117,11 @@ def test_standard_input_is_read_once(arguments):
     assert done.exit_code == 2 and "only one file can be - (standard input)" in done.stderr
 
 
-def test_urls_are_compared_and_are_no_plain_files():
+def test_urls_are_compared_and_are_no_plain_files(tmp_path):
     for command, problem in (
         ("negatives s3://b/a -o s3://b/a", "s3://b/a and -o are the same file"),
-        ("embed x --of caption --model ViT-B-32 --pretrained openai --resume -o s3://b/a", "plain"),
-        ("embed x --of caption --model ViT-B-32 --pretrained openai --resume -o a.gz", "plain"),
+        (f"embed x --of caption --model {tmp_path} --resume -o s3://b/a", "plain"),
+        (f"embed x --of caption --model {tmp_path} --resume -o a.gz", "plain"),
     ):
         done = CliRunner().invoke(cli, command.split())
         assert done.exit_code == 2 and problem in done.stderr, done.stderr

@@ -56,13 +56,6 @@ def test_a_job_goes_back_to_the_queue_where_its_run_was_stopped(tmp_path, code):
     assert (tmp_path / "run.log.jsonl").exists()
 
 
-@pytest.mark.parametrize("script", ["train_one_node.sbatch", "train_nodes.sbatch"])
-def test_a_job_calls_hnclip_as_it_is_told(tmp_path, script):
-    how = "python -m hnclip_cli"
-    ended, calls = call(tmp_path, script, "a", "b", "--model", "m", "--steps", "1", HNCLIP=how)
-    assert ended == 0 and calls[:6] == ["srun", "--wait=60", *how.split(), "train"]
-
-
 def test_torchrun_passes_the_signals_on_and_the_arguments(tmp_path):
     ended, calls = call(tmp_path, "train_torchrun.sh", "-o", "run", "--model", "m", "--steps", "3")
     assert ended == 0

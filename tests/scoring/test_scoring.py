@@ -352,7 +352,7 @@ def test_arrays_in_memory_and_their_files_give_the_same(clip, records, tmp_path)
             {"model": "x", "image_embeddings": np.ones((1, 2))},
             "either from a model or from embeddings",
         ),
-        ({"image_embeddings": np.ones((1, 2))}, "embeddings of images and captions"),
+        ({"image_embeddings": np.ones((1, 2))}, "embeddings need both images and captions"),
         ({"logits": True}, "logits need a model"),
     ],
 )

@@ -11,7 +11,7 @@ COMMANDS = {
     "images": "Write a record for each image file below DIR and each of its captions.",
     "webdataset": "Write a record for each caption of each sample of tar shards.",
     "half-truths": "Write true parts of captions, and the same parts with a wrong addition.",
-    "inpaint": "Paint what negatives say into the images of their records.",
+    "inpaint": "Make images of negatives by painting into the images of their records.",
     "generate": "Make an image of each negative caption, as TripletCLIP does.",
 }
 
