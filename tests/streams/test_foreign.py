@@ -95,9 +95,7 @@ def test_a_data_set_on_one_line_is_no_record_also_where_the_line_is_too_long(mon
 
 def test_a_field_with_another_name_is_told_what_renames_it():
     (record,) = RecordReader(io.BytesIO(b'{"text": "a cat"}'), "my.jsonl")
-    hint = (
-        r"^my\.jsonl:1: .*; --{0}-key NAME, or hnclip .* my\.jsonl --{0}-key NAME > records\.jsonl$"
-    )
+    hint = r"^my\.jsonl:1: .*; try --{0}-key NAME, or hnclip .* --{0}-key NAME > records\.jsonl$"
     with pytest.raises(InputError, match=hint.format("caption")):
         _ = record.caption
     with pytest.raises(InputError, match=hint.format("image")):
