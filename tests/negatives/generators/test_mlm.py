@@ -68,8 +68,8 @@ class TestChoice:
 
     def test_a_name_changes_as_a_whole(self):
         kinds, caption = ["replace-location"], {"caption": "A bed in a hotel room"}
-        (negatives,) = made(Parrot("living"), caption, kinds=kinds)
-        assert negatives[0]["edits"] == [[11, 21, "living room"]]
+        (negatives,) = made(Parrot("office"), caption, kinds=kinds)
+        assert negatives[0]["edits"] == [[9, 10, "an"], [11, 21, "office"]]
 
     def test_what_the_caption_names_already_is_not_put_in(self):
         (negatives,) = made(Parrot("cat"), {"caption": "A dog chases a cat."})
