@@ -56,6 +56,14 @@ def test_a_job_goes_back_to_the_queue_where_its_run_was_stopped(tmp_path, code):
     assert (tmp_path / "run.log.jsonl").exists()
 
 
+def test_a_job_calls_hnclip_as_it_is_told(tmp_path):
+    how = "python -m hnclip_cli"
+    given = ["train.jsonl", "run/", "--model", "m", "--steps", "1"]
+    ended, calls = call(tmp_path, "slurm/train.sbatch", *given, HNCLIP=how)
+    at = calls.index("train")
+    assert ended == 0 and calls[0] == "srun" and calls[at - 3 : at] == how.split()
+
+
 def test_torchrun_passes_the_signals_on_and_the_arguments(tmp_path):
     ended, calls = call(tmp_path, "train_torchrun.sh", "-o", "run", "--model", "m", "--steps", "3")
     assert ended == 0
