@@ -22,7 +22,7 @@ def validation(
     """What `train` takes as ``validate``: matching, and retrieval where the records are pairs.
 
     The records are read and checked here (`InputError`), and kept. The function raises `Stopped`
-    where ``stop`` says so: there may be less time left than it needs.
+    when ``stop`` returns true.
     """
     kept = list(as_records(records))
     for record in kept:

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
+from docs import generate_functions
 from docs.generate_cli import PAGE, render
 from docs.generate_results import pages
 from docs.site import anchor
@@ -32,6 +33,11 @@ def commands(group=cli, names=()):
 
 def test_the_page_of_commands_is_up_to_date():
     assert PAGE.read_text() == render(), "run: python docs/generate_cli.py"
+
+
+def test_the_page_of_functions_is_that_of_the_docstrings():
+    written = generate_functions.PAGE.read_text()
+    assert written == generate_functions.render(), "run: python docs/generate_functions.py"
 
 
 def anchors(page):

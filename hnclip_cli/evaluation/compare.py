@@ -34,8 +34,8 @@ def compare(
 ) -> Report:
     """Measure scores of the same records by two or more models, paired by ``id``.
 
-    The bootstrap draws image groups, and each takes its outcomes under both models along: the
-    interval is that of the difference, far narrower than two intervals laid side by side.
+    The bootstrap draws groups of images, each with its outcomes under all models. So an interval
+    is that of a difference, and much narrower than the intervals of the two models.
 
     Args:
         runs: records with the scores of model A, of model B, and so on, read once each.

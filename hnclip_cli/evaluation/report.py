@@ -48,9 +48,9 @@ def evaluate(
         rounds: of the bootstrap; 0 gives no intervals.
         seed: of the bootstrap.
         without: names of parts that the means of official scores leave out.
-        blind: what scores texts alone, to stand beside each number that it could be right in:
-            ``trigrams``, a causal language model by its name or folder, or a baseline of your own.
-        watch: is shown every record that counts.
+        blind: a baseline that scores texts without images, reported beside each number that it
+            can reach: ``trigrams``, a causal language model by its name or folder, or your own.
+        watch: called with each record that is measured.
         policy: what a bad record does; by default it ends the evaluation.
 
     Returns:

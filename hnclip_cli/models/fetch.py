@@ -16,7 +16,7 @@ def fetch(name: str, pretrained: str | None = None) -> dict[str, Any]:
     """Fetch weights, tokenizer and configuration; what is there already is not fetched again.
 
     Args:
-        name, pretrained: as `load_clip` takes them; without a tag, of a name what is no weights.
+        name, pretrained: as `load_clip` takes them; a name without a tag gets all but weights.
 
     Returns:
         The model, its tag, the file of its weights, and its size in bytes; None for no weights.

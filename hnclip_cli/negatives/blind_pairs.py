@@ -44,11 +44,12 @@ def blind_pairs(
     """Find pairs of images that look the same to one encoder, and different to another.
 
     Args:
-        records: the whole set, of one image each; of several of a group the first counts.
+        records: the whole set, of one image each; the first of each group counts.
         taken_for_same: 2-D floats, or the name of an NPY file; row i embeds the image of record i
             by the encoder that may be blind, as CLIP.
         told_apart: likewise by the other encoder, as DINOv2; its rows may have another length.
-        k: of a record with those behind it, so many pairs are kept: the most similar by the first.
+        k: pairs that are kept of a record with the records after it: the most similar by the
+            first encoder.
         same: the cosine of the first encoder is above it.
         different: the cosine of the other encoder is below it.
         shard: return only this part of the pairs; all records are searched.

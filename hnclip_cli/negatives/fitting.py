@@ -22,7 +22,7 @@ def fit(
     words: Lexicon | str | None = None,
     policy: ErrorPolicy | None = None,
 ) -> Usage:
-    """Count what goes with what in true captions, for `make_negatives` to choose what is usual.
+    """Count which words go together in true captions, so that `make_negatives` chooses usual ones.
 
     Args:
         records: short records, or matching items whose ``captions`` are all true.

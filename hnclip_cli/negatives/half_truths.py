@@ -68,12 +68,12 @@ def half_truths(
     Args:
         records: in the short form, with ``negatives``.
         policy: what a bad record does; by default it ends the work.
-        note: is told at the end how many records gave none.
+        note: called at the end with the number of records that gave none.
 
     Yields:
-        ``images`` with the record's image, ``captions`` F, A and H, of which the first two are
-        true, ``ordered``; ``subset`` is ``entity`` or ``relation``, the tag ``kind`` that of the
-        negative.
+        Items with ``images``, the record's image, and ``captions``: the whole caption, a true
+        part of it, and that part with a false addition. ``subset`` is ``entity`` or
+        ``relation``; the tag ``kind`` is that of the negative.
 
     Raises:
         InputError: a bad record, unless the policy skips it.

@@ -93,12 +93,12 @@ def make_negatives(
             few candidates of each kind, and its ``device``.
 
     Returns:
-        The records in order, made as they are asked for and as they come.
+        The records in order, each made when it is asked for.
 
     Raises:
         HnclipError: no English spaCy pipeline is installed, or the generator, the fitted model or
             the tables of words cannot be used.
-        InputError: a bad record, where its turn comes, unless the policy skips it.
+        InputError: a bad record, unless the policy skips it.
     """
     policy = policy or ErrorPolicy()
     generator = generator or chosen_generator(presets)

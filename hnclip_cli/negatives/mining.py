@@ -43,8 +43,8 @@ def mine(
 ) -> "Mined":
     """Add the nearest captions or images of other groups to records.
 
-    What is too near may be true as well. With p the similarity of the query to its own row of the
-    embeddings, what is added has at most p - ``margin``, and at most
+    A neighbor that is too similar may be true of the record, too. Let p be the similarity of the
+    query to its own row of the embeddings. What is added has at most p - ``margin``, and at most
     p - ``relative_margin`` · \\|p\\|.
 
     Args:

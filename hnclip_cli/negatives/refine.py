@@ -63,7 +63,7 @@ class KindReport(NamedTuple):
 def refine(
     records: Iterable[Mapping[str, Any]], *, seed: int = 0, policy: ErrorPolicy | None = None
 ) -> "Refined":
-    """Drop the negatives that the text alone gives away.
+    """Drop the negatives that can be told from their captions by the text alone.
 
     The whole set must be known before anything is dropped: it is written to a temporary file. In
     memory are one trigram model and about 150 bytes for each negative.

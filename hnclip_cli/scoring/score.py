@@ -58,9 +58,9 @@ def score(
         image_root: where relative image paths start.
         workers: processes that decode images ahead.
         policy: what to do with a bad record; without one it is an error.
-        store: of rows that need not be encoded again.
-        see: is shown each record with a model's rows of its images and captions, (images, D) and
-            (captions, D), before it is yielded.
+        store: keeps rows, so that none is encoded twice.
+        see: called with each record before it is yielded, and the model's rows of its images and
+            captions, (images, D) and (captions, D).
 
     Raises:
         InputError: a record is bad.

@@ -47,8 +47,8 @@ def search(
         queries_of: what of the records the queries are.
         gallery_of: what of them the gallery is.
         shard: answer only this part of the queries.
-        policy: what to do with a row that is not finite, and with a bad record. A row that is
-            skipped is in no result, or has none.
+        policy: what to do with a row that is not finite, and with a bad record. A skipped row
+            of the gallery is in no result; a skipped query has no result.
 
     Raises:
         HnclipError: the arrays have rows of different lengths, do not belong to the records, or

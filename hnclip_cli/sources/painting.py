@@ -56,18 +56,18 @@ def inpaint(
 ) -> "Painted":
     """Paint what negatives say into the images of their records.
 
-    Where to paint says the negative's ``mask`` (an image, white there), else its ``box`` (left,
-    top, width, height in pixels), else the only box that the record has for the words that change
-    or the thing that they describe: in ``regions``, in ``annotations`` as COCO's instances
+    The place is the negative's ``mask`` (an image, white there), else its ``box`` (left, top,
+    width, height in pixels), else the only box that the record has for the words that change or
+    the thing that they describe: in ``regions``, in ``annotations`` as COCO's instances
     (``bbox``, ``category``), or in ``objects`` as Visual Genome's (``x``, ``y``, ``w``, ``h``,
-    ``names``). What to paint says ``prompt``, else the negative's caption.
+    ``names``). The text is ``prompt``, else the negative's caption.
 
     Args:
         records: with ``image``, ``caption`` and ``negatives``.
         folder: where PNG files are written; one that is there already, whole, is not made again.
         model: a pipeline, see `Painter`.
         kinds: of negatives that are painted.
-        seed: with the record, the negative, the model and its settings it decides an image.
+        seed: an image depends on it, the record, the negative, the model and its settings.
         image_root: where relative image paths start.
         policy: what a bad record does.
         how: device, precision, steps, guidance and size, see `Painter`.

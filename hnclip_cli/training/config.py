@@ -26,7 +26,9 @@ AUTO = -1  # a size that is to be the largest that the GPU has memory for
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """The settings of a run; the flags of ``hnclip train`` mirror them."""
+    """The settings of a run. They have the names of the flags of ``hnclip train``, whose help
+    describes them.
+    """
 
     objective: str = "hnclip"  # a name of `OBJECTIVES`
     # Optimizer steps; exactly one of ``steps``, ``epochs`` and ``seconds`` is set.

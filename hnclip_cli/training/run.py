@@ -61,7 +61,7 @@ def train(
     pace: Pace | None = None,
     on_step: Callable[[int, int | None, float], None] = lambda step, num_steps, loss: None,
 ) -> Trained:
-    """Train a model on images, captions and their hard negatives; with ``clap`` a head, on names.
+    """Train a model on images, captions and hard negatives; with ``clap`` a head on class names.
 
     Joins the other processes of a run that ``torchrun`` or ``srun`` started; rank 0 alone reads
     the records, calls the functions given here, and writes.
@@ -88,7 +88,7 @@ def train(
         validate: called with the model as it would be written, before the first step, at
             checkpoints and at the end; its numbers become metrics. It may raise `Stopped`.
         stop: asked to stop by signals or ``stop.request()``.
-        pace: counts samples and the time in which the model waits for them, for who watches.
+        pace: counts samples, and the time in which the model waits for them.
         on_step: called on rank 0 after each step on pairs with its number, that of all steps (None
             where the clock ends the run) and the loss.
 

@@ -39,19 +39,19 @@ def show(
 ) -> str:
     """Lay out records, logs of `train` or a report of `evaluate` as one page, a text.
 
-    What it is, the fields of the first line say. The page asks no network for anything, and what
-    the data say is shown as text, whatever it is.
+    The fields of the first line decide which page it is. The page loads nothing from a network,
+    and shows markup in the data as text.
 
     Args:
         inputs: one iterable of records or reports, or one or several of the lines of logs.
         names: of the inputs; by default the files that they come from.
         image_root: where relative image paths start, and how images are read.
         limit: records that are shown, at most.
-        image_budget: bytes that pictures may take; the more there are, the smaller each is.
+        image_budget: bytes for all pictures together; the more there are, the smaller each is.
         linked_from: the folder of a page that links to the image files, and holds no pictures.
         policy: what a bad record does; by default it is an error.
         note: called with lines for the user, on what is not shown.
-        progress: what the images go through, to be counted for somebody who waits.
+        progress: wraps the iteration over the images, as ``tqdm`` does.
 
     Raises:
         HnclipError: nothing to show, several inputs that are no logs, or a bad record that the
