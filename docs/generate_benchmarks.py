@@ -19,6 +19,7 @@ How you use them: [benchmarks.md](benchmarks.md). What a metric means: [metrics.
 - `DIR` is your folder for all benchmarks. hnclip downloads nothing.
 - *Items* is the number of records from complete official files, where somebody published it.
 - In the names of numbers, N is the number of parts that are there, and PART is the name of a part.
+- *vl_compo* marks what [`comp_avg`](metrics.md#vl_compos-mean-of-twelve) takes.
 """
 
 
@@ -47,7 +48,8 @@ def wrapped(line: str) -> str:
 
 def number(metric: Metric) -> str:
     """Its name in a report."""
-    return f"`{metric.name.replace('{}', 'PART' if metric.each else 'N')}`"
+    name = metric.name.replace("{}", "PART" if metric.each else "N")
+    return f"`{name}`" + (" (*vl_compo*)" if metric.vl_compo else "")
 
 
 def render() -> str:

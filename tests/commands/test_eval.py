@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from hnclip_cli import console
 from hnclip_cli.cli import cli
-from tests.conftest import ROOT, run_hnclip, to_lines
+from tests.conftest import run_hnclip, to_lines
 
 
 def run(*args, stdin=b""):
@@ -202,15 +202,6 @@ def test_a_missing_file_is_named(name, tmp_path):
     result = run(files["in.jsonl"], "--embeddings", files["i.npy"], files["i.npy"])
     assert result.exit_code == 1
     assert result.stderr.startswith(f"hnclip: {path}: cannot read it: ")
-
-
-def test_the_example_of_the_documentation_is_what_comes_out(monkeypatch):
-    text = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
-    records = text.split("```jsonl\n")[1].split("```")[0]
-    report = text.split("```json\n")[1].split("```")[0]
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
-    result = run("--by", "kind", stdin=records.encode())
-    assert result.stdout_bytes == orjson.dumps(orjson.loads(report)) + b"\n"
 
 
 def test_no_model_library_is_loaded():
