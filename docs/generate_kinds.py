@@ -17,6 +17,7 @@ from typing import Any
 from hnclip_cli.negatives.choosing.choice import Choosing
 from hnclip_cli.negatives.choosing.truth import TrueCaptions
 from hnclip_cli.negatives.generators.registry import LEXICON, make_maker
+from hnclip_cli.negatives.kinds.presets import PRESETS
 from hnclip_cli.negatives.kinds.registry import KINDS, Kind
 from hnclip_cli.streams.records import Record
 
@@ -78,6 +79,25 @@ def section(name: str, kind: Kind, shown: list[Shown], total: int) -> str:
     return f"## {name}\n\n{purpose} {asked}. After: {kind.source}.{few}\n\n{table}\n"
 
 
+def presets() -> str:
+    """A heading, and a table of the presets; a slot of several kinds takes one of them."""
+    rows = [
+        f"| `{name}` | {preset.paper} | {preset.slots.number} "
+        f"| {', '.join(' or '.join(slot) for slot in preset.slots.each)} |"
+        for name, preset in PRESETS.items()
+    ]
+    return "\n".join(
+        [
+            "## Presets",
+            "",
+            "| `--preset` | after | negatives | kinds |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
 def render(records: list[Record]) -> str:
     """The whole page."""
     truth = TrueCaptions(records)
@@ -94,7 +114,8 @@ def render(records: list[Record]) -> str:
         sections.append(section(name, kind, shown, len(records)))
     head = f"""# Kinds of negatives
 
-*Reference.* Each kind of [`hnclip negatives`](negatives.md): what it does, and five examples.
+*Reference.* Each kind of [`hnclip negatives`](negatives.md): what it does, and five examples. At
+the end: the [presets](#presets).
 
 The examples are the output of `hnclip negatives --true-captions` for COCO captions. They are not
 chosen by hand, so they show mistakes too. The {len(records):,} captions are in the order of a
@@ -106,7 +127,7 @@ from the [COCO](https://cocodataset.org) annotations (Lin et al. 2014, Chen et a
 Consortium, [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/)). Those on the right are
 changed.
 """
-    return "\n".join([head, *sections])
+    return "\n".join([head, *sections, presets()])
 
 
 def main() -> None:
