@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from docs import generate_functions
+from docs import generate_functions, generate_terms
 from docs.generate_cli import PAGE, render
 from docs.generate_results import pages
 from docs.site import anchor
@@ -35,9 +35,10 @@ def test_the_page_of_commands_is_up_to_date():
     assert PAGE.read_text() == render(), "run: python docs/generate_cli.py"
 
 
-def test_the_page_of_functions_is_that_of_the_docstrings():
-    written = generate_functions.PAGE.read_text()
-    assert written == generate_functions.render(), "run: python docs/generate_functions.py"
+@pytest.mark.parametrize("script", [generate_functions, generate_terms])
+def test_a_page_of_docstrings_is_up_to_date(script):
+    name = script.__name__.replace(".", "/")
+    assert script.PAGE.read_text() == script.render(), f"run: python {name}.py"
 
 
 def anchors(page):

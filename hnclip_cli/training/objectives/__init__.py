@@ -1,6 +1,6 @@
 """Objectives by name: which terms, with which weights.
 
-Nothing heavy is imported here. The terms are in `table.TERMS`; docs/methods.md has each one's
+Nothing heavy is imported here. The terms are in `table.TERMS`; docs/terms.md has each one's
 equation.
 """
 
@@ -23,7 +23,7 @@ Objective = Mapping[Any, Weight] | Callable[..., Any]
 
 
 def _rank_ramp(progress: float) -> float:
-    """RankCLIP's weight: from 0 to 2/32 in two thirds of the run, and then constant."""
+    """RankCLIP's weight w: it grows from 0 to 2/32 in two thirds of the run, and then stays."""
     return min(3 * progress, 2) / 32
 
 

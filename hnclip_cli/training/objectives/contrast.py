@@ -41,17 +41,17 @@ TILE = 128  # rows
 def contrast(
     view: View, negatives: NegativeScope = "none", others: bool = False, both_ways: bool = True
 ) -> Tensor:
-    """Mean over pairs of −log softmax(s·anchor·[positives; negatives])[its positive].
+    """½ mean −log softmax(s·A·[all P; N])[its P] + ½ mean −log softmax(s·P·[all A; O])[its A].
 
-    With ``both_ways``, half of it, and half of −log softmax(s·positive·[anchors; others])[its
-    anchor]. The value is that of all ranks together; gradients are complete for this rank's
-    features and the part of this rank's rows for the scale. 0 without any pair.
+    The value is that of all ranks together; gradients are complete for this rank's features and
+    the part of this rank's rows for the scale. 0 without any pair.
 
     Args:
         view: pairs of one group are not contrasted with each other; negatives always are.
-        negatives: which are candidates: those of the whole ``batch``, the pair's ``own``, ``none``.
-        others: whether those of the whole batch are candidates.
-        both_ways: whether positives are contrasted, too.
+        negatives: which N are candidates: those of the whole ``batch``, the pair's ``own``,
+            ``none``.
+        others: whether the O of the whole batch are candidates.
+        both_ways: whether the second mean is there; else the first one counts whole.
 
     Source: CLIP's loss (Radford et al., ICML 2021), with negatives that of NegCLIP (Yuksekgonul
     et al., ICLR 2023); the gradient is formed in the forward pass as in Liger Kernel's fused

@@ -12,7 +12,11 @@ from hnclip_cli.training.objectives.view import View
 
 
 def views(view: View) -> Tensor:
-    """The mean over the slots l of InfoNCE(I, pₗ), of those that some row fills."""
+    """mean over the slots l of `contrast` with pₗ for P, of those that some row fills.
+
+    I is two images side by side. p₁ and p₂ are their first sentences in both orders, p₃ and p₄
+    further sentences.
+    """
     texts = view.texts["views"]
     losses = [
         contrast(replace(view, positives=features, valid=mask))
@@ -24,7 +28,10 @@ def views(view: View) -> Tensor:
 
 
 def crossed(view: View) -> Tensor:
-    """The mean over the slots l of mean −log( e^(s·I·pₗ) / (e^(s·I·pₗ) + e^(s·I·n)) )."""
+    """mean over the slots l of mean −log( e^(s·I·pₗ) / (e^(s·I·pₗ) + e^(s·I·n)) ).
+
+    pₗ are those of `views`. n is the first sentences of both images with a word exchanged.
+    """
     texts, false = view.texts["views"], view.texts["crossed"]
     images = widened(view.anchors)[:, None]
     positive = view.scale * (images * widened(texts.features)).sum(dim=-1)

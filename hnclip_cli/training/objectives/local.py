@@ -9,7 +9,10 @@ from hnclip_cli.training.objectives.view import View
 
 
 def local(view: View, gamma: float = 0.0, smoothing: float = 0.0) -> Tensor:
-    """Focal loss of similarities summed over words; mean over rows that have negatives.
+    """`own` with log Σ_w e^(s·cos(v̂_w, t_w)) for s·A·P and s·A·N, over the words w of each caption.
+
+    t_w is the projected feature of a word. v̂_w is the mean of the projected patches v_p, with
+    weights t_w·v_p scaled to [0, 1] over the patches. The weights have no gradient.
 
     FSC-CLIP, equations 5 to 10 (Oh et al., EMNLP 2024). It costs O(B·K·L·P·D), and raises
     ValueError where the features of patches and words are missing.

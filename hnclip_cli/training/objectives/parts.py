@@ -39,7 +39,7 @@ def attended(images: Tensor, texts: Tensor) -> Tensor:
 
 
 def paraphrase(view: View) -> Tensor:
-    """mean −log softmax(s·P·[all T])[its T], over the pairs with a paraphrase P of the caption T.
+    """mean −log softmax(s·Q·[all T])[its T], over the pairs with a paraphrase Q of the caption T.
 
     READ-CLIP's L_par (arXiv 2510.16540).
     """
@@ -48,7 +48,12 @@ def paraphrase(view: View) -> Tensor:
 
 
 def units(view: View, of: str = "units", false: str = "foils") -> Tensor:
-    """CS-CLIP's L_k, each unit against those of the other images and its own foil; mean over k."""
+    """mean over k of ½ mean −log softmax(s·I·[all u; its f])[its u] + the mirror image of it.
+
+    That is ½ mean −log softmax(s·u·[all I])[its I]. u is slot k's unit of each image, f its foil:
+    the unit with something false. Units that may be true of an image leave its sums. CS-CLIP's
+    L_k (arXiv 2602.23906).
+    """
     texts, foils = view.texts[of], view.texts[false]
     # A foil of the tokens of its unit is none.
     foils = foils._replace(mask=foils.mask & texts.mask & (foils.keys != texts.keys))
@@ -61,9 +66,14 @@ def units(view: View, of: str = "units", false: str = "foils") -> Tensor:
 
 
 def phrases(view: View, attending: bool = False, sigmoid: bool = False) -> Tensor:
-    """C2LIP's L_npc: noun phrases against images; with ``attending`` L_xac, against patches.
+    """½ mean −log softmax(s·I·[its c; other c])[its c] + ½ mean −log softmax(s·c·[all I])[its I].
 
-    With ``sigmoid`` as in the paper, each pair for itself; else ½ of both softmaxes.
+    c are noun phrases; those that may be true of an image leave its sums. With ``attending``, v
+    stands for I: v = Σ_p softmax_p(c·z_p) z_p, brought to length 1, over the patches z of an image.
+    With ``sigmoid`` it is the mean over c of −log σ(s·I·c + b) for its image, and of
+    −Σ log σ(−s·I·c − b) over the other images.
+
+    C2LIP's L_npc, with ``attending`` L_xac (arXiv 2603.25722).
     """
     texts, images, similar, width = view.texts["phrases"], view.anchors, cosines, 4
     if attending:

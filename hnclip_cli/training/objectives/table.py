@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.plugins import import_from
@@ -31,14 +32,14 @@ class Term:
     name: str = ""  # in the metrics, where not the name in `TERMS`
 
 
-def _at(place: str, **settings: object) -> "Callable[[View], Tensor]":
+def _at(place: str, **settings: Any) -> "partial[Tensor]":
     """A function of a file beside this one, imported when it is called."""
+    return partial(_call, place, **settings)
 
-    def term(view: "View") -> "Tensor":
-        function: Callable[..., Tensor] = import_from(f"{__package__}.{place}")
-        return function(view, **settings)
 
-    return term
+def _call(place: str, view: "View", **settings: Any) -> "Tensor":
+    function: Callable[..., Tensor] = import_from(f"{__package__}.{place}")
+    return function(view, **settings)
 
 
 _ATTENDED = frozenset({"phrases", "patches"})

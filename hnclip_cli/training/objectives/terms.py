@@ -1,4 +1,4 @@
-"""The terms that objectives are made of; docs/methods.md has each one's equation.
+"""The terms that objectives are made of; docs/terms.md shows them all.
 
 Each is a function of a `View` to the mean over the batch, shape (). Its value is that of all
 ranks, its gradient this rank's part. A is a pair's anchor, P its positive, N its negatives, O its
@@ -33,6 +33,9 @@ def intra_modal(view: View) -> Tensor:
 def rank_margin(view: View) -> Tensor:
     """mean max(0, s·A·Nₖ − s·A·P + θ[kindₖ]), over negatives.
 
+    θ of a kind starts at 0. After each step it is the mean of s·A·P − s·A·N of that step, in
+    [0, ``--threshold-bound``]. A kind that a batch lacks keeps its θ.
+
     CE-CLIP's CMR (Zhang et al., CVPR 2024).
     """
     margins = view.thresholds.to(view.gaps.dtype)[view.negatives.kinds]
@@ -61,6 +64,9 @@ def update_thresholds(view: View, thresholds: Tensor, bound: float) -> Tensor:
 def own(view: View, gamma: float = 0.0, smoothing: float = 0.0) -> Tensor:
     """mean Focal(softmax(s·A·[P, N₁ … Nₖ])), over pairs with negatives.
 
+    Focal(p) = Σₖ (1 − pₖ)^γ · (−ỹₖ log pₖ) with ỹₖ = (1 − β)·yₖ + β/(1 + K); yₖ is 1 for P and 0
+    for N, γ is ``gamma``, β ``smoothing``. With γ = β = 0 it is −log softmax(…)[P].
+
     FSC-CLIP, equations 3, 4, 9 and 10 (Oh et al., EMNLP 2024); with γ = β = 0 it is SVLC's
     L_neg (Doveh et al., CVPR 2023).
     """
@@ -70,11 +76,14 @@ def own(view: View, gamma: float = 0.0, smoothing: float = 0.0) -> Tensor:
 
 
 def mirror(view: View, both_ways: bool = True) -> Tensor:
-    """NegCLIP(O, N; P): others and negatives as the pairs, positives as further negatives.
+    """½ mean −log softmax(s·O·[all N; all P])[its N] + ½ mean −log softmax(s·N·[all O])[its O].
+
+    Slot k's other shows what slot k's negative says; slots that lack either are left out. What
+    belongs to one pair, or to one group, is not contrasted. Without ``both_ways`` the first mean
+    counts whole.
 
     TripletCLIP's second half (Patel et al., NeurIPS 2024); one way only, CoN-CLIP's L₃ (Singh et
-    al., WACV 2025). Slot k's negative is taken to belong to slot k's other; slots that lack
-    either are left out. What belongs to one pair, or to one group, is not contrasted.
+    al., WACV 2025).
     """
     width = min(view.negatives.mask.shape[1], view.others.mask.shape[1])
     both = (view.negatives.mask[:, :width] & view.others.mask[:, :width]).flatten()
@@ -101,9 +110,12 @@ def mirror(view: View, both_ways: bool = True) -> Tensor:
 def rank(view: View) -> Tensor:
     """Cross-modal and in-modal rank consistency (Zhang et al., ICCV 2025, RankCLIP).
 
-    With ℓ(S, R) the mean over rows of `list_mle`, N columns, and S the scaled similarities::
+    With B pairs and S the scaled similarities::
 
-        ( ℓ(S_IT, S_TI) + ℓ(S_TI, S_IT) + ℓ(S_II, S_TT) + ℓ(S_TT, S_II) ) / N
+        ( ℓ(S_IT, S_TI) + ℓ(S_TI, S_IT) + ℓ(S_II, S_TT) + ℓ(S_TT, S_II) ) / B
+
+    ℓ(S, R) is ListMLE, averaged over rows: −log of the probability that the Plackett–Luce model
+    with scores S draws the columns in the order of R. R has no gradient.
     """
     num_rows = sum(view.counts)
 
@@ -139,9 +151,9 @@ def list_mle(scores: Tensor, truth: Tensor) -> Tensor:
 
 
 def analogy(view: View) -> Tensor:
-    """½ mean −log softmax(s·I·[all P])[its P] + ½ mean −log softmax(s·T·[all P])[its P].
+    """½ mean −log softmax(s·I·[all Q])[its Q] + ½ mean −log softmax(s·T·[all Q])[its Q].
 
-    Over the pairs with a paraphrase P. SVLC's L_pos (Doveh et al., CVPR 2023).
+    Over the pairs with a paraphrase Q. SVLC's L_pos (Doveh et al., CVPR 2023).
     """
     texts = view.texts["paraphrases"]
     nothing = texts.keys[:, :0]
@@ -152,9 +164,10 @@ def analogy(view: View) -> Tensor:
 
 
 def reconstruction(view: View) -> Tensor:
-    """mean −log p(token | tokens before it, vector of T), over the tokens of the texts rebuilt.
+    """mean −log p(token | those before it, W·t), over the tokens of all paraphrases.
 
-    READ-CLIP's L_rec (arXiv 2510.16540); the decoder has formed −log p of each text.
+    p is the decoder's, t the feature of T, not normalized, and W is trained. READ-CLIP's L_rec
+    (arXiv 2510.16540).
     """
     if view.rebuilt is None:
         raise ValueError("a reconstruction needs what a decoder has rebuilt")
