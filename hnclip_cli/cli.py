@@ -21,9 +21,9 @@ from hnclip_cli.saying import MAX_LINE, shown
 # In the order of a pipeline. A new command is a file of its name, and a line here.
 COMMANDS = {
     "data": "Make records: draw scenes, read the official files of a benchmark, find images.",
-    "fit": "Fit a model of what goes with what, for negatives --fitted.",
+    "fit": "Count which words occur together in captions, for negatives --fitted.",
     "negatives": "Add hard negative captions: near-copies that are false of the image.",
-    "refine": "Drop the negatives that the text alone gives away.",
+    "refine": "Drop negatives that a text model recognizes without the image.",
     "mine": "Add the nearest captions or images of other groups as negatives.",
     "embed": "Embed images or texts of records as rows of one NPY array.",
     "train": "Train a CLIP model on images, captions and their hard negatives.",

@@ -204,7 +204,7 @@ input_argument = click.argument("input_", metavar="[INPUT]", default="-", type=R
 output_option = click.option("-o", "--output", default="-", metavar="FILE", type=WRITTEN,
     help="Output file; - is stdout.")
 on_error_option = _common("--on-error", type=click.Choice(["fail", "skip"]), default="fail",
-    help="A bad record ends the run (exit 1), or is named and counted (exit 3).")
+    help="A bad record ends the run (exit 1), or is named, skipped and counted (exit 3).")
 key_options = together(
     _common("--caption-key", "caption_field", metavar="NAME",
         help="The field of the input that becomes caption.  [default: caption]"),
@@ -251,13 +251,14 @@ def report_options(format_option: Callable[[F], F]) -> Callable[[F], F]:
     """What eval and compare have in common."""
     return together(
         click.option("--by", multiple=True, metavar="FIELD",
-            help="Break the measures down by a field, repeatable."
+            help="Also measure the records of each value of a field; repeatable."
             "  [default: kind, benchmark, subset]"),
         click.option("--bootstrap", "rounds", type=Whole(0, 1_000_000), default=1000, metavar="N",
             help="Bootstrap rounds of each interval; 0 gives no intervals."),
         seed_option,
         click.option("--without", metavar="F", type=READ, callback=_read_names,
-            help="A file of parts that official means leave out (ARO's symmetric relations)."),
+            help="A file with names, one per line, of parts that official means leave out (ARO's"
+            " symmetric relations)."),
         format_option,
         output_option,
         click.option("--html", metavar="F", type=WRITTEN,
@@ -272,14 +273,15 @@ def model_options(*, required: bool = True) -> Callable[[F], F]:
     return together(
         _model("--model", required=required, metavar="NAME|DIR", callback=_check_is_name,
             shell_complete=complete_model,
-            help="An open_clip name or schema, hnclip-tiny, or a folder that train wrote."),
+            help="An open_clip name, such as ViT-B-32 or hf-hub:…, hnclip-tiny, or a folder"
+            " that train wrote."),
         _model("--pretrained", metavar="TAG|FILE", type=READ,
             is_eager=True,  # --preprocess-of looks at it
             shell_complete=_complete_tag,
             help="Weights for an open_clip model name: a tag such as openai, or a file."),
         _model("--preprocess-of", metavar="TAG", callback=_check_is_of_file,
-            help="For a weights file, the preprocessing and activation of this tag, or of default."
-            "  [default: if all tags of the name agree, theirs]"),
+            help="For a weights file, use preprocessing and activation of this tag, or of default."
+            "  [default: those of all tags of the name, if they agree]"),
         _model("--device", default="auto", metavar="auto|cpu|cuda[:N]",
             callback=read_device, help="Where the model runs; auto takes CUDA where there is one."),
         _model("--precision", type=click.Choice(["fp32", "bf16", "fp16"]),

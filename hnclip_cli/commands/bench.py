@@ -81,7 +81,7 @@ def bench(
     After a stop, the same command continues.
 
     A benchmark that is broken or incomplete is named and does not stop the others: exit code 3.
-    Records and embeddings are kept on disk. Memory: less than 1 kB a record and model, and the
+    Records and embeddings are kept on disk. Memory: less than 1 kB per record and model, and the
     embeddings of retrieval for one model.
 
     \b

@@ -38,8 +38,8 @@ def _read_pattern(
     "--group-by",
     metavar="REGEX",
     callback=_read_pattern,
-    help="Files in whose names the groups of REGEX match the same are seeds of one model; the "
-    "table has their mean and deviation.",
+    help="Files are seeds of one model if the part of their names in (…) is the same; the table "
+    "has their mean and deviation.",
 )
 @click.option(
     "--only",
@@ -70,7 +70,7 @@ def compare(
     differs from the first one (paired bootstrap, Holm's correction). Reports of eval hold no items,
     so they get no stars.
 
-    Memory: less than 1 kB a record and file.
+    Memory: less than 1 kB per record and file.
 
     \b
     Example:

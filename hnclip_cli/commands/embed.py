@@ -55,8 +55,8 @@ def embed(
     gives a row for each negative, a record's rows together. With --on-error skip a bad image or
     caption leaves a row of NaN, so that the rows stay in place.
 
-    Each distinct image or caption is encoded once. Rows are written at once, and memory does not
-    grow. An NPY header holds the number of rows, so a pipe gets its first byte at the end.
+    Each distinct image or caption is encoded once. Rows are written as they come, and memory does
+    not grow. An NPY header holds the number of rows, so a pipe gets its first byte at the end.
 
     With -o FILE, rows are in FILE.partial until the array is whole. After a kill, --resume keeps
     these rows and gives the same bytes as one run.

@@ -20,7 +20,7 @@ from hnclip_cli.console import Run
 @click.option(
     "--blind",
     is_flag=True,
-    help="Show beside each accuracy that of a trigram model, which sees only the text.",
+    help="Also show each accuracy of a trigram model, which sees only the text.",
 )
 @click.option(
     "--blind-model",
@@ -41,7 +41,7 @@ def eval_(
     wrong. docs/metrics.md defines every number.
 
     The report comes when the input ends; only ties in retrieval depend on the order of the records.
-    Memory: less than 1 kB a record, and the embeddings.
+    Memory: less than 1 kB per record, and the embeddings.
 
     \b
     Example:

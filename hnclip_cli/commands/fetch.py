@@ -15,10 +15,10 @@ from hnclip_cli.streams.records import format_record
 def fetch(run: Run, models: tuple[str, ...], output: str) -> None:
     """Fetch models into the cache, for machines without a network.
 
-    Weights, tokenizer and configuration of each, into the caches of open_clip and of the Hugging
-    Face hub (HF_HOME). A name of open_clip alone brings its tokenizer. Reads no input, writes
-    JSONL: of each the file of its weights and their size. What is there is not fetched again.
-    Memory does not grow: no weights are loaded.
+    Fetches weights, tokenizer and configuration into the caches of open_clip and of the Hugging
+    Face hub (HF_HOME). A name of open_clip without TAG gets only its tokenizer. Reads no input.
+    Writes a line of JSON for each model, with the file of its weights and their size. Files that
+    are in the cache are not fetched again. Memory does not grow: no weights are loaded.
 
     \b
     Example:

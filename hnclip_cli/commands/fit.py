@@ -1,4 +1,4 @@
-"""hnclip fit: a model of what goes with what, from captions."""
+"""hnclip fit: count which words occur together in captions."""
 
 import click
 
@@ -14,12 +14,12 @@ from hnclip_cli.streams.jsonl import Shard
 @options.key_options
 @options.run
 def fit(run: Run, input_: str, output: str, shard: Shard | None) -> None:
-    """Fit a model of what goes with what, for negatives --fitted.
+    """Count which words occur together in captions, for negatives --fitted.
 
     Reads records with "caption" and writes one JSON file: how often who does what, what is done to
-    what, what is where, and which words occur in one caption. The built-in model is fitted from
-    captions of COCO; one fitted from captions like yours makes negatives that fit them better.
-    Memory grows with the different pairs of words, up to 1 GB; then those seen once are forgotten.
+    what, what is where, and which words occur in one caption. The built-in file is fitted from
+    captions of COCO. With a file from captions like yours, negatives are more plausible. Memory
+    grows with the number of different word pairs, up to 1 GB; then pairs seen once are dropped.
 
     \b
     Example:

@@ -16,21 +16,23 @@ _options = options.together(
         help='What to add: captions to "negatives", or images as "negative_images".'
         "  [default: caption]"),
     click.option("--queries", metavar="NPY", type=options.READ,
-        help="Embeddings to compare those of NPY with, for captions near to an image, for"
-        " example.  [default: NPY]"),
+        help="Compare NPY with these embeddings: row i is the query of record i. With images here"
+        " and captions in NPY, you get captions near an image.  [default: NPY]"),
     click.option("-k", type=options.Whole(1), default=3,
-        help="How many to add to a record; of --blind-pairs, how many begin with a record."),
+        help="How many to add to a record; with --blind-pairs, most pairs that begin with"
+        " a record."),
     click.option("--margin", type=options.Number(0, 2), metavar="X",
-        help="Only what is at least X less similar than the record's own pair."),
+        help="Add only captions or images whose cosine is at least X below that of the record's own"
+        " pair."),
     click.option("--relative-margin", type=options.Number(0, 2), metavar="X",
-        help="The same, X being a part of the similarity of the record's own pair, as 0.05."),
+        help="Like --margin, but X is a share of that cosine, such as 0.05."),
     click.option("--blind-pairs", metavar="CLIP.npy", type=options.READ,
-        help="Write pairs of images instead: those that CLIP.npy takes for the same and NPY, of"
-        " another encoder, for different ones."),
+        help="Write pairs of images instead: similar in CLIP.npy, and different in NPY, which is"
+        " from another encoder."),
     _blind("--same", type=options.Number(0, 1), metavar="X",
-        help="The cosine by CLIP.npy is above X.  [default: 0.95]"),
+        help="Pairs have a cosine above X in CLIP.npy.  [default: 0.95]"),
     _blind("--different", type=options.Number(-1, 1), metavar="X",
-        help="The cosine by NPY is below X.  [default: 0.6]"),
+        help="Pairs have a cosine below X in NPY.  [default: 0.6]"),
 )
 # fmt: on
 
@@ -49,12 +51,13 @@ def mine(
     """Add the nearest captions or images of other groups as negatives.
 
     Reads records with "image" and "caption", and NPY, whose row i embeds record i. Writes the
-    records in order with what lies nearest; how many got fewer than -k is said on stderr. The
-    whole input is read first, into a temporary file: memory holds a few numbers of each record.
+    records in order, with the nearest captions or images. A note counts records that got fewer than
+    -k. The whole input is read first, into a temporary file: memory holds a few numbers of each
+    record.
 
-    With --blind-pairs, after "Eyes Wide Shut", it writes items of two images instead, with the
-    "ids" of their records, both "similarities", and what score and eval need where there are
-    captions.
+    With --blind-pairs it writes pairs of images that CLIP confuses, as in "Eyes Wide Shut" (Tong et
+    al. 2024). Each has the "ids" of its records, both "similarities", and, if there are captions,
+    what score and eval need.
 
     \b
     Example:

@@ -25,23 +25,25 @@ _choice_options = options.together(
     click.option("--kind", "kinds", multiple=True,
         type=options.TableName("kind", "hnclip_cli.negatives.kinds.registry:KINDS"),
         help="A kind of negative, see below; repeatable."
-        "  [default: those that read well, see the docs]"),
+        "  [default: those that docs/kinds.md says are made by default]"),
     click.option("--preset", "presets", multiple=True,
         type=options.TableName("preset", "hnclip_cli.negatives.kinds.presets:PRESETS",
             describe=lambda entry: entry.paper),
-        help="The kinds of a paper, see below, and as many negatives as it has; repeatable,"
-        " also with --kind."),
+        help="The kinds of a paper, see below, and its number of negatives; repeatable, also with"
+        " --kind."),
     click.option("--per-caption", type=options.Whole(1), metavar="N",
         help="Keep N negatives, of different kinds first.  [default: one of each kind]"),
     click.option("--units", is_flag=True, default=None,
-        help="Also write each caption's things and relations, with foils, and its words: what"
-        " cs-clip, concept-centric and clic are trained on."),
+        help="Also write the things, relations and words of each caption, for train --objective"
+        " cs-clip, concept-centric or clic."),
     click.option("--true-captions", metavar="FILE", type=options.READ,
-        help="Records whose captions are true of the same group; no negative repeats one."),
+        help="Records with all true captions of the images; no negative repeats a true caption of"
+        " its image."),
     click.option("--words", metavar="DIR", shell_complete=of_files("dir"),
-        help="A folder of your own words, laid over the built-in ones (docs/words.md)."),
+        help="A folder with word tables of yours, which change the built-in ones (docs/words.md)."),
     click.option("--fitted", metavar="FILE", type=options.READ,
-        help="What hnclip fit wrote: take what goes together in the captions it was fitted from."),
+        help="A file from hnclip fit: prefer words that occur together in the captions that it was"
+        " fitted from.  [default: one fitted from COCO]"),
     click.option("--judge", metavar="NAME|DIR", shell_complete=of_files("dir"),
         help="A causal or masked language model that ranks the first few candidates of each kind."),
     click.option("--device", metavar="auto|cpu|cuda[:N]", callback=options.read_device,
@@ -51,44 +53,49 @@ _generator_options = options.together(
     click.option("--generator",
         type=options.TableName(
             "generator", "hnclip_cli.negatives.generators.registry:GENERATORS"),
-        help="Who proposes: the lexicon; a masked language model, for what replace-* kinds"
-        " replace; a chat endpoint; or two that see the image.  [default: lexicon; for --preset"
-        " conme: conme]"),
+        help="What writes the negatives. lexicon: rules and word tables. mlm: a masked language"
+        " model, for replace-* kinds. http: a chat endpoint. conme: two vision-language models."
+        "  [default: lexicon; with --preset conme: conme]"),
     click.option("--generator-model", metavar="NAME|DIR", shell_complete=of_files("dir"),
-        help="For mlm a folder, or a name in the cache of the Hugging Face hub; for http and"
-        " conme its name there."),
+        help="The model of the generator. mlm: a folder, or a name in the cache of the Hugging Face"
+        " hub. http, conme: the name that the endpoint knows."),
     click.option("--workers", type=options.Whole(0, options.MAX_WORKERS), metavar="N",
-        help="Processes of the lexicon, records of http and conme at a time; the output is the"
-        " same.  [default: 1; http, conme: 4]"),
+        help="lexicon: number of processes. http, conme: records at the same time. The output does"
+        " not depend on N.  [default: 1; http, conme: 4]"),
     _masked("--batch-size", type=options.Whole(1), metavar="N",
-        help="Places that the model fills at a time.  [default: 32]"),
-    _http("--endpoint", metavar="URL", help="An OpenAI-compatible server, up to its /v1."),
+        help="Masked words that the model fills at a time.  [default: 32]"),
+    _http("--endpoint", metavar="URL",
+        help="URL of an OpenAI-compatible server, which ends in /v1."),
     _http("--api-key-env", metavar="VAR",
-        help="The environment variable that holds the key.  [default: no key is sent]"),
+        help="The environment variable with the API key.  [default: send no key]"),
     _http("--requests-per-minute", type=options.Number(0.001), metavar="N",
-        help="Ask at most so often.  [default: without limit]"),
+        help="Send at most N requests per minute.  [default: no limit]"),
     _http("--timeout", type=options.Number(0, 86400, min_open=True), metavar="S",
-        help="Seconds for a question and its answer, and for a wait that the server asks for."
+        help="Give up a request after S seconds. End the run if the server asks for a longer wait."
         "  [default: 60]"),
     _http("--retries", type=options.Whole(0, 1000), metavar="N",
-        help="Further attempts where one fails in passing.  [default: 4]"),
+        help="Send a request up to N times more after a timeout, a lost connection, an error of the"
+        " server, or an answer that cannot be read.  [default: 4]"),
     _http("--max-tokens", type=options.Whole(1), metavar="N",
-        help="Tokens of an answer at most, with its reasoning.  [default: by caption and kinds]"),
+        help="Longest answer in tokens, with reasoning.  [default: computed from the caption and"
+        " the kinds]"),
     _http("--resume", metavar="FILE", type=options.WRITTEN,
-        help="Keep answers in FILE; those that are there are not asked for again."),
+        help="Keep answers in FILE. A later run with this FILE does not ask for them again."),
     _http("--price", metavar="IN,OUT", callback=options.read_price,
-        help="What a million tokens cost, asked and answered; the note at the end says the cost."),
+        help="Prices of a million input tokens and a million output tokens, for a note on the"
+        " cost."),
     _conme("--weak-model", metavar="NAME",
-        help="The vision-language model on which negatives are tried; that of --generator-model"
-        " writes them."),
+        help="A weaker vision-language model. The model of --generator-model writes negatives;"
+        " those that the weaker one takes for true are kept."),
     _conme("--weak-endpoint", metavar="URL",
-        help="Where --weak-model is asked.  [default: --endpoint, with its key]"),
+        help="Endpoint of the weaker model.  [default: --endpoint, with its key]"),
     _conme("--weak-api-key-env", metavar="VAR",
-        help="The environment variable that holds the key for it."),
+        help="The environment variable with the API key for --weak-endpoint."),
     _conme("--weak-price", metavar="IN,OUT", callback=options.read_price,
-        help="As --price, of the weaker model."),
+        help="Like --price, for the weaker model."),
     _conme("--rounds", type=options.Whole(1, 100), metavar="N",
-        help="How often the stronger model writes, knowing how the weaker one did.  [default: 2]"),
+        help="How often the stronger model writes. From round 2 it sees which negatives the weaker"
+        " one got right.  [default: 2]"),
 )
 # fmt: on
 
@@ -112,8 +119,8 @@ def negatives(
     """Add hard negative captions: near-copies that are false of the image.
 
     Reads records with "caption", writes them with "negatives": a list of {"caption", "kind",
-    "edits"}, empty where none can be made safely. Order and number of records stay, memory is
-    constant (plus 8 bytes for each caption, thing and color in --true-captions).
+    "edits"}, empty if none can be made safely. Order and number of records stay. Memory is
+    constant, plus 8 bytes for each caption, thing and color in --true-captions.
 
     \b
     Example:

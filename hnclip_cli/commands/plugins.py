@@ -18,7 +18,7 @@ def plugins(format_: str | None, output: str) -> ExitCode:
     """List what plug-ins add, and where it comes from.
 
     Reads nothing; writes a line for each kind, objective, benchmark or generator of an installed
-    package or a --plugin: its "table", its "name" and what it is "from". One that cannot be used
+    package or a --plugin: its "table", its "name" and what it is "from". If it cannot be used, it
     has an "error" too, and the exit code is 1. Memory does not matter.
 
     \b

@@ -1,4 +1,4 @@
-"""hnclip refine: drop the negatives that the text alone gives away."""
+"""hnclip refine: drop negatives that a text model recognizes without the image."""
 
 import click
 
@@ -12,12 +12,11 @@ from hnclip_cli.console import Run
 @options.seed_option
 @options.run
 def refine(run: Run, input_: str, output: str, seed: int) -> None:
-    """Drop the negatives that the text alone gives away.
+    """Drop negatives that a text model recognizes without the image.
 
-    Reads records with "negatives", writes them with those that scorers of text cannot tell from
-    their captions; what it kept is said on stderr. Order and number of records stay. The whole
-    input is read first, into a temporary file: memory holds a trigram model and about 150 bytes
-    for each negative.
+    Reads records with "negatives", and keeps the negatives that text models cannot tell from their
+    captions. A note says how many. Order and number of records stay. The whole input is read first,
+    into a temporary file: memory holds a trigram model and about 150 bytes for each negative.
 
     \b
     Example:

@@ -57,9 +57,9 @@ def score(
 ) -> None:  # fmt: skip
     """Score every caption of a record, true and negative, against its image.
 
-    Reads records, writes them with "scores" added: a matrix of cosines, a row an image, a column
-    a caption (the true one first, then the negatives). The cosines come from --model, or from
-    embeddings that you made before.
+    Reads records, writes them with "scores" added: a matrix of cosines with one row per image
+    and one column per caption (the true one first, then the negatives). The cosines come from
+    --model, or from embeddings that you made before.
 
     Records come out in order, a batch at a time; --batch-size 1 answers line by line. Memory
     does not grow.

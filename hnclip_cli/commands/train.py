@@ -55,7 +55,7 @@ def _given() -> set[str]:
 class _Every(click.ParamType[int | str]):
     """Steps, or a time."""
 
-    name = "10m|N"
+    name = "time|N"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None

@@ -7,7 +7,7 @@ from hnclip_cli.lazy import LazyGroup
 COMMANDS = {
     "scenes": "Draw captioned scenes of colored shapes into DIR.",
     "benchmark": "Turn the official files of a benchmark into records.",
-    "captions": "Write a record for each caption of a file or folder in a format that is known.",
+    "captions": "Write a record for each caption of a file or folder in a known format.",
     "images": "Write a record for each image file below DIR and each of its captions.",
     "webdataset": "Write a record for each caption of each sample of tar shards.",
     "half-truths": "Write true parts of captions, and the same parts with a wrong addition.",

@@ -56,8 +56,8 @@ def benchmark(
     """Turn the official files of a benchmark into records.
 
     PATH is one official file, or the folder that holds them, or without --images a folder for all
-    benchmarks, laid out as --where says. A record an item goes to stdout, in the official order,
-    with captions exactly as published. One file is held in memory at a time.
+    benchmarks, laid out as --where says. One record per item goes to stdout, in the official
+    order, with captions exactly as published. One file is held in memory at a time.
 
     \b
     Example:

@@ -15,7 +15,7 @@ from hnclip_cli.console import Run
     "--images",
     metavar="DIR",
     type=options.PATH,
-    help="Folder of the images: their names become paths in it, and must be there.",
+    help="Folder of the images; it must have each image.",
 )
 @click.option(
     "--format",
@@ -25,7 +25,7 @@ from hnclip_cli.console import Run
         "hnclip_cli.sources.caption_files.formats:FORMATS",
         describe=lambda entry: entry.what,
     ),
-    help="What PATH is, see below.  [default: its content tells]",
+    help="Format of PATH, see below.  [default: found from its content]",
 )
 @click.option(
     "--split",
@@ -52,10 +52,10 @@ def captions(
     run: Run, path: str, format_: str | None, limit: int | None, sample: int | None, seed: int,
     output: str, splits: tuple[str, ...], **how: Any,
 ) -> None:  # fmt: skip
-    """Write a record for each caption of a file or folder in a format that is known.
+    """Write a record for each caption of a file or folder in a known format.
 
     Reads names and texts, no images; the content of PATH tells the format. Captions of one image
-    are records with the same image, which train takes for one group. Memory does not grow, but
+    are records with the same image, which train treats as one group. Memory does not grow, except
     for the names of COCO's images.
 
     \b

@@ -14,8 +14,8 @@ def half_truths(run: Run, input_: str, output: str) -> None:
     """Write true parts of captions, and the same parts with a wrong addition.
 
     Reads records with "negatives", and writes an item for each negative that has a half-truth:
-    captions F, the whole caption, A, a true part of it, and H, that part with something wrong, in
-    order. eval then counts s(A) > s(H) and s(F) > s(A) > s(H), of entities and of relations.
+    captions F (the whole caption), A (a true part of it) and H (that part with a wrong addition),
+    in order. eval then counts s(A) > s(H) and s(F) > s(A) > s(H), of entities and of relations.
     Memory does not grow.
 
     \b

@@ -26,7 +26,7 @@ painting_options = options.together(
     click.option("--guidance", type=options.Number(0, 1000), metavar="X",
         help="Scale of classifier-free guidance.  [default: the pipeline's]"),
     click.option("--size", type=options.Whole(16, 4096), metavar="PIXELS",
-        help="Longer side of what the pipeline makes.  [default: what it was trained for]"),
+        help="Longer side of the new images.  [default: what the pipeline was trained for]"),
     click.option("--device", default="auto", metavar="auto|cpu|cuda[:N]",
         callback=options.read_device,
         help="Where the pipeline runs; auto takes CUDA where there is one."),

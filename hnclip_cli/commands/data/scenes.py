@@ -31,15 +31,17 @@ from hnclip_cli import console, options
     help="Most objects in a scene.",
 )
 @click.option(
-    "--alike", is_flag=True, help="Two to four objects of one kind in each; captions count them."
+    "--alike",
+    is_flag=True,
+    help="Draw two to four objects of one kind in each scene; captions count them.",
 )
 @options.output_option
 @options.verbosity_options
 def scenes(folder: str, num_scenes: int, output: str, **how: Any) -> None:
     """Draw captioned scenes of colored shapes into DIR.
 
-    Reads nothing; writes PNG files into DIR and a record an image to stdout, each as soon as its
-    image is there. Memory does not grow with -n. Scene number i depends only on i and the flags
+    Reads nothing; writes PNG files into DIR and a record per image to stdout, as soon as its image
+    is there. Memory does not grow with -n. Scene number i depends only on i and the flags
     other than -n, so a longer run begins with the scenes of a shorter one.
 
     \b

@@ -54,7 +54,7 @@ class ChatClient:
         key: sent as a bearer token; shown nowhere.
         timeout: seconds for a question and its answer, from the connection to the last byte, and
             for a wait that the server asks for.
-        retries: further attempts where one fails in passing.
+        retries: further attempts after a failure that may not happen again.
         requests_per_minute: None is without limit.
         flags: what the command calls the first three, for messages.
 
@@ -117,8 +117,8 @@ class ChatClient:
     ) -> T:
         """What ``read`` makes of the answer, at temperature 0.
 
-        An attempt that fails in passing (no connection, no answer in time, 5xx, an answer that is
-        not understood) is repeated after ``FIRST_BACKOFF`` · 2ⁿ seconds, of which up to half is
+        After a failure that may not happen again (no connection, no answer in time, 5xx, an answer that is
+        not understood) the request is sent again after ``FIRST_BACKOFF`` · 2ⁿ seconds, of which up to half is
         left off by a hash of ``name``. Where the server announces a wait, all requests wait for
         it, and it is no attempt. A parameter that the server does not take is renamed, or left
         out, where that helps.

@@ -178,7 +178,7 @@ FORMATS = {
         _by_name,
     ),
     "jsonl": Format(
-        "JSON object a line, with an image and captions",
+        "one JSON object per line, with an image and captions",
         lambda head: head.opening == "{",
         _reader(tables.read_jsonl),
         (IMAGES, KEYS),
@@ -191,7 +191,7 @@ FORMATS = {
         _reader(official.flickr),
     ),
     "conceptual-captions": Format(
-        "CC3M and CC12M, a caption and a URL a line",
+        "CC3M and CC12M, a caption and a URL per line",
         lambda head: official.is_conceptual(head.line),
         _reader(official.conceptual),
     ),
@@ -201,5 +201,5 @@ FORMATS = {
         _csv,
         (IMAGES, KEYS),
     ),
-    "lines": Format("a caption a line", lambda head: False, _reader(_plain), ()),
+    "lines": Format("one caption per line", lambda head: False, _reader(_plain), ()),
 }
