@@ -117,11 +117,11 @@ class ChatClient:
     ) -> T:
         """What ``read`` makes of the answer, at temperature 0.
 
-        After a failure that may not happen again (no connection, no answer in time, 5xx, an answer that is
-        not understood) the request is sent again after ``FIRST_BACKOFF`` · 2ⁿ seconds, of which up to half is
-        left off by a hash of ``name``. Where the server announces a wait, all requests wait for
-        it, and it is no attempt. A parameter that the server does not take is renamed, or left
-        out, where that helps.
+        After a failure that may not happen again (no connection, no answer in time, 5xx, an answer
+        that is not understood) the request is sent again. It waits ``FIRST_BACKOFF`` · 2ⁿ seconds
+        before, of which up to half is left off by a hash of ``name``. Where the server announces a
+        wait, all requests wait for it, and it is no attempt. A parameter that the server does not
+        take is renamed, or left out, where that helps.
 
         Args:
             messages: of the chat.
