@@ -1,5 +1,4 @@
 import json
-import re
 import shutil
 import subprocess
 
@@ -65,13 +64,13 @@ def test_rows_whose_image_is_dead_are_counted(folder):
 
 @pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")
 def test_the_decisions_of_a_sigmoid_are_what_the_notebook_reads():
-    page = (ROOT / "docs" / "metrics.md").read_text()
-    (program,) = re.findall(r"--logits svo-probes\.jsonl \| jq -s '(.*?)'", page, re.DOTALL)
+    program = ROOT / "examples" / "svo_decisions.jq"
     records = [
         {"captions": ["A man  Sits"], "images": ["a/4.jpg", "a/1000.png"], "scores": [[1], [-1]]},
         {"captions": ["A man  Sits"], "images": ["a/4.jpg", "a/7.jpeg"], "scores": [[1], [0.5]]},
     ]
-    done = subprocess.run(["jq", "-s", program], input=to_lines(*records), capture_output=True)
+    command = ["jq", "-s", "-f", program]
+    done = subprocess.run(command, input=to_lines(*records), capture_output=True)
     expected = {"a man sits|4": 1, "a man sits|1000": 0, "a man sits|7": 1}
     assert json.loads(done.stdout) == expected
 
