@@ -18,7 +18,7 @@ MEANINGS = {
     ExitCode.FAILED: "failed; one line on stderr says where and why",
     ExitCode.USAGE: "wrong usage, found before anything heavy is loaded",
     ExitCode.SKIPPED: "finished; records were skipped (`--on-error skip`), stderr has the count",
-    ExitCode.STOPPED: "stopped by a signal with its state saved (reserved)",
+    ExitCode.STOPPED: "`train` was stopped by a signal; its state is saved",
     ExitCode.INTERRUPTED: "interrupted (Ctrl-C)",
     ExitCode.READER_GONE: "the reader of the pipe went away",
     ExitCode.TERMINATED: "terminated (SIGTERM); half-written files are removed",
