@@ -139,10 +139,10 @@ def _in_words(error: BaseException) -> str:
 )
 @click.version_option(__version__, "-V", "--version", prog_name="hnclip")
 def cli() -> None:
-    """Teach CLIP models composition with hard negatives, in pipes.
+    """Make hard negatives for CLIP, train models with them, and measure the models.
 
-    Every command reads and writes JSONL records (embed writes NPY) on stdin and stdout, so they
-    chain with | and with each other's files. Data goes to stdout, all else to stderr.
+    Most commands read JSONL records from a file or stdin, and write records to stdout (embed writes
+    NPY), so you can chain them with |. Notes and errors go to stderr.
 
     \b
     Example:

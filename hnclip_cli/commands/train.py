@@ -99,7 +99,7 @@ _settings = options.together(
         "Pairs that the model gets at a time, with the same result; 0: all; auto: as many as fit."),
     _step("--lr", _MORE,
         "Peak learning rate.  [default: 5e-6; 1e-3 with random weights]"),
-    _step("--warmup-steps", _WHOLE, "Linear warm-up before the cosine."),
+    _step("--warmup-steps", _WHOLE, "Steps of linear warm-up, before the cosine schedule."),
     click.option("--lock", multiple=True, cls=options.Grouped, group="Optimization",
         type=click.Choice(["image", "text", "none"]), callback=_locked_tower,
         help="Do not train this tower; repeatable."),
@@ -174,7 +174,7 @@ def train(
     Reads records with image, caption and (from hnclip negatives) negatives; writes metrics as
     JSONL to stdout and the model to the folder -o, in open_clip's local-dir format.
 
-    The input is spooled to a temporary file, so it may be a pipe; memory grows by 24 bytes a
+    The input is copied to a temporary file, so it may be a pipe. Memory grows by 24 bytes per
     record. The same input, seed and machine give the same weights on a CPU (not with --seconds).
     Images get the model's own evaluation preprocessing, without augmentation.
 
