@@ -1,4 +1,4 @@
-"""Draw the map of the rooms in docs/developing.md from what they import; a test compares.
+"""Write docs/rooms.md: what each room of the package is for, and what it imports; a test compares.
 
 python docs/generate_map.py
 """
@@ -8,8 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "hnclip_cli"
-PAGE = Path(__file__).parent / "developing.md"
-START, END = "```mermaid\n", "```\n"
+PAGE = Path(__file__).parent / "rooms.md"
+HEAD = """# Rooms of the code
+
+*Background.* What each part of `hnclip_cli/` is for, and which parts it imports.
+[developing.md](developing.md) says where you add what.
+
+`python docs/generate_map.py` writes this page from the code.
+"""
 # These are one room on the map.
 TOGETHER = {
     name: "commands"
@@ -24,6 +30,13 @@ def modules() -> list[Path]:
 
 def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def purpose(room: str) -> str:
+    """The first line of a room's docstring."""
+    path = PACKAGE / room
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n")[0]
 
 
 def imports(path: Path) -> Iterator[tuple[str, str]]:
@@ -65,12 +78,15 @@ def arrows() -> list[tuple[str, str]]:
 
 
 def render() -> str:
-    """The page with the map as it should be."""
-    head, _, rest = PAGE.read_text().partition(START)
-    _, _, tail = rest.partition(END)
-    lines = [f"    {room}[{title}]\n" for room, title in TITLES.items()]
-    lines += [f"    {room} --> {other}\n" for room, other in arrows()]
-    return "".join([head, START, "flowchart TD\n", *lines, END, tail])
+    """The whole page."""
+    rooms = sorted({room_of(path) for path in modules()})
+    rows = [f"| `{room}` | {purpose(room)} |" for room in rooms if purpose(room)]
+    lines = [f"    {room}[{title}]" for room, title in TITLES.items()]
+    lines += [f"    {room} --> {other}" for room, other in arrows()]
+    table = "\n".join(["| | |", "|---|---|", *rows])
+    said = "An arrow leads to what is imported. Arrows that follow from others are left out."
+    chart = "\n".join(["```mermaid", "flowchart TD", *lines, "```"])
+    return "\n".join([HEAD, table, "", said, "", chart, ""])
 
 
 if __name__ == "__main__":

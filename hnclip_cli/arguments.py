@@ -1,4 +1,4 @@
-"""Files that arguments name: none is written that is read as well, however it is spelled."""
+"""Files that arguments name: no command writes a file that it reads, under any spelling."""
 
 import os
 import stat

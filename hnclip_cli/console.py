@@ -1,4 +1,4 @@
-"""The process's edges: standard streams, notes, progress. Nothing else touches them."""
+"""Standard streams, notes and progress: no other file touches them."""
 
 import contextlib
 import json

@@ -1,7 +1,6 @@
-"""What is known of a model and a device without torch, whose import takes longer than a mistake
-should.
+"""Checks of a model's name and a device without torch, so that mistakes are reported fast.
 
-What cannot be told here is left to whoever loads the model.
+What cannot be checked here is left to whoever loads the model.
 """
 
 import contextlib

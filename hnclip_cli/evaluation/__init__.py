@@ -1,1 +1,1 @@
-"""Scored records to reports."""
+"""Scored records to reports, and pages to look at."""

@@ -1,1 +1,1 @@
-"""Where records come from: composed scenes and the official files of benchmarks."""
+"""Where records come from: drawn scenes, files of captions, folders of images, benchmarks."""

@@ -1,1 +1,1 @@
-"""The wire: records, JSONL, NPY, images, files."""
+"""Input and output: records, JSONL, NPY, images, shards, URLs, files, decoders."""

@@ -20,6 +20,7 @@ GENERATED = {
     "kinds.md",
     "limits.md",
     "models.md",
+    "rooms.md",
     "terms.md",
 }
 PAGES = [path for path in sorted((ROOT / "docs").glob("*.md")) if path.name not in GENERATED]
