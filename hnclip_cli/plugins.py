@@ -132,7 +132,7 @@ def import_from(place: str) -> Any:
 
 
 def load_plugin(plugin: str) -> None:
-    """Add the entries of a local plug-in, here and in the processes that are started from here.
+    """Add the entries of a local plug-in, in this process and in those that it starts.
 
     Args:
         plugin: a file name that ends in ``.py``, or the name of a module.

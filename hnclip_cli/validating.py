@@ -19,7 +19,7 @@ def validation(
     workers: int = 0,
     stop: Callable[[], bool] = lambda: False,
 ) -> Callable[[Clip], dict[str, Any]]:
-    """What `train` takes as ``validate``: matching, and retrieval where the records are pairs.
+    """Make the ``validate`` of `train`: matching, and retrieval if the records are pairs.
 
     The records are read and checked here (`InputError`), and kept. The function raises `Stopped`
     when ``stop`` returns true.

@@ -44,7 +44,7 @@ def compare(
         rounds: of the bootstrap; 0 gives no intervals.
         seed: of the bootstrap.
         without: names of parts that the means of official scores leave out.
-        policy: what a bad record does; by default it ends the comparison.
+        policy: what to do with a bad record; by default it is an error.
 
     Returns:
         the report, ready for JSON; docs/metrics.md defines each number. Of two models it says which

@@ -51,7 +51,7 @@ def evaluate(
         blind: a baseline that scores texts without images, reported beside each number that it
             can reach: ``trigrams``, a causal language model by its name or folder, or your own.
         watch: called with each record that is measured.
-        policy: what a bad record does; by default it ends the evaluation.
+        policy: what to do with a bad record; by default it is an error.
 
     Returns:
         the report, ready for JSON; docs/metrics.md defines each number.

@@ -56,17 +56,17 @@ def load_clip(
             open_clip's ``local-dir`` format or with a CLIP of transformers. A folder is not
             trusted, see `folder`.
         pretrained: open_clip tag or weights file, for plain names only, see `readable_weights`. A
-            tag brings its own activation (QuickGELU or not), which open_clip leaves to the caller.
-        preprocess_of: tag that a weights file has preprocessing and activation of, or ``default``;
+            tag sets its own activation (QuickGELU or not), which open_clip leaves to the caller.
+        preprocess_of: tag whose preprocessing and activation a weights file gets, or ``default``;
             by default those on which all tags of the name agree, see `find_settings`.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``fp32``, ``bf16`` or ``fp16``.
-        seed: of the weights where none are loaded.
-        sigmoid: whether such a model starts as SigLIP's did, with a ``logit_bias`` of −10 and a
-            scale of 10 (Zhai et al., ICCV 2023).
-        head: folder of a head that features go through, which training with ``clap`` wrote.
-        head_scale: how much it adds, in place of what the folder says.
-        note: called with a line on the preprocessing and activation that a weights file got.
+        seed: of random weights, if none are loaded.
+        sigmoid: whether a model without weights starts as SigLIP did, with a ``logit_bias`` of
+            −10 and a scale of 10 (Zhai et al., ICCV 2023).
+        head: folder of a head for all features, which training with ``clap`` wrote.
+        head_scale: α of the head, in place of the folder's.
+        note: called with a line on the preprocessing and activation of a weights file.
 
     Raises:
         HnclipError: no such model, tag, folder or device, weights that do not fit or are not

@@ -53,11 +53,11 @@ def blind_pairs(
         same: the cosine of the first encoder is above it.
         different: the cosine of the other encoder is below it.
         shard: return only this part of the pairs; all records are searched.
-        policy: what a bad record does.
+        policy: what to do with a bad record; by default it is an error.
 
     Returns:
         Items ``{"id", "images", "captions", "truth", "ids", "similarities", "benchmark"}`` in the
-        order of the first and then of the second image; ``similarities`` are those of the first and
+        order of the first image, then of the second; ``similarities`` are those of the first and
         of the other encoder. Records without captions give items without ``captions`` and
         ``truth``.
 

@@ -22,12 +22,12 @@ def fit(
     words: Lexicon | str | None = None,
     policy: ErrorPolicy | None = None,
 ) -> Usage:
-    """Count which words go together in true captions, so that `make_negatives` chooses usual ones.
+    """Count which words occur together in true captions, for `make_negatives`.
 
     Args:
         records: short records, or matching items whose ``captions`` are all true.
-        words: a folder of tables laid over the built-in ones, or what `load_lexicon` made of it.
-        policy: what a bad record does.
+        words: a folder of tables that change the built-in ones, or what `load_lexicon` returned.
+        policy: what to do with a bad record; by default it is an error.
 
     Raises:
         HnclipError: there is no caption, or no English spaCy pipeline is installed.

@@ -67,7 +67,7 @@ def half_truths(
 
     Args:
         records: in the short form, with ``negatives``.
-        policy: what a bad record does; by default it ends the work.
+        policy: what to do with a bad record; by default it is an error.
         note: called at the end with the number of records that gave none.
 
     Yields:

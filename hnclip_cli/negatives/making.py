@@ -64,33 +64,31 @@ def make_negatives(
     policy: ErrorPolicy | None = None,
     **options: Any,
 ) -> "Made":
-    """Add ``negatives`` to records: captions that are near to theirs and false.
+    """Add ``negatives`` to records: captions that are similar to theirs and false.
 
     Args:
         records: with ``caption``.
         kinds: names from `KINDS`; with neither kinds nor presets the default ones.
-        presets: names from `PRESETS`, whose kinds are added. Captions in which they find too little
-            get further negatives of them and, by the lexicon, of the default kinds, until there
-            are as many as in the paper.
+        presets: names from `PRESETS`, whose kinds are added. A caption with fewer negatives than in
+            the paper gets further ones of these kinds and, by the lexicon, of the default kinds.
         per_caption: keep this many, of different kinds first; None keeps one of each kind, or
             what the presets say.
         true_captions: records whose captions are true of their groups, or a file of them; no
             negative repeats one.
-        fitted: what `fit` returned, or a file of it: negatives read like the captions it was
-            fitted from.
-        words: a folder of tables laid over the built-in ones, or what `load_lexicon` made of it.
+        fitted: what `fit` returned, or a file of it; negatives become like its captions.
+        words: a folder of tables that change the built-in ones, or what `load_lexicon` returned.
         protect: words or names that no negative changes, or a file of them, one a line.
-        context_length: tokens that the model reads; a negative that differs only behind them
-            would be its caption to the model, and is not made.
+        context_length: tokens that the model reads; a negative that differs only behind them is
+            not made.
         generator: a name from `GENERATORS`: where negatives come from; None takes that of the
-            presets, which mostly is the lexicon.
+            presets, mostly the lexicon.
         seed: of all choices.
-        workers: processes, or threads where the generator only waits; None leaves it to the
-            generator. The result does not depend on it.
-        policy: what a bad record does.
-        options: of the generator. The lexicon has ``units``, whether it adds ``units`` and
-            ``words`` too; and ``judge``, a causal or masked language model that ranks the first
-            few candidates of each kind, and its ``device``.
+        workers: processes, or threads for a generator that waits for a server; None leaves the
+            number to the generator. The result does not depend on it.
+        policy: what to do with a bad record; by default it is an error.
+        options: of the generator. The lexicon has ``units``, which adds ``units`` and ``words``;
+            and ``judge``, a causal or masked language model that ranks the first few candidates of
+            each kind, and its ``device``.
 
     Returns:
         The records in order, each made when it is asked for.

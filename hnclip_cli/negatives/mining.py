@@ -51,13 +51,12 @@ def mine(
         records: the whole set, of one image and one caption each.
         embeddings: 2-D floats, or the name of an NPY file; row i embeds what record i offers.
         of: add captions to ``negatives``, or images as ``negative_images``.
-        queries: row i is what the embeddings are compared with for record i; None is row i of
-            the embeddings.
+        queries: row i is compared with the embeddings for record i; None takes their own rows.
         k: how many to add to each record.
         margin: None sets no bound.
         relative_margin: None sets no bound.
         shard: return only this part of the records; they are searched as a whole.
-        policy: what a bad record does.
+        policy: what to do with a bad record; by default it is an error.
 
     Returns:
         The records in order, with what was mined.

@@ -63,7 +63,7 @@ class KindReport(NamedTuple):
 def refine(
     records: Iterable[Mapping[str, Any]], *, seed: int = 0, policy: ErrorPolicy | None = None
 ) -> "Refined":
-    """Drop the negatives that can be told from their captions by the text alone.
+    """Drop negatives that a text model recognizes without the image.
 
     The whole set must be known before anything is dropped: it is written to a temporary file. In
     memory are one trigram model and about 150 bytes for each negative.
@@ -71,7 +71,7 @@ def refine(
     Args:
         records: short records with ``negatives``, at least an empty list.
         seed: of the choice among equals.
-        policy: what a bad record does.
+        policy: what to do with a bad record; by default it is an error.
 
     Returns:
         The records in order, with those of their negatives that are kept.

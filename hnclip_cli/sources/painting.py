@@ -69,7 +69,7 @@ def inpaint(
         kinds: of negatives that are painted.
         seed: an image depends on it, the record, the negative, the model and its settings.
         image_root: where relative image paths start.
-        policy: what a bad record does.
+        policy: what to do with a bad record; by default it is an error.
         how: device, precision, steps, guidance and size, see `Painter`.
 
     Returns:

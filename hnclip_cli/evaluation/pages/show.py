@@ -49,7 +49,7 @@ def show(
         limit: records that are shown, at most.
         image_budget: bytes for all pictures together; the more there are, the smaller each is.
         linked_from: the folder of a page that links to the image files, and holds no pictures.
-        policy: what a bad record does; by default it is an error.
+        policy: what to do with a bad record; by default it is an error.
         note: called with lines for the user, on what is not shown.
         progress: wraps the iteration over the images, as ``tqdm`` does.
 

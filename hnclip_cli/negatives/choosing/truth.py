@@ -46,7 +46,7 @@ class TrueCaptions:
 
     Args:
         records: short records, or matching items whose ``captions`` are all true.
-        policy: what a bad record does.
+        policy: what to do with a bad record; by default it is an error.
         lexicon: what there is to be named; by default the built-in one.
     """
 
