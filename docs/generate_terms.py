@@ -28,10 +28,10 @@ HEAD = """# Losses and terms
 
 ## Losses
 
-`clap` trains a head on texts alone ([its loss](methods.md#clap)).
+A loss is the sum of these terms. [methods.md](methods.md#clap) has the loss of `clap`.
 
-| `--objective` | loss |
-|---|---|
+| `--objective` | idea | loss |
+|---|---|---|
 """
 
 
@@ -66,8 +66,8 @@ def sections() -> Iterator[str]:
 
 def render() -> str:
     """The whole page."""
-    built_in = objectives.OBJECTIVES.built_in
-    rows = [f"| `{name}` | {loss(one)} |" for name, one in built_in.items() if one]
+    built_in, ideas = objectives.OBJECTIVES.built_in, objectives.IDEAS
+    rows = [f"| `{name}` | {ideas[name]} | {loss(one)} |" for name, one in built_in.items()]
     return "\n".join([HEAD + "\n".join(rows) + "\n", *sections()])
 
 

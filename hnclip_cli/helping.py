@@ -1,7 +1,7 @@
 """Commands whose help has options in groups and names one a line; what a shell completes."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -27,7 +27,7 @@ class TableName(click.ParamType[str]):
     Args:
         name: what the names are of, in one word.
         place: of the table.
-        describe: what the help says of an entry.
+        describe: what the help says of a name in the table.
         is_strict: whether another value is wrong usage, or left to the command.
         is_listed: whether the help lists the names.
     """
@@ -37,7 +37,7 @@ class TableName(click.ParamType[str]):
         name: str,
         place: str,
         *,
-        describe: Callable[[Any], str] | None = None,
+        describe: Callable[[str, Mapping[str, Any]], str] = lambda name, table: "",
         is_strict: bool = True,
         is_listed: bool = True,
     ) -> None:
@@ -61,7 +61,7 @@ class TableName(click.ParamType[str]):
         if not self._is_listed or len(self._choices()) <= MAX_CHOICES:
             return []
         table = self._table()
-        return [(name, self._describe(table[name]) if self._describe else "") for name in table]
+        return [(name, self._describe(name, table)) for name in table]
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if self._is_strict and value not in self._table():

@@ -28,7 +28,7 @@ _choice_options = options.together(
         "  [default: those that docs/kinds.md says are made by default]"),
     click.option("--preset", "presets", multiple=True,
         type=options.TableName("preset", "hnclip_cli.negatives.kinds.presets:PRESETS",
-            describe=lambda entry: entry.paper),
+            describe=lambda name, table: table[name].paper),
         help="The kinds of a paper, see below, and its number of negatives; repeatable, also with"
         " --kind."),
     click.option("--per-caption", type=options.Whole(1), metavar="N",

@@ -21,6 +21,7 @@ from hnclip_cli.streams.records import Record, format_record
 from hnclip_cli.training import trackers
 from hnclip_cli.training.config import AUTO, TrainConfig, in_seconds, no_auto_sizes
 from hnclip_cli.training.line import LogTimes, StepLine
+from hnclip_cli.training.objectives import IDEAS
 from hnclip_cli.training.place import find_place
 from hnclip_cli.training.recipes import COUNTS, RECIPES, WITHOUT_FLAGS, as_flags, paper_settings
 from hnclip_cli.training.run_folder import check_folder
@@ -71,7 +72,11 @@ class _Every(click.ParamType[int | str]):
 
 _COUNT, _SIZE = options.Whole(1), options.Number(0)
 _MORE, _WHOLE = options.Number(0, min_open=True), options.Whole(0)
-_OBJECTIVE = options.TableName("objective", "hnclip_cli.training.objectives:OBJECTIVES")
+_OBJECTIVE = options.TableName(
+    "objective",
+    "hnclip_cli.training.objectives:OBJECTIVES",
+    describe=lambda name, table: IDEAS.get(name, ""),
+)
 _length, _loss, _step, _said = (
     partial(_setting, group)
     for group in ("Length, one of", "Loss", "Optimization", "Log and checkpoints")

@@ -23,7 +23,7 @@ from hnclip_cli.console import Run
     type=options.TableName(
         "format",
         "hnclip_cli.sources.caption_files.formats:FORMATS",
-        describe=lambda entry: entry.what,
+        describe=lambda name, table: table[name].what,
     ),
     help="Format of PATH, see below.  [default: found from its content]",
 )

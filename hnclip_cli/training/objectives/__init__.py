@@ -28,18 +28,13 @@ def _rank_ramp(progress: float) -> float:
 
 
 _BUILT_IN: dict[str, Objective] = {
-    # Ours: CLIP, whose softmaxes have no negatives; each caption against its own; and a true part
-    # of a caption against the same with a wrong addition.
     "hnclip": {"contrastive": 1, "imc": 0, "cmr": 0, "own": 2, "half_truths": 0.25},
-    # Radford et al., ICML 2021.
     "clip": {"contrastive": 1},
-    # Yuksekgonul et al., ICLR 2023: negatives of the batch as further columns. Its hard images
-    # bring captions of their own; ours have none, so they are columns but no rows.
+    # Its hard images bring captions of their own; ours have none, so they are columns but no rows.
     "negclip": {"contrastive_both": 1, "imc": 0, "cmr": 0},
-    # Rösch et al., ALVR at ACL 2024: each image's own negatives as further columns.
     "roesch": {"contrastive_own": 1, "imc": 0, "cmr": 0},
-    # Zhang et al., CVPR 2024; the weights are those of the released training script. The terms
-    # on negative images mirror those on captions, with the same weights.
+    # The weights are those of the released training script. The terms on negative images mirror
+    # those on captions, with the same weights.
     "ce-clip": {
         "contrastive_batch": 1,
         "imc": 0.3,
@@ -47,26 +42,24 @@ _BUILT_IN: dict[str, Objective] = {
         "image_imc": 0.3,
         "image_cmr": 0.2,
     },
-    # Oh et al., EMNLP 2024, equation 11: the contrastive term has no negatives.
+    # Equation 11: the contrastive term has no negatives.
     "fsc-clip": {"contrastive": 1, "imc": 0, "cmr": 0, "focal_own": 0.5, "focal_local": 0.2},
-    # Patel et al., NeurIPS 2024 (TripletCLIP): NegCLIP(I, T; T′) + NegCLIP(I′, T′; T).
+    # NegCLIP(I, T; T′) + NegCLIP(I′, T′; T).
     "triplet": {"contrastive_batch": 1, "imc": 0, "cmr": 0, "mirror": 1},
-    # Singh et al., WACV 2025: ⅓ (I→[T; T′] + T→[I; I′] + I′→[T′; T]).
+    # ⅓ (I→[T; T′] + T→[I; I′] + I′→[T′; T]).
     "con-clip": {"contrastive_both": 2 / 3, "imc": 0, "cmr": 0, "distractor": 1 / 3},
-    # Zhang et al., ICCV 2025 (RankCLIP); the ramp is the released code's.
+    # The ramp is the released code's.
     "rank-clip": {"contrastive": 1, "rank": _rank_ramp},
-    # Doveh et al., CVPR 2023; its L_pos where records have paraphrases.
+    # Its L_pos where records have paraphrases.
     "svlc": {"contrastive_batch": 1, "imc": 0, "cmr": 0, "own": 1, "analogy": 1},
-    # Doveh et al., NeurIPS 2023 (DAC): dense captions as a bag.
     "dac": {"contrastive_batch": 1, "imc": 0, "cmr": 0, "own": 1, "mil": 1},
-    # CS-CLIP (arXiv 2602.23906).
     "cs-clip": {"contrastive_both": 1, "imc": 0, "cmr": 0, "units": 0.5},
-    # CLIC (arXiv 2505.24424): images joined in pairs, and every second step plain ones.
+    # Every second step has plain images, the others have joined ones.
     "clic": {"contrastive_single": 1, "views": 0.5, "crossed": 0.5, "invariance": 1},
-    # C2LIP (arXiv 2603.25722) for models without a bias, and as it was written.
+    # For models without a bias, and as in the paper.
     "concept-centric": {"contrastive": 1, "phrases": 1, "attended": 0.01},
     "concept-centric-sigmoid": {"sigmoid": 1, "phrases_sigmoid": 1, "attended_sigmoid": 0.01},
-    # READ-CLIP (arXiv 2510.16540); without a decoder, no reconstruction.
+    # Without a decoder, no reconstruction.
     "read": {
         "contrastive_both": 1,
         "imc": 0,
@@ -74,14 +67,41 @@ _BUILT_IN: dict[str, Objective] = {
         "paraphrase": 0.5,
         "reconstruction": 0.1,
     },
-    # Zhai et al., ICCV 2023 (SigLIP), for models with a logit_bias.
     "siglip": {"sigmoid": 1},
-    # The same with NegCLIP's further columns, each of them a false pair.
     "siglip-hn": {"sigmoid_both": 1, "imc": 0, "cmr": 0},
-    # Zheng et al., CVPR 2024 (Iterated Learning): the settings have what it is about.
+    # Generations are settings.
     "iterated": {"contrastive": 1},
-    # Cai et al., ECCV 2024: no terms of pairs, but those of `training.clap`, on texts alone.
+    # No terms of pairs, but those of `training.clap`, on texts alone.
     "clap": {},
+}
+# The idea of each, and its paper.
+IDEAS = {
+    "hnclip": "ours: contrast without negatives, each caption against its own negatives, and true"
+    " parts of captions against half-truths",
+    "clip": "contrast of images and captions (Radford et al., ICML 2021)",
+    "negclip": "negatives of the batch as further columns (Yuksekgonul et al., ICLR 2023)",
+    "roesch": "each image's own negatives as further columns (Rösch et al., ALVR at ACL 2024)",
+    "ce-clip": "two terms on own negatives, one with a margin that adapts (Zhang et al., CVPR"
+    " 2024)",
+    "fsc-clip": "negatives in separate terms, with a focal loss and smooth labels (Oh et al.,"
+    " EMNLP 2024)",
+    "triplet": "negative captions with images that show them (Patel et al., NeurIPS 2024)",
+    "con-clip": "captions and their negations (Singh et al., WACV 2025)",
+    "rank-clip": "similar rankings across and within modalities (Zhang et al., ICCV 2025)",
+    "svlc": "own negatives, and paraphrases (Doveh et al., CVPR 2023)",
+    "dac": "a bag of dense captions, of which some fit the image (Doveh et al., NeurIPS 2023)",
+    "cs-clip": "parts of a caption against edited parts (arXiv 2602.23906)",
+    "clic": "two images side by side, and a word exchanged between their captions (arXiv"
+    " 2505.24424)",
+    "concept-centric": "noun phrases against images and patches (C2LIP, arXiv 2603.25722)",
+    "concept-centric-sigmoid": "the same with a sigmoid, as in the paper",
+    "read": "paraphrases, and captions that a frozen decoder rebuilds (READ-CLIP, arXiv"
+    " 2510.16540)",
+    "siglip": "each pair is true or false for itself (Zhai et al., ICCV 2023)",
+    "siglip-hn": "ours: the same with negatives as false pairs",
+    "iterated": "the text tower starts again, generation after generation (Zheng et al., CVPR"
+    " 2024)",
+    "clap": "a head that keeps content and drops style, on texts alone (Cai et al., ECCV 2024)",
 }
 
 
