@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from docs import generate_functions, generate_limits, generate_terms
+from docs import generate_fields, generate_functions, generate_limits, generate_terms
 from docs.generate_cli import PAGE, render
 from docs.generate_results import pages
 from docs.site import anchor
@@ -20,6 +20,7 @@ from tests.bench.docs_words import PAGES as WRITTEN
 from tests.bench.docs_words import long_lines, measure, prose
 from tests.conftest import ROOT, run_hnclip
 
+SCRIPTS = [generate_fields, generate_functions, generate_limits, generate_terms]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -35,7 +36,7 @@ def test_the_page_of_commands_is_up_to_date():
     assert PAGE.read_text() == render(), "run: python docs/generate_cli.py"
 
 
-@pytest.mark.parametrize("script", [generate_functions, generate_limits, generate_terms])
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_a_page_that_is_made_from_the_code_is_up_to_date(script):
     name = script.__name__.replace(".", "/")
     assert script.PAGE.read_text() == script.render(), f"run: python {name}.py"

@@ -4,8 +4,9 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from hnclip_cli.errors import InputError
+from hnclip_cli.streams.fields import FIELDS
 from hnclip_cli.streams.files import in_bytes
-from hnclip_cli.streams.records import NAMES, Record
+from hnclip_cli.streams.records import Record
 
 MAX_CAPTION_BYTES = 1 << 20
 
@@ -76,7 +77,7 @@ def foreign_fields(line: Record, used: Container[str | None]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, value in line.items():
         if name not in used:
-            while name in NAMES or name in fields:
+            while name in FIELDS or name in fields:
                 name = f"metadata_{name}"
             fields[name] = value
     return fields

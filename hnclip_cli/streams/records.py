@@ -26,14 +26,6 @@ _NOT_FINITE = re.compile(rb"NaN|Infinity")
 
 _MAX_SIDE = 1 << 24  # of a box; beyond it a float32 no longer counts pixels
 
-# Fields that mean something to a command (docs/records.md).
-NAMES = frozenset((
-    "id", "image", "caption", "images", "captions", "truth", "crops", "regions", "negatives",
-    "negative_images", "group", "scores", "caption_scores", "explain", "prompts_per_class",
-    "ordered", "benchmark", "subset", "tags", "same_tokens", "run", "units", "words",
-    "ranks", "true_captions", "true_images", "frames_per_video",
-))  # fmt: skip
-
 _TYPE_NAMES = {str: "a string", list: "a list", dict: "an object", int: "a number"}
 
 

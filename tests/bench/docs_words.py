@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GENERATED = {
     "benchmark_list.md",
     "cli.md",
+    "fields.md",
     "functions.md",
     "kinds.md",
     "limits.md",

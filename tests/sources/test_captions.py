@@ -13,8 +13,9 @@ from hnclip_cli.errors import InputError
 from hnclip_cli.sources.captions import split_fields
 from hnclip_cli.sources.folders import folder_records
 from hnclip_cli.sources.shards import shard_records
+from hnclip_cli.streams.fields import FIELDS as OURS
 from hnclip_cli.streams.jsonl import ErrorPolicy
-from hnclip_cli.streams.records import NAMES, Record
+from hnclip_cli.streams.records import Record
 
 SEEDS = pytest.mark.parametrize("seed", range(15))
 IMAGES = (".jpg", ".png", ".webp")
@@ -52,7 +53,7 @@ def plainly(ours, beside, lines):
         for name, value in line.items():
             if name == "caption" or (name == "captions" and isinstance(value, list)):
                 continue
-            others[f"metadata_{name}" if name in NAMES else name] = value
+            others[f"metadata_{name}" if name in OURS else name] = value
         if beside and (place == 0 or not captions):
             if unused := [text for text in captions if text not in beside]:
                 others["metadata_caption"] = unused
