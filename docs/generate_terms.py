@@ -28,8 +28,6 @@ HEAD = """# Losses and terms
 
 ## Losses
 
-A loss is the sum of these terms. [methods.md](methods.md#clap) has the loss of `clap`.
-
 | `--objective` | idea | loss |
 |---|---|---|
 """
@@ -43,7 +41,7 @@ def loss(objective: objectives.Objective) -> str:
             parts.append(f"w·{name} ({weight.__doc__.rstrip('.')})")
         elif weight:
             parts.append(name if weight == 1 else f"{weight:.3g}·{name}")
-    return " + ".join(parts)
+    return " + ".join(parts) or "[see there](methods.md#clap)"
 
 
 def used(name: str, term: Term) -> str:
