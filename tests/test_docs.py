@@ -10,7 +10,13 @@ from pathlib import Path
 import click
 import pytest
 
-from docs import generate_fields, generate_functions, generate_limits, generate_terms
+from docs import (
+    generate_fields,
+    generate_functions,
+    generate_limits,
+    generate_tables,
+    generate_terms,
+)
 from docs.generate_cli import PAGE, render
 from docs.generate_results import pages
 from docs.site import anchor
@@ -20,7 +26,13 @@ from tests.bench.docs_words import PAGES as WRITTEN
 from tests.bench.docs_words import long_lines, measure, prose
 from tests.conftest import ROOT, run_hnclip
 
-SCRIPTS = [generate_fields, generate_functions, generate_limits, generate_terms]
+SCRIPTS = [
+    generate_fields,
+    generate_functions,
+    generate_limits,
+    generate_tables,
+    generate_terms,
+]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 

@@ -22,6 +22,7 @@ GENERATED = {
     "limits.md",
     "models.md",
     "rooms.md",
+    "tables.md",
     "terms.md",
 }
 PAGES = [path for path in sorted((ROOT / "docs").glob("*.md")) if path.name not in GENERATED]
