@@ -220,13 +220,14 @@ class Comparison:
         return start, f"--objective {objective} {flags}"
 
     def time_step(self, name: str) -> float:
-        """Processor seconds of a step: what 40 more of them take."""
+        """Processor seconds of a step: what 100 more of them take."""
         start, flags = self.how(name)
-        runs = [f"{name}-{steps}-steps" for steps in (8, 48)]
-        for run, steps in zip(runs, (8, 48), strict=True):
+        used = []
+        for steps in (10, 110):
+            run = f"{name}-{steps}-steps"
             self.train(run, start, f"{flags} --steps {steps}", self.options.threads)
-        short, long = (self.used(f"{run}.log.jsonl")["seconds"] for run in runs)
-        return (long - short) / 40
+            used.append(self.used(f"{run}.log.jsonl")["seconds"])
+        return (used[1] - used[0]) / 100
 
     def train_and_score(self, name: str) -> None:
         start, flags = self.how(name)

@@ -17,7 +17,7 @@ import orjson
 import pytest
 from hypothesis import settings
 
-from hnclip_cli import console
+from hnclip_cli import console, plugins
 from hnclip_cli.errors import HnclipError
 
 # A loaded machine is no failure; and where a change lands, the same examples are tried each time.
@@ -62,6 +62,7 @@ def to_lines(*records: dict[str, Any]) -> bytes:
 def untouched_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a command changes of its whole process does not reach the next one in this process."""
     monkeypatch.setattr(console, "verbosity", 1)
+    monkeypatch.setenv(plugins.VARIABLE, "")
     monkeypatch.setattr(console, "is_ending", console.is_ending)
     thresholds = gc.get_threshold()
     yield

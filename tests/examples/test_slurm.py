@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from safetensors.torch import load_file
 
 from hnclip_cli.cli import cli
+from hnclip_cli.plugins import VARIABLE
 from tests import slurm
 from tests.conftest import ROOT, parse_lines, to_lines
 from tests.examples.held import HELD_STEP
@@ -126,7 +127,7 @@ class Jobs:
 
 
 def run_here(*args):
-    done = CliRunner().invoke(cli, [str(arg) for arg in args])
+    done = CliRunner(env={VARIABLE: ""}).invoke(cli, [str(arg) for arg in args])
     assert done.exit_code == 0, done.stderr
 
 

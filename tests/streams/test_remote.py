@@ -225,7 +225,10 @@ def test_a_file_url_is_read_with_the_care_of_a_path(tmp_path):
 def test_what_cannot_be_fetched_is_named(url, message, monkeypatch):
     import sys
 
+    from fsspec.registry import _registry
+
     monkeypatch.setitem(sys.modules, "s3fs", None)
+    monkeypatch.delitem(_registry, "s3", raising=False)  # of a test before
     with pytest.raises(InputError, match=message):
         load_image(RECORD, url, REMOTE)
 
