@@ -10,6 +10,7 @@ import pytest
         ("a black cat and a white dog", "a black dog and a white cat"),
         ("A RED CAR IS BEHIND A BLUE BUS", "A RED BUS IS BEHIND A BLUE CAR"),
         ("Two dogs on top of two cats", "Two cats on top of two dogs"),
+        ("a cat at the bottom and a dog at the top", "a dog at the bottom and a cat at the top"),
     ],
 )
 def test_nouns_are_swapped(candidates, caption, negative):
@@ -20,6 +21,7 @@ def test_nouns_are_swapped(candidates, caption, negative):
     "caption",
     [
         "a cat and a dog",
+        "a cat and a dog on the left",
         "A man sitting next to a woman.",
         "A bus beside a truck.",
         "A woman with a dog.",
@@ -47,6 +49,7 @@ def test_a_swap_that_keeps_the_meaning_or_breaks_the_grammar_is_not_made(candida
             "A large blue square is to the left of a small red circle.",
         ),
         ("a red circle above a blue circle", "a blue circle above a red circle"),
+        ("A red cup on the left, a blue cup.", "A blue cup on the left, a red cup."),
         ("An orange cat is behind the big dog.", "The big dog is behind an orange cat."),
         (
             "There is a purple heart below an orange cross",
