@@ -212,7 +212,7 @@ key_options = together(
         help="The field of the input that becomes image.  [default: image]"),
 )
 shard_option = _common("--shard", metavar="I/N", callback=_read_shard,
-    help="Only part I of N, I from 0. cat joins the outputs of the parts.")
+    help="Only part I of N, I from 0. cat joins parts in JSONL; arrays go into a folder.")
 seed_option = _common("--seed", type=Whole(0, largest=MAX_SEED), default=0,
     help="Seed of all choices.")
 image_root_option = _images("--image-root", metavar="DIR", shell_complete=of_files("dir"),

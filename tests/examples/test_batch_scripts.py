@@ -5,9 +5,12 @@ import subprocess
 
 import click
 import pytest
+import torch
 
 from hnclip_cli.cli import cli
 from hnclip_cli.commands.train import train
+from hnclip_cli.training.run_folder import STATE_NAME
+from hnclip_cli.training.state_file import write_state
 from tests.conftest import ROOT
 
 STAND_IN = """#!/usr/bin/env bash
@@ -54,6 +57,30 @@ def test_a_job_goes_back_to_the_queue_where_its_run_was_stopped(tmp_path, code):
     assert (settings["input_"], settings["output"], settings["resume"]) == (*given[:2], True)
     assert settings["workers"] == 7 and settings["epochs"] == 5
     assert (tmp_path / "run.log.jsonl").exists()
+
+
+def write_step(folder, step):
+    """A state as that of a run after this step."""
+    (folder / "run").mkdir(exist_ok=True)
+    tensors = {"optimizer.0.step": torch.tensor(99.0)}
+    with (folder / "run" / STATE_NAME).open("wb") as stream:
+        write_state(stream, {"config": {"steps": 7}, "step": step, "position": 9}, tensors)
+
+
+def test_a_job_that_comes_no_further_fails_after_some_restarts(tmp_path, capfd):
+    given = ["train.jsonl", "run/", "--model", "m", "--steps", "9"]
+
+    def ends(restarts, step):
+        if step is not None:
+            write_step(tmp_path, step)
+        variables = {"SLURM_RESTART_COUNT": str(restarts)} if restarts else {}
+        return call(tmp_path, "slurm/train.sbatch", *given, code=75, RESTARTS="2", **variables)[0]
+
+    assert [ends(0, None), ends(1, None)] == [75, 75]
+    assert [ends(2, 3), ends(3, 3), ends(4, 3)] == [75, 75, 1]
+    assert "no step was made in 3 runs; try a longer --time" in capfd.readouterr().err
+    assert ends(5, 13) == 75
+    assert [ends(0, 13), ends(1, 13), ends(2, 13)] == [75, 75, 1]  # as another job
 
 
 def test_a_job_calls_hnclip_as_it_is_told(tmp_path):

@@ -33,6 +33,9 @@ HANGS = """#!/bin/sh
 [ "$SLURM_RESTART_COUNT" ] || case "$*" in *--shard\\ [13]/4\\ *) exec sleep 900 ;; esac
 exec hnclip "$@"
 """
+STOPS = """#!/bin/sh
+exit 75  # as one that a signal ends before its first step
+"""
 WEIGHTS = "open_clip_model.safetensors"
 
 
@@ -52,11 +55,11 @@ class Jobs:
         said = self.cluster.call(*command, *map(str, args), **self.settings | variables)
         self.ids[name] = said.strip()
 
-    def train(self, name, *flags):
+    def train(self, name, *flags, **variables):
         self.submit(
             name, "--nodes=2", "--ntasks-per-node=1", "--gpus-per-node=1", *flags,
             SCRIPTS / "train.sbatch", self.folder / "whole.jsonl", self.folder / name, *TRAIN,
-            HOLD="1",
+            **{"HOLD": "1"} | variables,
         )  # fmt: skip
 
     def pipeline(self):
@@ -77,6 +80,16 @@ class Jobs:
         """Wait until jobs have ended well."""
         for name in names:
             self.cluster.wait_for(lambda job=self.ids[name]: self._is_done(job))
+
+    def wait_for_failure(self, name):
+        """Wait until a job has failed; what it said."""
+
+        def has_failed():
+            self._hurry()
+            return self.show(self.ids[name], "State") == ["FAILED"]
+
+        self.cluster.wait_for(has_failed)
+        return (self.cluster.folder / f"{name}-{self.ids[name]}.out").read_text()
 
     def _is_done(self, job):
         self._hurry()
@@ -138,9 +151,9 @@ def jobs(tmp_path_factory, parser):
     records = [{name: record[name] for name in fields} for record in make_records(folder, 20)]
     (folder / "captions.jsonl").write_bytes(to_lines(*records))
     run_here("negatives", folder / "captions.jsonl", "-o", folder / "whole.jsonl")
-    hangs = folder / "hangs"
-    hangs.write_text(HANGS)
-    hangs.chmod(0o755)
+    for name, script in (("hangs", HANGS), ("stops", STOPS)):
+        (folder / name).write_text(script)
+        (folder / name).chmod(0o755)
     with slurm.cluster(num_nodes=18) as cluster:
         jobs = Jobs(cluster, folder)
         jobs.pipeline()
@@ -151,11 +164,12 @@ def jobs(tmp_path_factory, parser):
         files = [folder / "captions.jsonl", folder / "joined.jsonl"]
         jobs.submit(
             "array", "--array=0-1", "--time=2", "--signal=B:USR1@10", SCRIPTS / "array.sbatch",
-            *files, "negatives", CHUNKS="2", HNCLIP=str(hangs),
+            *files, "negatives", CHUNKS="2", HNCLIP=str(folder / "hangs"),
         )  # fmt: skip
         jobs.cluster.call("scontrol", "update", f"JobId={jobs.ids['array']}_1", "TimeLimit=60")
         after = f"--dependency=afterok:{jobs.ids['array']}"
         jobs.submit("join", after, "--time=60", SCRIPTS / "join.sbatch", files[1], 4)
+        jobs.train("stuck", HNCLIP=str(folder / "stops"), RESTARTS="1")
         jobs.strike()
         yield jobs
 
@@ -216,6 +230,12 @@ def test_a_run_that_makes_room_for_an_urgent_job_goes_on_after_it(jobs, out):
 def test_a_run_beyond_its_time_limit_goes_on_from_the_queue(jobs, out):
     check_run(jobs, out, "overdue")
     assert jobs.log("overdue") == [*range(1, STEPS + 1)]
+
+
+def test_a_run_that_makes_no_step_is_given_up(jobs):
+    said = jobs.wait_for_failure("stuck")
+    assert said.endswith("no step was made in 2 runs; try a longer --time\n")
+    assert jobs.show(jobs.ids["stuck"], "RestartCnt") == ["1"]
 
 
 def test_a_run_whose_node_died_goes_on_from_its_checkpoint_on_other_nodes(jobs, out):
