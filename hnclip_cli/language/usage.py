@@ -40,6 +40,8 @@ _LINK_WEIGHT, _DETERMINER_WEIGHT, _SCENE_WEIGHT = 0.47, 0.7, 0.9
 _UNSEEN_SCENE = 1.5
 # Up to twice so many rows are remembered, of 4 bytes a word each.
 _MAX_ROWS = 3_000
+# Groups of nouns whose numbers are remembered.
+_MAX_GROUPS = 512
 
 # Where a word stands in a link.
 HEAD, DEPENDENT = 0, 1
@@ -201,6 +203,8 @@ class Usage:
         """The numbers of nouns among the choices, (len(nouns),)."""
         key = tuple(nouns)
         if key not in self._numbers_of:
+            if len(self._numbers_of) >= _MAX_GROUPS:
+                self._numbers_of.clear()
             names = [self.nouns[noun.singular or noun.plural] for noun in nouns]
             self._numbers_of[key] = np.array(names, "i8")
         return self._numbers_of[key]

@@ -65,7 +65,7 @@ def _symbols() -> dict[int, str]:
     }
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=1024)
 def _of_word(word: str) -> tuple[str, ...]:
     symbols, ranks = _symbols(), _ranks()
     found = [symbols[byte] for byte in word.encode()]

@@ -15,7 +15,7 @@ _VOWEL_SOUND = re.compile(
 _LETTERS_WITH_VOWEL_SOUND = frozenset("AEFHILMNORSX")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def article(next_word: str) -> str:
     """``a`` or ``an``, by the sound the next word begins with."""
     letters = next_word.lstrip("\"'“‘(")

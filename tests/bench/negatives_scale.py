@@ -1,13 +1,16 @@
 """Rate and memory of hnclip negatives along millions of captions, in shards side by side.
 
     python -m tests.bench.negatives_scale CAPTIONS.jsonl… [--count 5000000] [--shards 2]
-        [--minutes M] [--kind K …]
+        [--minutes M] [--kind K …] [--log FILE]
 
 The captions are repeated with other ids until there are so many. Every few seconds each process
 is asked for its memory and its processor time, which counts on a machine that others use as well;
 what it writes is counted and dropped. After M minutes the processes are ended, and the figures are
-of what was done by then. Prints one JSON line: captions a processor second in the first and the
-last tenth of what was done, memory behind the first 1 %, and its peak so far at each tenth.
+of what was done by then. Prints one JSON line, for each shard: captions a processor second in the
+first and the last tenth of the time, and the median and the most of memory in each tenth. Memory
+rises and falls by some 40 MB within each batch, so medians tell whether it grows. What counts is
+behind the first 1 % of the shard, or of what was done where that is less than twice as much. A
+process cannot be taken up again, but each minute the figures so far go to FILE, a line each.
 """
 
 import argparse
@@ -20,10 +23,11 @@ import threading
 import time
 from itertools import cycle, islice
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 TICKS = os.sysconf("SC_CLK_TCK")
-SECONDS = 2.0  # between two samples
+SECONDS = 0.5  # between two samples
 Sample = tuple[int, float, float]  # captions done, processor seconds, MB
 
 
@@ -72,22 +76,26 @@ class Shard:
 
     def figures(self, length: int) -> dict[str, Any]:
         done = self.samples[-1][0]
-        behind = [sample for sample in self.samples if sample[0] >= min(length, done) / 100]
-        tenths = [max(s[2] for s in behind if s[0] <= done * n / 10 + 1) for n in range(1, 11)]
-        first = _rate(self.samples, behind[0][0], behind[0][0] + done / 10)
-        last = _rate(self.samples, 0.9 * done, done)
+        begin = (length if done >= length / 50 else done) / 100
+        behind = [sample for sample in self.samples if sample[0] >= begin]
+        if len(behind) < 20:
+            raise SystemExit("it ended too soon for figures; try a larger --count")
+        size = len(behind) / 10
+        tenths = [behind[round(n * size) : round((n + 1) * size)] for n in range(10)]
+        medians = [round(median(mb for *_, mb in tenth), 1) for tenth in tenths]
+        first, last = _rate(tenths[0]), _rate(tenths[-1])
         return {
             "done": done,
             "per_cpu_second": {"first_tenth": first, "last_tenth": last},
             "ratio": round(last / first, 3),
-            "mb_behind_1_percent": round(behind[0][2], 1),
-            "mb_peak_by_tenth": [round(mb, 1) for mb in tenths],
+            "memory_ratio": round(medians[-1] / medians[0], 3),
+            "mb_by_tenth": medians,
+            "mb_peak_by_tenth": [round(max(mb for *_, mb in tenth), 1) for tenth in tenths],
         }
 
 
-def _rate(samples: list[Sample], start: float, stop: float) -> float:
-    inside = [sample for sample in samples if start <= sample[0] <= stop]
-    (begun, earlier, _), (ended, later, _) = inside[0], inside[-1]
+def _rate(samples: list[Sample]) -> float:
+    (begun, earlier, _), *_, (ended, later, _) = samples
     return round((ended - begun) / (later - earlier), 1)
 
 
@@ -98,32 +106,40 @@ def main() -> None:
     parser.add_argument("--shards", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=600)
     parser.add_argument("--kind", action="append", default=[])
+    parser.add_argument("--log", type=Path)
     options = parser.parse_args()
     flags = [word for kind in options.kind for word in ("--kind", kind)]
+
+    def figure() -> dict[str, Any]:
+        return {
+            "benchmark": "negatives_scale",
+            "captions": options.count,
+            "flags": flags,
+            "minutes": round((time.monotonic() - started) / 60, 1),
+            "shards": [shard.figures(options.count // options.shards) for shard in shards],
+        }
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "captions.jsonl"
         make(options.captions, options.count, path)
-        started = time.monotonic()
+        started = said = time.monotonic()
         numbers = range(options.shards)
         shards = [Shard(path, f"{number}/{options.shards}", flags) for number in numbers]
         while any([shard.look() for shard in shards]):
-            if time.monotonic() - started > 60 * options.minutes:
+            now = time.monotonic()
+            if now - started > 60 * options.minutes:
                 break
+            if options.log and now - said > 60 and all(len(s.samples) > 100 for s in shards):
+                said = now
+                with options.log.open("a") as log:
+                    log.write(json.dumps(figure()) + "\n")
             time.sleep(SECONDS)
         for shard in shards:
             shard.end()
     # Only now: a child's memory begins as that of whoever forks it, and this imports torch.
     from tests.bench.machine import describe
 
-    figure = {
-        "benchmark": "negatives_scale",
-        "captions": options.count,
-        "flags": flags,
-        "minutes": round((time.monotonic() - started) / 60, 1),
-        "shards": [shard.figures(options.count // options.shards) for shard in shards],
-        "machine": describe(),
-    }
-    print(json.dumps(figure))
+    print(json.dumps(figure() | {"machine": describe()}))
 
 
 if __name__ == "__main__":

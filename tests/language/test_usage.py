@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.language import usage as usage_module
 from hnclip_cli.language.usage import DEPENDENT, HEAD, Usage
 from hnclip_cli.lexicon import load_lexicon
 
@@ -137,6 +138,15 @@ def test_rows_do_not_depend_on_which_were_asked_for_before(usage, parser):
     for side, other in ((HEAD, "horse"), (DEPENDENT, "to rid")):
         one, two = (model.link_row("object", side, other) for model in (usage, again))
         assert np.array_equal(one, two) and np.isfinite(one).all()
+
+
+def test_numbers_of_many_groups_of_nouns_are_forgotten_again(usage, monkeypatch):
+    monkeypatch.setattr(usage_module, "_MAX_GROUPS", 2)
+    nouns = list(dict.fromkeys(load_lexicon().nouns.forms.values()))[:9]
+    for last in (*range(9), *range(9)):
+        found = usage.numbers(nouns[: last + 1]).tolist()
+        assert found == [usage.choices[noun.singular or noun.plural] for noun in nouns[: last + 1]]
+        assert len(usage._numbers_of) <= 2
 
 
 def test_a_model_is_saved_to_the_same_bytes_whatever_the_order_and_loads_again(usage, parser):

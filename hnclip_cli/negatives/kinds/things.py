@@ -234,7 +234,7 @@ def _rivals(caption: Caption, mention: Mention, before: str) -> tuple[Noun, ...]
     return _pool(caption.lexicon, noun, is_free, has_stand_ins, at_rest, is_determined, part)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _pool(
     lexicon: Lexicon,
     noun: Noun,
