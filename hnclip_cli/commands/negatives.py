@@ -35,7 +35,7 @@ _choice_options = options.together(
         help="Keep N negatives, of different kinds first.  [default: one of each kind]"),
     click.option("--units", is_flag=True, default=None,
         help="Also write the things, relations and words of each caption, for train --objective"
-        " cs-clip, concept-centric or clic."),
+        " hnclip (the default), cs-clip, concept-centric or clic."),
     click.option("--true-captions", metavar="FILE", type=options.READ,
         help="Records with all true captions of the images; no negative repeats a true caption of"
         " its image."),

@@ -185,7 +185,7 @@ def train(
 
     \b
     Example:
-      hnclip negatives caps.jsonl |
+      hnclip negatives --units caps.jsonl |
         hnclip train --model hnclip-tiny --steps 20 -o run/ > log.jsonl
     """
     if precision == "fp16":
