@@ -87,7 +87,7 @@ class Shard:
         return {
             "done": done,
             "per_cpu_second": {"first_tenth": first, "last_tenth": last},
-            "ratio": round(last / first, 3),
+            "ratio": round(last / first, 3) if first else None,
             "memory_ratio": round(medians[-1] / medians[0], 3),
             "mb_by_tenth": medians,
             "mb_peak_by_tenth": [round(max(mb for *_, mb in tenth), 1) for tenth in tenths],
@@ -125,17 +125,19 @@ def main() -> None:
         started = said = time.monotonic()
         numbers = range(options.shards)
         shards = [Shard(path, f"{number}/{options.shards}", flags) for number in numbers]
-        while any([shard.look() for shard in shards]):
-            now = time.monotonic()
-            if now - started > 60 * options.minutes:
-                break
-            if options.log and now - said > 60 and all(len(s.samples) > 100 for s in shards):
-                said = now
-                with options.log.open("a") as log:
-                    log.write(json.dumps(figure()) + "\n")
-            time.sleep(SECONDS)
-        for shard in shards:
-            shard.end()
+        try:
+            while any([shard.look() for shard in shards]):
+                now = time.monotonic()
+                if now - started > 60 * options.minutes:
+                    break
+                if options.log and now - said > 60 and all(len(s.samples) > 1000 for s in shards):
+                    said = now
+                    with options.log.open("a") as log:
+                        log.write(json.dumps(figure()) + "\n")
+                time.sleep(SECONDS)
+        finally:
+            for shard in shards:
+                shard.end()
     # Only now: a child's memory begins as that of whoever forks it, and this imports torch.
     from tests.bench.machine import describe
 
