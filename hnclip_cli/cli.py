@@ -146,7 +146,7 @@ def cli() -> None:
 
     \b
     Example:
-      hnclip negatives caps.jsonl |
+      hnclip negatives --units caps.jsonl |
         hnclip train --model hnclip-tiny --steps 20 -o run/ > log.jsonl
       hnclip data benchmark sugarcrepe sugarcrepe/ --images val2017/ |
         hnclip score --model run/ | hnclip eval

@@ -61,7 +61,7 @@ def captions(
     \b
     Example:
       hnclip data captions captions_train2017.json --images train2017/ |
-        hnclip negatives > train.jsonl
+        hnclip negatives --units > train.jsonl
       hnclip data captions dataset_coco.json --images coco/ --split train
       hnclip data captions mine.jsonl --caption-key description --image-key photo
     """

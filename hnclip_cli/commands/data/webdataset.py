@@ -29,7 +29,7 @@ def webdataset(
     \b
     Example:
       hnclip data webdataset 'shard-{000..009}.tar' |
-        hnclip negatives > train.jsonl
+        hnclip negatives --units > train.jsonl
       hnclip train --model hnclip-tiny --steps 20 -o run/ train.jsonl > log.jsonl
     """
     from hnclip_cli.sources.shards import shard_records
