@@ -1,4 +1,4 @@
-"""Write the tables of objectives in README.md and docs/results.md, from one file of figures.
+"""Write the table in README.md and the page docs/objective_table.md, from one file of figures.
 
 python docs/generate_results.py [TABLE.json]
 
@@ -21,6 +21,16 @@ AXES = ("swaps", "retrieval R@1")
 RANKS = ("I→T R@1", "I→T R@5", "T→I R@1", "T→I R@5")
 TIME = ("steps", "processor s")
 MEASURES = ("swaps", "swaps, seen", "flips", "half-truths", *RANKS)
+PAGE = ROOT / "docs" / "objective_table.md"
+ABOUT = """\
+# Objectives at equal time
+
+*Reference, made by `docs/generate_results.py` from `tests/bench/objectives.json`.*
+[results.md](results.md#objectives-at-equal-time) says how it was measured. In percent right: the
+mean over {seeds} seeds, with its 95 % interval by Student's t. The last columns say what `{ours}` has
+above each, seed by seed.
+
+"""
 Objectives = dict[str, dict[str, list[float]]]  # of each objective and measure, a value a seed
 
 
@@ -58,15 +68,16 @@ def long_table(objectives: Objectives) -> str:
 
 
 def pages() -> dict[Path, str]:
-    """Each page as it should be: what stands between its two marks is the table."""
+    """Each page as it should be; in README.md the table stands between two marks."""
     objectives = json.loads(FIGURES.read_text())
-    found = {}
-    for name, table in (("README.md", short_table), ("docs/results.md", long_table)):
-        before, rest = (ROOT / name).read_text().split("<!-- objectives -->\n")
-        after = rest.partition("<!-- end -->")[2]
-        text = f"{before}<!-- objectives -->\n{table(objectives)}\n<!-- end -->{after}"
-        found[ROOT / name] = text
-    return found
+    about = ABOUT.format(ours=OURS, seeds=len(objectives[OURS]["swaps"]))
+    readme = ROOT / "README.md"
+    before, rest = readme.read_text().split("<!-- objectives -->\n")
+    after = rest.partition("<!-- end -->")[2]
+    return {
+        readme: f"{before}<!-- objectives -->\n{short_table(objectives)}\n<!-- end -->{after}",
+        PAGE: f"{about}{long_table(objectives)}\n",
+    }
 
 
 def keep(table: Path) -> None:

@@ -21,6 +21,7 @@ GENERATED = {
     "kinds.md",
     "limits.md",
     "models.md",
+    "objective_table.md",
     "rooms.md",
     "tables.md",
     "terms.md",
