@@ -27,8 +27,8 @@ ABOUT = """\
 
 *Reference, made by `docs/generate_results.py` from `tests/bench/objectives.json`.*
 [results.md](results.md#objectives-at-equal-time) says how it was measured. In percent right: the
-mean over {seeds} seeds, with its 95 % interval by Student's t. The last columns say what `{ours}` has
-above each, seed by seed.
+mean over {seeds} seeds, with its 95 % interval by Student's t. The last columns say what `{ours}`
+has above each, seed by seed.
 
 """
 Objectives = dict[str, dict[str, list[float]]]  # of each objective and measure, a value a seed
