@@ -1,13 +1,14 @@
 """Commands whose help has options in groups and names one a line; what a shell completes."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from hnclip_cli import plugins
+from hnclip_cli.streams.files import alike
 
 TYPED = "hnclip.typed"  # what stood behind the command's name
 # Groups that many commands have, which come last, in this order.
@@ -19,6 +20,19 @@ MAX_CHOICES = 32  # characters; what is longer is listed below the options
 def of_files(kind: str) -> Callable[..., list[CompletionItem]]:
     """Completes names of files (``file``) or folders (``dir``), as the shell does."""
     return lambda ctx, param, incomplete: [CompletionItem(incomplete, type=kind)]
+
+
+def none_of(name: str, names: Iterable[str]) -> str:
+    """What is said of a name that is none of these."""
+    near = alike(name, names)
+    return f"got {name!r}, expected one of {', '.join(names)}" + (f"; try {near}" if near else "")
+
+
+class Choice(click.Choice[str]):
+    """One of a few names; for another that is spelled alike, the error says which."""
+
+    def get_invalid_choice_message(self, value: str, ctx: click.Context | None) -> str:
+        return none_of(value, self.choices)
 
 
 class TableName(click.ParamType[str]):
@@ -65,7 +79,7 @@ class TableName(click.ParamType[str]):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if self._is_strict and value not in self._table():
-            self.fail(f"got {value!r}, expected one of {', '.join(self._table())}", param, ctx)
+            self.fail(none_of(value, self._table()), param, ctx)
         return value
 
     def shell_complete(

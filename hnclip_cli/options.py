@@ -19,6 +19,7 @@ from hnclip_cli.arguments import WRITTEN as WRITTEN
 from hnclip_cli.arguments import FileName, check_files
 from hnclip_cli.errors import ExitCode
 from hnclip_cli.helping import COMMON, IMAGES, MODEL, TYPED, of_files
+from hnclip_cli.helping import Choice as Choice
 from hnclip_cli.helping import Command as Command
 from hnclip_cli.helping import Grouped as Grouped
 from hnclip_cli.helping import TableName as TableName
@@ -203,7 +204,7 @@ _model = partial(click.option, cls=Grouped, group=MODEL)
 input_argument = click.argument("input_", metavar="[INPUT]", default="-", type=READ)
 output_option = click.option("-o", "--output", default="-", metavar="FILE", type=WRITTEN,
     help="Output file; - is stdout.")
-on_error_option = _common("--on-error", type=click.Choice(["fail", "skip"]), default="fail",
+on_error_option = _common("--on-error", type=Choice(["fail", "skip"]), default="fail",
     help="A bad record ends the run (exit 1), or is named, skipped and counted (exit 3).")
 key_options = together(
     _common("--caption-key", "caption_field", metavar="NAME",
@@ -211,8 +212,10 @@ key_options = together(
     _common("--image-key", "image_field", metavar="NAME",
         help="The field of the input that becomes image.  [default: image]"),
 )
-shard_option = _common("--shard", metavar="I/N", callback=_read_shard,
-    help="Only part I of N, I from 0. cat joins parts in JSONL; arrays go into a folder.")
+_shard = partial(_common, "--shard", metavar="I/N", callback=_read_shard)
+shard_option = _shard(help="Only part I of N, I from 0; cat joins the outputs in order.")
+array_shard_option = _shard(
+    help="Only part I of N, I from 0. A folder of the parts, in the order of names, is one array.")
 seed_option = _common("--seed", type=Whole(0, largest=MAX_SEED), default=0,
     help="Seed of all choices.")
 image_root_option = _images("--image-root", metavar="DIR", shell_complete=of_files("dir"),
@@ -233,7 +236,7 @@ workers_option = click.option("--workers", type=Whole(0, MAX_WORKERS), default=2
     help="Processes that decode images ahead; with 0 the command decodes by itself.")
 caption_lines_option = click.option("--caption-lines", is_flag=True,
     help="Each line of a text file is a caption.  [default: the whole file is one]")
-format_option = click.option("--format", "format_", type=click.Choice(["json", "table"]),
+format_option = click.option("--format", "format_", type=Choice(["json", "table"]),
     help="[default: table on a terminal, else json]")
 plugin_option = _common("--plugin", multiple=True, metavar="FILE.py|MODULE",
     is_eager=True,  # others may name what it adds
@@ -284,7 +287,7 @@ def model_options(*, required: bool = True) -> Callable[[F], F]:
             "  [default: those of all tags of the name, if they agree]"),
         _model("--device", default="auto", metavar="auto|cpu|cuda[:N]",
             callback=read_device, help="Where the model runs; auto takes CUDA where there is one."),
-        _model("--precision", type=click.Choice(["fp32", "bf16", "fp16"]),
+        _model("--precision", type=Choice(["fp32", "bf16", "fp16"]),
             help="Arithmetic of the model.  [default: bf16 in train on CUDA, else fp32]"),
     )
 head_options = together(

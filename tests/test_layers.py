@@ -33,7 +33,7 @@ ALLOWED = {
     **{room: [*BELOW, room, "__version__"] for room in ROOMS},
     "console": ["saying", "errors", "streams"],
     "arguments": [],
-    "helping": ["plugins"],
+    "helping": ["plugins", "streams"],
     "options": [
         "arguments",
         "helping",

@@ -27,6 +27,31 @@ def test_absurd_numbers_are_wrong_usage(flag, text):
         NUMBERS[flag].convert(text, None, None)
 
 
+def test_every_choice_says_what_is_spelled_alike():
+    kinds = [
+        kind
+        for _, command in commands()
+        for parameter in command.params
+        for kind in getattr(parameter.type, "types", [parameter.type])
+    ]
+    assert not [k for k in kinds if isinstance(k, click.Choice) and type(k) is not options.Choice]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["eval", "--format", "tabel"], "got 'tabel', expected one of json, table; try table"),
+        (["negatives", "--kind", "swap-adj"], "shuffle-words; try swap-adjective"),
+        (["negatives", "--preset", "ceclip"], "conme; try ce-clip"),
+        (["data", "benchmark", "sugarcreep", "x"], "; try sugarcrepe"),
+        (["eval", "--format", "x"], "got 'x', expected one of json, table"),
+    ],
+)
+def test_a_name_that_is_none_of_them_is_told_the_nearest(arguments, expected):
+    said = CliRunner().invoke(cli, arguments)
+    assert said.exit_code == 2 and said.stderr.rstrip().endswith(expected)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -56,7 +56,7 @@ def _read_models(models: tuple[str, ...]) -> dict[str, tuple[str, str | None]]:
 )
 @click.option(
     "--precision",
-    type=click.Choice(["fp32", "bf16", "fp16"]),
+    type=options.Choice(["fp32", "bf16", "fp16"]),
     default="fp32",
     help="Arithmetic of the models.",
 )

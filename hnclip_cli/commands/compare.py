@@ -52,7 +52,7 @@ def _read_pattern(
     click.option(
         "--format",
         "format_",
-        type=click.Choice(["json", "table", "markdown", "latex", "csv", "html"]),
+        type=options.Choice(["json", "table", "markdown", "latex", "csv", "html"]),
         help="[default: table on a terminal, else json]",
     )
 )

@@ -19,7 +19,7 @@ from hnclip_cli.streams.records import RowsOf
 @options.output_option
 @click.option(
     "--of",
-    type=click.Choice(["image", "caption", "negatives"]),
+    type=options.Choice(["image", "caption", "negatives"]),
     required=True,
     help="What to embed of each record.",
 )
@@ -27,7 +27,7 @@ from hnclip_cli.streams.records import RowsOf
 @options.head_options
 @click.option(
     "--dtype",
-    type=click.Choice(["fp32", "fp16", "float32", "float16"]),
+    type=options.Choice(["fp32", "fp16", "float32", "float16"]),
     metavar="fp32|fp16",
     default="fp32",
     help="Type of the numbers in the array.",
@@ -40,7 +40,7 @@ from hnclip_cli.streams.records import RowsOf
 @options.image_options
 @options.batch_size_option
 @options.workers_option
-@options.shard_option
+@options.array_shard_option
 @options.key_options
 @options.run
 def embed(

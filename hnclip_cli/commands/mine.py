@@ -12,7 +12,7 @@ _blind = partial(click.option, cls=options.Grouped, group="With --blind-pairs")
 
 # fmt: off
 _options = options.together(
-    click.option("--of", type=click.Choice(["caption", "image"]),
+    click.option("--of", type=options.Choice(["caption", "image"]),
         help='What to add: captions to "negatives", or images as "negative_images".'
         "  [default: caption]"),
     click.option("--queries", metavar="NPY", type=options.READ,

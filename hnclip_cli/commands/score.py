@@ -35,7 +35,7 @@ _EMBEDDINGS = ("image_embeddings", "caption_embeddings", "negative_embeddings")
 )
 @click.option(
     "--method",
-    type=click.Choice(["cosine", "comclip", "explain"]),
+    type=options.Choice(["cosine", "comclip", "explain"]),
     default="cosine",
     help='comclip adds the parts of the image in "regions"; explain writes "explain": what each '
     "edit of each negative changed.",

@@ -29,7 +29,7 @@ _OF: dict[str, RowsOf] = {"text": "caption", "image": "image"}
 )
 @click.option(
     "--direction",
-    type=click.Choice([f"{one}-to-{other}" for one in _OF for other in _OF]),
+    type=options.Choice([f"{one}-to-{other}" for one in _OF for other in _OF]),
     default="text-to-image",
     help="Whether QUERIES and GALLERY are texts or images of the records.",
 )

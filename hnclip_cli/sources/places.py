@@ -37,7 +37,11 @@ def find_image(record: Record, folder: str, names: Iterable[str]) -> str:
     for path in paths:
         if os.path.isfile(path):
             return path
-    raise record.error("image not found", got=repr(paths[0]), hint="another --images folder")
+    folders = dict.fromkeys(os.path.dirname(path) for path in paths)
+    raise record.error(
+        "image not found", got=repr(paths[0]), hint="another --images folder",
+        expected=f"it in one of {', '.join(folders)}" if len(folders) > 1 else "",
+    )  # fmt: skip
 
 
 def coco_places(name: str) -> list[str]:

@@ -69,10 +69,11 @@ def no_folder(path: str) -> HnclipError:
 
 
 def alike(name: str, names: Iterable[str]) -> str:
-    """The name that is spelled most alike; empty where none is."""
+    """The name that is spelled most alike, or the only one that begins so; empty where none is."""
     lower = {one.lower(): one for one in names}
     near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.75)
-    return lower[near[0]] if near else ""
+    begun = [one for one in lower if one.startswith(name.lower())]
+    return lower[near[0]] if near else lower[begun[0]] if name and len(begun) == 1 else ""
 
 
 def _beside(path: str, *, is_folder: bool = False) -> str:

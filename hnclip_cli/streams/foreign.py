@@ -5,6 +5,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from hnclip_cli.errors import InputError
+
 PARQUET_MAGIC = b"PAR1"
 ARROW_MAGIC = b"ARROW1"  # Arrow's file format
 ARROW_STREAM_MAGIC = b"\xff\xff\xff\xff"  # its streaming format, as ``datasets`` saves it
@@ -13,6 +15,14 @@ _PACKED = {
     b"PK\x03\x04": "unzip -p", b"\x1f\x8b": "gzip -dc", b"BZh": "bzip2 -dc",
     b"\xfd7zXZ": "xz -dc", b"\x28\xb5\x2f\xfd": "zstd -dc",
 }  # fmt: skip
+# Files of other kinds by how they begin, what they are, and what takes them.
+_OTHERS = (
+    (rb"\xff\xd8\xff|\x89PNG|GIF8[79]a|RIFF.{4}WEBP|II\*\0|MM\0\*",
+     "an image", "hnclip data images FOLDER > records.jsonl"),
+    (rb"\x93NUMPY|PK.{28}[^/\0]+\.npy", "an array", "hnclip search, or hnclip eval --embeddings"),
+    (rb".{4}\0{4}\{|PK.{28}[^/\0]+/(data\.pkl|\.format_version)|\x80[\x02-\x05]",
+     "weights of a model", "--pretrained, of hnclip score, embed and train"),
+)  # fmt: skip
 _LISTS = ("annotations", "images", "data", "image_urls")  # of the JSON files of data sets
 _IMAGES = (".jpg", ".jpeg", ".png")
 _LIST = re.compile(rb"\s*\[\s*(\{|\n|$)")
@@ -33,6 +43,14 @@ def is_tar(head: bytes) -> bool:
 def converting(source: str, options: str = "") -> str:
     """The command that turns a file or folder of captions into records."""
     return f"hnclip data captions {_quoted(source)}{options} > records.jsonl"
+
+
+def other_kind(head: bytes, source: str) -> InputError | None:
+    """The error for a file that is known to be no text at all."""
+    for start, what, hint in _OTHERS:
+        if re.match(start, head, re.DOTALL):
+            return InputError(f"{what}, not a file of records", where=source, hint=hint)
+    return None
 
 
 def unpacking_of(head: bytes, source: str) -> str:
@@ -57,6 +75,12 @@ def instead(head: bytes, source: str) -> str:
         return ""
     is_table = re.search(rb"[\t|,]", head.partition(b"\n")[0])
     return converting(source, "" if is_table else " --format lines")
+
+
+def known_better(error: InputError, head: bytes, source: str) -> InputError:
+    """The error of a first line, with what is known of such a file."""
+    hint = instead(head, source)
+    return other_kind(head, source) or (error.with_hint(hint) if hint else error)
 
 
 def is_data_set(fields: Mapping[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from typing import IO
 
 from hnclip_cli.errors import ExitCode, InputError
 from hnclip_cli.streams.files import descriptor_of, in_bytes
-from hnclip_cli.streams.foreign import instead, is_data_set
+from hnclip_cli.streams.foreign import instead, is_data_set, known_better, other_kind
 from hnclip_cli.streams.packed import unpacking
 from hnclip_cli.streams.records import Record, parse_record
 
@@ -132,8 +132,7 @@ class RecordReader:
                 except InputError as error:
                     if number == 1:
                         head = b"\n".join(line for _, line in lines)[:CHUNK_BYTES]
-                        if hint := instead(head, self.source):
-                            error = error.with_hint(hint)
+                        error = known_better(error, head, self.source)
                     if self.policy.on_error == "fail" and batch:
                         yield batch
                     self.policy.bad(error)
@@ -176,6 +175,8 @@ def numbered_lines(
             num_pending += len(chunk)
             if num_pending > longest:
                 error = _too_long(source, number + 1, longest)
+                if not number and (other := other_kind(pending[0], source)):
+                    raise other
                 is_json = not number and pending[0].lstrip().startswith((b"{", b"["))
                 raise error.with_hint(instead(pending[0], source)) if is_json else error
             yield []

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hnclip_cli.errors import HnclipError, InputError, Stopped
+from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.models.clip import Clip
 from hnclip_cli.models.device import manual_seed
 from hnclip_cli.models.heads import ResidualHead
@@ -30,6 +30,7 @@ from hnclip_cli.training.checkpoints import State
 from hnclip_cli.training.config import TrainConfig
 from hnclip_cli.training.distributed import Ranks
 from hnclip_cli.training.loop import Metrics, check_finite, count_steps
+from hnclip_cli.training.stopping import saved_after
 
 STYLES = ("realistic", "impressionistic")
 TYPES = (
@@ -167,7 +168,7 @@ def train(
         saved_at = state.elapsed if saved_at is None else saved_at
         if stopping:
             ranks.first(partial(save, False))
-            raise Stopped(f"stopped by a signal after step {state.step}, with the state saved")
+            raise saved_after(state.step)
         if state.step == num_steps or (config.seconds and state.elapsed >= config.seconds):
             break
 

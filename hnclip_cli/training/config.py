@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from hnclip_cli.errors import HnclipError
+from hnclip_cli.streams.files import alike
 from hnclip_cli.training.objectives import OBJECTIVES, Weights, weights_of
 from hnclip_cli.training.objectives.table import uses
 from hnclip_cli.training.texts import SOURCES
@@ -145,8 +146,9 @@ class TrainConfig:
         """The objective as its table has it; `HnclipError` for an unknown one."""
         if self.objective not in OBJECTIVES:
             raise HnclipError(
-                "no such objective", got=self.objective, expected=f"one of {', '.join(OBJECTIVES)}"
-            )
+                "no such objective", got=self.objective, hint=alike(self.objective, OBJECTIVES),
+                expected=f"one of {', '.join(OBJECTIVES)}",
+            )  # fmt: skip
         return weights_of(OBJECTIVES[self.objective])
 
     def resolved(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hnclip_cli.errors import HnclipError, InputError, Stopped
+from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.models.towers import check_local, has_batch_norm
 from hnclip_cli.streams.jsonl import ErrorPolicy
 from hnclip_cli.streams.pace import Pace
@@ -23,6 +23,7 @@ from hnclip_cli.training.gradients import GradientSum
 from hnclip_cli.training.objectives.table import terms_of, uses
 from hnclip_cli.training.optimizer import clamp_logit_scale, lr_factor
 from hnclip_cli.training.step import forward_backward
+from hnclip_cli.training.stopping import saved_after
 from hnclip_cli.training.store import RecordStore, check_records
 from hnclip_cli.training.texts import SOURCES
 
@@ -108,7 +109,7 @@ def train(
                 raise
             if stopping:
                 ranks.first(partial(save, False))
-                raise Stopped(f"stopped by a signal after step {state.step}, with the state saved")
+                raise saved_after(state.step)
             if config.seconds and state.step and state.elapsed >= config.seconds:
                 break  # after one step at least, so that a model and a log are there
             state.position += 1

@@ -16,6 +16,11 @@ SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP, signal.SIGINT)
 TOGETHER_SECONDS = 0.5
 
 
+def saved_after(step: int) -> Stopped:
+    """How a run ends between two steps."""
+    return Stopped(f"stopped by a signal after step {step}, with the state saved; --resume goes on")
+
+
 class StopSignals:
     """While the context lasts, `SIGNALS` are requests to stop, unless ignored.
 

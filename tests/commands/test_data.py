@@ -67,7 +67,7 @@ def test_the_benchmark_of_the_documentation_is_read_and_scored(working_folder):
     ]
     (working_folder / "mine.json").write_text(json.dumps(items))
     read = run_hnclip("data", "benchmark", "mine", ".", "--images", ".", "--plugin", "mine.py")
-    assert (read.returncode, read.stderr) == (0, b"")
+    assert read.returncode == 0 and read.stderr.startswith(b"hnclip: .: 3 of 500 items; ")
     records = parse_lines(read.stdout)
     assert [record["id"] for record in records] == [f"mine/mine/{i}" for i in range(3)]
     for record, scores in zip(records, [[1, 0], [0, 1], [1, 0]], strict=True):
@@ -183,6 +183,8 @@ def test_a_benchmark_becomes_records_in_the_official_order(official):
     assert result.stderr == (
         "hnclip: official: 5 of the 7 official files are not there: "
         "add_obj.json replace_att.json replace_obj.json replace_rel.json swap_att.json\n"
+        "hnclip: official: 2 of 7,511 items; hnclip data benchmark sugarcrepe official "
+        "--images images --check says what is missing\n"
     )
 
 
@@ -213,7 +215,7 @@ def test_a_failed_run_leaves_no_output_file(official):
 def test_an_unknown_benchmark_is_wrong_usage_and_lists_the_names():
     result = invoke("benchmark", "sugarcane", "official", "--images", "images")
     assert result.exit_code == 2
-    assert "no benchmark 'sugarcane'; expected one of: sugarcrepe" in result.stderr
+    assert "no such benchmark; got 'sugarcane', expected one of sugarcrepe, " in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -449,7 +451,9 @@ def test_captions_without_their_images_are_skipped_and_counted(working_folder):
     result = invoke("captions", path, "--images", "images")
     assert result.exit_code == 1 and result.stdout == ""
     assert result.stderr == (
-        f"hnclip: {path}:1: image not found; got 'images/1000.jpg'; try another --images folder\n"
+        f"hnclip: {path}:1: image not found; got 'images/1000.jpg', expected it in "
+        "one of images, images/train2017, images/val2017, images/train2014, images/val2014; "
+        "try another --images folder\n"
     )
 
 

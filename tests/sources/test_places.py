@@ -18,6 +18,8 @@ def test_the_first_place_with_a_file_is_taken(tmp_path):
     assert find_image(RECORD, str(tmp_path), ["a.jpg", "b.jpg", "c.jpg"]) == f"{tmp_path}/b.jpg"
     with pytest.raises(InputError, match=r"^a\.csv:3: image not found; got '.*/x\.jpg'; try"):
         find_image(RECORD, str(tmp_path), ["x.jpg", "y.jpg"])
+    with pytest.raises(InputError, match=rf"x\.jpg', expected it in one of {tmp_path}, .*/val;"):
+        find_image(RECORD, str(tmp_path), ["x.jpg", "y.jpg", "val/x.jpg"])
 
 
 @pytest.mark.parametrize("name", ["../b.jpg", "a/../../b.jpg", "/etc/hosts"])

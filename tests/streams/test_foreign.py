@@ -3,10 +3,14 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
+from PIL import Image
+from safetensors.torch import save
 
 from hnclip_cli.cli import cli
 from hnclip_cli.errors import InputError
+from hnclip_cli.sources.caption_files.recognizing import Head
 from hnclip_cli.streams import jsonl
 from hnclip_cli.streams.foreign import instead
 from hnclip_cli.streams.jsonl import RecordReader
@@ -77,6 +81,34 @@ def test_a_pretty_list_is_told_what_jq_makes_of_it(tmp_path):
 )  # fmt: skip
 def test_the_first_bytes_say_what_to_do(head, hint):
     assert hint in instead(head, "-")
+
+
+def _saved(write, *given):
+    stream = io.BytesIO()
+    write(*given, stream)
+    return stream.getvalue()
+
+
+OTHERS = {
+    "png": (_saved(lambda stream: Image.new("RGB", (3, 3)).save(stream, "PNG")), "an image"),
+    "jpeg": (_saved(lambda stream: Image.new("RGB", (3, 3)).save(stream, "JPEG")), "an image"),
+    "npy": (_saved(lambda stream: np.save(stream, np.eye(3))), "an array"),
+    "npz": (_saved(lambda stream: np.savez(stream, a=np.eye(3))), "an array"),
+    "torch": (_saved(torch.save, {"a": torch.ones(3)}), "weights of a model"),
+    "safetensors": (save({"a": torch.ones(3)}), "weights of a model"),
+}
+
+
+@pytest.mark.parametrize("longest", [jsonl.MAX_LINE_BYTES, 40])
+@pytest.mark.parametrize("kind", OTHERS)
+def test_what_is_no_text_is_named(kind, longest, monkeypatch, tmp_path):
+    monkeypatch.setattr(jsonl, "MAX_LINE_BYTES", longest)
+    data, what = OTHERS[kind]
+    with pytest.raises(InputError, match=f"^-: {what}, not a file of records; try "):
+        list(RecordReader(io.BytesIO(data)))
+    (tmp_path / "file").write_bytes(data)
+    with pytest.raises(InputError, match=f"file: {what}, not a file of records; try "):
+        Head.of(str(tmp_path / "file"))
 
 
 @pytest.mark.parametrize("head", [b'{"caption": "a cat"', b'["a cat"]', b"\x93NUMPY\x01\0", b"1\0"])

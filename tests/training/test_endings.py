@@ -57,7 +57,7 @@ def test_a_run_that_was_ended_in_every_way_gives_the_weights_of_one_that_was_not
     code, (going_on, stopped) = end(tmp_path, signal.SIGTERM)
     assert code == 75
     assert going_on.startswith("hnclip: going on after step ")
-    assert stopped.startswith("hnclip: stopped by a signal after step ")
+    assert stopped.startswith("hnclip: stopped by a signal after step ") and "--resume" in stopped
 
     assert end(tmp_path, signal.SIGKILL)[0] == -signal.SIGKILL
     killed_while_saving = {path.name for path in (tmp_path / "ended").glob(".*.tmp")}
@@ -65,7 +65,7 @@ def test_a_run_that_was_ended_in_every_way_gives_the_weights_of_one_that_was_not
     code, (_, interrupted, stopped) = end(tmp_path, signal.SIGINT)
     assert code == 75
     assert interrupted.startswith("hnclip: stopping after this step, with the state saved")
-    assert stopped.startswith("hnclip: stopped by a signal after step ")
+    assert stopped.startswith("hnclip: stopped by a signal after step ") and "--resume" in stopped
     left = {path.name for path in (tmp_path / "ended").iterdir()} - killed_while_saving
     assert sorted(left) == [
         "hnclip_run.json", "hnclip_state.safetensors", "open_clip_config.json",

@@ -264,7 +264,10 @@ def same_weights(folder, one, other, file="open_clip_model.safetensors"):
 def test_a_signal_to_one_process_stops_all_and_one_process_can_go_on(folder, monkeypatch):
     for end in ends(folder, "stopped"):
         assert end["code"] == 75
-        assert end["stderr"] == "hnclip: stopped by a signal after step 2, with the state saved\n"
+        assert (
+            end["stderr"]
+            == "hnclip: stopped by a signal after step 2, with the state saved; --resume goes on\n"
+        )
     monkeypatch.chdir(folder)
     rest = CliRunner().invoke(cli, [*TRAIN, *RUNS["stopped"], "--resume", "r.jsonl"])
     assert rest.exit_code == 0, rest.stderr

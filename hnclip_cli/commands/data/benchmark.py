@@ -7,6 +7,7 @@ import click
 from hnclip_cli import console, options
 from hnclip_cli.console import Run
 from hnclip_cli.errors import ExitCode
+from hnclip_cli.helping import none_of
 
 # The name may be left out before PATH.
 _NAME = options.TableName("name", "hnclip_cli.benchmarks:BENCHMARKS", is_strict=False)
@@ -23,7 +24,7 @@ _NAME = options.TableName("name", "hnclip_cli.benchmarks:BENCHMARKS", is_strict=
 )
 @click.option(
     "--templates",
-    type=click.Choice(["photo", "simple", "openai"]),
+    type=options.Choice(["photo", "simple", "openai"]),
     default="photo",
     help="Prompts of imagefolder: one, or the 7 or 80 templates of open_clip.",
 )
@@ -78,7 +79,7 @@ def benchmark(
     if wants_check and path is None and name not in BENCHMARKS:
         name, path = None, name
     if name is not None and name not in BENCHMARKS:
-        raise click.UsageError(f"no benchmark {name!r}; expected one of: {', '.join(BENCHMARKS)}")
+        raise click.UsageError(f"no such benchmark; {none_of(name, BENCHMARKS)}")
     if wants_where:
         from hnclip_cli.sources.benchmarks.layout import where, where_text
 
@@ -94,6 +95,7 @@ def benchmark(
         return _check(name, path, images, format_, output)
 
     from hnclip_cli.sources.benchmarks import read_benchmark
+    from hnclip_cli.sources.benchmarks.files import lacking
     from hnclip_cli.sources.benchmarks.layout import located
 
     assert name is not None
@@ -105,7 +107,9 @@ def benchmark(
     records = read_benchmark(
         name, path, images, templates=templates, policy=run.policy, note=console.note
     )
-    console.write_records(records, out)
+    if said := lacking(name, path, console.write_records(records, out)):
+        asked = f"hnclip data benchmark {name} {path} --images {images} --check"
+        console.note(f"{said}; {asked} says what is missing")
     return None
 
 

@@ -30,7 +30,7 @@ painting_options = options.together(
     click.option("--device", default="auto", metavar="auto|cpu|cuda[:N]",
         callback=options.read_device,
         help="Where the pipeline runs; auto takes CUDA where there is one."),
-    click.option("--precision", type=click.Choice(["fp32", "bf16", "fp16"]), default="fp32",
+    click.option("--precision", type=options.Choice(["fp32", "bf16", "fp16"]), default="fp32",
         help="Arithmetic of the pipeline."),
     options.seed_option,
     options.shard_option,

@@ -12,7 +12,7 @@ from hnclip_cli import console, options
 @click.option("-n", "num_scenes", type=options.Whole(0), required=True, help="How many scenes.")
 @click.option(
     "--split",
-    type=click.Choice(["train", "test"]),
+    type=options.Choice(["train", "test"]),
     default="train",
     help="test shows only combinations of color and shape that train never shows.",
 )

@@ -6,6 +6,7 @@ from typing import Any
 from hnclip_cli.benchmarks import BENCHMARKS
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.sources.benchmarks.files import Files
+from hnclip_cli.streams.files import alike
 from hnclip_cli.streams.jsonl import ErrorPolicy
 
 
@@ -33,7 +34,10 @@ def read_benchmark(
             unless the policy skips it.
     """
     if name not in BENCHMARKS:
-        raise HnclipError(f"no benchmark {name!r}", expected=f"one of: {', '.join(BENCHMARKS)}")
+        raise HnclipError(
+            f"no benchmark {name!r}", expected=f"one of: {', '.join(BENCHMARKS)}",
+            hint=alike(name, BENCHMARKS),
+        )  # fmt: skip
     files = Files(name, path, images, policy or ErrorPolicy(), note, templates=templates)
     return BENCHMARKS[name].read(files)
 

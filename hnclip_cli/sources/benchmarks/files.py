@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from hnclip_cli.benchmarks import Benchmark, Metric
+from hnclip_cli.benchmarks import BENCHMARKS, Benchmark, Metric
 from hnclip_cli.errors import HnclipError, InputError
 from hnclip_cli.sources.benchmarks.items import Item
 from hnclip_cli.sources.places import find_image, unpack_image
@@ -19,6 +19,12 @@ from hnclip_cli.streams.jsonl import ErrorPolicy, RecordReader
 from hnclip_cli.streams.packed import unpacking
 
 _MAX_NAMES = 8  # official files that a message names
+
+
+def lacking(name: str, path: str, count: int) -> str:
+    """What is said of fewer items than a benchmark officially has; nothing where it has them."""
+    expected = BENCHMARKS[name].items
+    return f"{path}: {count:,} of {expected:,} items" if expected and count < expected else ""
 
 
 @dataclass

@@ -14,7 +14,7 @@ from typing import Any
 
 from hnclip_cli.benchmarks import BENCHMARKS
 from hnclip_cli.errors import HnclipError, InputError
-from hnclip_cli.sources.benchmarks.files import Files
+from hnclip_cli.sources.benchmarks.files import Files, lacking
 from hnclip_cli.sources.benchmarks.items import Item
 from hnclip_cli.streams.jsonl import ErrorPolicy
 
@@ -123,8 +123,8 @@ def check(name: str, path: str, images: str) -> dict[str, Any]:
             f"{named}{more}"
         )
     expected = BENCHMARKS[name].items
-    if expected and count < expected:
-        problems.append(f"{path}: {count:,} of {expected:,} items")
+    if said := lacking(name, path, count):
+        problems.append(said)
     return {
         "name": name,
         "path": path,
@@ -159,6 +159,5 @@ def read_all(name: str, folder: str, note: Callable[[str], None]) -> Iterator[di
         note(str(error))
     if bad:
         note(f"{len(bad):,} of {count + len(bad):,} items left out: {bad[0]}")
-    expected = BENCHMARKS[name].items
-    if expected and count < expected:
-        note(f"{path}: {count:,} of {expected:,} items")
+    if said := lacking(name, path, count):
+        note(said)

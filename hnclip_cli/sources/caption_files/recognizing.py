@@ -12,7 +12,7 @@ from typing import Any
 
 from hnclip_cli.errors import HnclipError
 from hnclip_cli.streams.files import open_input_file, open_regular
-from hnclip_cli.streams.foreign import unpacking_of
+from hnclip_cli.streams.foreign import other_kind, unpacking_of
 from hnclip_cli.streams.json_parts import json_parts
 from hnclip_cli.streams.packed import unpacking
 
@@ -46,6 +46,8 @@ class Head:
             data = stream.read(HEAD_BYTES)
         if not data.strip():
             raise HnclipError("the file is empty", where=path)
+        if other := other_kind(data, path):
+            raise other
         if packed := unpacking_of(data, path):
             raise HnclipError("a packed file", where=path, hint=packed)
         if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

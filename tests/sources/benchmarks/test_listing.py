@@ -21,7 +21,9 @@ def test_every_benchmark_is_registered():
 
 
 def test_a_name_that_is_none_is_refused():
-    with pytest.raises(HnclipError, match="no benchmark 'sugarcrep'; expected one of: sugarcrepe"):
+    with pytest.raises(
+        HnclipError, match=r"no benchmark 'sugarcrep'; expected one of: .* try sugarcrepe"
+    ):
         read_benchmark("sugarcrep", ".", ".")
 
 
