@@ -13,7 +13,7 @@ NODES=${NODES:-2}          # for training
 GPUS=${GPUS:-4}            # of each node; 0 for none
 CPUS=${CPUS:-8}            # of each process
 TIME=${TIME:-04:00:00}     # of a job, before it goes back to the queue
-NEGATIVES=${NEGATIVES:---units} # flags of hnclip negatives, as "--preset ce-clip"
+NEGATIVES=${NEGATIVES---units} # flags of hnclip negatives, as "--preset ce-clip"
 EMBED=${EMBED:-}           # flags of hnclip embed, as "--dtype fp16"
 export SETUP=${SETUP:-}    # a file that each job sources first, as .venv/bin/activate
 set -euo pipefail

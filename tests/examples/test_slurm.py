@@ -66,8 +66,8 @@ class Jobs:
         """Send off all stages, from captions.jsonl to the folder out."""
         said = self.cluster.call(
             "bash", str(SCRIPTS / "submit.sh"), str(self.folder / "captions.jsonl"),
-            f"{self.folder}/out", *TRAIN, EMBED=" ".join(EMBED), SHARDS="2", CHUNKS="1", NODES="2",
-            GPUS="1", CPUS="2", **self.settings,
+            f"{self.folder}/out", *TRAIN, NEGATIVES="", EMBED=" ".join(EMBED), SHARDS="2",
+            CHUNKS="1", NODES="2", GPUS="1", CPUS="2", **self.settings,
         )  # fmt: skip
         self.ids |= {Path(words[0]).name: words[-1] for words in map(str.split, said.splitlines())}
 
