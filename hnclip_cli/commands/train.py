@@ -103,8 +103,9 @@ _settings = options.together(
     _step("--micro-batch", options.WholeOrAuto(0, AUTO),
         "Pairs that the model gets at a time, with the same result; 0: all; auto: as many as fit."),
     _step("--lr", _MORE,
-        "Peak learning rate.  [default: 5e-6; 1e-3 with random weights]"),
-    _step("--warmup-steps", _WHOLE, "Steps of linear warm-up, before the cosine schedule."),
+        "Learning rate, times a cosine that falls from 1 to 0.  [default: 5e-6; 1e-3 with"
+        " random weights]"),
+    _step("--warmup-steps", _WHOLE, "Steps of linear warm-up, times the cosine."),
     click.option("--lock", multiple=True, cls=options.Grouped, group="Optimization",
         type=options.Choice(["image", "text", "none"]), callback=_locked_tower,
         help="Do not train this tower; repeatable."),

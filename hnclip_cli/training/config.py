@@ -39,7 +39,7 @@ class TrainConfig:
     batch_size: int = 64  # pairs in a step, of all processes together; or `AUTO`
     micro_batch: int = 0  # pairs that the encoders see at a time; 0 is all of them; or `AUTO`
     lr: float = 5e-6  # peak learning rate
-    warmup_steps: int = 50  # steps of linear warm-up before the cosine to 0
+    warmup_steps: int = 50  # steps of linear warm-up, times the cosine to 0
     weight_decay: float = 0.1  # AdamW's, on matrices only
     grad_clip: float = 1.0  # largest norm of all gradients together; 0 turns it off
     negatives_per_caption: int = 4  # K, the negative slots of each pair
