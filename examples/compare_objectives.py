@@ -219,17 +219,19 @@ class Comparison:
             start = f"--model {options.model} --pretrained {options.pretrained}"
         return start, f"--objective {objective} {flags}"
 
+    def take_few(self) -> None:
+        """few.jsonl: records enough to time steps with, whose images are soon in memory."""
+        with (self.folder / "train.jsonl").open("rb") as lines:
+            few = islice(lines, 16 * self.options.batch_size)
+            (self.folder / "few.jsonl").write_bytes(b"".join(few))
+
     def time_step(self, name: str) -> float:
         """Processor seconds of a step: what 100 more of them take, with images read before."""
         start, flags = self.how(name)
-        few = self.folder / "few.jsonl"
-        if not few.exists():
-            with (self.folder / "train.jsonl").open("rb") as lines:
-                few.write_bytes(b"".join(islice(lines, 16 * self.options.batch_size)))
         used = []
         for steps in (20, 120):
             run = f"{name}-{steps}-steps"
-            self.train(run, start, f"{flags} --steps {steps}", self.options.threads, few.name)
+            self.train(run, start, f"{flags} --steps {steps}", self.options.threads, "few.jsonl")
             used.append(self.used(f"{run}.log.jsonl")["seconds"])
         return (used[1] - used[0]) / 100
 
@@ -459,6 +461,7 @@ def main() -> None:
             if not options.pretrained:
                 seed.train_first()
             if options.steps and seed is seeds[0]:
+                seed.take_few()  # before the lanes, which all read it
                 costs = dict(
                     zip(options.names, lanes.map(seed.time_step, options.names), strict=True)
                 )

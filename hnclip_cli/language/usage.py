@@ -40,8 +40,6 @@ _LINK_WEIGHT, _DETERMINER_WEIGHT, _SCENE_WEIGHT = 0.47, 0.7, 0.9
 _UNSEEN_SCENE = 1.5
 # Up to twice so many rows are remembered, of 4 bytes a word each.
 _MAX_ROWS = 3_000
-# Groups of nouns whose numbers are remembered.
-_MAX_GROUPS = 512
 
 # Where a word stands in a link.
 HEAD, DEPENDENT = 0, 1
@@ -125,9 +123,8 @@ class Usage:
             len(choices),
         )
         # When the first are full, they become the older ones: what was not asked for goes.
-        self._rows: dict[tuple[str, int, str], np.ndarray] = {}
-        self._older_rows: dict[tuple[str, int, str], np.ndarray] = {}
-        self._numbers_of: dict[tuple[Noun, ...], np.ndarray] = {}
+        self._rows: dict[tuple[Any, ...], np.ndarray] = {}
+        self._older_rows: dict[tuple[Any, ...], np.ndarray] = {}
 
     @classmethod
     def fit(cls, captions: Iterable[Caption], lexicon: Lexicon | None = None) -> "Usage":
@@ -201,13 +198,10 @@ class Usage:
 
     def numbers(self, nouns: Sequence[Noun]) -> np.ndarray:
         """The numbers of nouns among the choices, (len(nouns),)."""
-        key = tuple(nouns)
-        if key not in self._numbers_of:
-            if len(self._numbers_of) >= _MAX_GROUPS:
-                self._numbers_of.clear()
-            names = [self.nouns[noun.singular or noun.plural] for noun in nouns]
-            self._numbers_of[key] = np.array(names, "i8")
-        return self._numbers_of[key]
+        return self._remembered(tuple(nouns), self._numbers_of)
+
+    def _numbers_of(self, *nouns: Noun) -> np.ndarray:
+        return np.array([self.nouns[noun.singular or noun.plural] for noun in nouns], "i8")
 
     def knows(self, lemma: str) -> bool:
         """Whether captions held this word."""
@@ -273,9 +267,7 @@ class Usage:
         mine = counts[columns == self.choices[dependent]].sum()
         return float(mine / total) if total else 0.0
 
-    def _remembered(
-        self, key: tuple[str, int, str], make: Callable[[str, int, str], np.ndarray]
-    ) -> np.ndarray:
+    def _remembered(self, key: tuple[Any, ...], make: Callable[..., np.ndarray]) -> np.ndarray:
         row = self._rows.get(key)
         if row is None:
             row = self._older_rows.get(key)

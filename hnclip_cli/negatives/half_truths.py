@@ -15,6 +15,7 @@ from hnclip_cli.errors import InputError
 from hnclip_cli.language.caption import TAGS, Caption
 from hnclip_cli.language.parser import Parser
 from hnclip_cli.negatives.analysis.nouns import Mention, mentions
+from hnclip_cli.negatives.analysis.relations import SIDES
 from hnclip_cli.negatives.analysis.scope import denied
 from hnclip_cli.streams.edits import Edit, edits_of
 from hnclip_cli.streams.jsonl import ErrorPolicy
@@ -27,7 +28,7 @@ _BATCH = 64  # captions that are tagged at a time
 _DESCRIBING = ("JJ", "VBN", "NN", "HYPH", "RB")
 _OPENING = ("DT", "CD", "PRP$")
 _RELATING = ("VB", "IN", "TO", "RP", "RB", "MD")
-_SIDES = {"left", "right", "top", "bottom", "front", "back", "middle", "background", "foreground"}
+_SIDES = SIDES | {"middle"}
 # Another clause begins.
 _CLAUSES = {"while", "where", "as", "when", "who", "which", "that"}
 _PLURAL_VERBS = ("VBP", "VBD", "MD")

@@ -141,12 +141,12 @@ def test_rows_do_not_depend_on_which_were_asked_for_before(usage, parser):
 
 
 def test_numbers_of_many_groups_of_nouns_are_forgotten_again(usage, monkeypatch):
-    monkeypatch.setattr(usage_module, "_MAX_GROUPS", 2)
+    monkeypatch.setattr(usage_module, "_MAX_ROWS", 2)
     nouns = list(dict.fromkeys(load_lexicon().nouns.forms.values()))[:9]
     for last in (*range(9), *range(9)):
         found = usage.numbers(nouns[: last + 1]).tolist()
         assert found == [usage.choices[noun.singular or noun.plural] for noun in nouns[: last + 1]]
-        assert len(usage._numbers_of) <= 2
+        assert len(usage._rows) <= 2
 
 
 def test_a_model_is_saved_to_the_same_bytes_whatever_the_order_and_loads_again(usage, parser):

@@ -5,7 +5,7 @@ from hnclip_cli.language.caption import Caption, Word
 BEING = {"is", "are", "was", "were", "be", "being", "been", "'s"}
 _ENDS = {"left", "right", "front", "top", "out", "inside", "outside", "side"}
 # Where in the image something is: "a cat on the left and a dog on the right".
-_PLACES = {"left", "right", "top", "bottom", "foreground", "background", "side", "front", "back"}
+SIDES = {"left", "right", "top", "bottom", "foreground", "background", "front", "back"}
 
 
 def is_resting(caption: Caption, word: str) -> bool:
@@ -27,7 +27,7 @@ def order_matters(caption: Caption, first: int, stop: int) -> bool:
     if (lowers[0] in {"and", "or", ",", "&", ";", "/"} and not has_noun) or "other" in lowers:
         return False
     if lowers[-1] in words["mutual"] and not ends_directed(lowers):
-        has_place = any(word.is_noun and word.lower in _PLACES for word in between)
+        has_place = any(word.is_noun and word.lower in SIDES | {"side"} for word in between)
         return has_place and lowers[-1] in {"and", ",", "while"}
     return may_matter(caption, first, stop)
 
